@@ -1,0 +1,246 @@
+"""The page: two detectors side by side on your own photo, and the leaderboard."""
+
+import functools
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from fkd.checkpoint import Checkpoint, load_checkpoint
+from fkd.draw import GREEN, RED, draw_points
+from fkd.faces import FaceBox, find_faces
+from fkd.keypoints import LEFT_EYE, NAMES, RIGHT_EYE
+from fkd.leaderboard import read_benchmarks, read_entries, table
+from fkd.plots import keypoint_errors, training_curves
+from fkd.predict import Face, predict, read_photo
+
+HOME = Path(__file__).parent
+SHOWN = 1600  # px: the page draws on photos of at most this longest side
+PALETTE = (RED, GREEN, "#3b82f6", "#f59e0b", "#a855f7", "#06b6d4", "#ec4899", "#84cc16")
+TITLE = """# fkd: judge facial keypoint detectors on your own face
+Upload a photo: two models mark 15 keypoints on every face, side by side. Photos are processed in memory and
+deleted within the hour."""
+NO_FACE = (
+    "**No face was found in this photo.** Try one where the face is larger or looks more towards the camera, "
+    "or tick *the whole photo is one face* if it is cropped tightly already."
+)
+WHAT_RANKS = """Ranked by **RMSE** in pixels of the 96 x 96 frame, over all labelled coordinates of held-out faces (lower is
+better), with its 95% interval from a bootstrap by face. **Mean error** is in percent of the distance between the eye
+centres; a face whose mean error is above 10% is a **failure**. Time is for one face."""
+CSS = """
+.gradio-container {max-width: 1240px !important; margin: 0 auto !important}
+#points table td, #ranking table td {font-variant-numeric: tabular-nums}
+footer {display: none !important}
+"""
+THEME = gr.themes.Soft(
+    primary_hue="emerald",
+    font=["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"],
+    font_mono=["ui-monospace", "Menlo", "Consolas", "monospace"],
+)
+
+
+class Photo(gr.Image):
+    """An image input that hands over the file as it is: reading it, and saying what is wrong with it, is ours."""
+
+    is_template = True
+
+    def preprocess(self, payload) -> str | None:
+        return payload.path if payload and payload.path else super().preprocess(payload)
+
+
+def build_app(
+    checkpoints: Path | str = HOME / "checkpoints", leaderboard: Path | str = HOME / "leaderboard"
+) -> gr.Blocks:
+    """Builds the page for the checkpoint folders and the leaderboard under the given folders, unlaunched.
+
+    Raises ValueError if there is no checkpoint, or one cannot be read.
+    """
+    folders = {path.parent.name: path.parent for path in sorted(Path(checkpoints).glob("*/config.json"))}
+    if not folders:
+        raise ValueError(f"{checkpoints} holds no checkpoint: train one with `python -m fkd train`")
+    models = {name: load_checkpoint(folder) for name, folder in folders.items()}
+    with gr.Blocks(title="fkd: facial keypoint detectors", analytics_enabled=False, delete_cache=(600, 3600)) as page:
+        gr.Markdown(TITLE)
+        with gr.Tab("Compare", id="compare"):
+            _compare_tab(models)
+        with gr.Tab("Leaderboard", id="leaderboard"):
+            _leaderboard_tab(Path(leaderboard), folders)
+    return page
+
+
+def _compare_tab(models: dict[str, Checkpoint]) -> None:
+    names = list(models)
+    first = "fcnn" if "fcnn" in names else names[0]
+    second = next((name for name in names if name != first), first)
+    with gr.Row():
+        with gr.Column(scale=3, min_width=300):
+            photo = Photo(
+                label="Your photo",
+                sources=["upload", "webcam", "clipboard"],
+                webcam_options=gr.WebcamOptions(mirror=False),
+                type="filepath",
+                height=340,
+                elem_id="photo",
+            )
+        with gr.Column(scale=2, min_width=280):
+            left = gr.Dropdown(names, value=first, label="First model (red)", elem_id="first-model")
+            right = gr.Dropdown(names, value=second, label="Second model (green)", elem_id="second-model")
+            whole = gr.Checkbox(False, label="The whole photo is one face (skip finding faces)", elem_id="whole")
+            gr.Examples(
+                [[str(path)] for path in sorted((HOME / "examples").glob("*.*g"))], [photo], label="No photo at hand?"
+            )
+    status = gr.Markdown("Choose a photo to begin.", elem_id="status")
+    with gr.Row():
+        drawn = [
+            gr.Image(label=label, interactive=False, elem_id=elem_id, min_width=300, buttons=["download", "fullscreen"])
+            for label, elem_id in (("First model (red)", "first"), ("Second model (green)", "second"), ("Both", "both"))
+        ]
+    with gr.Row():
+        with gr.Column(scale=3, min_width=300):
+            face = gr.Dropdown(label="Face", visible=False, type="index", elem_id="face")
+            points = gr.Dataframe(label="Points, in pixels of the photo", interactive=False, elem_id="points")
+        with gr.Column(scale=1, min_width=280):
+            seen = gr.Gallery(
+                label="What each model saw: 96 x 96 grey",
+                columns=2,
+                height="auto",
+                object_fit="contain",
+                elem_id="seen",
+            )
+    answers = gr.State(([], []))
+
+    compare = functools.partial(_compare, models)
+    inputs, outputs = [photo, left, right, whole], [status, *drawn, answers, face]
+    for event in (photo.change, left.change, right.change, whole.change):
+        shown = event(compare, inputs, outputs, trigger_mode="always_last", api_visibility="private")
+        shown.then(_details, [answers, face, left, right], [points, seen], api_visibility="private")
+    face.input(_details, [answers, face, left, right], [points, seen], api_visibility="private")
+
+
+def _compare(models: dict[str, Checkpoint], path: str | None, first: str, second: str, whole: bool):
+    """Handler: (status, first overlay, second overlay, both, (faces, faces), face choice)."""
+    nothing = [None, None, None, ([], []), gr.Dropdown(choices=[], value=None, visible=False)]
+    if path is None:
+        return ["Choose a photo to begin.", *nothing]
+    try:
+        photo = read_photo(path)
+    except ValueError as error:
+        return [f"**{error}**", *nothing]
+    start = time.perf_counter()
+    edges = (-0.5, -0.5, photo.width - 0.5, photo.height - 0.5)
+    boxes = [FaceBox(edges, 0.0)] if whole else find_faces(photo)
+    if not boxes:
+        return [NO_FACE, *nothing]
+    finding = time.perf_counter()
+    answers = [predict(models[name], photo, boxes) for name in (first, second)]
+    done = time.perf_counter()
+    count = "1 face" if len(boxes) == 1 else f"{len(boxes)} faces"
+    status = (
+        f"**{count}**, found in {1000 * (finding - start):.0f} ms; both models answered in "
+        f"{1000 * (done - finding):.0f} ms."
+    )
+    choices = [f"{number} of {len(boxes)}, from the largest" for number in range(1, len(boxes) + 1)]
+    choice = gr.Dropdown(choices=choices, value=choices[0], visible=len(boxes) > 1)
+    return [status, *_overlays(photo, *answers), tuple(answers), choice]
+
+
+def _overlays(photo: Image.Image, first: Sequence[Face], second: Sequence[Face]) -> list[Image.Image]:
+    """The photo with the first model's points, with the second's, and with both."""
+    scale = min(1.0, SHOWN / max(photo.size))
+    small = photo.resize([max(1, round(side * scale)) for side in photo.size]) if scale < 1 else photo
+
+    def place(faces: Sequence[Face]) -> list[np.ndarray]:
+        return [(face.points + 0.5) * scale - 0.5 for face in faces]
+
+    red, green = draw_points(small, place(first), RED), draw_points(small, place(second), GREEN)
+    return [red, green, draw_points(red, place(second), GREEN)]
+
+
+def _details(answers: tuple[list[Face], list[Face]], chosen: int | None, first: str, second: str):
+    """Handler: (table of points, crops) of the chosen face."""
+    if not answers[0]:
+        return None, None
+    one, two = (faces[chosen or 0] for faces in answers)
+    distance = np.linalg.norm(one.points - two.points, axis=1)
+    ocular = np.mean([np.linalg.norm(f.points[LEFT_EYE] - f.points[RIGHT_EYE]) for f in (one, two)])
+    points = pd.DataFrame(
+        {
+            "point": [name.replace("_", " ") for name in NAMES] + ["mean"],
+            "red x": [*one.points[:, 0], np.nan],
+            "red y": [*one.points[:, 1], np.nan],
+            "green x": [*two.points[:, 0], np.nan],
+            "green y": [*two.points[:, 1], np.nan],
+            "apart, px": [*distance, distance.mean()],
+            "apart, % of eye distance": 100 * np.array([*distance, distance.mean()]) / ocular,
+        }
+    ).round(1)
+    crops = [(Image.fromarray(face.seen).resize((288, 288)), name) for face, name in ((one, first), (two, second))]
+    return points, crops
+
+
+def _leaderboard_tab(root: Path, folders: dict[str, Path]) -> None:
+    benchmarks = read_benchmarks(root)
+    if not benchmarks:
+        gr.Markdown("There are no results yet: `python -m fkd evaluate checkpoints/NAME --data DIR` makes the first.")
+        return
+    for benchmark in benchmarks:
+        ranking = table(benchmark, read_entries(root, benchmark))
+        gr.Markdown(
+            f"## {benchmark.name}\n{benchmark.description}: {benchmark.faces:,} faces, {benchmark.values:,} labelled "
+            f"coordinates (fingerprint `{benchmark.fingerprint}`).\n\n{WHAT_RANKS}"
+        )
+        gr.Dataframe(_ranking(ranking), interactive=False, wrap=True, show_search="filter", elem_id="ranking")
+        names = sorted(ranking["model"], key=lambda name: (name != "fcnn", name))
+        colours = {name: PALETTE[number % len(PALETTE)] for number, name in enumerate(names)}
+        chosen = gr.Dropdown(names, value=names[:4], multiselect=True, label="Models in the plots", elem_id="plotted")
+        plots = functools.partial(_plots, ranking, folders, colours)
+        errors, curves = plots(names[:4])
+        with gr.Row():
+            with gr.Column(min_width=300):
+                gr.Markdown("### Error of each keypoint")
+                errors = gr.Plot(errors, show_label=False, elem_id="errors")
+            with gr.Column(min_width=300):
+                gr.Markdown("### Training curves\nSolid: validation. Dotted: training, on augmented faces, so harder.")
+                curves = gr.Plot(curves, show_label=False, elem_id="curves")
+        chosen.change(plots, chosen, [errors, curves], api_visibility="private")
+
+
+def _plots(ranking: pd.DataFrame, folders: dict[str, Path], colours: dict[str, str], chosen: list[str]):
+    """Handler: (error by keypoint, training curves) of the chosen models."""
+    histories = {
+        name: pd.read_csv(folders[name] / "history.csv")
+        for name in chosen
+        if name in folders and (folders[name] / "history.csv").exists()
+    }
+    return keypoint_errors(ranking[ranking["model"].isin(chosen)], colours), training_curves(histories, colours)
+
+
+def _ranking(ranking: pd.DataFrame) -> pd.DataFrame:
+    """The columns of a ranking that the page shows, as it names and rounds them."""
+    return pd.DataFrame(
+        {
+            "rank": [str(rank) if pd.notna(rank) else "-" for rank in ranking["rank"]],
+            "model": ranking["model"],
+            "RMSE, px": ranking["rmse"].round(3),
+            "95% interval": [
+                f"{a:.3f} to {b:.3f}" for a, b in zip(ranking["rmse_low"], ranking["rmse_high"], strict=True)
+            ],
+            "mean error, %": ranking["nme"].round(2),
+            "failures, %": ranking["failure_rate"].round(1),
+            "parameters, M": (ranking["parameters"] / 1e6).round(2),
+            "multiply-adds, M": (ranking["macs"] / 1e6).round(1),
+            "time, ms": ranking["latency_ms"].round(1),
+            "measured on": ranking["hardware"],
+            "trained on": ranking["trained_on"],
+            "why unranked": ranking["unranked"],
+        }
+    )
+
+
+if __name__ == "__main__":
+    build_app().launch(theme=THEME, css=CSS, ssr_mode=False, inbrowser="--open" in sys.argv, footer_links=[])

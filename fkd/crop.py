@@ -1,0 +1,104 @@
+"""The square crop of a face: the 2 x 3 matrix photo -> frame, its inverse, and the pixels.
+
+Pixel (i, j) is a square with its centre at (i, j): a picture of width w spans x from -0.5 to w - 0.5.
+"""
+
+import numpy as np
+from PIL import Image
+
+
+def frame_matrix(box, turn: float = 0.0, size: int = 96) -> np.ndarray:
+    """Return the float64 [2, 3] matrix that takes photo px to px of the upright frame of a box.
+
+    box: (x0, y0, x1, y1), photo px, edges: a FaceBox's, a hand-drawn one or a whole picture's; the frame is
+    the square of its longer side about its centre. turn: as in FaceBox. size: the frame's side, px. Raises
+    ValueError for a box without a size.
+    """
+    x0, y0, x1, y1 = box
+    side = max(x1 - x0, y1 - y0)
+    if not (0 < side < np.inf):
+        raise ValueError(f"a box needs a size, not {box}")
+    linear = rotation(turn) * (size / side)
+    shift = (size - 1) / 2 - linear @ [(x0 + x1) / 2, (y0 + y1) / 2]
+    return np.column_stack([linear, shift])
+
+
+def rotation(turn: float) -> np.ndarray:
+    """Counter-clockwise on the screen, where y points down."""
+    cos, sin = np.cos(np.deg2rad(turn)), np.sin(np.deg2rad(turn))
+    return np.array([[cos, sin], [-sin, cos]])
+
+
+def align_matrix(points, reference) -> np.ndarray:
+    """Return the similarity (rotation, one scale, shift), float64 [2, 3], that takes points to reference.
+
+    points: [K, 2], photo px. reference: [K, 2], frame px. Rows with a NaN in either are left out. Least
+    squares in the frame, never mirrored, as in Umeyama 1991. Raises ValueError where fewer than two different
+    points are left.
+    """
+    points, reference = np.asarray(points, np.float64), np.asarray(reference, np.float64)
+    known = np.isfinite(points).all(1) & np.isfinite(reference).all(1)
+    points, reference = points[known], reference[known]
+    middle, target = (points.mean(0), reference.mean(0)) if len(points) else (np.zeros(2), np.zeros(2))
+    # In the plane Umeyama's solution is one complex number, the regression of one point set on the other.
+    source, goal = (points - middle) @ [1, 1j], (reference - target) @ [1, 1j]
+    spread = np.vdot(source, source).real
+    factor = np.vdot(source, goal) / spread if spread > 0 else 0
+    if factor == 0:
+        raise ValueError("a similarity needs two different points on both sides")
+    linear = np.array([[factor.real, -factor.imag], [factor.imag, factor.real]])
+    return np.column_stack([linear, target - linear @ middle])
+
+
+def apply(matrix, points) -> np.ndarray:
+    """Take points [..., 2] through a matrix [2, 3]; NaN stays NaN."""
+    return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
+
+
+def invert(matrix) -> np.ndarray:
+    """Return the matrix [2, 3] of the way back, float64."""
+    linear = np.linalg.inv(matrix[:, :2])
+    return np.column_stack([linear, -linear @ matrix[:, 2]])
+
+
+def crop(photo: Image.Image, matrix, size: int = 96) -> np.ndarray:
+    """Cut the frame that a matrix [2, 3] (photo px -> frame px) describes, grey uint8 [size, size].
+
+    photo: any mode. The part of the photo that the frame covers is shrunk with Pillow's antialiasing where
+    it is larger than the frame, then sampled once, bicubic (Keys 1981); outside the photo its edge goes on.
+    """
+    back = invert(np.asarray(matrix, np.float64))
+    step = np.sqrt(abs(np.linalg.det(back[:, :2])))
+    corners = apply(back, [[0, 0], [size, 0], [0, size], [size, size]])
+    limit = np.array(photo.size)
+    reach = 3 * max(step, 1)
+    low = np.clip(np.floor(corners.min(0) - reach), 0, limit - 1).astype(int)
+    high = np.clip(np.ceil(corners.max(0) + reach), low + 1, limit).astype(int)
+    part = to_grey(photo.crop((*low.tolist(), *high.tolist())))
+    if step > 1:
+        part = part.resize([int(np.ceil(n / step)) for n in part.size], Image.Resampling.BICUBIC)
+    # Photo px -> px of the shrunk part, by corners: (0, 0) is the corner of its first pixel, as Pillow counts.
+    zoom = np.array(part.size) / (high - low)
+    linear = zoom[:, None] * back[:, :2]
+    shift = zoom * (back[:, 2] + 0.5 - low) - linear @ [0.5, 0.5]
+    # Pillow takes what lies outside as black, so the edge is drawn on first, as far as the frame reaches.
+    corners = apply(np.column_stack([linear, shift]), [[0, 0], [size, 0], [0, size], [size, size]])
+    pad = int(np.clip(max(-corners.min(), (corners - part.size).max()) + 3, 0, 8 * size))
+    part = Image.fromarray(np.pad(np.asarray(part), pad, mode="edge"))
+    data = np.column_stack([linear, shift + pad]).ravel().tolist()
+    return np.asarray(part.transform((size, size), Image.Transform.AFFINE, data, Image.Resampling.BICUBIC))
+
+
+def to_grey(photo: Image.Image) -> Image.Image:
+    """The picture in mode L, from any mode; what is transparent becomes white."""
+    if photo.mode == "L":
+        return photo
+    if photo.mode.startswith("I"):
+        return Image.fromarray((np.asarray(photo).clip(0, 65535) // 256).astype(np.uint8))
+    if photo.mode == "F":
+        return Image.fromarray(np.nan_to_num(np.asarray(photo)).clip(0, 255).astype(np.uint8))
+    if photo.has_transparency_data:
+        photo = photo.convert("RGBA")
+        white = Image.new("RGBA", photo.size, "white")
+        photo = Image.alpha_composite(white, photo)
+    return photo.convert("RGB").convert("L")

@@ -1,0 +1,192 @@
+"""Predictions + labels -> Evaluation: sums first, one division last."""
+
+import dataclasses
+import datetime
+import platform
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from fkd import __version__
+from fkd.keypoints import FRAME_SIZE, LEFT_EYE, MIRROR, NAMES, RIGHT_EYE
+
+FAILURE = 10.0  # percent of the inter-ocular distance, as 300-W counts failures
+QUANTILES = (0.5, 0.9, 0.95, 0.99)
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How far predictions are from labels; every mean is over what is labelled.
+
+    rmse: px, over all asked coordinates (the competition's metric); rmse_low, rmse_high: its 95% bootstrap
+    interval by face. rmse_by_keypoint: px. nme: mean point error in percent of the inter-ocular distance
+    (between the eye centres), averaged by face, over the nme_faces that have both eyes labelled;
+    failure_rate: percent of those faces above 10%. error_quantiles: point distance in px by quantile.
+    """
+
+    faces: int
+    values: int
+    rmse: float
+    rmse_low: float
+    rmse_high: float
+    rmse_by_keypoint: dict[str, float | None]
+    nme: float | None
+    nme_faces: int
+    failure_rate: float | None
+    error_quantiles: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a model takes: parameters, multiply-adds for a face, median milliseconds for one face, and where."""
+
+    parameters: int
+    macs: int
+    latency_ms: float
+    hardware: str
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One model on one benchmark: what a leaderboard entry is made of.
+
+    fingerprint: hash of the test images and of which labels they have. checkpoint: sha256 of the weights.
+    mirror: whether each answer is the mean over the face and its mirror image. data: what the model was
+    trained on, as its checkpoint says. held_out: whether that record shows the test faces were kept apart.
+    """
+
+    name: str
+    benchmark: str
+    fingerprint: str
+    accuracy: Accuracy
+    cost: Cost
+    checkpoint: str
+    model: str
+    mirror: bool
+    data: dict
+    held_out: bool
+    fkd_version: str = __version__
+    date: str = dataclasses.field(default_factory=lambda: datetime.date.today().isoformat())
+
+
+def predict_points(
+    models: Sequence[torch.nn.Module],
+    images: np.ndarray,
+    sparse: np.ndarray | None = None,
+    mirror: bool = False,
+    batch_size: int = 256,
+) -> np.ndarray:
+    """Points float32 [N, 15, 2], frame pixels, for images uint8 [N, 96, 96]; the mean over several models.
+
+    sparse: bool [N], the faces to answer in the four-point convention. mirror: average with the answer for
+    the mirror image, mirrored back.
+    """
+    device = next(models[0].parameters()).device
+    total = np.zeros((len(images), len(NAMES), 2))
+    for model in models:
+        model.eval()
+        for start in range(0, len(images), batch_size):
+            rows = slice(start, start + batch_size)
+            batch = torch.from_numpy(images[rows]).to(device)[:, None].float() / 255
+            kind = None if sparse is None else torch.from_numpy(sparse[rows]).to(device)
+            with torch.inference_mode():
+                points = model(batch, kind)
+                if mirror:
+                    other = model(batch.flip(-1), kind)[:, MIRROR]
+                    other[..., 0] = FRAME_SIZE - 1 - other[..., 0]
+                    points = (points + other) / 2
+            total[rows] += points.float().cpu().numpy()
+    return (total / len(models)).astype(np.float32)
+
+
+def accuracy(predicted: np.ndarray, points: np.ndarray, resamples: int = 2000) -> Accuracy:
+    """Compares predictions with labels, both [N, 15, 2] px, labels NaN where missing.
+
+    Raises ValueError if nothing is labelled, or a prediction is not finite.
+    """
+    if not np.isfinite(predicted).all():
+        raise ValueError("the model's predictions hold values that are not finite: its weights are broken")
+    squares = (predicted.astype(np.float64) - points) ** 2  # [N, 15, 2], NaN where missing
+    labelled = np.isfinite(squares)
+    if not labelled.any():
+        raise ValueError("none of the faces has a label: nothing can be measured")
+    total, count = np.nansum(squares, (1, 2)), labelled.sum((1, 2))  # [N]
+    # A fixed seed: the same predictions give the same interval.
+    draws = np.random.default_rng(0).integers(len(points), size=(resamples, len(points)))
+    counts = np.maximum(count[draws].sum(1), 1)
+    low, high = np.quantile(np.sqrt(total[draws].sum(1) / counts), (0.025, 0.975))
+
+    by_point, point_count = np.nansum(squares, (0, 2)), labelled.sum((0, 2))
+    distance = np.sqrt(squares.sum(-1))  # [N, 15] px
+    ocular = np.linalg.norm(points[:, LEFT_EYE].astype(np.float64) - points[:, RIGHT_EYE], axis=-1)  # [N]
+    known = np.isfinite(ocular) & (ocular > 0)
+    nme = 100 * np.nansum(distance[known], 1) / np.isfinite(distance[known]).sum(1) / ocular[known]
+    return Accuracy(
+        faces=int((count > 0).sum()),
+        values=int(count.sum()),
+        rmse=float(np.sqrt(total.sum() / count.sum())),
+        rmse_low=float(low),
+        rmse_high=float(high),
+        rmse_by_keypoint={
+            name: float(np.sqrt(by_point[i] / point_count[i])) if point_count[i] else None
+            for i, name in enumerate(NAMES)
+        },
+        nme=float(nme.mean()) if len(nme) else None,
+        nme_faces=len(nme),
+        failure_rate=float(100 * (nme > FAILURE).mean()) if len(nme) else None,
+        error_quantiles={str(q): float(np.nanquantile(distance, q)) for q in QUANTILES},
+    )
+
+
+def cost(model: torch.nn.Module, repeats: int = 30) -> Cost:
+    """Counts a model's parameters and multiply-adds, and times it on one face on the device it is on."""
+    device = next(model.parameters()).device
+    face = torch.rand(1, 1, FRAME_SIZE, FRAME_SIZE, device=device)
+    model.eval()
+    times = []
+    with torch.inference_mode():
+        with FlopCounterMode(display=False) as counter:
+            model(face)
+        for _ in range(repeats + 3):
+            start = time.perf_counter()
+            model(face).cpu()  # the copy waits for the device
+            times.append(1000 * (time.perf_counter() - start))
+    return Cost(
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        macs=counter.get_total_flops() // 2,
+        latency_ms=round(statistics.median(times[3:]), 3),
+        hardware=hardware(device),
+    )
+
+
+def hardware(device: torch.device) -> str:
+    """Names the device: the GPU, or the processor with the number of threads in use."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{_processor()}, {torch.get_num_threads()} threads"
+
+
+def from_json(value: dict) -> Evaluation:
+    """Reads back what `dataclasses.asdict` made of an Evaluation.
+
+    Raises ValueError for missing or unknown fields.
+    """
+    try:
+        value = dict(value)
+        return Evaluation(**value | {"accuracy": Accuracy(**value["accuracy"]), "cost": Cost(**value["cost"])})
+    except (TypeError, KeyError, ValueError) as error:
+        raise ValueError(f"not an evaluation of this version of fkd: {error}") from None
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo") as file:
+            names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or platform.machine()

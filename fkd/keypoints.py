@@ -1,0 +1,72 @@
+"""The 15 keypoints of the Kaggle Facial Keypoints Detection competition.
+
+Coordinates are pixel indices in a 96 x 96 frame: (0, 0) is the centre of the top-left pixel, x grows to the
+right, y downwards. "left" is the subject's left, the right side of the picture.
+"""
+
+FRAME_SIZE = 96
+
+NAMES = (
+    "left_eye_center",
+    "right_eye_center",
+    "left_eye_inner_corner",
+    "left_eye_outer_corner",
+    "right_eye_inner_corner",
+    "right_eye_outer_corner",
+    "left_eyebrow_inner_end",
+    "left_eyebrow_outer_end",
+    "right_eyebrow_inner_end",
+    "right_eyebrow_outer_end",
+    "nose_tip",
+    "mouth_left_corner",
+    "mouth_right_corner",
+    "mouth_center_top_lip",
+    "mouth_center_bottom_lip",
+)
+
+COLUMNS = tuple(f"{name}_{axis}" for name in NAMES for axis in "xy")
+
+LEFT_EYE, RIGHT_EYE, NOSE_TIP, BOTTOM_LIP = (
+    NAMES.index(name) for name in ("left_eye_center", "right_eye_center", "nose_tip", "mouth_center_bottom_lip")
+)
+
+# The competition's rows from 2,284 on carry these four points only, and place the last two elsewhere than
+# the fully labelled rows do: the base of the nose, and the middle of the mouth.
+SPARSE = (LEFT_EYE, RIGHT_EYE, NOSE_TIP, BOTTOM_LIP)
+
+# In a mirrored picture, what stands where the left eye stood is the right eye.
+MIRROR = tuple(NAMES.index(name.replace("left", "~").replace("right", "left").replace("~", "right")) for name in NAMES)
+
+# Pairs of points that a drawing joins by a line: eyes, brows, mouth.
+EDGES = (
+    ("left_eye_inner_corner", "left_eye_center"),
+    ("left_eye_center", "left_eye_outer_corner"),
+    ("right_eye_inner_corner", "right_eye_center"),
+    ("right_eye_center", "right_eye_outer_corner"),
+    ("left_eyebrow_inner_end", "left_eyebrow_outer_end"),
+    ("right_eyebrow_inner_end", "right_eyebrow_outer_end"),
+    ("mouth_left_corner", "mouth_center_top_lip"),
+    ("mouth_center_top_lip", "mouth_right_corner"),
+    ("mouth_right_corner", "mouth_center_bottom_lip"),
+    ("mouth_center_bottom_lip", "mouth_left_corner"),
+)
+
+# The typical face in the frame, [15, 2] px: the mean of 1,870 completely labelled faces of the 300-W training
+# photos in the competition's framing, made symmetrical.
+MEAN_FACE = (
+    (65.4, 37.7),
+    (29.6, 37.7),
+    (58.2, 38.7),
+    (72.4, 37.8),
+    (36.8, 38.7),
+    (22.6, 37.8),
+    (54.3, 28.1),
+    (80.5, 30.1),
+    (40.7, 28.1),
+    (14.5, 30.1),
+    (47.5, 58.0),
+    (63.3, 76.0),
+    (31.7, 76.0),
+    (47.5, 73.3),
+    (47.5, 81.9),
+)

@@ -1,0 +1,125 @@
+"""Evaluations <-> json files, and folders of them -> ranked tables; nothing is drawn here.
+
+leaderboard/BENCHMARK/benchmark.json says what a ranking is of; every other json there is one entry.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from fkd.evaluate import Evaluation, from_json
+from fkd.files import write_json
+
+BENCHMARK = "benchmark.json"
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What a ranking is of: the test data's fingerprint, how many faces, how many labelled coordinates."""
+
+    name: str
+    description: str
+    fingerprint: str
+    faces: int
+    values: int
+
+
+def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> Path:
+    """Writes an evaluation as the entry ROOT/BENCHMARK/NAME.json and returns that path.
+
+    The first entry of a benchmark defines it (benchmark.json); a later one with other test data is written
+    all the same, and `table` shows it unranked.
+    """
+    folder = Path(root) / evaluation.benchmark
+    if not (folder / BENCHMARK).exists():
+        benchmark = Benchmark(
+            name=evaluation.benchmark,
+            description=description,
+            fingerprint=evaluation.fingerprint,
+            faces=evaluation.accuracy.faces,
+            values=evaluation.accuracy.values,
+        )
+        write_json(folder / BENCHMARK, dataclasses.asdict(benchmark))
+    path = folder / f"{evaluation.name}.json"
+    write_json(path, dataclasses.asdict(evaluation))
+    return path
+
+
+def read_benchmarks(root: Path | str) -> list[Benchmark]:
+    """The benchmarks under ROOT, by name.
+
+    Raises ValueError for a benchmark.json that is not one.
+    """
+    found = []
+    for path in sorted(Path(root).glob(f"*/{BENCHMARK}")):
+        try:
+            found.append(Benchmark(**json.loads(path.read_text())))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path} does not describe a benchmark ({error})") from None
+    return found
+
+
+def read_entries(root: Path | str, benchmark: Benchmark) -> list[Evaluation]:
+    """The entries of one benchmark, by name.
+
+    Raises ValueError for a file that is no evaluation.
+    """
+    entries = []
+    for path in sorted((Path(root) / benchmark.name).glob("*.json")):
+        if path.name != BENCHMARK:
+            try:
+                entries.append(from_json(json.loads(path.read_text())))
+            except ValueError as error:
+                raise ValueError(f"{path}: {error}") from None
+    return entries
+
+
+def table(benchmark: Benchmark, entries: list[Evaluation]) -> pd.DataFrame:
+    """Ranks entries by test RMSE, a row each; those that may not be ranked come last, `unranked` says why.
+
+    Columns: rank, model, rmse, rmse_low, rmse_high, nme, failure_rate (px and percent), parameters, macs,
+    latency_ms, hardware, mirror, trained_on, date, unranked, then the RMSE of each keypoint by its name.
+    """
+    rows = []
+    for entry in entries:
+        rows.append(
+            {
+                "rank": 0,
+                "model": entry.name,
+                "rmse": entry.accuracy.rmse,
+                "rmse_low": entry.accuracy.rmse_low,
+                "rmse_high": entry.accuracy.rmse_high,
+                "nme": entry.accuracy.nme,
+                "failure_rate": entry.accuracy.failure_rate,
+                "parameters": entry.cost.parameters,
+                "macs": entry.cost.macs,
+                "latency_ms": entry.cost.latency_ms,
+                "hardware": entry.cost.hardware,
+                "mirror": entry.mirror,
+                "trained_on": entry.data.get("name", ""),
+                "date": entry.date,
+                "unranked": unranked_reason(benchmark, entry),
+                **entry.accuracy.rmse_by_keypoint,
+            }
+        )
+    if not rows:
+        return pd.DataFrame()
+    result = pd.DataFrame(rows)
+    result = result.sort_values("rmse", kind="stable").sort_values("unranked", key=lambda why: why != "", kind="stable")
+    ranked = result["unranked"] == ""
+    result["rank"] = result["rmse"].where(ranked).rank(method="min").astype("Int64")
+    return result.reset_index(drop=True)
+
+
+def unranked_reason(benchmark: Benchmark, entry: Evaluation) -> str:
+    """Why an entry may not be ranked, or an empty text if it may."""
+    if entry.fingerprint != benchmark.fingerprint:
+        return f"measured on other test data ({entry.fingerprint}, not {benchmark.fingerprint})"
+    if (entry.accuracy.faces, entry.accuracy.values) != (benchmark.faces, benchmark.values):
+        return f"measured on {entry.accuracy.values} of {benchmark.values} coordinates"
+    if not entry.held_out:
+        return "its checkpoint does not record that the test faces were kept out of training"
+    return ""

@@ -1,0 +1,257 @@
+"""Training: one visible loop over a set of faces that lies on the device as a whole."""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import safetensors
+import torch
+from safetensors.torch import load_file, save_file
+from timm.scheduler import CosineLRScheduler
+from timm.utils import ModelEmaV3
+from tqdm import tqdm
+
+from fkd import __version__
+from fkd.augment import AugmentConfig, augment
+from fkd.checkpoint import save_checkpoint
+from fkd.data import Faces, is_sparse
+from fkd.evaluate import accuracy, predict_points
+from fkd.files import replacing
+from fkd.loss import masked_loss
+from fkd.models import FCNN, ModelConfig, build_model, targets
+from fkd.split import Split, fingerprint
+
+STATE, HISTORY = "training-state.safetensors", "history.csv"
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train.
+
+    labels: "all" rows with the masked loss (ML-ResNet), or "complete" rows only. precision: "bf16" (with
+    channels_last), "fp32", or "auto": bf16 for residual networks where the hardware computes in it.
+    ema: decay of the moving average of the weights, which is what is validated and saved.
+    half: save the weights in float16.
+    """
+
+    epochs: int = 60
+    batch_size: int = 64
+    optimizer: str = "adamw"
+    lr: float = 1e-3
+    weight_decay: float = 0.05
+    warmup_epochs: int = 3
+    ema: float = 0.995
+    labels: str = "all"
+    augment: AugmentConfig | None = field(default_factory=AugmentConfig)
+    precision: str = "auto"
+    half: bool = False
+    seed: int = 0
+
+    def __post_init__(self):
+        for name, choices in (
+            ("optimizer", ("adam", "adamw")),
+            ("labels", ("all", "complete")),
+            ("precision", ("auto", "bf16", "fp32")),
+        ):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(choices)}")
+        for name in ("epochs", "batch_size", "lr"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected more than 0")
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"ema is {self.ema}, expected 0 (off) or more, below 1")
+        if not 0 <= self.warmup_epochs < self.epochs:
+            raise ValueError(f"warmup_epochs is {self.warmup_epochs}, expected 0 to {self.epochs - 1}")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The outcome: the best epoch (from 1) and its validation RMSE in px, and the history, a row an epoch."""
+
+    best_epoch: int
+    validation_rmse: float
+    history: list[dict]
+
+
+def train(
+    model_config: ModelConfig,
+    config: TrainConfig,
+    faces: Faces,
+    split: Split,
+    out: Path | str,
+    data_name: str,
+    terms: str = "",
+    device: str = "cpu",
+    resume: bool = False,
+) -> Trained:
+    """Trains a model and keeps the best epoch by validation RMSE in the checkpoint folder `out`.
+
+    Writes config.json, model.safetensors and history.csv, and after every epoch the state that `resume`
+    continues from (removed at the end). terms: of the training data, for the record.
+    Raises ValueError if `out` holds another run and resume is off, or resume finds nothing that fits.
+    """
+    out = Path(out)
+    train_rows = split.train
+    if config.labels == "complete":
+        train_rows = train_rows[np.isfinite(faces.points[train_rows]).all((1, 2))]
+    training, validation = faces[train_rows], faces[split.validation]
+    for part, name in ((training, "train"), (validation, "validate")):
+        if not np.isfinite(part.points).any():
+            raise ValueError(f"there is no labelled face to {name} on: {len(faces)} rows are too few to split")
+    record = {
+        "name": data_name,
+        "terms": terms,
+        "faces": {part: len(getattr(split, part)) for part in ("train", "validation", "test")},
+        "fingerprints": {part: fingerprint(faces[getattr(split, part)]) for part in ("train", "validation", "test")},
+    }
+    run = {
+        "model": dataclasses.asdict(model_config),
+        "train": dataclasses.asdict(config),
+        "data": record,
+    }
+
+    torch.set_flush_denormal(True)  # the moments of dead units fade into denormals, which made epochs 3x slower
+    torch.manual_seed(config.seed)
+    dev = torch.device(device)
+    model = build_model(model_config).to(dev)
+    bf16 = _use_bf16(config, model_config, dev)
+    if bf16:
+        model = model.to(memory_format=torch.channels_last)
+    average = ModelEmaV3(model, decay=config.ema, use_warmup=True)
+    optimizer = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer](
+        _parameter_groups(model, config.weight_decay), lr=config.lr
+    )
+    steps = max(1, len(training) // config.batch_size)
+    schedule = CosineLRScheduler(
+        optimizer,
+        t_initial=config.epochs * steps,
+        warmup_t=config.warmup_epochs * steps,
+        warmup_lr_init=config.lr / 100,
+        lr_min=config.lr / 100,
+        t_in_epochs=False,
+    )
+    history: list[dict] = []
+    if resume:
+        history = _load_state(out / STATE, run, model, average, optimizer)
+    elif (out / STATE).exists() or (out / "config.json").exists():
+        raise ValueError(f"{out} already holds a run: continue it with --resume, or choose another folder")
+
+    images = torch.from_numpy(training.images).to(dev)[:, None]  # uint8 [N, 1, 96, 96]
+    points = torch.from_numpy(training.points).to(dev)  # [N, 15, 2] px
+    sparse = torch.from_numpy(is_sparse(training.points)).to(dev)  # bool [N]
+    update = len(history) * steps
+    progress = tqdm(total=config.epochs * steps, initial=update, unit="step", desc=model_config.name)
+    for epoch in range(len(history) + 1, config.epochs + 1):
+        # A generator of its own for every epoch, so that a resumed run draws what an unbroken one draws.
+        generator = torch.Generator(dev).manual_seed(config.seed * 100_003 + epoch)
+        torch.manual_seed(config.seed * 100_003 + epoch)
+        model.train()
+        squares, count = torch.zeros((), device=dev, dtype=torch.float64), 0
+        for rows in torch.randperm(len(images), generator=generator, device=dev)[: steps * config.batch_size].split(
+            config.batch_size
+        ):
+            batch, labels = images[rows].float() / 255, points[rows]
+            if config.augment:
+                batch, labels = augment(batch, labels, config.augment, generator)
+            if bf16:
+                batch = batch.to(memory_format=torch.channels_last)
+            target = targets(labels, sparse[rows], model_config)
+            schedule.step_update(update)
+            with torch.autocast(dev.type, torch.bfloat16, enabled=bf16):
+                predicted = model.all_points(batch)
+            loss = masked_loss(predicted, target)
+            if loss is not None:
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                average.update(model, update)
+                error = (predicted.detach() - target)[torch.isfinite(target)]
+                squares, count = squares + error.double().square().sum(), count + len(error)
+            update += 1
+            progress.update()
+        if not torch.isfinite(squares) or not count:
+            raise ValueError(f"epoch {epoch}: the loss is not finite; try a lower --lr (now {config.lr:g})")
+
+        predicted = predict_points([average.module], validation.images, is_sparse(validation.points))
+        history.append(
+            {
+                "epoch": epoch,
+                "train_rmse": round(float((squares / count).sqrt()), 4),
+                "validation_rmse": round(accuracy(predicted, validation.points, resamples=1).rmse, 4),
+                "lr": optimizer.param_groups[0]["lr"],
+            }
+        )
+        best = min(history, key=lambda row: row["validation_rmse"])
+        progress.set_postfix(train=history[-1]["train_rmse"], val=history[-1]["validation_rmse"], best=best["epoch"])
+        if best["epoch"] == epoch:
+            done = run["train"] | {"best_epoch": epoch, "fkd_version": __version__}
+            save_checkpoint(out, average.module, done, record, config.half)
+        _write_history(out / HISTORY, history)
+        _save_state(out / STATE, run, history, model, average, optimizer)
+    progress.close()
+    (out / STATE).unlink()
+    best = min(history, key=lambda row: row["validation_rmse"])
+    return Trained(best["epoch"], best["validation_rmse"], history)
+
+
+def _use_bf16(config: TrainConfig, model_config: ModelConfig, device: torch.device) -> bool:
+    if config.precision != "auto":
+        return config.precision == "bf16"
+    if model_config.name == FCNN:  # its one large product is bound by memory, and ends at a worse RMSE in bf16
+        return False
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+
+
+def _parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict]:
+    """Weights decay; norms and biases do not."""
+    weights = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
+    others = [parameter for parameter in model.parameters() if parameter.ndim < 2]
+    return [{"params": weights, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+
+
+def _save_state(path: Path, run: dict, history: list[dict], model, average, optimizer) -> None:
+    """Everything that the next epoch depends on, in one file that appears whole or not at all."""
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    tensors |= {f"average.{name}": tensor for name, tensor in average.module.state_dict().items()}
+    for number, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in state.items()}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with replacing(path) as aside:
+        save_file(tensors, aside, {"run": json.dumps(run), "history": json.dumps(history)})
+
+
+def _load_state(path: Path, run: dict, model, average, optimizer) -> list[dict]:
+    if not path.exists():
+        raise ValueError(f"{path.parent} has no unfinished run to resume ({STATE} is missing)")
+    with safetensors.safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    before = json.loads(metadata["run"])
+    for part in run:
+        changed = {
+            key: (before[part].get(key), value) for key, value in run[part].items() if before[part].get(key) != value
+        }
+        for key, (old, new) in changed.items():
+            raise ValueError(f"{path.parent} was begun with {part} {key} = {old}, not {new}: resume with the same")
+    tensors = load_file(path)
+
+    def part(prefix: str) -> dict[str, torch.Tensor]:
+        return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+
+    model.load_state_dict(part("model."))
+    average.module.load_state_dict(part("average."))
+    state: dict[int, dict] = {}
+    for name, tensor in part("optimizer.").items():
+        number, key = name.split(".", 1)
+        state.setdefault(int(number), {})[key] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    return json.loads(metadata["history"])
+
+
+def _write_history(path: Path, history: list[dict]) -> None:
+    with replacing(path) as aside:
+        pd.DataFrame(history).to_csv(aside, index=False)

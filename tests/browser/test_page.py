@@ -1,0 +1,154 @@
+"""The real page in Chromium, at phone and desktop size; no request may leave this machine."""
+
+import os
+import shutil
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect, sync_playwright
+
+from app import CSS, THEME, build_app
+
+ROOT = Path(__file__).parent.parent.parent
+EXAMPLES = ROOT / "examples"
+SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1440, "height": 900}}
+# Mid-point between the eyes, and their distance, read off the photos by eye.
+EYES = {"grace_hopper.jpg": ((263, 190), 88), "eileen_collins.png": ((224, 107), 42)}
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not chromium:
+        if os.environ.get("FKD_REQUIRE_BROWSER"):
+            pytest.fail("no Chromium is installed, and FKD_REQUIRE_BROWSER asks for the browser tests")
+        pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=[*flags, "--disable-component-update", "--disable-sync", "--no-first-run"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def address():
+    page = build_app()
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, theme=THEME, css=CSS, ssr_mode=False, footer_links=[])
+    yield url
+    page.close()
+
+
+@pytest.fixture(params=SIZES)
+def page(request, browser, address):
+    context = browser.new_context(viewport=SIZES[request.param], device_scale_factor=1)
+    page = context.new_page()
+    outside, errors = [], []
+    page.on("request", lambda r: outside.append(r.url) if urlsplit(r.url).hostname not in LOCAL else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(address)
+    page.size = request.param
+    expect(page.get_by_text("judge facial keypoint detectors")).to_be_visible(timeout=30_000)
+    yield page
+    context.close()
+    assert not outside, "the page asked another host"
+    assert not errors
+
+
+LOCAL = {"127.0.0.1", "localhost", None, ""}
+
+
+def screenshot(page: Page, name: str) -> None:
+    folder = ROOT / "artefacts"
+    folder.mkdir(exist_ok=True)
+    page.wait_for_timeout(600)  # what fades in has faded in
+    page.screenshot(path=folder / f"{name}-{page.size}.png", full_page=True)
+
+
+def upload(page: Page, path: Path) -> None:
+    if page.locator("#photo button[aria-label='Clear']").count():
+        page.locator("#photo button[aria-label='Clear']").click()
+    page.locator("#photo input[type=file]").first.set_input_files(path)
+
+
+def table(page: Page, where: str) -> list[list[str]]:
+    rows = page.locator(f"{where} tbody tr")
+    expect(rows.first).to_be_visible(timeout=20_000)
+    return [[cell.inner_text().strip() for cell in row.locator("td").all()] for row in rows.all()]
+
+
+def test_both_overlays_lie_on_the_face(page):
+    for name, ((x, y), apart) in EYES.items():
+        upload(page, EXAMPLES / name)
+        expect(page.locator("#status")).to_contain_text("1 face", timeout=60_000)
+        for which in ("first", "second", "both"):
+            expect(page.locator(f"#{which} img")).to_be_visible(timeout=30_000)
+        expect(page.locator("#points")).to_contain_text("mouth center bottom lip", timeout=20_000)
+        page.wait_for_timeout(500)
+        rows = {row[0]: [float(value) for value in row[1:]] for row in table(page, "#points") if row[0] != "mean"}
+        assert len(rows) == 15
+        for model in (0, 2):  # red x, y, then green x, y
+            left, right = rows["left eye center"][model : model + 2], rows["right eye center"][model : model + 2]
+            assert left[0] > right[0], "left is the subject's left"
+            assert (left[0] + right[0]) / 2 == pytest.approx(x, abs=0.2 * apart)
+            assert (left[1] + right[1]) / 2 == pytest.approx(y, abs=0.2 * apart)
+            assert left[0] - right[0] == pytest.approx(apart, rel=0.2)
+            mouth = rows["mouth center bottom lip"][model : model + 2]
+            assert 0.7 * apart < mouth[1] - y < 1.7 * apart
+    screenshot(page, "compare")
+
+
+def test_bad_files_and_faceless_photos_get_a_sentence_and_the_page_stays_usable(page, tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"this is no picture")
+    Image.new("RGB", (300, 200), "teal").save(tmp_path / "wall.png")
+    upload(page, tmp_path / "broken.jpg")
+    expect(page.locator("#status")).to_contain_text("no picture that can be read", timeout=30_000)
+    upload(page, tmp_path / "wall.png")
+    expect(page.locator("#status")).to_contain_text("No face was found", timeout=30_000)
+    screenshot(page, "no-face")
+    page.get_by_label("The whole photo is one face").check()
+    expect(page.locator("#status")).to_contain_text("1 face", timeout=30_000)
+    page.get_by_label("The whole photo is one face").uncheck()
+    upload(page, EXAMPLES / "grace_hopper.jpg")
+    expect(page.locator("#status")).to_contain_text("1 face", timeout=30_000)
+    expect(page.locator("#both img")).to_be_visible()
+
+
+def test_several_faces_are_all_found_and_one_is_chosen_for_the_table(page, tmp_path):
+    with Image.open(EXAMPLES / "grace_hopper.jpg") as grace:
+        pair = Image.new("RGB", (2 * grace.width, grace.height), "grey")
+        pair.paste(grace, (0, 0))
+        pair.paste(grace, (grace.width, 0))
+    pair.save(tmp_path / "pair.png")
+    upload(page, tmp_path / "pair.png")
+    expect(page.locator("#status")).to_contain_text("2 faces", timeout=60_000)
+    expect(page.locator("#points")).to_contain_text("left eye center", timeout=20_000)
+    page.wait_for_timeout(500)
+    before = table(page, "#points")
+    page.locator("#face input").click()
+    page.get_by_role("option", name="2 of 2").click()
+    page.wait_for_timeout(1500)
+    after = table(page, "#points")
+    assert abs(abs(float(after[0][1]) - float(before[0][1])) - pair.width / 2) < 5
+
+
+def test_the_leaderboard_opens_and_sorts(page):
+    page.get_by_role("tab", name="Leaderboard").click()
+    expect(page.locator("#ranking")).to_contain_text("resnet18", timeout=20_000)
+    rows = table(page, "#ranking")
+    scores = [float(row[2]) for row in rows]
+    assert scores == sorted(scores) and [row[0] for row in rows] == [str(n + 1) for n in range(len(rows))]
+    expect(page.locator("#errors .js-plotly-plot")).to_be_visible(timeout=20_000)
+    expect(page.locator("#curves .js-plotly-plot")).to_be_visible(timeout=20_000)
+    screenshot(page, "leaderboard")
+    header = page.locator("#ranking thead th", has_text="RMSE, px").first
+    header.click()
+    page.wait_for_timeout(500)
+    header.click()
+    page.wait_for_timeout(800)
+    assert [float(row[2]) for row in table(page, "#ranking")] == sorted(scores, reverse=True)

@@ -1,0 +1,105 @@
+"""Drawn faces: small, ours, and made anew for every run."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image, ImageDraw, ImageFilter
+
+from fkd.checkpoint import save_checkpoint
+from fkd.data import Faces
+from fkd.keypoints import COLUMNS, EDGES, MEAN_FACE, NAMES, SPARSE
+from fkd.models import ModelConfig, build_model
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    """No test reads or fills the user's cache."""
+    monkeypatch.setenv("FKD_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real faces that FKD_DATA names."""
+    if not os.environ.get("FKD_DATA"):
+        pytest.skip("FKD_DATA does not name a folder in the competition's layout")
+    return Path(os.environ["FKD_DATA"])
+
+
+def draw_face(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A cartoon with its features at points [15, 2] px -> uint8 [96, 96]."""
+    background, skin, ink = rng.integers(0, 90), rng.integers(140, 220), rng.integers(0, 80)
+    big = Image.new("L", (384, 384), int(background))
+    pen = ImageDraw.Draw(big)
+    at = {name: tuple(4 * point + 2) for name, point in zip(NAMES, points, strict=True)}
+    x, y = 4 * points.mean(0)
+    pen.ellipse((x - 180, y - 210, x + 180, y + 200), fill=int(skin))
+    for start, stop in EDGES:
+        pen.line([at[start], at[stop]], fill=int(ink), width=8)
+    for name in ("left_eye_center", "right_eye_center"):
+        ex, ey = at[name]
+        pen.ellipse((ex - 12, ey - 12, ex + 12, ey + 12), fill=int(ink))
+    nx, ny = at["nose_tip"]
+    pen.polygon([(nx - 14, ny), (nx + 14, ny), (nx, ny - 40)], fill=int(skin * 0.7))
+    small = np.asarray(big.filter(ImageFilter.GaussianBlur(3)).resize((96, 96), Image.Resampling.BOX), np.float32)
+    return (small + rng.normal(0, 6, small.shape)).clip(0, 255).astype(np.uint8)
+
+
+def draw_faces(count: int, seed: int = 0, sparse_share: float = 0.4) -> Faces:
+    """Faces, the last `sparse_share` of them with the four sparse labels only."""
+    rng = np.random.default_rng(seed)
+    points = np.array(MEAN_FACE) + rng.normal(0, 1.2, (count, 15, 2)) + rng.normal(0, 3, (count, 1, 2))
+    images = np.stack([draw_face(face, rng) for face in points])
+    points = points.astype(np.float32).round(3)
+    others = [index for index in range(15) if index not in SPARSE]
+    points[int(count * (1 - sparse_share)) :, others] = np.nan
+    return Faces(images, points)
+
+
+def training_table(faces: Faces) -> pd.DataFrame:
+    """Faces as the competition's training.csv."""
+    table = pd.DataFrame(faces.points.reshape(len(faces), 30), columns=list(COLUMNS))
+    table["Image"] = [" ".join(map(str, image.ravel())) for image in faces.images]
+    return table
+
+
+def write_competition(folder: Path, faces: Faces, test: Faces) -> Path:
+    """Writes the competition's files for drawn faces."""
+    folder.mkdir(parents=True, exist_ok=True)
+    training_table(faces).to_csv(folder / "training.csv", index=False)
+    images = [" ".join(map(str, image.ravel())) for image in test.images]
+    pd.DataFrame({"ImageId": range(1, len(test) + 1), "Image": images}).to_csv(folder / "test.csv", index=False)
+    rows = [
+        (image_id + 1, COLUMNS[column])
+        for image_id, points in enumerate(test.points)
+        for column in np.flatnonzero(np.isfinite(points.ravel()))
+    ]
+    lookup = pd.DataFrame(rows, columns=["ImageId", "FeatureName"])
+    lookup.insert(0, "RowId", range(1, len(lookup) + 1))
+    lookup["Location"] = ""
+    lookup.to_csv(folder / "IdLookupTable.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def faces() -> Faces:
+    return draw_faces(60)
+
+
+@pytest.fixture
+def competition(tmp_path, faces) -> Path:
+    """A folder in the competition's layout: 60 drawn training faces, 12 test faces."""
+    return write_competition(tmp_path / "drawn", faces, draw_faces(12, seed=1))
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory) -> Path:
+    """An untrained resnet18 checkpoint."""
+    folder = tmp_path_factory.mktemp("checkpoints") / "tiny"
+    record = {"name": "drawn", "terms": "", "faces": {}, "fingerprints": {}}
+    save_checkpoint(folder, build_model(ModelConfig("resnet18")), {"epochs": 0}, record)
+    return folder

@@ -1,0 +1,101 @@
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from fkd.checkpoint import load_checkpoint, save_checkpoint
+from fkd.models import ModelConfig, build_model
+
+
+@pytest.fixture
+def saved(tmp_path):
+    model = build_model(ModelConfig("resnet18")).eval()
+    model(torch.rand(1, 1, 96, 96))
+    save_checkpoint(tmp_path / "m", model, {"epochs": 1}, {"name": "drawn"})
+    return model, tmp_path / "m"
+
+
+def test_save_and_load_is_bit_equal(saved):
+    model, folder = saved
+    loaded = load_checkpoint(folder)
+    assert loaded.name == "m" and loaded.training == {"epochs": 1} and loaded.data == {"name": "drawn"}
+    before, after = model.state_dict(), loaded.model.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    face = torch.rand(2, 1, 96, 96)
+    with torch.inference_mode():
+        assert torch.equal(model(face), loaded.model(face))
+
+
+def test_half_precision_halves_the_file_and_survives_a_second_round(saved, tmp_path):
+    model, folder = saved
+    save_checkpoint(tmp_path / "half", model, {}, {}, half=True)
+    size = (folder / "model.safetensors").stat().st_size
+    assert (tmp_path / "half" / "model.safetensors").stat().st_size < 0.51 * size
+    loaded = load_checkpoint(tmp_path / "half").model
+    assert next(loaded.parameters()).dtype == torch.float32
+    save_checkpoint(tmp_path / "again", loaded, {}, {}, half=True)
+    assert (tmp_path / "again" / "model.safetensors").read_bytes() == (
+        tmp_path / "half" / "model.safetensors"
+    ).read_bytes()
+    face = torch.rand(2, 1, 96, 96)
+    with torch.inference_mode():
+        assert torch.allclose(model(face), loaded(face), atol=0.05)
+
+
+def edit_config(folder, change):
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    change(config)
+    path.write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c.update(extra=1), "expected exactly"),
+        (lambda c: c.pop("training"), "expected exactly"),
+        (lambda c: c.update(format="fkd-9"), "this version reads 'fkd-1'"),
+        (lambda c: c["model"].update(depth=3), "model has .*expected exactly"),
+        (lambda c: c["model"].update(name="resnet19"), "unknown model 'resnet19'.*did you mean"),
+        (lambda c: c["model"].update(name="resnet34"), "lacks .*for ModelConfig"),
+        (lambda c: c["model"].update(conventions=1), r"head.* is \[34.*expected \[30"),
+        (lambda c: c["model"].update(name=["resnet18"]), "unknown model"),
+    ],
+)
+def test_a_changed_config_fails_loudly(saved, change, message):
+    edit_config(saved[1], change)
+    with pytest.raises(ValueError, match=message):
+        load_checkpoint(saved[1])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.update(extra=torch.zeros(1)), "has the unknown extra"),
+        (lambda t: t.pop("head.bias"), "lacks head.bias"),
+        (lambda t: t.update({"head.bias": torch.zeros(3)}), r"head.bias is \[3\], expected \[34\]"),
+        (lambda t: t.update({"head.bias": torch.full((34,), torch.nan)}), "not finite"),
+    ],
+)
+def test_wrong_weights_fail_loudly(saved, change, message):
+    path = saved[1] / "model.safetensors"
+    tensors = load_file(path)
+    change(tensors)
+    save_file(tensors, path)
+    with pytest.raises(ValueError, match=message):
+        load_checkpoint(saved[1])
+
+
+def test_damaged_and_absent_files_are_said(saved, tmp_path):
+    folder = saved[1]
+    with pytest.raises(FileNotFoundError, match="no config.json.*expected a checkpoint folder"):
+        load_checkpoint(tmp_path)
+    weights = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(weights[:1000])
+    with pytest.raises(ValueError, match="damaged"):
+        load_checkpoint(folder)
+    (folder / "config.json").write_text("{")
+    with pytest.raises(ValueError, match="not readable as JSON"):
+        load_checkpoint(folder)

@@ -1,0 +1,275 @@
+import io
+import multiprocessing
+import sys
+import time
+import types
+import zipfile
+
+import numpy as np
+import pytest
+from conftest import draw_faces, training_table, write_competition
+
+from fkd import data
+from fkd.data import (
+    Faces,
+    fingerprint,
+    look_alikes,
+    read_lookup,
+    read_test,
+    read_training,
+    split,
+    split_faces,
+)
+
+
+def zipped(name: str, content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def same(a: Faces, b: Faces) -> bool:
+    return np.array_equal(a.images, b.images) and np.array_equal(a.points, b.points, equal_nan=True)
+
+
+@pytest.mark.parametrize("layout", ["csv", "zip", "bundle of zips", "bundle of csvs", "bundle itself"])
+def test_every_layout_reads_the_same(layout, competition, faces):
+    training, test = (competition / "training.csv").read_bytes(), (competition / "test.csv").read_bytes()
+    table = (competition / "IdLookupTable.csv").read_bytes()
+    where = competition
+    if layout != "csv":
+        for path in competition.iterdir():
+            path.unlink()
+    if layout == "zip":
+        (competition / "training.zip").write_bytes(zipped("training.csv", training))
+        (competition / "test.zip").write_bytes(zipped("test.csv", test))
+        (competition / "IdLookupTable.csv").write_bytes(table)
+    elif layout != "csv":
+        bundle = competition / "facial-keypoints-detection.zip"
+        with zipfile.ZipFile(bundle, "w") as archive:
+            if layout == "bundle of csvs":
+                archive.writestr("training/training.csv", training)
+                archive.writestr("test/test.csv", test)
+            else:
+                archive.writestr("training.zip", zipped("training.csv", training))
+                archive.writestr("test.zip", zipped("test.csv", test))
+            archive.writestr("IdLookupTable.csv", table)
+        where = bundle if layout == "bundle itself" else competition
+    assert same(read_training(where), faces)
+    assert same(read_training(where), faces), "from the cache"
+    assert read_test(where).images.shape == (12, 96, 96)
+    assert len(read_lookup(where)) == sum(np.isfinite(f).sum() for f in draw_faces(12, seed=1).points)
+
+
+def edit(table, row, column, value):
+    table = table.astype(object)
+    table.loc[row, column] = value
+    return table
+
+
+def swap(table):
+    return table[[*table.columns[2:4], *table.columns[:2], *table.columns[4:]]]
+
+
+DEFECTS = {
+    "missing column": (lambda t: t.drop(columns="nose_tip_x"), "training.csv: the header lacks nose_tip_x"),
+    "unknown column": (lambda t: t.assign(chin_x=1), "has the unknown chin_x"),
+    "wrong order": (swap, "right_eye_center_x where left_eye_center_x"),
+    "pixel count": (lambda t: edit(t, 2, "Image", " ".join(["7"] * 9215)), "row 3 has 9,215 pixels, expected 9,216"),
+    "no pixels": (lambda t: edit(t, 2, "Image", ""), "row 3 has 0 pixels"),
+    "pixel 256": (lambda t: edit(t, 1, "Image", " ".join(["7"] * 9215 + ["256"])), "row 2 has the pixel '256'"),
+    "pixel -1": (lambda t: edit(t, 1, "Image", " ".join(["-1"] + ["7"] * 9215)), "row 2 has the pixel '-1'"),
+    "pixel 1.5": (lambda t: edit(t, 1, "Image", " ".join(["1.5"] + ["7"] * 9215)), "row 2 has the pixel '1.5'"),
+    "not a number": (lambda t: edit(t, 4, "nose_tip_y", "low"), "row 5 has nose_tip_y = 'low', expected a number"),
+    "infinite": (lambda t: edit(t, 4, "nose_tip_y", "inf"), "row 5 has nose_tip_y = 'inf'"),
+    "far out": (lambda t: edit(t, 4, "nose_tip_y", 960), "row 5 has nose_tip_y = 960, far outside the frame"),
+    "x without y": (lambda t: edit(t, 0, "nose_tip_y", ""), "row 1 has only one of x and y for nose_tip"),
+    "no rows": (lambda t: t.head(0), "has a header but no rows"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_a_defect_is_named_with_file_and_row(defect, tmp_path):
+    spoil, message = DEFECTS[defect]
+    spoil(training_table(draw_faces(6))).to_csv(tmp_path / "training.csv", index=False)
+    with pytest.raises(ValueError) as error:
+        read_training(tmp_path)
+    assert message in str(error.value) and "training.csv" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_damaged_empty_and_absent_files(tmp_path, competition):
+    with pytest.raises(FileNotFoundError, match="kaggle.com.*fkd data download"):
+        read_training(tmp_path)
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        read_training(tmp_path / "nowhere")
+    (tmp_path / "training.csv").write_bytes(b"")
+    with pytest.raises(ValueError, match="training.csv is empty"):
+        read_training(tmp_path)
+    (tmp_path / "training.csv").unlink()
+    whole = zipped("training.csv", (competition / "training.csv").read_bytes())
+    for damaged in (whole[: len(whole) // 2], whole[:2000] + b"\0" * 500 + whole[2500:], b"no zip at all"):
+        (tmp_path / "training.zip").write_bytes(damaged)
+        with pytest.raises(ValueError, match="training.zip is damaged"):
+            read_training(tmp_path)
+
+
+def test_lookup_table_defects(competition):
+    path = competition / "IdLookupTable.csv"
+    lines = path.read_text().splitlines()
+    for spoilt, message in (
+        ("1,1,chin_x,", "row 1 asks for 'chin_x'"),
+        ("x,1,nose_tip_x,", "row 1 has RowId = 'x'"),
+        ("2,1,nose_tip_x,", "row 2 repeats RowId 2"),
+    ):
+        path.write_text("\n".join([lines[0], spoilt, *lines[2:]]))
+        with pytest.raises(ValueError, match=message):
+            read_lookup(competition)
+
+
+def test_a_damaged_cache_is_made_anew_and_says_so(competition, faces, tmp_path_factory, monkeypatch):
+    root = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("FKD_CACHE", str(root))
+    read_training(competition)
+    (cached,) = root.glob("training-*.safetensors")
+    cached.write_bytes(cached.read_bytes()[:1000])
+    with pytest.warns(UserWarning, match="damaged.*made anew"):
+        assert same(read_training(competition), faces)
+    assert same(read_training(competition), faces)
+    assert len(list(root.iterdir())) == 1, "nothing is left aside"
+
+
+def test_an_edited_file_is_not_served_from_the_cache(competition, faces):
+    read_training(competition)
+    training_table(draw_faces(60, seed=5)).to_csv(competition / "training.csv", index=False)
+    assert not same(read_training(competition), faces)
+
+
+def _read(folder):
+    return len(read_training(folder))
+
+
+def test_two_processes_may_read_at_once(competition):
+    with multiprocessing.get_context("fork").Pool(4) as pool:
+        assert pool.map(_read, [competition] * 8) == [60] * 8
+
+
+def test_sparse_rows_are_known_by_their_labels(faces):
+    sparse = data.is_sparse(faces.points)
+    assert not sparse[:36].any() and sparse[36:].all()
+    assert not data.is_sparse(np.full((1, 15, 2), np.nan, np.float32)).any()
+
+
+def near_copies(image: np.ndarray) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [
+        image.copy(),
+        (image * 0.7 + 30).astype(np.uint8),
+        (image + rng.normal(0, 8, image.shape)).clip(0, 255).astype(np.uint8),
+        np.roll(image, 4, 1),
+    ]
+
+
+def test_look_alikes_are_grouped_and_others_are_not():
+    rng = np.random.default_rng(3)
+    # Smooth random fields: as different from each other as photos are.
+    fields = [np.kron(rng.integers(0, 255, (6, 6)), np.ones((16, 16))).astype(np.uint8) for _ in range(8)]
+    images = np.stack([copy for field in fields for copy in near_copies(field)])
+    groups = look_alikes(images)
+    assert (groups.reshape(8, 4) == groups.reshape(8, 4)[:, :1]).all()
+    assert len(set(groups)) == 8
+
+
+def test_blank_images_are_grouped_only_with_their_copies():
+    images = np.stack([np.full((96, 96), value, np.uint8) for value in (0, 0, 200)])
+    groups = look_alikes(images)
+    assert groups[0] == groups[1] != groups[2]
+
+
+def test_the_split_keeps_groups_whole_and_follows_content_not_order():
+    faces = draw_faces(300)
+    groups = np.arange(300) // 3
+    parts = split_faces(faces, groups)
+    rows = [parts.train, parts.validation, parts.test]
+    assert sorted(np.concatenate(rows)) == list(range(300))
+    assert [len(r) / 300 for r in rows] == pytest.approx([0.8, 0.1, 0.1], abs=0.02)
+    for a, b in ((0, 1), (0, 2), (1, 2)):
+        assert not set(groups[rows[a]]) & set(groups[rows[b]])
+    for r in rows:
+        assert data.is_sparse(faces.points[r]).mean() == pytest.approx(0.4, abs=0.05)
+    order = np.random.default_rng(0).permutation(300)
+    again = split_faces(faces[order], groups[order])
+    for part in ("train", "validation", "test"):
+        assert set(order[getattr(again, part)]) == set(getattr(parts, part))
+        assert fingerprint(faces[order][getattr(again, part)]) == fingerprint(faces[getattr(parts, part)])
+
+
+def test_the_fingerprint_sees_images_and_asked_labels_but_not_where_they_lie(faces):
+    moved = Faces(faces.images, faces.points + 1)
+    assert fingerprint(moved) == fingerprint(faces)
+    unasked = faces.points.copy()
+    unasked[0, 3] = np.nan
+    assert fingerprint(Faces(faces.images, unasked)) != fingerprint(faces)
+    other = faces.images.copy()
+    other[0, 0, 0] ^= 1
+    assert fingerprint(Faces(other, faces.points)) != fingerprint(faces)
+
+
+def test_check_reports_what_is_odd(tmp_path):
+    faces = draw_faces(60)
+    images, points = faces.images.copy(), faces.points.copy()
+    images[1] = images[0]
+    points[2, [0, 1]] = points[2, [1, 0]]
+    points[3] = np.nan
+    images[4] = 90
+    points[5, 11] = (5, 5)
+    write_competition(tmp_path, Faces(images, points), draw_faces(2, seed=1))
+    report = data.check(tmp_path)
+    assert report.rows == 60 and report.sparse_rows == 24 and report.exact_duplicates == 1
+    assert report.labels["nose_tip"] == 59
+    assert set(report.suspicious) >= {3, 4, 5, 6}
+    assert "swapped" in report.suspicious[3] and "mouth_left_corner" in report.suspicious[6]
+
+
+def test_download_explains_what_it_needs(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "kagglehub", None)
+    with pytest.raises(ValueError, match="pip install 'fkd\\[kaggle\\]'"):
+        data.download(tmp_path)
+
+    class UnauthenticatedError(Exception):
+        pass
+
+    class KaggleApiHTTPError(Exception):
+        pass
+
+    kagglehub = types.ModuleType("kagglehub")
+    kagglehub.exceptions = types.SimpleNamespace(
+        UnauthenticatedError=UnauthenticatedError, KaggleApiHTTPError=KaggleApiHTTPError
+    )
+    monkeypatch.setitem(sys.modules, "kagglehub", kagglehub)
+    for error, message in (
+        (UnauthenticatedError(), "needs an account|asks for an account"),
+        (KaggleApiHTTPError("403"), "accept the competition's rules"),
+        (ConnectionError("no route"), "check the connection"),
+    ):
+
+        def fail(*_, error=error, **__):
+            raise error
+
+        kagglehub.competition_download = fail
+        with pytest.raises(ValueError, match=message):
+            data.download(tmp_path)
+
+
+def test_the_real_set_loads_fast_the_second_time(real_data):
+    faces, parts = split(real_data)
+    start = time.perf_counter()
+    read_training(real_data)
+    assert time.perf_counter() - start < 0.5
+    groups = look_alikes(faces.images)
+    for a, b in ((parts.train, parts.validation), (parts.train, parts.test), (parts.validation, parts.test)):
+        assert not set(groups[a]) & set(groups[b])
+    assert [len(parts.train), len(parts.validation), len(parts.test)] == pytest.approx(
+        [0.8 * len(faces), 0.1 * len(faces), 0.1 * len(faces)], abs=5
+    )

@@ -1,0 +1,68 @@
+"""Who may import whom, and which outside library lives in which room."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MAY_IMPORT = {
+    "keypoints": set(),
+    "loss": set(),
+    "crop": set(),
+    "files": set(),
+    "faces": {"crop"},
+    "data": {"keypoints", "files"},
+    "augment": {"keypoints"},
+    "models": {"keypoints"},
+    "draw": {"keypoints"},
+    "evaluate": {"keypoints"},
+    "leaderboard": {"evaluate", "files"},
+    "checkpoint": {"models", "files"},
+    "train": {"data", "augment", "models", "loss", "evaluate", "checkpoint", "files"},
+    "predict": {"keypoints", "crop", "faces", "evaluate", "checkpoint"},
+    "submission": {"keypoints", "data", "models", "evaluate", "files"},
+    "card": {"models", "evaluate", "checkpoint"},
+    "plots": {"keypoints", "evaluate", "leaderboard"},
+}
+ROOMS = {
+    "gradio": {"app"},
+    "timm": {"models", "train"},
+    "plotly": {"plots"},
+    "dlib": {"faces"},
+    "huggingface_hub": {"hub"},
+}
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, whole names."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} has a relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return found
+
+
+FILES = {path.stem: path for path in [*(ROOT / "fkd").glob("*.py"), ROOT / "app.py"] if path.stem != "__init__"}
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_import_direction(name):
+    assert name in MAY_IMPORT or name in ("app", "__main__"), f"say in this test what fkd/{name}.py may import"
+    ours = {module.split(".")[1] for module in imports(FILES[name]) if module.startswith("fkd.")} & set(FILES)
+    if name in MAY_IMPORT:
+        assert ours <= MAY_IMPORT[name]
+    outside = {module.split(".")[0] for module in imports(FILES[name])}
+    for library, rooms in ROOMS.items():
+        assert library not in outside or name in rooms, f"{library} belongs in {rooms}"
+
+
+def test_training_and_evaluation_need_neither_gradio_nor_plotly_nor_a_face_detector():
+    code = "import sys, fkd.__main__; print([m for m in ('gradio', 'plotly', 'dlib', 'cv2') if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"

@@ -1,0 +1,79 @@
+import dataclasses
+import json
+
+import pytest
+
+from fkd.evaluate import Accuracy, Cost, Evaluation
+from fkd.keypoints import NAMES
+from fkd.leaderboard import read_benchmarks, read_entries, table, write_entry
+
+
+def entry(name: str, rmse: float, **change) -> Evaluation:
+    accuracy = Accuracy(
+        faces=10, values=200, rmse=rmse, rmse_low=rmse - 0.1, rmse_high=rmse + 0.1,
+        rmse_by_keypoint=dict.fromkeys(NAMES, rmse), nme=5.0, nme_faces=10, failure_rate=0.0,
+        error_quantiles={"0.5": rmse},
+    )  # fmt: skip
+    cost = Cost(parameters=1, macs=1, latency_ms=1.0, hardware="here")
+    evaluation = Evaluation(
+        name=name, benchmark="drawn", fingerprint="f", accuracy=accuracy, cost=cost, checkpoint="0", model="fcnn",
+        mirror=False, data={"name": "drawn"}, held_out=True,
+    )  # fmt: skip
+    return dataclasses.replace(evaluation, **change)
+
+
+@pytest.fixture
+def board(tmp_path):
+    def rank(*entries):
+        for item in entries:
+            write_entry(tmp_path, item, "drawn faces")
+        (benchmark,) = read_benchmarks(tmp_path)
+        return table(benchmark, read_entries(tmp_path, benchmark))
+
+    return rank
+
+
+def test_entries_are_ranked_by_rmse(board):
+    ranking = board(entry("b", 2.0), entry("a", 3.0), entry("c", 1.0))
+    assert ranking["model"].tolist() == ["c", "b", "a"] and ranking["rank"].tolist() == [1, 2, 3]
+    assert (ranking["unranked"] == "").all() and ranking["nose_tip"].tolist() == [1.0, 2.0, 3.0]
+
+
+def test_what_may_not_be_ranked_comes_last_with_the_reason(board):
+    full = entry("full", 2.0)
+    ranking = board(
+        full,
+        entry("other faces", 0.1, fingerprint="g"),
+        entry("a part", 0.2, accuracy=dataclasses.replace(full.accuracy, values=50)),
+        entry("leaked", 0.3, held_out=False),
+    )
+    assert ranking["model"].tolist() == ["full", "other faces", "a part", "leaked"]
+    assert ranking["rank"].tolist()[0] == 1 and ranking["rank"].isna().tolist() == [False, True, True, True]
+    for row, reason in ((1, "other test data"), (2, "50 of 200 coordinates"), (3, "kept out of training")):
+        assert reason in ranking["unranked"][row]
+
+
+def test_measuring_again_replaces_an_entry(board):
+    board(entry("a", 3.0))
+    assert board(entry("a", 2.0))["rmse"].tolist() == [2.0]
+
+
+def test_benchmarks_never_share_a_ranking(tmp_path):
+    write_entry(tmp_path, entry("a", 3.0), "x")
+    write_entry(tmp_path, entry("a", 1.0, benchmark="other", fingerprint="g"), "y")
+    assert [b.name for b in read_benchmarks(tmp_path)] == ["drawn", "other"]
+    assert [len(read_entries(tmp_path, b)) for b in read_benchmarks(tmp_path)] == [1, 1]
+
+
+def test_a_broken_file_is_named(tmp_path):
+    path = write_entry(tmp_path, entry("a", 3.0), "x")
+    path.write_text(json.dumps({"rmse": 0}))
+    (benchmark,) = read_benchmarks(tmp_path)
+    with pytest.raises(ValueError, match="a.json: not an evaluation"):
+        read_entries(tmp_path, benchmark)
+    path.write_text("{")
+    with pytest.raises(ValueError, match="a.json"):
+        read_entries(tmp_path, benchmark)
+    (tmp_path / "drawn" / "benchmark.json").write_text("[]")
+    with pytest.raises(ValueError, match="benchmark.json does not describe a benchmark"):
+        read_benchmarks(tmp_path)

@@ -1,0 +1,41 @@
+"""What the README and the set-up files say must hold."""
+
+import re
+from pathlib import Path
+
+import gradio
+import yaml
+from huggingface_hub import ModelCard, RepoCard
+
+from fkd import __version__
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_spaces_front_matter_reads_by_the_hubs_own_parser():
+    card = RepoCard.load(ROOT / "README.md", repo_type="space").data.to_dict()
+    assert card["sdk"] == "gradio" and (ROOT / card["app_file"]).exists()
+    assert card["sdk_version"] == gradio.__version__, "the Space runs the Gradio that the tests ran"
+    assert f"gradio=={card['sdk_version']}" in (ROOT / "requirements.txt").read_text()
+    assert len(card["short_description"]) <= 60
+    assert card["license"] == "mit"
+
+
+def test_every_command_of_the_readme_exists():
+    text = (ROOT / "README.md").read_text()
+    for command in set(re.findall(r"python -m fkd (\w+)", text)):
+        assert f'@app.command("{command}")' in (ROOT / "fkd" / "__main__.py").read_text() or command == "data"
+    for target in set(re.findall(r"`?make (\w+)", text)):
+        assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M), target
+
+
+def test_the_version_is_one():
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == __version__
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_model_cards_read_by_the_hubs_own_parser_and_name_the_terms():
+    for path in (ROOT / "checkpoints").glob("*/README.md"):
+        card = ModelCard.load(path)
+        assert card.data.to_dict()["pipeline_tag"] == "keypoint-detection" and "fkd" in card.data.tags
+        assert "non-commercial" in card.text
