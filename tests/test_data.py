@@ -10,16 +10,9 @@ import pytest
 from conftest import draw_faces, training_table, write_competition
 
 from fkd import data
-from fkd.data import (
-    Faces,
-    fingerprint,
-    look_alikes,
-    read_lookup,
-    read_test,
-    read_training,
-    split,
-    split_faces,
-)
+from fkd.check import check
+from fkd.data import Faces, read_lookup, read_test, read_training
+from fkd.split import fingerprint, look_alikes, split_data, split_faces
 
 
 def zipped(name: str, content: bytes) -> bytes:
@@ -225,7 +218,7 @@ def test_check_reports_what_is_odd(tmp_path):
     images[4] = 90
     points[5, 11] = (5, 5)
     write_competition(tmp_path, Faces(images, points), draw_faces(2, seed=1))
-    report = data.check(tmp_path)
+    report = check(tmp_path)
     assert report.rows == 60 and report.sparse_rows == 24 and report.exact_duplicates == 1
     assert report.labels["nose_tip"] == 59
     assert set(report.suspicious) >= {3, 4, 5, 6}
@@ -263,7 +256,7 @@ def test_download_explains_what_it_needs(tmp_path, monkeypatch):
 
 
 def test_the_real_set_loads_fast_the_second_time(real_data):
-    faces, parts = split(real_data)
+    faces, parts = split_data(real_data)
     start = time.perf_counter()
     read_training(real_data)
     assert time.perf_counter() - start < 0.5
