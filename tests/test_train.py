@@ -8,9 +8,10 @@ from conftest import draw_faces
 
 from fkd import train as train_module
 from fkd.checkpoint import load_checkpoint
-from fkd.data import Faces, Split
+from fkd.data import Faces
 from fkd.evaluate import accuracy, predict_points
 from fkd.models import ModelConfig
+from fkd.split import Split
 from fkd.train import STATE, TrainConfig, train
 
 SHORT = TrainConfig(epochs=4, batch_size=16, warmup_epochs=1)
