@@ -17,10 +17,9 @@ import dlib
 import numpy as np
 from PIL import Image, ImageFilter
 
-from fkd.data import read_training
+from fkd.data import is_sparse, read_training
 from fkd.faces import find_faces
 
-DENSE = 1994  # rows that are photos with all points; the others are frames of videos
 PAD = 40
 
 
@@ -147,7 +146,9 @@ def main() -> None:
     arguments = parser.parse_args()
     names = sorted(arguments.backgrounds.iterdir()) if arguments.backgrounds else []
     backgrounds = [Image.open(name).convert("L") for name in names]
-    sets = make_sets(read_training(arguments.data).images[:DENSE], backgrounds, arguments.photos)
+    faces = read_training(arguments.data)
+    photos = faces.images[~is_sparse(faces.points)]  # the sparse rows are frames of videos, and blurred
+    sets = make_sets(photos, backgrounds, arguments.photos)
     finders = make_finders()
     print(f"{arguments.photos} photos per set: faces found, false boxes per photo, ms per photo\n")
     print("| photos | " + " | ".join(finders) + " |")

@@ -1,0 +1,103 @@
+import json
+
+import numpy as np
+import pytest
+from conftest import EXAMPLES
+from PIL import Image
+
+from fkd.checkpoint import load_checkpoint
+from fkd.draw import GREEN, draw_points
+from fkd.faces import FaceBox
+from fkd.keypoints import MEAN_FACE, NAMES
+from fkd.predict import list_photos, predict, read_photo
+
+SHIPPED = EXAMPLES.parent / "checkpoints" / "resnet18"
+
+
+def test_a_photo_is_read_upright(tmp_path):
+    photo = Image.new("RGB", (60, 40), "white")
+    photo.putpixel((0, 0), (255, 0, 0))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held on its side
+    photo.save(tmp_path / "p.png", exif=exif)
+    upright = read_photo(tmp_path / "p.png")
+    assert upright.size == (40, 60) and upright.getpixel((39, 0)) == (255, 0, 0)
+
+
+def test_bad_photos_get_one_sentence(tmp_path, monkeypatch):
+    (tmp_path / "text.jpg").write_bytes(b"this is no picture")
+    Image.new("RGB", (400, 300), "red").save(tmp_path / "whole.jpg")
+    (tmp_path / "cut.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:900])
+    for name, message in (
+        ("text.jpg", "no picture that can be read"),
+        ("cut.jpg", "cut.jpg is damaged"),
+        ("none.jpg", "does not exist"),
+    ):
+        with pytest.raises(ValueError, match=message) as error:
+            read_photo(tmp_path / name)
+        assert "\n" not in str(error.value)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(ValueError, match="larger than .* megapixels"):
+        read_photo(tmp_path / "whole.jpg")
+
+
+def test_photos_are_listed_from_folders(tmp_path):
+    for name in ("b.jpg", "a.PNG", "notes.txt"):
+        (tmp_path / name).touch()
+    assert [p.name for p in list_photos([tmp_path])] == ["a.PNG", "b.jpg"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="holds no photos"):
+        list_photos([tmp_path / "empty"])
+    with pytest.raises(ValueError, match="does not exist"):
+        list_photos([tmp_path / "nowhere"])
+
+
+@pytest.mark.parametrize(
+    ("name", "eyes", "apart"), [("grace_hopper.jpg", (263, 190), 88), ("eileen_collins.png", (224, 107), 42)]
+)
+def test_the_points_lie_on_the_face(name, eyes, apart):
+    (face,) = predict(load_checkpoint(SHIPPED), read_photo(EXAMPLES / name))
+    at = dict(zip(NAMES, face.points, strict=True))
+    assert np.hypot(*((at["left_eye_center"] + at["right_eye_center"]) / 2 - eyes)) < 0.08 * apart
+    assert at["left_eye_center"][0] - at["right_eye_center"][0] == pytest.approx(apart, rel=0.1)
+    assert face.seen.shape == (96, 96)
+    x0, y0, x1, y1 = face.box
+    assert (face.points > (x0, y0)).all() and (face.points < (x1, y1)).all()
+
+
+def test_the_answer_follows_the_photo_and_not_the_detectors_box():
+    checkpoint, photo = load_checkpoint(SHIPPED), read_photo(EXAMPLES / "grace_hopper.jpg")
+    (face,) = predict(checkpoint, photo)
+    x0, y0, x1, y1 = face.box
+    side = x1 - x0
+    for dx, dy, grow in ((0.06, 0, 0), (0, -0.06, 0), (0, 0, 0.08), (0, 0, -0.08)):
+        box = (x0 + (dx - grow) * side, y0 + (dy - grow) * side, x1 + (dx + grow) * side, y1 + (dy + grow) * side)
+        (moved,) = predict(checkpoint, photo, [FaceBox(box, 1.0)])
+        assert np.linalg.norm(moved.points - face.points, axis=1).mean() < 0.03 * 88
+
+    half = photo.resize((photo.width // 2, photo.height // 2))
+    (small,) = predict(checkpoint, half)
+    assert np.linalg.norm(2 * small.points + 0.5 - face.points, axis=1).mean() < 0.04 * 88
+
+
+def test_no_face_is_an_empty_list(tiny_checkpoint):
+    assert predict(load_checkpoint(tiny_checkpoint), Image.new("RGB", (200, 200), "teal")) == []
+
+
+def test_json_has_names_and_photo_pixels():
+    (face,) = predict(load_checkpoint(SHIPPED), read_photo(EXAMPLES / "grace_hopper.jpg"))
+    value = json.loads(json.dumps(face.to_json()))
+    assert list(value["points"]) == list(NAMES) and len(value["box"]) == 4
+    assert np.allclose(list(value["points"].values()), face.points, atol=0.01)
+
+
+def test_drawing_marks_the_points_and_leaves_the_photo_alone():
+    photo = Image.new("RGB", (200, 150), "black")
+    points = np.array(MEAN_FACE) + (40, 20)
+    drawn = draw_points(photo, [points], GREEN)
+    assert np.asarray(photo).sum() == 0
+    green = np.asarray(drawn)[..., 1]
+    for x, y in points.round().astype(int):
+        assert green[y, x] > 150
+    assert green[:10].sum() == 0 and drawn.size == photo.size
+    assert draw_points(photo, [points + 5000, points - 5000], GREEN).tobytes() == photo.tobytes()
