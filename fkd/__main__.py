@@ -65,7 +65,7 @@ def train_command(
     resume: Annotated[bool, typer.Option("--resume", help="Continue a stopped run.")] = False,
 ) -> None:
     """Train a model; keeps the best epoch by validation RMSE on a leak-free split."""
-    model_config = ModelConfig(model, conventions or (1 if model == FCNN else 2))
+    model_config = ModelConfig(model, (1 if model == FCNN else 2) if conventions is None else conventions)
     config = TrainConfig(
         epochs=epochs,
         batch_size=batch_size,
@@ -80,13 +80,14 @@ def train_command(
         half=half,
         seed=seed,
     )
+    device = _device(device)
     faces, split = split_data(data)
     typer.echo(
         f"{len(faces):,} faces: {len(split.train):,} to train, {len(split.validation):,} to validate, "
         f"{len(split.test):,} held out (10% each; look-alikes stay together)"
     )
     try:
-        done = train(model_config, config, faces, split, out, _data_name(data), terms, _device(device), resume)
+        done = train(model_config, config, faces, split, out, _data_name(data), terms, device, resume)
     except KeyboardInterrupt:
         typer.echo(f"stopped; the same command with --resume continues after the last whole epoch ({out})", err=True)
         raise typer.Exit(130) from None
@@ -242,6 +243,8 @@ def _data_name(data: Path) -> str:
 
 
 def _device(name: str) -> str:
+    if name not in ("auto", "cpu", "cuda"):
+        raise ValueError(f"--device is {name!r}, expected auto, cpu or cuda")
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():

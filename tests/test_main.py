@@ -1,0 +1,111 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+from conftest import EXAMPLES
+from typer.testing import CliRunner
+
+from fkd.__main__ import app, main
+from fkd.checkpoint import load_checkpoint
+
+SHORT = ["--epochs", "2", "--warmup-epochs", "1", "--batch-size", "16"]
+
+
+def run(*arguments, status: int = 0) -> str:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == status, result.output
+    return result.output
+
+
+def test_the_whole_path(competition, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    report = run("data", "check", competition)
+    assert "60 rows, 36 complete" in report and "24 of the four-point kind" in report
+    for model in ("fcnn", "resnet18"):
+        said = run("train", "--model", model, "--data", competition, "--out", f"checkpoints/{model}", *SHORT)
+        assert "validation RMSE" in said
+        said = run("evaluate", f"checkpoints/{model}", "--data", competition)
+        assert f"{model} on drawn: RMSE" in said and "not ranked" not in said
+        folder = tmp_path / "checkpoints" / model
+        assert {p.name for p in folder.iterdir()} == {
+            "config.json", "model.safetensors", "evaluation.json", "history.csv", "README.md",
+        }  # fmt: skip
+        entry = json.loads((tmp_path / "leaderboard" / "drawn" / f"{model}.json").read_text())
+        assert entry == json.loads((folder / "evaluation.json").read_text()) and entry["held_out"]
+    assert load_checkpoint("checkpoints/fcnn").model.config.conventions == 1
+    assert "resnet18" in run("leaderboard") and "fcnn" in run("leaderboard")
+    both = ["--checkpoint", "checkpoints/fcnn", "--checkpoint", "checkpoints/resnet18"]
+    assert "2 model(s)" in run("submit", *both, "--data", competition, "--out", "s.csv", "--mirror")
+    lookup = pd.read_csv(competition / "IdLookupTable.csv")
+    assert pd.read_csv("s.csv")["RowId"].tolist() == lookup["RowId"].tolist()
+    said = run("evaluate", "checkpoints/fcnn", "--data", competition, "--mirror")
+    assert "fcnn-mirror" in said and (tmp_path / "leaderboard" / "drawn" / "fcnn-mirror.json").exists()
+
+
+def test_other_data_than_it_was_split_from_is_not_ranked(competition, tmp_path, tiny_checkpoint):
+    said = run("evaluate", tiny_checkpoint, "--data", competition, "--leaderboard", tmp_path / "l")
+    assert "not ranked: its checkpoint does not record that the test faces were kept out of training" in said
+    for made in ("evaluation.json", "README.md"):
+        (tiny_checkpoint / made).unlink()
+
+
+def test_predict_writes_json_and_drawings(tmp_path, tiny_checkpoint):
+    run("predict", EXAMPLES, "--checkpoint", tiny_checkpoint, "--json", tmp_path / "p.json", "--draw", tmp_path / "d")
+    found = json.loads((tmp_path / "p.json").read_text())
+    assert [len(item["faces"]) for item in found] == [1, 1]
+    assert set(found[0]) == {"photo", "faces"} and set(found[0]["faces"][0]) == {"box", "points"}
+    assert sorted(p.name for p in (tmp_path / "d").iterdir()) == ["eileen_collins.png", "grace_hopper.png"]
+
+
+def test_an_unreadable_photo_is_named_and_the_others_are_answered(tmp_path, tiny_checkpoint):
+    (tmp_path / "bad.jpg").write_bytes(b"x")
+    photos = [tmp_path / "bad.jpg", EXAMPLES / "grace_hopper.jpg"]
+    said = run("predict", *photos, "--checkpoint", tiny_checkpoint, "--json", tmp_path / "p.json", status=1)
+    assert "bad.jpg is no picture" in said
+    assert len(json.loads((tmp_path / "p.json").read_text())) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--model", "resnet19", "--data", ".", "--out", "x"], "did you mean resnet18"),
+        (["train", "--data", "nowhere", "--out", "x"], "fkd: nowhere does not exist"),
+        (["train", "--data", ".", "--out", "x", "--optimizer", "sgd"], "expected one of adam, adamw"),
+        (["evaluate", "nowhere", "--data", "."], "nowhere has no config.json"),
+        (["data", "check", "."], "no training.csv, training.zip or facial-keypoints-detection.zip"),
+        (["train", "--data", ".", "--out", "x", "--device", "tpu"], "--device is 'tpu', expected auto, cpu or cuda"),
+    ],
+)
+def test_a_users_mistake_ends_in_one_sentence(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["fkd", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 1
+    said = capsys.readouterr().err
+    assert message in said and "Traceback" not in said and said.count("\n") == 1
+
+
+def test_a_killed_run_resumes(competition, tmp_path):
+    command = [sys.executable, "-m", "fkd", "train", "--model", "fcnn", "--data", str(competition)]
+    command += ["--epochs", "400", "--warmup-epochs", "1", "--batch-size", "16", "--out", str(tmp_path / "m")]
+    process = subprocess.Popen(command, cwd=EXAMPLES.parent, stderr=subprocess.PIPE)
+    history = tmp_path / "m" / "history.csv"
+    deadline = time.time() + 60
+    while not (history.exists() and (tmp_path / "m" / "training-state.safetensors").exists()):
+        assert time.time() < deadline and process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=30)[1].decode()
+    assert process.returncode == 130 and "--resume continues" in said and "Traceback" not in said
+    rows = len(pd.read_csv(history))
+    process = subprocess.Popen([*command, "--resume"], cwd=EXAMPLES.parent, stderr=subprocess.DEVNULL)
+    while len(pd.read_csv(history)) <= rows:
+        assert time.time() < deadline + 60 and process.poll() is None
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
