@@ -20,7 +20,7 @@ from fkd.plots import keypoint_errors, training_curves
 from fkd.predict import Face, predict, read_photo
 
 HOME = Path(__file__).parent
-SHOWN = 1600  # px: the page draws on photos of at most this longest side
+LEAST, MOST = 800, 1600  # px, longest side: the page draws on photos brought into this range
 PALETTE = (RED, GREEN, "#3b82f6", "#f59e0b", "#a855f7", "#06b6d4", "#ec4899", "#84cc16")
 TITLE = """# fkd: judge facial keypoint detectors on your own face
 Upload a photo: two models mark 15 keypoints on every face, side by side. Photos are processed in memory and
@@ -29,9 +29,9 @@ NO_FACE = (
     "**No face was found in this photo.** Try one where the face is larger or looks more towards the camera, "
     "or tick *the whole photo is one face* if it is cropped tightly already."
 )
-WHAT_RANKS = """Ranked by **RMSE** in pixels of the 96 x 96 frame, over all labelled coordinates of held-out faces (lower is
-better), with its 95% interval from a bootstrap by face. **Mean error** is in percent of the distance between the eye
-centres; a face whose mean error is above 10% is a **failure**. Time is for one face."""
+WHAT_RANKS = """Ranked by **RMSE** in pixels of the 96 x 96 frame, over all labelled coordinates of held-out faces
+(lower is better), with its 95% interval from a bootstrap by face. **Mean error** is in percent of the distance between
+the eye centres; a face whose mean error is above 10% is a **failure**. Time is for one face."""
 CSS = """
 .gradio-container {max-width: 1240px !important; margin: 0 auto !important}
 #points table td, #ranking table td {font-variant-numeric: tabular-nums}
@@ -53,14 +53,12 @@ class Photo(gr.Image):
         return payload.path if payload and payload.path else super().preprocess(payload)
 
 
-def build_app(
-    checkpoints: Path | str = HOME / "checkpoints", leaderboard: Path | str = HOME / "leaderboard"
-) -> gr.Blocks:
+def build_app(checkpoints: Path = HOME / "checkpoints", leaderboard: Path = HOME / "leaderboard") -> gr.Blocks:
     """Builds the page for the checkpoint folders and the leaderboard under the given folders, unlaunched.
 
     Raises ValueError if there is no checkpoint, or one cannot be read.
     """
-    folders = {path.parent.name: path.parent for path in sorted(Path(checkpoints).glob("*/config.json"))}
+    folders = {path.parent.name: path.parent for path in sorted(checkpoints.glob("*/config.json"))}
     if not folders:
         raise ValueError(f"{checkpoints} holds no checkpoint: train one with `python -m fkd train`")
     models = {name: load_checkpoint(folder) for name, folder in folders.items()}
@@ -69,7 +67,7 @@ def build_app(
         with gr.Tab("Compare", id="compare"):
             _compare_tab(models)
         with gr.Tab("Leaderboard", id="leaderboard"):
-            _leaderboard_tab(Path(leaderboard), folders)
+            _leaderboard_tab(leaderboard, folders)
     return page
 
 
@@ -151,8 +149,9 @@ def _compare(models: dict[str, Checkpoint], path: str | None, first: str, second
 
 def _overlays(photo: Image.Image, first: Sequence[Face], second: Sequence[Face]) -> list[Image.Image]:
     """The photo with the first model's points, with the second's, and with both."""
-    scale = min(1.0, SHOWN / max(photo.size))
-    small = photo.resize([max(1, round(side * scale)) for side in photo.size]) if scale < 1 else photo
+    longest = max(photo.size)
+    scale = min(max(longest, LEAST), MOST) / longest
+    small = photo.resize([max(1, round(side * scale)) for side in photo.size]) if scale != 1 else photo
 
     def place(faces: Sequence[Face]) -> list[np.ndarray]:
         return [(face.points + 0.5) * scale - 0.5 for face in faces]
