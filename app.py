@@ -44,15 +44,6 @@ THEME = gr.themes.Soft(
 )
 
 
-class Photo(gr.Image):
-    """An image input that hands over the file as it is: reading it, and saying what is wrong with it, is ours."""
-
-    is_template = True
-
-    def preprocess(self, payload) -> str | None:
-        return payload.path if payload and payload.path else super().preprocess(payload)
-
-
 def build_app(checkpoints: Path = HOME / "checkpoints", leaderboard: Path = HOME / "leaderboard") -> gr.Blocks:
     """Builds the page for the checkpoint folders and the leaderboard under the given folders, unlaunched.
 
@@ -77,7 +68,7 @@ def _compare_tab(models: dict[str, Checkpoint]) -> None:
     second = next((name for name in names if name != first), first)
     with gr.Row():
         with gr.Column(scale=3, min_width=300):
-            photo = Photo(
+            photo = gr.Image(
                 label="Your photo",
                 sources=["upload", "webcam", "clipboard"],
                 webcam_options=gr.WebcamOptions(mirror=False),
@@ -85,6 +76,8 @@ def _compare_tab(models: dict[str, Checkpoint]) -> None:
                 height=340,
                 elem_id="photo",
             )
+            # Gradio would open the file first, and answer a bad one with a bare "Error".
+            photo.preprocess = lambda payload: payload and payload.path
         with gr.Column(scale=2, min_width=280):
             left = gr.Dropdown(names, value=first, label="First model (red)", elem_id="first-model")
             right = gr.Dropdown(names, value=second, label="Second model (green)", elem_id="second-model")
