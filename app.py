@@ -13,11 +13,11 @@ from PIL import Image
 
 from fkd.checkpoint import Checkpoint, load_checkpoint
 from fkd.draw import GREEN, RED, draw_points
-from fkd.faces import FaceBox, find_faces
+from fkd.faces import FaceBox
 from fkd.keypoints import LEFT_EYE, NAMES, RIGHT_EYE
 from fkd.leaderboard import read_benchmarks, read_entries, table
 from fkd.plots import keypoint_errors, training_curves
-from fkd.predict import Face, predict, read_photo
+from fkd.predict import Face, find_confirmed_faces, predict, read_photo
 
 HOME = Path(__file__).parent
 LEAST, MOST = 800, 1600  # px, longest side: the page draws on photos brought into this range
@@ -124,11 +124,12 @@ def _compare(models: dict[str, Checkpoint], path: str | None, first: str, second
         return [f"**{error}**", *nothing]
     start = time.perf_counter()
     edges = (-0.5, -0.5, photo.width - 0.5, photo.height - 0.5)
-    boxes = [FaceBox(edges, 0.0)] if whole else find_faces(photo)
+    chosen = [models[name] for name in (first, second)]
+    boxes = [FaceBox(edges, 0.0)] if whole else find_confirmed_faces(chosen, photo)
     if not boxes:
         return [NO_FACE, *nothing]
     finding = time.perf_counter()
-    answers = [predict(models[name], photo, boxes) for name in (first, second)]
+    answers = [predict(model, photo, boxes) for model in chosen]
     done = time.perf_counter()
     count = "1 face" if len(boxes) == 1 else f"{len(boxes)} faces"
     status = (

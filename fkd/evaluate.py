@@ -92,16 +92,21 @@ def predict_points(
         model.eval()
         for start in range(0, len(images), batch_size):
             rows = slice(start, start + batch_size)
-            batch = torch.from_numpy(images[rows]).to(device)[:, None].float() / 255
+            batch = torch.tensor(images[rows], device=device)[:, None].float() / 255
             kind = None if sparse is None else torch.from_numpy(sparse[rows]).to(device)
             with torch.inference_mode():
                 points = model(batch, kind)
                 if mirror:
-                    other = model(batch.flip(-1), kind)[:, MIRROR]
-                    other[..., 0] = FRAME_SIZE - 1 - other[..., 0]
-                    points = (points + other) / 2
+                    points = (points + unmirror(model(batch.flip(-1), kind))) / 2
             total[rows] += points.float().cpu().numpy()
     return (total / len(models)).astype(np.float32)
+
+
+def unmirror(points):
+    """Takes points [N, 15, 2] of mirrored faces (array or tensor) to where they lie in the faces themselves."""
+    points = points[:, list(MIRROR)]
+    points[..., 0] = FRAME_SIZE - 1 - points[..., 0]
+    return points
 
 
 def accuracy(predicted: np.ndarray, points: np.ndarray, resamples: int = 2000) -> Accuracy:

@@ -33,7 +33,7 @@ FRAMES = (
 # Scores are dlib's, the distance to the detector's plane. All were chosen on training faces pasted into
 # photos and on photos without a face, of the kind that benchmarks/faces.py makes.
 LOWEST = -0.9  # what dlib is asked for
-WEAKEST = -0.45  # mean of rank and trust below which there is no face
+WEAKEST = -0.65  # mean of rank and trust below which there is no face; a model has the last word on weak ones
 SURE = 0.15  # rank from which no further look is needed
 SIZE_PRIOR = 0.3  # per doubling of the size: false boxes are mostly small
 LYING_COST = 0.3  # photos lying on their side or head are rare

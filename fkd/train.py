@@ -187,7 +187,11 @@ def train(
         best = min(history, key=lambda row: row["validation_rmse"])
         progress.set_postfix(train=history[-1]["train_rmse"], val=history[-1]["validation_rmse"], best=best["epoch"])
         if best["epoch"] == epoch:
-            done = run["train"] | {"best_epoch": epoch, "fkd_version": __version__}
+            done = run["train"] | {
+                "best_epoch": epoch,
+                "validation_rmse": best["validation_rmse"],
+                "fkd_version": __version__,
+            }
             save_checkpoint(out, average.module, done, record, config.half)
         _write_history(out / HISTORY, history)
         _save_state(out / STATE, run, history, model, average, optimizer)

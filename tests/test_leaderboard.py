@@ -47,9 +47,9 @@ def test_what_may_not_be_ranked_comes_last_with_the_reason(board):
         entry("a part", 0.2, accuracy=dataclasses.replace(full.accuracy, values=50)),
         entry("leaked", 0.3, held_out=False),
     )
-    assert ranking["model"].tolist() == ["full", "other faces", "a part", "leaked"]
+    assert ranking["model"].tolist() == ["full", "other faces", "leaked", "a part"]
     assert ranking["rank"].tolist()[0] == 1 and ranking["rank"].isna().tolist() == [False, True, True, True]
-    for row, reason in ((1, "other test data"), (2, "50 of 200 coordinates"), (3, "kept out of training")):
+    for row, reason in ((1, "other test data"), (2, "kept out of training"), (3, "50 of 200 coordinates")):
         assert reason in ranking["unranked"][row]
 
 

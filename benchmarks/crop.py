@@ -1,0 +1,51 @@
+"""Is the crop the reason of an error? The same faces answered in their own frame, and found again in a photo.
+
+python benchmarks/crop.py --data DIR --checkpoint checkpoints/resnet18 [--photos 200]
+
+Held-out densely labelled faces, each pasted at 240 px into a photo of 640 x 480 px (see benchmarks/faces.py). The
+model answers for the frame itself, and for the face that `predict` finds.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from faces import hit, make_photo
+from PIL import Image
+
+from fkd.checkpoint import load_checkpoint
+from fkd.data import is_sparse
+from fkd.evaluate import accuracy, predict_points
+from fkd.predict import predict
+from fkd.split import split_data
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Errors in the frame and in a photo, side by side.")
+    parser.add_argument("--data", type=Path, required=True, help="the competition's folder")
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--photos", type=int, default=200)
+    arguments = parser.parse_args()
+    checkpoint = load_checkpoint(arguments.checkpoint)
+    faces, split = split_data(arguments.data)
+    faces = faces[split.test]
+    faces = faces[~is_sparse(faces.points)][: arguments.photos]
+    in_frame = predict_points([checkpoint.model], faces.images, mirror=True)
+    rng = np.random.default_rng(0)
+    found, rows = [], []
+    for row, frame in enumerate(faces.images):
+        photo, ((x, y, side),) = make_photo(frame[None], [], rng, sides=(240, 240.001))
+        for face in predict(checkpoint, Image.fromarray(photo)):
+            if hit(face.box, (x, y, side)):
+                # The frame's centre, (47.5, 47.5), lies at (x, y) less half a pixel, as the paste counts corners.
+                found.append((face.points - (x - 0.5, y - 0.5)) * 96 / side + 47.5)
+                rows.append(row)
+                break
+    print(f"{len(found)} of {len(faces)} faces found; on these:")
+    for name, points in (("in the frame", in_frame[rows]), ("found in a photo", np.array(found, np.float32))):
+        result = accuracy(points, faces.points[rows])
+        print(f"  {name:18} RMSE {result.rmse:.3f} px, mean error {result.nme:.2f}% of the inter-ocular distance")
+
+
+if __name__ == "__main__":
+    main()
