@@ -9,6 +9,7 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 import pandas as pd
+from pandas.io.formats.style import Styler
 from PIL import Image
 
 from fkd.checkpoint import Checkpoint, load_checkpoint
@@ -21,6 +22,7 @@ from fkd.predict import Face, find_confirmed_faces, predict, read_photo
 
 HOME = Path(__file__).parent
 LEAST, MOST = 800, 1600  # px, longest side: the page draws on photos brought into this range
+VIEW = ["download", "fullscreen"]
 PALETTE = (RED, GREEN, "#3b82f6", "#f59e0b", "#a855f7", "#06b6d4", "#ec4899", "#84cc16")
 TITLE = """# fkd: judge facial keypoint detectors on your own face
 Upload a photo: two models mark 15 keypoints on every face, side by side. Photos are processed in memory and
@@ -31,17 +33,21 @@ NO_FACE = (
 )
 WHAT_RANKS = """Ranked by **RMSE** in pixels of the 96 x 96 frame, over all labelled coordinates of held-out faces
 (lower is better), with its 95% interval from a bootstrap by face. **Mean error** is in percent of the distance between
-the eye centres; a face whose mean error is above 10% is a **failure**. Time is for one face."""
+the eye centres; a face whose mean error is above 10% is a **failure**. Time is for one face. Sort
+and filter by the three dots in the head of a column."""
 CSS = """
-.gradio-container {max-width: 1240px !important; margin: 0 auto !important}
-#points table td, #ranking table td {font-variant-numeric: tabular-nums}
+.gradio-container {max-width: min(1240px, 100vw) !important; margin: 0 auto !important}
+.gradio-container .column, .gradio-container .row > *, .gradio-container .block {min-width: 0}
+#points, #ranking {--font-mono: var(--font); font-variant-numeric: tabular-nums}
+.caption p {opacity: 0.8; margin: 0}
 footer {display: none !important}
 """
-THEME = gr.themes.Soft(
+THEME = gr.themes.Default(
     primary_hue="emerald",
     font=["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"],
     font_mono=["ui-monospace", "Menlo", "Consolas", "monospace"],
 )
+COLUMN_WIDTHS = ["60px", "130px", "90px", "140px", "90px", "90px", "110px", "110px", "80px", "190px", "100px", "260px"]
 
 
 def build_app(checkpoints: Path = HOME / "checkpoints", leaderboard: Path = HOME / "leaderboard") -> gr.Blocks:
@@ -86,36 +92,47 @@ def _compare_tab(models: dict[str, Checkpoint]) -> None:
                 [[str(path)] for path in sorted((HOME / "examples").glob("*.*g"))], [photo], label="No photo at hand?"
             )
     status = gr.Markdown("Choose a photo to begin.", elem_id="status")
-    with gr.Row():
-        drawn = [
-            gr.Image(label=label, interactive=False, elem_id=elem_id, min_width=300, buttons=["download", "fullscreen"])
-            for label, elem_id in (("First model (red)", "first"), ("Second model (green)", "second"), ("Both", "both"))
-        ]
-    with gr.Row():
-        with gr.Column(scale=3, min_width=300):
-            face = gr.Dropdown(label="Face", visible=False, type="index", elem_id="face")
-            points = gr.Dataframe(label="Points, in pixels of the photo", interactive=False, elem_id="points")
-        with gr.Column(scale=1, min_width=280):
-            seen = gr.Gallery(
-                label="What each model saw: 96 x 96 grey",
-                columns=2,
-                height="auto",
-                object_fit="contain",
-                elem_id="seen",
-            )
+    with gr.Column(visible=False) as results:
+        with gr.Row():
+            drawn = [
+                gr.Image(label=label, interactive=False, elem_id=which, min_width=width, buttons=VIEW)
+                for label, which, width in (("Red", "first", 140), ("Green", "second", 140), ("Both", "both", 300))
+            ]
+        face = gr.Dropdown(label="Face", visible=False, type="index", elem_id="face")
+        with gr.Row():
+            with gr.Column(scale=1, min_width=280):
+                gr.Markdown("Close up, both", elem_classes="caption")
+                close = gr.Image(show_label=False, interactive=False, elem_id="close", buttons=VIEW)
+                gr.Markdown(
+                    "What each model saw: 96 x 96 grey, cropped by its own first answer", elem_classes="caption"
+                )
+                with gr.Row():
+                    seen = [
+                        gr.Image(
+                            show_label=False, interactive=False, min_width=100, elem_id=f"seen-{which}", buttons=[]
+                        )
+                        for which in ("first", "second")
+                    ]
+            with gr.Column(scale=2, min_width=300):
+                points = gr.Dataframe(
+                    label="Points, in pixels of the photo (percent: of the distance between the eyes)",
+                    interactive=False,
+                    max_height=700,
+                    elem_id="points",
+                )
     answers = gr.State(([], []))
 
     compare = functools.partial(_compare, models)
-    inputs, outputs = [photo, left, right, whole], [status, *drawn, answers, face]
+    inputs, outputs = [photo, left, right, whole], [status, results, *drawn, answers, face]
+    details = [points, close, *seen]
     for event in (photo.change, left.change, right.change, whole.change):
-        shown = event(compare, inputs, outputs, trigger_mode="always_last", api_visibility="private")
-        shown.then(_details, [answers, face, left, right], [points, seen], api_visibility="private")
-    face.input(_details, [answers, face, left, right], [points, seen], api_visibility="private")
+        event(compare, inputs, [*outputs, *details], trigger_mode="always_last", api_visibility="private")
+    face.input(_details, [answers, face, photo], details, api_visibility="private")
 
 
 def _compare(models: dict[str, Checkpoint], path: str | None, first: str, second: str, whole: bool):
-    """Handler: (status, first overlay, second overlay, both, (faces, faces), face choice)."""
-    nothing = [None, None, None, ([], []), gr.Dropdown(choices=[], value=None, visible=False)]
+    """Handler: (status, results, first overlay, second overlay, both, (faces, faces), face choice, details...)."""
+    nothing = [gr.Column(visible=False), *[None] * 3, ([], []), gr.Dropdown(choices=[], value=None), *[None] * 4]
     if path is None:
         return ["Choose a photo to begin.", *nothing]
     try:
@@ -129,7 +146,7 @@ def _compare(models: dict[str, Checkpoint], path: str | None, first: str, second
     if not boxes:
         return [NO_FACE, *nothing]
     finding = time.perf_counter()
-    answers = [predict(model, photo, boxes) for model in chosen]
+    answers = tuple(predict(model, photo, boxes) for model in chosen)
     done = time.perf_counter()
     count = "1 face" if len(boxes) == 1 else f"{len(boxes)} faces"
     status = (
@@ -138,7 +155,8 @@ def _compare(models: dict[str, Checkpoint], path: str | None, first: str, second
     )
     choices = [f"{number} of {len(boxes)}, from the largest" for number in range(1, len(boxes) + 1)]
     choice = gr.Dropdown(choices=choices, value=choices[0], visible=len(boxes) > 1)
-    return [status, *_overlays(photo, *answers), tuple(answers), choice]
+    overlays = _overlays(photo, *answers)
+    return [status, gr.Column(visible=True), *overlays, answers, choice, *_details(answers, 0, path)]
 
 
 def _overlays(photo: Image.Image, first: Sequence[Face], second: Sequence[Face]) -> list[Image.Image]:
@@ -154,26 +172,39 @@ def _overlays(photo: Image.Image, first: Sequence[Face], second: Sequence[Face])
     return [red, green, draw_points(red, place(second), GREEN)]
 
 
-def _details(answers: tuple[list[Face], list[Face]], chosen: int | None, first: str, second: str):
-    """Handler: (table of points, crops) of the chosen face."""
-    if not answers[0]:
-        return None, None
+def _details(answers: tuple[list[Face], list[Face]], chosen: int | None, path: str | None):
+    """Handler: (table of points, close-up with both, first crop, second crop) of the chosen face."""
+    if not answers[0] or path is None:
+        return None, None, None, None
     one, two = (faces[chosen or 0] for faces in answers)
-    distance = np.linalg.norm(one.points - two.points, axis=1)
+    distance = np.linalg.norm(one.points - two.points, axis=1).astype(float)
     ocular = np.mean([np.linalg.norm(f.points[LEFT_EYE] - f.points[RIGHT_EYE]) for f in (one, two)])
     points = pd.DataFrame(
         {
             "point": [name.replace("_", " ") for name in NAMES] + ["mean"],
-            "red x": [*one.points[:, 0], np.nan],
-            "red y": [*one.points[:, 1], np.nan],
-            "green x": [*two.points[:, 0], np.nan],
-            "green y": [*two.points[:, 1], np.nan],
+            "red x": [*one.points[:, 0].astype(float), np.nan],
+            "red y": [*one.points[:, 1].astype(float), np.nan],
+            "green x": [*two.points[:, 0].astype(float), np.nan],
+            "green y": [*two.points[:, 1].astype(float), np.nan],
             "apart, px": [*distance, distance.mean()],
-            "apart, % of eye distance": 100 * np.array([*distance, distance.mean()]) / ocular,
+            "apart, %": 100 * np.array([*distance, distance.mean()]) / ocular,
         }
-    ).round(1)
-    crops = [(Image.fromarray(face.seen).resize((288, 288)), name) for face, name in ((one, first), (two, second))]
-    return points, crops
+    ).style.format(precision=1, na_rep="")
+    crops = [Image.fromarray(face.seen).resize((288, 288)) for face in (one, two)]
+    return points, _close_up(read_photo(path), one, two), *crops
+
+
+def _close_up(photo: Image.Image, one: Face, two: Face) -> Image.Image:
+    """The part of the photo around a face, enlarged, with the points of both models."""
+    corners = np.array(one.box).reshape(2, 2)  # the box's two corners, px
+    middle, half = corners.mean(0), 0.6 * (corners[1] - corners[0]).max()
+    low = np.clip(np.floor(middle - half), 0, photo.size).astype(int)
+    high = np.clip(np.ceil(middle + half), low + 1, photo.size).astype(int)
+    scale = LEAST / (high - low).max()
+    part = photo.crop((*low.tolist(), *high.tolist())).resize([max(1, round(n * scale)) for n in high - low])
+    for face, colour in ((one, RED), (two, GREEN)):
+        part = draw_points(part, [(face.points - low + 0.5) * scale - 0.5], colour)
+    return part
 
 
 def _leaderboard_tab(root: Path, folders: dict[str, Path]) -> None:
@@ -187,7 +218,14 @@ def _leaderboard_tab(root: Path, folders: dict[str, Path]) -> None:
             f"## {benchmark.name}\n{benchmark.description}: {benchmark.faces:,} faces, {benchmark.values:,} labelled "
             f"coordinates (fingerprint `{benchmark.fingerprint}`).\n\n{WHAT_RANKS}"
         )
-        gr.Dataframe(_ranking(ranking), interactive=False, wrap=True, show_search="filter", elem_id="ranking")
+        gr.Dataframe(
+            _ranking(ranking),
+            interactive=False,
+            wrap=True,
+            column_widths=COLUMN_WIDTHS,
+            show_search="filter",
+            elem_id="ranking",
+        )
         names = sorted(ranking["model"], key=lambda name: (name != "fcnn", name))
         colours = {name: PALETTE[number % len(PALETTE)] for number, name in enumerate(names)}
         chosen = gr.Dropdown(names, value=names[:4], multiselect=True, label="Models in the plots", elem_id="plotted")
@@ -213,26 +251,27 @@ def _plots(ranking: pd.DataFrame, folders: dict[str, Path], colours: dict[str, s
     return keypoint_errors(ranking[ranking["model"].isin(chosen)], colours), training_curves(histories, colours)
 
 
-def _ranking(ranking: pd.DataFrame) -> pd.DataFrame:
+def _ranking(ranking: pd.DataFrame) -> Styler:
     """The columns of a ranking that the page shows, as it names and rounds them."""
-    return pd.DataFrame(
+    shown = pd.DataFrame(
         {
             "rank": [str(rank) if pd.notna(rank) else "-" for rank in ranking["rank"]],
             "model": ranking["model"],
-            "RMSE, px": ranking["rmse"].round(3),
+            "RMSE, px": ranking["rmse"],
             "95% interval": [
                 f"{a:.3f} to {b:.3f}" for a, b in zip(ranking["rmse_low"], ranking["rmse_high"], strict=True)
             ],
-            "mean error, %": ranking["nme"].round(2),
-            "failures, %": ranking["failure_rate"].round(1),
-            "parameters, M": (ranking["parameters"] / 1e6).round(2),
-            "multiply-adds, M": (ranking["macs"] / 1e6).round(1),
-            "time, ms": ranking["latency_ms"].round(1),
+            "mean error, %": ranking["nme"],
+            "failures, %": ranking["failure_rate"],
+            "parameters, M": ranking["parameters"] / 1e6,
+            "multiply-adds, M": ranking["macs"] / 1e6,
+            "time, ms": ranking["latency_ms"],
             "measured on": ranking["hardware"],
             "trained on": ranking["trained_on"],
             "why unranked": ranking["unranked"],
         }
     )
+    return shown.style.format(precision=2, na_rep="-").format("{:.3f}", subset=["RMSE, px"])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,17 @@ WHAT = {
 
 
 def model_card(checkpoint: Checkpoint, evaluation: Evaluation) -> str:
-    """Markdown with the Hub's front matter, for the checkpoint's README.md."""
+    """Markdown with the Hub's front matter, for the checkpoint's README.md.
+
+    Raises ValueError if the checkpoint's record of its training lacks what a card needs.
+    """
+    try:
+        return _card(checkpoint, evaluation)
+    except KeyError as error:
+        raise ValueError(f"{checkpoint.name}/config.json lacks {error}, which the model card needs") from None
+
+
+def _card(checkpoint: Checkpoint, evaluation: Evaluation) -> str:
     training, data, result, cost = checkpoint.training, checkpoint.data, evaluation.accuracy, evaluation.cost
     name, config = checkpoint.name, checkpoint.model.config
     what = WHAT.get(

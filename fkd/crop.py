@@ -84,9 +84,11 @@ def crop(photo: Image.Image, matrix, size: int = 96) -> np.ndarray:
     # Pillow takes what lies outside as black, so the edge is drawn on first, as far as the frame reaches.
     corners = apply(np.column_stack([linear, shift]), [[0, 0], [size, 0], [0, size], [size, size]])
     pad = int(np.clip(max(-corners.min(), (corners - part.size).max()) + 3, 0, 8 * size))
-    part = Image.fromarray(np.pad(np.asarray(part), pad, mode="edge"))
+    # In floats: on bytes Pillow cuts off where it should round.
+    part = Image.fromarray(np.pad(np.asarray(part, np.float32), pad, mode="edge"))
     data = np.column_stack([linear, shift + pad]).ravel().tolist()
-    return np.asarray(part.transform((size, size), Image.Transform.AFFINE, data, Image.Resampling.BICUBIC))
+    frame = part.transform((size, size), Image.Transform.AFFINE, data, Image.Resampling.BICUBIC)
+    return np.asarray(frame).round().clip(0, 255).astype(np.uint8)
 
 
 def to_grey(photo: Image.Image) -> Image.Image:

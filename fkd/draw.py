@@ -36,7 +36,7 @@ def draw_box(photo: Image.Image, box: tuple[float, float, float, float], colour:
 
 def _draw_face(photo: Image.Image, points: np.ndarray, colour: str) -> None:
     ocular = float(np.linalg.norm(points[LEFT_EYE] - points[RIGHT_EYE]))
-    radius = max(1.2, 0.03 * ocular)
+    radius = max(1.2, 0.035 * ocular)
     corner = np.floor(points.min(0) - 3 * radius).astype(int)
     size = np.ceil(points.max(0) + 3 * radius).astype(int) - corner
     # A point far astray must not ask for a drawing of any size.

@@ -1,5 +1,6 @@
 """Drawn faces: small, ours, and made anew for every run."""
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from fkd.checkpoint import save_checkpoint
 from fkd.data import Faces
 from fkd.keypoints import COLUMNS, EDGES, MEAN_FACE, NAMES, SPARSE
 from fkd.models import ModelConfig, build_model
+from fkd.train import TrainConfig
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -100,6 +102,7 @@ def competition(tmp_path, faces) -> Path:
 def tiny_checkpoint(tmp_path_factory) -> Path:
     """An untrained resnet18 checkpoint."""
     folder = tmp_path_factory.mktemp("checkpoints") / "tiny"
-    record = {"name": "drawn", "terms": "", "faces": {}, "fingerprints": {}}
-    save_checkpoint(folder, build_model(ModelConfig("resnet18")), {"epochs": 0}, record)
+    record = {"name": "drawn", "terms": "", "faces": dict.fromkeys(("train", "validation", "test"), 0)}
+    training = dataclasses.asdict(TrainConfig()) | {"best_epoch": 1, "fkd_version": "0"}
+    save_checkpoint(folder, build_model(ModelConfig("resnet18")), training, record)
     return folder

@@ -10,7 +10,8 @@ from conftest import EXAMPLES
 from typer.testing import CliRunner
 
 from fkd.__main__ import app, main
-from fkd.checkpoint import load_checkpoint
+from fkd.checkpoint import load_checkpoint, save_checkpoint
+from fkd.models import ModelConfig, build_model
 
 SHORT = ["--epochs", "2", "--warmup-epochs", "1", "--batch-size", "16"]
 
@@ -51,6 +52,15 @@ def test_other_data_than_it_was_split_from_is_not_ranked(competition, tmp_path, 
     assert "not ranked: its checkpoint does not record that the test faces were kept out of training" in said
     for made in ("evaluation.json", "README.md"):
         (tiny_checkpoint / made).unlink()
+
+
+def test_a_checkpoint_without_a_record_is_said(competition, tmp_path, monkeypatch, capsys):
+    save_checkpoint(tmp_path / "m", build_model(ModelConfig("fcnn")), {}, {})
+    arguments = ["evaluate", str(tmp_path / "m"), "--data", str(competition), "--leaderboard", str(tmp_path / "l")]
+    monkeypatch.setattr(sys, "argv", ["fkd", *arguments])
+    with pytest.raises(SystemExit):
+        main()
+    assert "config.json lacks 'terms', which the model card needs" in capsys.readouterr().err
 
 
 def test_predict_writes_json_and_drawings(tmp_path, tiny_checkpoint):

@@ -3,13 +3,13 @@ import json
 import numpy as np
 import pytest
 from conftest import EXAMPLES
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from fkd.checkpoint import load_checkpoint
 from fkd.draw import GREEN, draw_points
 from fkd.faces import FaceBox
 from fkd.keypoints import MEAN_FACE, NAMES
-from fkd.predict import list_photos, predict, read_photo
+from fkd.predict import find_confirmed_faces, list_photos, predict, read_photo
 
 SHIPPED = EXAMPLES.parent / "checkpoints" / "resnet18"
 
@@ -82,6 +82,31 @@ def test_the_answer_follows_the_photo_and_not_the_detectors_box():
 
 def test_no_face_is_an_empty_list(tiny_checkpoint):
     assert predict(load_checkpoint(tiny_checkpoint), Image.new("RGB", (200, 200), "teal")) == []
+
+
+def make_noise(slope: float, seed: int) -> Image.Image:
+    """A cloud whose amplitudes fall with the frequency to the power of slope, as in pictures of nature."""
+    rng = np.random.default_rng(seed)
+    frequency = np.hypot(np.fft.fftfreq(480)[:, None], np.fft.rfftfreq(640)[None])
+    frequency[0, 0] = 1
+    values = np.fft.irfft2(np.fft.rfft2(rng.normal(size=(480, 640))) / frequency**slope)
+    return Image.fromarray(np.clip(values / values.std() * 50 + 128, 0, 255).astype(np.uint8))
+
+
+def make_wall() -> Image.Image:
+    wall = Image.new("L", (640, 480), 200)
+    draw = ImageDraw.Draw(wall)
+    for row in range(12):
+        for column in range(-1, 9):
+            x, y = 80 * column + 40 * (row % 2), 40 * row
+            draw.rectangle((x, y, x + 74, y + 34), fill=90 + 7 * ((3 * row + 5 * column) % 11))
+    return wall
+
+
+def test_no_face_is_found_in_textures():
+    checkpoint = load_checkpoint(SHIPPED)
+    for texture in (make_noise(1, 0), make_noise(0.5, 1), make_wall(), Image.new("RGB", (300, 200), "red")):
+        assert find_confirmed_faces([checkpoint], texture) == []
 
 
 def test_json_has_names_and_photo_pixels():

@@ -66,6 +66,10 @@ LOCAL = {"127.0.0.1", "localhost", None, ""}
 def screenshot(page: Page, name: str) -> None:
     folder = ROOT / "artefacts"
     folder.mkdir(exist_ok=True)
+    for _ in range(10):  # pictures are loaded as they come into view
+        page.mouse.wheel(0, 400)
+        page.wait_for_timeout(100)
+    page.evaluate("window.scrollTo(0, 0)")
     page.wait_for_timeout(600)  # what fades in has faded in
     page.screenshot(path=folder / f"{name}-{page.size}.png", full_page=True)
 
@@ -73,13 +77,15 @@ def screenshot(page: Page, name: str) -> None:
 def upload(page: Page, path: Path) -> None:
     if page.locator("#photo button[aria-label='Clear']").count():
         page.locator("#photo button[aria-label='Clear']").click()
+        expect(page.locator("#status")).to_contain_text("Choose a photo")
+        page.wait_for_timeout(500)
     page.locator("#photo input[type=file]").first.set_input_files(path)
 
 
 def table(page: Page, where: str) -> list[list[str]]:
-    rows = page.locator(f"{where} tbody tr")
+    rows = page.locator(f"{where} .virtual-row")
     expect(rows.first).to_be_visible(timeout=20_000)
-    return [[cell.inner_text().strip() for cell in row.locator("td").all()] for row in rows.all()]
+    return [[cell.inner_text().strip() for cell in row.get_by_role("gridcell").all()] for row in rows.all()]
 
 
 def test_both_overlays_lie_on_the_face(page):
@@ -137,6 +143,17 @@ def test_several_faces_are_all_found_and_one_is_chosen_for_the_table(page, tmp_p
     assert abs(abs(float(after[0][1]) - float(before[0][1])) - pair.width / 2) < 5
 
 
+def test_an_example_is_one_click_away_and_models_can_be_changed(page):
+    page.locator("#compare-examples button img, .gallery-item img").first.click()
+    expect(page.locator("#status")).to_contain_text("1 face", timeout=30_000)
+    expect(page.locator("#points")).to_contain_text("left eye center", timeout=20_000)
+    assert {row[5] for row in table(page, "#points")} != {"0.0"}
+    page.locator("#first-model input").click()
+    page.get_by_role("option", name="resnet18").click()
+    page.wait_for_timeout(1500)
+    assert {row[5] for row in table(page, "#points")} == {"0.0"}, "a model does not differ from itself"
+
+
 def test_the_leaderboard_opens_and_sorts(page):
     page.get_by_role("tab", name="Leaderboard").click()
     expect(page.locator("#ranking")).to_contain_text("resnet18", timeout=20_000)
@@ -146,9 +163,10 @@ def test_the_leaderboard_opens_and_sorts(page):
     expect(page.locator("#errors .js-plotly-plot")).to_be_visible(timeout=20_000)
     expect(page.locator("#curves .js-plotly-plot")).to_be_visible(timeout=20_000)
     screenshot(page, "leaderboard")
-    header = page.locator("#ranking thead th", has_text="RMSE, px").first
-    header.click()
-    page.wait_for_timeout(500)
-    header.click()
-    page.wait_for_timeout(800)
-    assert [float(row[2]) for row in table(page, "#ranking")] == sorted(scores, reverse=True)
+    for order, expected in (("descending", sorted(scores, reverse=True)), ("ascending", sorted(scores))):
+        header = page.locator("#ranking th", has_text="RMSE, px").first
+        header.hover()
+        header.get_by_label("Open cell menu").click()
+        page.get_by_text(f"Sort {order}").click()
+        page.wait_for_timeout(500)
+        assert [float(row[2]) for row in table(page, "#ranking")] == expected
