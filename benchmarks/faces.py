@@ -1,6 +1,6 @@
 """Face finders side by side on photos made of the competition's training faces.
 
-python benchmarks/faces.py --data DIR [--backgrounds DIR] [--photos 200]
+python benchmarks/faces.py --data DIR [--backgrounds DIR] [--photos 200] [--checkpoint checkpoints/resnet18]
 
 The photos are 640 x 480 px or upright, grey, with noise. Frames of the densely labelled rows are pasted into
 them with soft edges; backgrounds are pictures without a face, or else the frame itself, blurred. A face
@@ -17,8 +17,9 @@ import dlib
 import numpy as np
 from PIL import Image, ImageFilter
 
+from fkd.checkpoint import Checkpoint, load_checkpoint
 from fkd.data import is_sparse, read_training
-from fkd.faces import find_faces
+from fkd.predict import find_confirmed_faces
 
 PAD = 40
 
@@ -94,7 +95,7 @@ def make_sets(images, backgrounds, photos: int) -> dict[str, list]:
     return sets
 
 
-def make_finders() -> dict:
+def make_finders(checkpoint: Checkpoint) -> dict:
     """Return name -> function from a photo, uint8 [H, W], to boxes (x0, y0, x1, y1)."""
     finders = {}
     try:
@@ -112,7 +113,7 @@ def make_finders() -> dict:
     finders["dlib HOG"] = lambda photo: [
         (box.left(), box.top(), box.right(), box.bottom()) for box in detector(photo, 0)
     ]
-    finders["fkd"] = lambda photo: [face.box for face in find_faces(Image.fromarray(photo))]
+    finders["fkd"] = lambda photo: [face.box for face in find_confirmed_faces([checkpoint], Image.fromarray(photo))]
     return finders
 
 
@@ -143,13 +144,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="the competition's folder")
     parser.add_argument("--backgrounds", type=Path, help="folder of pictures without a face")
     parser.add_argument("--photos", type=int, default=200, help="photos per set (default 200)")
+    parser.add_argument("--checkpoint", type=Path, default=Path("checkpoints/resnet18"), help="confirms weak faces")
     arguments = parser.parse_args()
     names = sorted(arguments.backgrounds.iterdir()) if arguments.backgrounds else []
     backgrounds = [Image.open(name).convert("L") for name in names]
     faces = read_training(arguments.data)
     photos = faces.images[~is_sparse(faces.points)]  # the sparse rows are frames of videos, and blurred
     sets = make_sets(photos, backgrounds, arguments.photos)
-    finders = make_finders()
+    finders = make_finders(load_checkpoint(arguments.checkpoint))
     print(f"{arguments.photos} photos per set: faces found, false boxes per photo, ms per photo\n")
     print("| photos | " + " | ".join(finders) + " |")
     print("|---" * (len(finders) + 1) + "|")

@@ -168,8 +168,11 @@ def predict_command(
     from fkd.predict import list_photos, predict, read_photo  # noqa: PLC0415
 
     loaded = load_checkpoint(checkpoint)
+    paths = list_photos(photos)
+    if draw and len({path.stem for path in paths}) < len(paths):
+        raise ValueError("--draw: two of the photos have the same name, so one drawing would replace the other")
     found, failed = [], []
-    for path in tqdm(list_photos(photos), unit="photo", disable=None):
+    for path in tqdm(paths, unit="photo", disable=None):
         try:
             photo = read_photo(path)
         except ValueError as error:

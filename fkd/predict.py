@@ -85,14 +85,14 @@ def list_photos(paths: Sequence[Path | str]) -> list[Path]:
 
 
 def find_confirmed_faces(checkpoints: Sequence[Checkpoint], photo: Image.Image) -> list[FaceBox]:
-    """Finds the faces of an upright photo; those that the detector is unsure of stay if a model confirms them.
+    """Finds the faces of an upright photo; those that the detector is unsure of stay if every model confirms them.
 
     A model confirms a face if its answers for the crop and for the mirrored crop differ by no more than its own
     validation RMSE, as they do on faces and hardly ever elsewhere. A checkpoint whose record lacks that RMSE
     confirms every face.
     """
     boxes = find_faces(photo)
-    return [box for box in boxes if box.score >= SURE or any(_doubt(c, photo, box) <= 1 for c in checkpoints)]
+    return [box for box in boxes if box.score >= SURE or all(_doubt(c, photo, box) <= 1 for c in checkpoints)]
 
 
 def predict(checkpoint: Checkpoint, photo: Image.Image, boxes: Sequence[FaceBox] | None = None) -> list[Face]:

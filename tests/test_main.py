@@ -7,6 +7,7 @@ import time
 import pandas as pd
 import pytest
 from conftest import EXAMPLES
+from PIL import Image
 from typer.testing import CliRunner
 
 from fkd.__main__ import app, main
@@ -69,6 +70,16 @@ def test_predict_writes_json_and_drawings(tmp_path, tiny_checkpoint):
     assert [len(item["faces"]) for item in found] == [1, 1]
     assert set(found[0]) == {"photo", "faces"} and set(found[0]["faces"][0]) == {"box", "points"}
     assert sorted(p.name for p in (tmp_path / "d").iterdir()) == ["eileen_collins.png", "grace_hopper.png"]
+
+
+def test_drawings_never_replace_each_other(tmp_path, tiny_checkpoint):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (20, 20)).save(tmp_path / folder / "x.jpg")
+    photos = [tmp_path / "a", tmp_path / "b"]
+    run("predict", *photos, "--checkpoint", tiny_checkpoint, "--json", tmp_path / "p.json")
+    with pytest.raises(ValueError, match="same name"):
+        run("predict", *photos, "--checkpoint", tiny_checkpoint, "--json", tmp_path / "p.json", "--draw", tmp_path)
 
 
 def test_an_unreadable_photo_is_named_and_the_others_are_answered(tmp_path, tiny_checkpoint):
