@@ -10,6 +10,8 @@ from fkd.data import Faces, is_sparse, read_training
 from fkd.keypoints import FRAME_SIZE, NAMES
 from fkd.split import look_alikes
 
+FAR = 6.0  # robust deviations from the median place; turned and tilted faces reach 5.0 among 5,379 good ones
+
 
 @dataclass(frozen=True)
 class Report:
@@ -67,7 +69,7 @@ def _suspicious(faces: Faces) -> dict[int, str]:
             found[row + 1] = "is almost blank"
         elif left[row, 0] <= right[row, 0]:
             found[row + 1] = "has the left eye to the left of the right eye (sides swapped?)"
-        elif np.nanmax(spread[row], initial=0) > 8:
+        elif np.nanmax(spread[row], initial=0) > FAR:
             worst = int(np.nanargmax(spread[row].max(1)))
             found[row + 1] = f"has {NAMES[worst]} far from its usual place, at {points[worst].round(1).tolist()}"
         elif (np.nan_to_num(points, nan=0) < -0.5).any() or (np.nan_to_num(points) > FRAME_SIZE - 0.5).any():

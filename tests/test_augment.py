@@ -134,6 +134,15 @@ def test_light_leaves_the_points_and_does_what_it_says():
     assert torch.allclose(augment(images, points, still, torch.Generator().manual_seed(0))[1], points, atol=1e-4)
 
 
+def test_noise_is_as_strong_as_it_says_and_leaves_the_points():
+    images, points = torch.full((200, 1, 96, 96), 0.5), torch.rand(200, 15, 2) * 95
+    only = AugmentConfig(mirror=False, rotation=0, scale=0, shift=0, brightness=0, contrast=0, noise=0.1)
+    noisy, same = augment(images, points, only, torch.Generator().manual_seed(0))
+    strength = noisy.std((1, 2, 3))
+    assert strength.max() <= 0.102 and strength.mean().item() == pytest.approx(0.05, abs=0.006)
+    assert torch.allclose(same, points, atol=1e-4)
+
+
 def test_the_same_generator_draws_the_same():
     images, points = torch.rand(4, 1, 96, 96), torch.rand(4, 15, 2) * 95
     first, second = (augment(images, points, AugmentConfig(), torch.Generator().manual_seed(7)) for _ in range(2))

@@ -1,3 +1,4 @@
+import functools
 import json
 import signal
 import subprocess
@@ -114,7 +115,9 @@ def test_a_users_mistake_ends_in_one_sentence(arguments, message, tmp_path, monk
 def test_a_killed_run_resumes(competition, tmp_path):
     command = [sys.executable, "-m", "fkd", "train", "--model", "fcnn", "--data", str(competition)]
     command += ["--epochs", "400", "--warmup-epochs", "1", "--batch-size", "16", "--out", str(tmp_path / "m")]
-    process = subprocess.Popen(command, cwd=EXAMPLES.parent, stderr=subprocess.PIPE)
+    # A shell's background job ignores Ctrl-C, and its children do; whoever runs the suite so is no user at a keyboard.
+    listen = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(command, cwd=EXAMPLES.parent, stderr=subprocess.PIPE, preexec_fn=listen)
     history = tmp_path / "m" / "history.csv"
     deadline = time.time() + 60
     while not (history.exists() and (tmp_path / "m" / "training-state.safetensors").exists()):
