@@ -47,7 +47,7 @@ THEME = gr.themes.Default(
     font=["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"],
     font_mono=["ui-monospace", "Menlo", "Consolas", "monospace"],
 )
-COLUMN_WIDTHS = ["60px", "130px", "90px", "140px", "90px", "90px", "110px", "110px", "80px", "190px", "100px", "260px"]
+COLUMN_WIDTHS = ["60px", "120px", "90px", "140px", "90px", "90px", "130px", "110px", "80px", "190px", "100px", "260px"]
 
 
 def build_app(checkpoints: Path = HOME / "checkpoints", leaderboard: Path = HOME / "leaderboard") -> gr.Blocks:
