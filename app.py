@@ -38,7 +38,7 @@ and filter by the three dots in the head of a column."""
 CSS = """
 .gradio-container {max-width: min(1240px, 100vw) !important; margin: 0 auto !important}
 .gradio-container .column, .gradio-container .row > *, .gradio-container .block {min-width: 0}
-#points, #ranking {--font-mono: var(--font); font-variant-numeric: tabular-nums}
+#points, .ranking {--font-mono: var(--font); font-variant-numeric: tabular-nums}
 .caption p {opacity: 0.8; margin: 0}
 footer {display: none !important}
 """
@@ -224,20 +224,20 @@ def _leaderboard_tab(root: Path, folders: dict[str, Path]) -> None:
             wrap=True,
             column_widths=COLUMN_WIDTHS,
             show_search="filter",
-            elem_id="ranking",
+            elem_classes="ranking",
         )
         names = sorted(ranking["model"], key=lambda name: (name != "fcnn", name))
         colours = {name: PALETTE[number % len(PALETTE)] for number, name in enumerate(names)}
-        chosen = gr.Dropdown(names, value=names[:4], multiselect=True, label="Models in the plots", elem_id="plotted")
+        chosen = gr.Dropdown(names, value=names[:4], multiselect=True, label="Models in the plots")
         plots = functools.partial(_plots, ranking, folders, colours)
         errors, curves = plots(names[:4])
         with gr.Row():
             with gr.Column(min_width=300):
                 gr.Markdown("### Error of each keypoint")
-                errors = gr.Plot(errors, show_label=False, elem_id="errors")
+                errors = gr.Plot(errors, show_label=False, elem_classes="errors")
             with gr.Column(min_width=300):
                 gr.Markdown("### Training curves\nSolid: validation. Dotted: training, on augmented faces, so harder.")
-                curves = gr.Plot(curves, show_label=False, elem_id="curves")
+                curves = gr.Plot(curves, show_label=False, elem_classes="curves")
         chosen.change(plots, chosen, [errors, curves], api_visibility="private")
 
 

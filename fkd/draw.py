@@ -25,15 +25,6 @@ def draw_points(photo: Image.Image, faces: Sequence[np.ndarray], colour: str) ->
     return result
 
 
-def draw_box(photo: Image.Image, box: tuple[float, float, float, float], colour: str) -> Image.Image:
-    """Draws the outline of a box (x0, y0, x1, y1), photo pixels, on a copy of a photo."""
-    result = photo.convert("RGB")
-    result = result.copy() if result is photo else result
-    width = max(1, round((box[2] - box[0]) / 80))
-    ImageDraw.Draw(result).rectangle(box, outline=colour, width=width)
-    return result
-
-
 def _draw_face(photo: Image.Image, points: np.ndarray, colour: str) -> None:
     ocular = float(np.linalg.norm(points[LEFT_EYE] - points[RIGHT_EYE]))
     radius = max(1.2, 0.035 * ocular)

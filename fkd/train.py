@@ -204,7 +204,7 @@ def train(
 def _use_bf16(config: TrainConfig, model_config: ModelConfig, device: torch.device) -> bool:
     if config.precision != "auto":
         return config.precision == "bf16"
-    if model_config.name == FCNN:  # its one large product is bound by memory, and ends at a worse RMSE in bf16
+    if model_config.name == FCNN:  # it is bound by reading its weights: bf16 saves a fifth of a step, not half
         return False
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()

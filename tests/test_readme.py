@@ -1,6 +1,7 @@
 """What the README and the set-up files say must hold."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import gradio
@@ -18,6 +19,8 @@ def test_the_spaces_front_matter_reads_by_the_hubs_own_parser():
     assert card["sdk_version"] == gradio.__version__, "the Space runs the Gradio that the tests ran"
     assert f"gradio=={card['sdk_version']}" in (ROOT / "requirements.txt").read_text()
     assert len(card["short_description"]) <= 60
+    python = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"].removeprefix(">=")
+    assert [int(n) for n in card["python_version"].split(".")] >= [int(n) for n in python.split(".")]
     assert card["license"] == "mit"
 
 
