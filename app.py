@@ -25,8 +25,8 @@ LEAST, MOST = 800, 1600  # px, longest side: the page draws on photos brought in
 VIEW = ["download", "fullscreen"]
 PALETTE = (RED, GREEN, "#3b82f6", "#f59e0b", "#a855f7", "#06b6d4", "#ec4899", "#84cc16")
 TITLE = """# fkd: judge facial keypoint detectors on your own face
-Upload a photo: two models mark 15 keypoints on every face, side by side. Photos are processed in memory and
-deleted within the hour."""
+Upload a photo: two models mark 15 keypoints on every face, side by side. Photos are deleted
+from the server within the hour."""
 NO_FACE = (
     "**No face was found in this photo.** Try one where the face is larger or looks more towards the camera, "
     "or tick *the whole photo is one face* if it is cropped tightly already."
@@ -59,7 +59,7 @@ def build_app(checkpoints: Path = HOME / "checkpoints", leaderboard: Path = HOME
     if not folders:
         raise ValueError(f"{checkpoints} holds no checkpoint: train one with `python -m fkd train`")
     models = {name: load_checkpoint(folder) for name, folder in folders.items()}
-    with gr.Blocks(title="fkd: facial keypoint detectors", analytics_enabled=False, delete_cache=(600, 3600)) as page:
+    with gr.Blocks(title="fkd: facial keypoint detectors", analytics_enabled=False, delete_cache=(600, 3000)) as page:
         gr.Markdown(TITLE)
         with gr.Tab("Compare", id="compare"):
             _compare_tab(models)
@@ -275,4 +275,8 @@ def _ranking(ranking: pd.DataFrame) -> Styler:
 
 
 if __name__ == "__main__":
-    build_app().launch(theme=THEME, css=CSS, ssr_mode=False, inbrowser="--open" in sys.argv, footer_links=[])
+    try:
+        app = build_app()
+    except (ValueError, OSError) as error:
+        sys.exit(f"fkd: {error}")
+    app.launch(theme=THEME, css=CSS, ssr_mode=False, inbrowser="--open" in sys.argv, footer_links=[])

@@ -38,6 +38,11 @@ def _card(checkpoint: Checkpoint, evaluation: Evaluation) -> str:
     )
     terms = data["terms"] or "not stated by who trained it"
     quantiles = " / ".join(f"{value:.2f}" for value in result.error_quantiles.values())
+    held_out = (
+        "held out: no look-alike of a test face is among the training faces"
+        if evaluation.held_out
+        else "the checkpoint does not record that they were kept out of its training"
+    )
     mirror = " --mirror" if evaluation.mirror else ""
     augment = training["augment"]
     return f"""---
@@ -62,8 +67,8 @@ python -m fkd predict photo.jpg --checkpoint checkpoints/{name} --json points.js
 
 ## Results
 
-Benchmark `{evaluation.benchmark}`: {result.faces:,} held-out faces, {result.values:,} labelled coordinates,
-fingerprint `{evaluation.fingerprint}`; no look-alike of a test face is among the training faces. From
+Benchmark `{evaluation.benchmark}`: {result.faces:,} faces, {result.values:,} labelled coordinates, fingerprint
+`{evaluation.fingerprint}`; {held_out}. From
 `python -m fkd evaluate checkpoints/{name} --data {evaluation.benchmark}{mirror}`, fkd {evaluation.fkd_version}:
 
 | | |

@@ -184,9 +184,12 @@ def _read_csv(label: str, raw: bytes) -> pd.DataFrame:
     if not raw.strip():
         raise ValueError(f"{label} is empty: download it again")
     try:
-        table = pd.read_csv(io.BytesIO(raw), dtype=str, keep_default_na=False, index_col=False)
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise ValueError(f"{label} is not a readable csv file ({error})") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header would be cut
+            table = pd.read_csv(io.BytesIO(raw), dtype=str, keep_default_na=False, index_col=False)
+    except (pd.errors.ParserError, pd.errors.ParserWarning, UnicodeDecodeError) as error:
+        what = " ".join(str(error).split())
+        raise ValueError(f"{label} is not a readable csv file ({what}): export or download it again") from None
     if table.empty:
         raise ValueError(f"{label} has a header but no rows: download it again")
     return table

@@ -108,6 +108,23 @@ def test_damaged_empty_and_absent_files(tmp_path, competition):
             read_training(tmp_path)
 
 
+def test_rows_of_another_length_than_the_header_are_said(competition):
+    path = competition / "training.csv"
+    header, *rows = path.read_text().splitlines()
+    for spoilt, message in (
+        (
+            [header, rows[0], rows[1] + ",7", *rows[2:]],
+            "not a readable csv file .*Expected 31 fields in line 3, saw 32",
+        ),
+        ([header, *(row + ",7" for row in rows)], "not a readable csv file .*Length of header"),
+        ([header, rows[0], "1,2,3"], "row 2 has 0 pixels"),
+    ):
+        path.write_text("\n".join(spoilt))
+        with pytest.raises(ValueError, match=message) as error:
+            read_training(competition)
+        assert "\n" not in str(error.value)
+
+
 def test_lookup_table_defects(competition):
     path = competition / "IdLookupTable.csv"
     lines = path.read_text().splitlines()

@@ -52,6 +52,7 @@ def test_the_whole_path(competition, tmp_path, monkeypatch):
 def test_other_data_than_it_was_split_from_is_not_ranked(competition, tmp_path, tiny_checkpoint):
     said = run("evaluate", tiny_checkpoint, "--data", competition, "--leaderboard", tmp_path / "l")
     assert "not ranked: its checkpoint does not record that the test faces were kept out of training" in said
+    assert "does not record that they were kept out" in (tiny_checkpoint / "README.md").read_text()
     for made in ("evaluation.json", "README.md"):
         (tiny_checkpoint / made).unlink()
 
