@@ -198,8 +198,9 @@ def _close_up(photo: Image.Image, one: Face, two: Face) -> Image.Image:
     """The part of the photo around a face, enlarged, with the points of both models."""
     corners = np.array(one.box).reshape(2, 2)  # the box's two corners, px
     middle, half = corners.mean(0), 0.6 * (corners[1] - corners[0]).max()
-    low = np.clip(np.floor(middle - half), 0, photo.size).astype(int)
-    high = np.clip(np.ceil(middle + half), low + 1, photo.size).astype(int)
+    limit = np.array(photo.size)
+    low = np.clip(np.floor(middle - half), 0, limit - 1).astype(int)
+    high = np.clip(np.ceil(middle + half), low + 1, limit).astype(int)
     scale = LEAST / (high - low).max()
     part = photo.crop((*low.tolist(), *high.tolist())).resize([max(1, round(n * scale)) for n in high - low])
     for face, colour in ((one, RED), (two, GREEN)):
