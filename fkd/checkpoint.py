@@ -19,7 +19,10 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model in evaluation mode, and what it was trained with and on (JSON values)."""
+    """A model in evaluation mode, and what it was trained with and on (JSON values).
+
+    training holds at least validation_rmse, px: what `predict` judges weak faces by.
+    """
 
     name: str
     model: KeypointModel
@@ -75,9 +78,14 @@ def load_checkpoint(folder: Path | str) -> Checkpoint:
         model = build_model(ModelConfig(**config["model"]))
     except ValueError as error:
         raise ValueError(f"{folder / CONFIG}: {error}") from None
+    training = config["training"]
+    if not isinstance(training, dict) or not isinstance(training.get("validation_rmse"), float):
+        raise ValueError(
+            f"{folder / CONFIG}: training lacks validation_rmse, a number of px: train it with `fkd train`"
+        )
     _load_weights(model, folder / WEIGHTS)
     digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
-    return Checkpoint(folder.resolve().name, model.eval(), config["training"], config["data"], digest)
+    return Checkpoint(folder.resolve().name, model.eval(), training, config["data"], digest)
 
 
 def _load_weights(model: KeypointModel, path: Path) -> None:

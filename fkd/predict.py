@@ -88,8 +88,7 @@ def find_confirmed_faces(checkpoints: Sequence[Checkpoint], photo: Image.Image) 
     """Finds the faces of an upright photo; those that the detector is unsure of stay if every model confirms them.
 
     A model confirms a face if its answers for the crop and for the mirrored crop differ by no more than its own
-    validation RMSE, as they do on faces and hardly ever elsewhere. A checkpoint whose record lacks that RMSE
-    confirms every face.
+    validation RMSE, as they do on faces and hardly ever elsewhere.
     """
     boxes = find_faces(photo)
     return [box for box in boxes if box.score >= SURE or all(_doubt(c, photo, box) <= 1 for c in checkpoints)]
@@ -107,7 +106,7 @@ def predict(checkpoint: Checkpoint, photo: Image.Image, boxes: Sequence[FaceBox]
 
 def _doubt(checkpoint: Checkpoint, photo: Image.Image, box: FaceBox) -> float:
     """How far apart a model's answers for a face and its mirror image are, in units of its validation RMSE."""
-    return _predict_face(checkpoint, photo, box)[1] / checkpoint.training.get("validation_rmse", np.inf)
+    return _predict_face(checkpoint, photo, box)[1] / checkpoint.training["validation_rmse"]
 
 
 def _predict_face(checkpoint: Checkpoint, photo: Image.Image, box: FaceBox) -> tuple[Face, float]:

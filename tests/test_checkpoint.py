@@ -7,19 +7,21 @@ from safetensors.torch import load_file, save_file
 from fkd.checkpoint import load_checkpoint, save_checkpoint
 from fkd.models import ModelConfig, build_model
 
+TRAINING = {"epochs": 1, "validation_rmse": 3.0}
+
 
 @pytest.fixture
 def saved(tmp_path):
     model = build_model(ModelConfig("resnet18")).eval()
     model(torch.rand(1, 1, 96, 96))
-    save_checkpoint(tmp_path / "m", model, {"epochs": 1}, {"name": "drawn"})
+    save_checkpoint(tmp_path / "m", model, TRAINING, {"name": "drawn"})
     return model, tmp_path / "m"
 
 
 def test_save_and_load_is_bit_equal(saved):
     model, folder = saved
     loaded = load_checkpoint(folder)
-    assert loaded.name == "m" and loaded.training == {"epochs": 1} and loaded.data == {"name": "drawn"}
+    assert loaded.name == "m" and loaded.training == TRAINING and loaded.data == {"name": "drawn"}
     before, after = model.state_dict(), loaded.model.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -30,12 +32,12 @@ def test_save_and_load_is_bit_equal(saved):
 
 def test_half_precision_halves_the_file_and_survives_a_second_round(saved, tmp_path):
     model, folder = saved
-    save_checkpoint(tmp_path / "half", model, {}, {}, half=True)
+    save_checkpoint(tmp_path / "half", model, TRAINING, {}, half=True)
     size = (folder / "model.safetensors").stat().st_size
     assert (tmp_path / "half" / "model.safetensors").stat().st_size < 0.51 * size
     loaded = load_checkpoint(tmp_path / "half").model
     assert next(loaded.parameters()).dtype == torch.float32
-    save_checkpoint(tmp_path / "again", loaded, {}, {}, half=True)
+    save_checkpoint(tmp_path / "again", loaded, TRAINING, {}, half=True)
     assert (tmp_path / "again" / "model.safetensors").read_bytes() == (
         tmp_path / "half" / "model.safetensors"
     ).read_bytes()
@@ -62,6 +64,8 @@ def edit_config(folder, change):
         (lambda c: c["model"].update(name="resnet34"), "lacks .*for ModelConfig"),
         (lambda c: c["model"].update(conventions=1), r"head.* is \[34.*expected \[30"),
         (lambda c: c["model"].update(name=["resnet18"]), "unknown model"),
+        (lambda c: c["training"].pop("validation_rmse"), "training lacks validation_rmse"),
+        (lambda c: c.update(training=7), "training lacks validation_rmse"),
     ],
 )
 def test_a_changed_config_fails_loudly(saved, change, message):

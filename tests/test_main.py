@@ -58,7 +58,7 @@ def test_other_data_than_it_was_split_from_is_not_ranked(competition, tmp_path, 
 
 
 def test_a_checkpoint_without_a_record_is_said(competition, tmp_path, monkeypatch, capsys):
-    save_checkpoint(tmp_path / "m", build_model(ModelConfig("fcnn")), {}, {})
+    save_checkpoint(tmp_path / "m", build_model(ModelConfig("fcnn")), {"validation_rmse": 3.0}, {})
     arguments = ["evaluate", str(tmp_path / "m"), "--data", str(competition), "--leaderboard", str(tmp_path / "l")]
     monkeypatch.setattr(sys, "argv", ["fkd", *arguments])
     with pytest.raises(SystemExit):
