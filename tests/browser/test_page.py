@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from playwright.sync_api import Page, expect, sync_playwright
 
 from app import CSS, THEME, build_app
@@ -20,14 +20,27 @@ EYES = {"grace_hopper.jpg": ((263, 190), 88), "eileen_collins.png": ((225, 102),
 pytestmark = pytest.mark.browser
 
 
+def write_film(path: Path, photo: Path) -> None:
+    """A photo as a film of one frame, for the browser's fake camera."""
+    with Image.open(photo) as image:
+        frame = ImageOps.pad(image.convert("RGB"), (640, 480)).convert("YCbCr")
+    light, blue, red = frame.split()
+    planes = light.tobytes() + blue.resize((320, 240)).tobytes() + red.resize((320, 240)).tobytes()
+    path.write_bytes(b"YUV4MPEG2 W640 H480 F10:1 Ip A1:1 C420jpeg\nFRAME\n" + planes)
+
+
 @pytest.fixture(scope="module")
-def browser():
+def browser(tmp_path_factory):
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if not chromium:
         if os.environ.get("FKD_REQUIRE_BROWSER"):
             pytest.fail("no Chromium is installed, and FKD_REQUIRE_BROWSER asks for the browser tests")
         pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
     flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+    film = tmp_path_factory.mktemp("camera") / "grace.y4m"
+    write_film(film, EXAMPLES / "grace_hopper.jpg")
+    flags += ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+    flags += [f"--use-file-for-fake-video-capture={film}"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium, args=[*flags, "--disable-component-update", "--disable-sync", "--no-first-run"]
@@ -75,10 +88,9 @@ def screenshot(page: Page, name: str) -> None:
 
 
 def upload(page: Page, path: Path) -> None:
-    if page.locator("#photo button[aria-label='Clear']").count():
-        page.locator("#photo button[aria-label='Clear']").click()
-        expect(page.locator("#status")).to_contain_text("Choose a photo")
-        page.wait_for_timeout(500)
+    if page.locator("#photo").get_by_label("Remove Image").count():
+        page.locator("#photo").get_by_label("Remove Image").click()
+        expect(page.locator("#status")).to_contain_text("Choose a photo", timeout=20_000)
     page.locator("#photo input[type=file]").first.set_input_files(path)
 
 
@@ -128,6 +140,16 @@ def test_bad_files_and_faceless_photos_get_a_sentence_and_the_page_stays_usable(
     expect(page.locator("#status")).to_contain_text("1 face", timeout=30_000)
     page.get_by_label("The whole photo is one face").uncheck()
     upload(page, EXAMPLES / "grace_hopper.jpg")
+    expect(page.locator("#status")).to_contain_text("1 face", timeout=30_000)
+    expect(page.locator("#both img")).to_be_visible()
+
+
+def test_the_camera_takes_a_photo(page):
+    page.get_by_label("Capture from camera").click()
+    page.locator("#photo").get_by_text("Access Webcam").click()
+    page.wait_for_function("document.querySelector('#photo video')?.videoWidth > 0")
+    page.wait_for_timeout(500)
+    page.get_by_label("capture photo").click()
     expect(page.locator("#status")).to_contain_text("1 face", timeout=30_000)
     expect(page.locator("#both img")).to_be_visible()
 
