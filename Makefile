@@ -17,7 +17,9 @@ lint: $(READY)
 	$(PY) -m ruff format --check .
 
 bench: $(READY)
-	$(PY) benchmarks/faces.py --data $${FKD_DATA:?set FKD_DATA to a folder in the competition\'s layout}
+	@test -n "$(FKD_DATA)" || { echo "set FKD_DATA to a folder in the layout of the competition"; exit 1; }
+	$(PY) benchmarks/faces.py --data $(FKD_DATA)
+	$(PY) benchmarks/crop.py --data $(FKD_DATA) --checkpoint checkpoints/resnet18
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("fkd needs Python 3.11 or newer; set PYTHON=") if sys.version_info < (3, 11) else 0'
