@@ -79,8 +79,8 @@ LOCAL = {"127.0.0.1", "localhost", None, ""}
 def screenshot(page: Page, name: str) -> None:
     folder = ROOT / "artefacts"
     folder.mkdir(exist_ok=True)
-    for _ in range(10):  # pictures are loaded as they come into view
-        page.mouse.wheel(0, 400)
+    for _ in range(6):  # pictures are loaded as they come into view
+        page.mouse.wheel(0, 600)
         page.wait_for_timeout(100)
     page.evaluate("window.scrollTo(0, 0)")
     page.wait_for_timeout(600)  # what fades in has faded in
@@ -95,12 +95,12 @@ def upload(page: Page, path: Path) -> None:
 
 
 def table(page: Page, where: str) -> list[list[str]]:
-    """The cells of a table, once they have stood still for a second: rows are drawn one after the other."""
+    """The cells of a table, once they have stood still for half a second: rows are drawn one after the other."""
     rows = page.locator(f"{where} .virtual-row")
     expect(rows.first).to_be_visible(timeout=20_000)
     read = "rows => rows.map(row => [...row.querySelectorAll('[role=gridcell]')].map(cell => cell.innerText.trim()))"
     cells, same = rows.evaluate_all(read), 0
-    while same < 4:
+    while same < 2:
         page.wait_for_timeout(250)
         before, cells = cells, rows.evaluate_all(read)
         same = same + 1 if cells == before else 0
