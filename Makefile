@@ -11,6 +11,7 @@ app: $(READY)
 
 test: $(READY)
 	$(PY) -m pytest
+	$(PY) -m pytest -m slow
 
 lint: $(READY)
 	$(PY) -m ruff check .

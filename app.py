@@ -1,10 +1,12 @@
 """The page: two detectors side by side on your own photo, and the leaderboard."""
 
 import functools
+import json
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import gradio as gr
 import numpy as np
@@ -14,11 +16,13 @@ from PIL import Image
 
 from fkd.checkpoint import Checkpoint, load_checkpoint
 from fkd.draw import GREEN, RED, draw_points
+from fkd.evaluate import Evaluation
 from fkd.faces import FaceBox
 from fkd.keypoints import LEFT_EYE, NAMES, RIGHT_EYE
-from fkd.leaderboard import read_benchmarks, read_entries, table
-from fkd.plots import keypoint_errors, training_curves
+from fkd.leaderboard import KAGGLE, Benchmark, read_benchmarks, read_entries, read_published, table
+from fkd.plots import keypoint_errors, robustness_curves, training_curves
 from fkd.predict import Face, find_confirmed_faces, predict, read_photo
+from fkd.robustness import STEPS
 
 HOME = Path(__file__).parent
 LEAST, MOST = 800, 1600  # px, longest side: the page draws on photos brought into this range
@@ -35,6 +39,26 @@ WHAT_RANKS = """Ranked by **RMSE** in pixels of the 96 x 96 frame, over all labe
 (lower is better), with its 95% interval from a bootstrap by face. **Mean error** is in percent of the distance between
 the eye centres; a face whose mean error is above 10% is a **failure**. Time is for one face. Sort
 and filter by the three dots in the head of a column."""
+NO_ENTRY = """Nobody has entered a result here yet. Whoever has the files of this benchmark enters the first with
+`python -m fkd evaluate checkpoints/NAME --data DIR --benchmark {option}`."""
+REPORTED = """### Reported elsewhere
+Scores that others published for the hidden test set. They were not measured here and are of other faces than the
+held-out tenth, so they are not ranked with entries."""
+DEGRADED = """### Accuracy on degraded faces
+The same test faces made worse step by step, from left (as they are) to right, and the error at each step."""
+PAPER = Path("benchmarks", "paper.json")
+PAPER_TEXT = """Mateus & Zeng's three models under their settings, {epochs} epochs on `{data}`, on a split without leaks
+(`python benchmarks/paper.py --data {data} --epochs {epochs}`, {hardware}). Their validation faces were also in the
+training set, slightly changed, so their figures say little about faces not seen before. Validation is on rows of the
+kind trained on."""
+PAPER_COLUMNS = {
+    "model": "model",
+    "trained on": "trained on",
+    "published": "paper: validation loss",
+    "validation_rmse": "here: validation RMSE, px",
+    "test_complete": "here: test RMSE, complete rows, px",
+    "test_all": "here: test RMSE, all rows, px",
+}
 CSS = """
 .gradio-container {max-width: min(1240px, 100vw) !important; margin: 0 auto !important}
 .gradio-container .column, .gradio-container .row > *, .gradio-container .block {min-width: 0}
@@ -47,7 +71,7 @@ THEME = gr.themes.Default(
     font=["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"],
     font_mono=["ui-monospace", "Menlo", "Consolas", "monospace"],
 )
-COLUMN_WIDTHS = ["60px", "120px", "90px", "140px", "90px", "90px", "130px", "110px", "80px", "190px", "100px", "260px"]
+COLUMN_WIDTHS = [f"{width}px" for width in (60, 120, 110, 90, 140, 90, 90, 130, 110, 80, 190, 100, 260)]
 
 
 def build_app(checkpoints: Path = HOME / "checkpoints", leaderboard: Path = HOME / "leaderboard") -> gr.Blocks:
@@ -71,7 +95,8 @@ def build_app(checkpoints: Path = HOME / "checkpoints", leaderboard: Path = HOME
 def _compare_tab(models: dict[str, Checkpoint]) -> None:
     names = list(models)
     first = "fcnn" if "fcnn" in names else names[0]
-    second = next((name for name in names if name != first), first)
+    others = [name for name in names if name != first] or [first]
+    second = min(others, key=lambda name: models[name].training["validation_rmse"])
     with gr.Row():
         with gr.Column(scale=3, min_width=300):
             photo = gr.Image(
@@ -213,43 +238,98 @@ def _leaderboard_tab(root: Path, folders: dict[str, Path]) -> None:
     if not benchmarks:
         gr.Markdown("There are no results yet: `python -m fkd evaluate checkpoints/NAME --data DIR` makes the first.")
         return
-    for benchmark in benchmarks:
-        ranking = table(benchmark, read_entries(root, benchmark))
-        gr.Markdown(
-            f"## {benchmark.name}\n{benchmark.description}: {benchmark.faces:,} faces, {benchmark.values:,} labelled "
-            f"coordinates (fingerprint `{benchmark.fingerprint}`).\n\n{WHAT_RANKS}"
-        )
-        gr.Dataframe(
-            _ranking(ranking),
-            interactive=False,
-            wrap=True,
-            column_widths=COLUMN_WIDTHS,
-            show_search="filter",
-            elem_classes="ranking",
-        )
-        names = sorted(ranking["model"], key=lambda name: (name != "fcnn", name))
-        colours = {name: PALETTE[number % len(PALETTE)] for number, name in enumerate(names)}
-        chosen = gr.Dropdown(names, value=names[:4], multiselect=True, label="Models in the plots")
-        plots = functools.partial(_plots, ranking, folders, colours)
-        errors, curves = plots(names[:4])
-        with gr.Row():
-            with gr.Column(min_width=300):
-                gr.Markdown("### Error of each keypoint")
-                errors = gr.Plot(errors, show_label=False, elem_classes="errors")
-            with gr.Column(min_width=300):
-                gr.Markdown("### Training curves\nSolid: validation. Dotted: training, on augmented faces, so harder.")
-                curves = gr.Plot(curves, show_label=False, elem_classes="curves")
-        chosen.change(plots, chosen, [errors, curves], api_visibility="private")
+    for benchmark in sorted(benchmarks, key=lambda one: not one.fingerprint):  # those with results first
+        gr.Markdown(f"## {benchmark.name}\n{benchmark.description}.")
+        entries = read_entries(root, benchmark)
+        if entries:
+            _results(benchmark, entries, folders)
+        else:
+            gr.Markdown(NO_ENTRY.format(option="kaggle" if benchmark.name == KAGGLE else benchmark.name))
+        published = read_published(root, benchmark)
+        if len(published):
+            gr.Markdown(REPORTED)
+            gr.Dataframe(
+                _published(published),
+                interactive=False,
+                wrap=True,
+                datatype=["str", "str", "str", "markdown"],
+                elem_id=f"published-{benchmark.name}",
+                elem_classes="ranking",
+            )
+    if (HOME / PAPER).exists():
+        _paper(json.loads((HOME / PAPER).read_text()))
 
 
-def _plots(ranking: pd.DataFrame, folders: dict[str, Path], colours: dict[str, str], chosen: list[str]):
-    """Handler: (error by keypoint, training curves) of the chosen models."""
+def _results(benchmark: Benchmark, entries: list[Evaluation], folders: dict[str, Path]) -> None:
+    """The ranking of a benchmark and its plots."""
+    ranking = table(benchmark, entries)
+    gr.Markdown(
+        f"{benchmark.faces:,} faces, {benchmark.values:,} labelled coordinates (fingerprint "
+        f"`{benchmark.fingerprint}`).\n\n{WHAT_RANKS}"
+    )
+    gr.Dataframe(
+        _ranking(ranking),
+        interactive=False,
+        wrap=True,
+        column_widths=COLUMN_WIDTHS,
+        show_search="filter",
+        elem_id=f"ranking-{benchmark.name}",
+        elem_classes="ranking",
+    )
+    names = sorted(ranking["model"], key=lambda name: (name != "fcnn", name))
+    colours = {name: PALETTE[number % len(PALETTE)] for number, name in enumerate(names)}
+    chosen = gr.Dropdown(names, value=names[:4], multiselect=True, label="Models in the plots")
+    plots = functools.partial(_plots, ranking, {entry.name: entry for entry in entries}, folders, colours)
+    errors, curves, *degraded = plots(names[:4])
+    with gr.Row():
+        with gr.Column(min_width=300):
+            gr.Markdown("### Error of each keypoint")
+            errors = gr.Plot(errors, show_label=False, elem_classes="errors")
+        with gr.Column(min_width=300):
+            gr.Markdown("### Training curves\nSolid: validation. Dotted: training, on augmented faces, so harder.")
+            curves = gr.Plot(curves, show_label=False, elem_classes="curves")
+    gr.Markdown(DEGRADED)
+    with gr.Row():
+        for number, kind in enumerate(STEPS):
+            with gr.Column(min_width=270):
+                gr.Markdown(f"#### {kind}")
+                degraded[number] = gr.Plot(degraded[number], show_label=False, elem_classes="degraded")
+    chosen.change(plots, chosen, [errors, curves, *degraded], api_visibility="private")
+
+
+def _paper(paper: dict) -> None:
+    """The paper's table beside what its settings gave here, and the curves. paper: of benchmarks/paper.py."""
+    gr.Markdown(f"## The paper, reproduced\n{PAPER_TEXT.format(**paper)}")
+    shown = pd.DataFrame(paper["table"]).rename(columns=PAPER_COLUMNS)[list(PAPER_COLUMNS.values())]
+    gr.Dataframe(
+        shown.style.format(precision=2, na_rep="-"),
+        interactive=False,
+        wrap=True,
+        elem_id="paper",
+        elem_classes="ranking",
+    )
+    colours = dict(zip(paper["curves"], (RED, GREEN, PALETTE[2]), strict=True))
+    gr.Plot(training_curves({name: pd.DataFrame(rows) for name, rows in paper["curves"].items()}, colours))
+
+
+def _plots(
+    ranking: pd.DataFrame,
+    entries: dict[str, Evaluation],
+    folders: dict[str, Path],
+    colours: dict[str, str],
+    chosen: list[str],
+):
+    """Handler: (error by keypoint, training curves, one figure for each kind of degradation) of the chosen models."""
     histories = {
         name: pd.read_csv(folders[name] / "history.csv")
         for name in chosen
         if name in folders and (folders[name] / "history.csv").exists()
     }
-    return keypoint_errors(ranking[ranking["model"].isin(chosen)], colours), training_curves(histories, colours)
+    degraded = [
+        robustness_curves({name: entries[name].robustness[kind] for name in chosen}, kind, colours) for kind in STEPS
+    ]
+    errors = keypoint_errors(ranking[ranking["model"].isin(chosen)], colours)
+    return [errors, training_curves(histories, colours), *degraded]
 
 
 def _ranking(ranking: pd.DataFrame) -> Styler:
@@ -258,6 +338,10 @@ def _ranking(ranking: pd.DataFrame) -> Styler:
         {
             "rank": [str(rank) if pd.notna(rank) else "-" for rank in ranking["rank"]],
             "model": ranking["model"],
+            "answer": [
+                ("one model" if members == 1 else f"mean of {members} models") + (", mirrored too" if mirror else "")
+                for members, mirror in zip(ranking["members"], ranking["mirror"], strict=True)
+            ],
             "RMSE, px": ranking["rmse"],
             "95% interval": [
                 f"{a:.3f} to {b:.3f}" for a, b in zip(ranking["rmse_low"], ranking["rmse_high"], strict=True)
@@ -273,6 +357,18 @@ def _ranking(ranking: pd.DataFrame) -> Styler:
         }
     )
     return shown.style.format(precision=2, na_rep="-").format("{:.3f}", subset=["RMSE, px"])
+
+
+def _published(published: pd.DataFrame) -> pd.DataFrame:
+    """What others report, as the page names it; each source is a link."""
+    return pd.DataFrame(
+        {
+            "reported RMSE, px": published["rmse"].map("{:.5g}".format),
+            "what": published["what"],
+            "on": published["measured_on"],
+            "source": [f"[{urlsplit(url).netloc}]({url})" for url in published["source"]],
+        }
+    )
 
 
 if __name__ == "__main__":

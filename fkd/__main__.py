@@ -1,9 +1,11 @@
 """The command line: python -m fkd COMMAND."""
 
 import dataclasses
+import hashlib
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 import torch
 import typer
 from tqdm import tqdm
@@ -17,6 +19,7 @@ from fkd.checkpoint import load_checkpoint
 from fkd.evaluate import Evaluation, accuracy, cost, predict_points
 from fkd.files import replacing, write_json
 from fkd.models import FCNN, ModelConfig
+from fkd.robustness import robustness
 from fkd.split import fingerprint, split_data
 from fkd.submission import submission, write_submission
 from fkd.train import TrainConfig, train
@@ -26,6 +29,7 @@ data_app = typer.Typer(help="The competition's files: check, download.", no_args
 app.add_typer(data_app, name="data")
 
 DEFAULTS = TrainConfig()
+COMPETITION_ROWS = 7049
 Data = Annotated[
     Path,
     typer.Option(
@@ -48,6 +52,8 @@ def train_command(
         int | None,
         typer.Option(help="2: learn both label conventions side by side; 1: mix them (default for fcnn, the paper's)."),
     ] = None,
+    head: Annotated[str, typer.Option(help="heatmap or regression; fcnn can only regress.")] = "",
+    stem_stride: Annotated[int, typer.Option(help="4, or 2: twice the resolution at four times the cost.")] = 4,
     epochs: int = DEFAULTS.epochs,
     batch_size: int = DEFAULTS.batch_size,
     optimizer: Annotated[str, typer.Option(help="adamw or adam.")] = DEFAULTS.optimizer,
@@ -55,17 +61,28 @@ def train_command(
     weight_decay: float = DEFAULTS.weight_decay,
     warmup_epochs: int = DEFAULTS.warmup_epochs,
     ema: Annotated[float, typer.Option(help="Decay of the moving average of the weights; 0 is off.")] = DEFAULTS.ema,
+    heatmap_weight: Annotated[
+        float, typer.Option(help="Of the heatmaps' cross-entropy beside the loss of the points.")
+    ] = DEFAULTS.heatmap_weight,
     labels: Annotated[str, typer.Option(help="all (masked loss), or complete rows only.")] = DEFAULTS.labels,
-    augment: Annotated[bool, typer.Option(help="Augment the training faces.")] = True,
+    augment: Annotated[float, typer.Option(help="Strength of the augmentation; 0 is off, mirroring too.")] = 1.0,
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = DEFAULTS.precision,
     half: Annotated[bool, typer.Option("--half", help="Save the weights in float16.")] = False,
+    teacher: Annotated[
+        list[Path], typer.Option(help="A checkpoint whose answers stand in for missing labels; several are averaged.")
+    ] = [],  # noqa: B006 - typer makes a new list for every call
     seed: int = DEFAULTS.seed,
     terms: Annotated[str, typer.Option(help="Terms of the training data, for the model card.")] = "",
     device: Device = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Continue a stopped run.")] = False,
 ) -> None:
     """Train a model; keeps the best epoch by validation RMSE on a leak-free split."""
-    model_config = ModelConfig(model, (1 if model == FCNN else 2) if conventions is None else conventions)
+    model_config = ModelConfig(
+        model,
+        (1 if model == FCNN else 2) if conventions is None else conventions,
+        head,
+        stem_stride,
+    )
     config = TrainConfig(
         epochs=epochs,
         batch_size=batch_size,
@@ -74,20 +91,26 @@ def train_command(
         weight_decay=weight_decay,
         warmup_epochs=warmup_epochs,
         ema=ema,
+        heatmap_weight=heatmap_weight,
         labels=labels,
-        augment=AugmentConfig() if augment else None,
+        augment=AugmentConfig().scaled(augment) if augment else None,
         precision=precision,
         half=half,
         seed=seed,
     )
     device = _device(device)
+    teachers = [load_checkpoint(folder) for folder in teacher]
     faces, split = split_data(data)
+    prints = {part: fingerprint(faces[getattr(split, part)]) for part in ("train", "validation", "test")}
+    for one in teachers:
+        if one.data.get("fingerprints") != prints:
+            raise ValueError(f"--teacher {one.name} was trained on other data or another split, so it may leak")
     typer.echo(
         f"{len(faces):,} faces: {len(split.train):,} to train, {len(split.validation):,} to validate, "
         f"{len(split.test):,} held out (10% each; look-alikes stay together)"
     )
     try:
-        done = train(model_config, config, faces, split, out, _data_name(data), terms, device, resume)
+        done = train(model_config, config, faces, split, out, _data_name(data), terms, device, resume, teachers)
     except KeyboardInterrupt:
         typer.echo(f"stopped; the same command with --resume continues after the last whole epoch ({out})", err=True)
         raise typer.Exit(130) from None
@@ -96,40 +119,56 @@ def train_command(
 
 @app.command("evaluate")
 def evaluate_command(
-    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint folder.")],
+    checkpoint: Annotated[list[Path], typer.Argument(help="A checkpoint folder; several make an ensemble.")],
     data: Data,
-    benchmark: Annotated[str, typer.Option(help="The ranking's name; the data folder's, if not given.")] = "",
+    name: Annotated[str, typer.Option(help="The entry's name; the checkpoint's, if not given.")] = "",
+    benchmark: Annotated[
+        str, typer.Option(help="The ranking: the data folder's name, if not given; \"kaggle\" for the competition's.")
+    ] = "",
     leaderboard_dir: Annotated[Path, typer.Option("--leaderboard", help="Where the entry goes.")] = Path("leaderboard"),
     mirror: Mirror = False,
     device: Device = "auto",
 ) -> None:
     """Measure a checkpoint on the held-out tenth of the training file, and enter it in the leaderboard."""
-    loaded = load_checkpoint(checkpoint)
+    if len(checkpoint) > 1 and not name:
+        raise ValueError("an ensemble needs a name for its entry: add --name NAME")
+    loaded = [load_checkpoint(folder) for folder in checkpoint]
     faces, split = split_data(data)
+    if benchmark in ("kaggle", leaderboard.KAGGLE):
+        benchmark = leaderboard.KAGGLE
+        if len(faces) != COMPETITION_ROWS:
+            raise ValueError(
+                f"{data} has {len(faces):,} training rows, but the competition's file has {COMPETITION_ROWS:,}: "
+                "leave out --benchmark kaggle for other data"
+            )
     test = faces[split.test]
     prints = {part: fingerprint(faces[getattr(split, part)]) for part in ("train", "validation", "test")}
-    loaded.model.to(_device(device))
-    predicted = predict_points([loaded.model], test.images, fkd_data.is_sparse(test.points), mirror)
+    models = [one.model.to(_device(device)) for one in loaded]
+    predicted = predict_points(models, test.images, fkd_data.is_sparse(test.points), mirror)
+    single = len(loaded) == 1 and not mirror
+    hashes = [one.sha256 for one in loaded]
     evaluation = Evaluation(
-        name=loaded.name + ("-mirror" if mirror else ""),
+        name=name or loaded[0].name + ("-mirror" if mirror else ""),
         benchmark=benchmark or _data_name(data),
         fingerprint=prints["test"],
         accuracy=accuracy(predicted, test.points),
-        cost=cost(loaded.model),
-        checkpoint=loaded.sha256,
-        model=loaded.model.config.name,
+        cost=cost(models, mirror),
+        checkpoint=hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest(),
+        model=" + ".join(sorted({one.model.config.name for one in loaded})),
+        members=len(loaded),
         mirror=mirror,
-        data=loaded.data,
-        held_out=loaded.data.get("fingerprints") == prints,
+        data=loaded[0].data,
+        held_out=all(one.data.get("fingerprints") == prints for one in loaded),
+        robustness=robustness(models, test, mirror),
     )
     description = (
         f"The held-out tenth of {_data_name(data)}'s training file: by content, no look-alike of a training face"
     )
     path = leaderboard.write_entry(leaderboard_dir, evaluation, description)
-    if not mirror:
-        write_json(checkpoint / "evaluation.json", dataclasses.asdict(evaluation))
-        with replacing(checkpoint / "README.md") as aside:
-            aside.write_text(model_card(loaded, evaluation))
+    if single:
+        write_json(checkpoint[0] / "evaluation.json", dataclasses.asdict(evaluation))
+        with replacing(checkpoint[0] / "README.md") as aside:
+            aside.write_text(model_card(loaded[0], evaluation))
     result = evaluation.accuracy
     typer.echo(
         f"{evaluation.name} on {evaluation.benchmark}: RMSE {result.rmse:.3f} px "
@@ -212,7 +251,11 @@ def leaderboard_command(
         typer.echo(
             f"{benchmark.name}: {benchmark.description}; {benchmark.faces} faces, {benchmark.values} coordinates"
         )
-        typer.echo(ranking[columns].to_string(index=False, float_format="{:.3f}".format, na_rep="-"))
+        shown = ranking[columns] if len(ranking) else "no entry yet"
+        typer.echo(_text(shown))
+        published = leaderboard.read_published(root, benchmark)
+        if len(published):
+            typer.echo(f"reported elsewhere, not measured here:\n{_text(published)}")
 
 
 @data_app.command("check")
@@ -239,6 +282,12 @@ def check_command(
 def download_command(folder: Annotated[Path, typer.Argument(help="Where the files go.")]) -> None:
     """Download the competition's files from Kaggle (needs an account and its rules accepted)."""
     typer.echo(f"{fkd_data.download(folder)}")
+
+
+def _text(table: pd.DataFrame | str) -> str:
+    if isinstance(table, str):
+        return table
+    return table.to_string(index=False, float_format="{:.3f}".format, na_rep="-")
 
 
 def _data_name(data: Path) -> str:

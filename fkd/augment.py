@@ -1,9 +1,11 @@
 """Batched augmentation on the device: (images, points) -> (images, points).
 
-images: float [B, 1, 96, 96] in 0..1. points: float [B, 15, 2], frame pixels, NaN where missing. A point that
-is moved out of the frame becomes NaN; a missing point stays missing.
+images: float [B, 1, 96, 96] in 0..1. points: float [B, K, 2], frame pixels, NaN where missing: the 15, and any
+after them lie on the face's middle line, so a mirror does not rename them. A point that is moved out of the
+frame becomes NaN; a missing point stays missing.
 """
 
+import dataclasses
 from dataclasses import dataclass
 
 import torch
@@ -19,21 +21,34 @@ class AugmentConfig:
     """How far augmentation goes: uniform ranges around no change (noise: standard deviation, up to).
 
     rotation: degrees. scale: relative. shift: px. brightness, noise: of the range 0..1. contrast: relative.
+    blur: up to a Gaussian of 1.5 px at 1. cover: side of a square of one random grey, up to, px.
     """
 
     mirror: bool = True
-    rotation: float = 20.0
-    scale: float = 0.15
-    shift: float = 6.0
+    rotation: float = 25.0
+    scale: float = 0.2
+    shift: float = 8.0
     brightness: float = 0.2
     contrast: float = 0.4
     noise: float = 0.04
+    blur: float = 0.5
+    cover: float = 20.0
+
+    def scaled(self, strength: float) -> "AugmentConfig":
+        """All ranges times strength, 0 or more; the mirror stays.
+
+        Raises ValueError for a negative strength.
+        """
+        if strength < 0:
+            raise ValueError(f"the strength of augmentation is {strength:g}, expected 0 or more")
+        ranges = {name: value * strength for name, value in dataclasses.asdict(self).items() if name != "mirror"}
+        return AugmentConfig(self.mirror, **ranges)
 
 
 def augment(
     images: torch.Tensor, points: torch.Tensor, config: AugmentConfig, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draws one random change an image: rotation, scale, shift, mirror, light, noise."""
+    """Draws one random change an image: rotation, scale, shift, mirror, light, blur, cover, noise."""
     count, device = len(images), images.device
 
     def draw(limit: float) -> torch.Tensor:  # [B], uniform in -limit..limit
@@ -48,6 +63,11 @@ def augment(
     if config.mirror:
         images, points = mirror(images, points, draw(1.0) > 0)
     images = relight(images, draw(config.brightness), draw(config.contrast).exp())
+    if config.blur:
+        images = blur(images, draw(config.blur).abs())
+    if config.cover:
+        centre = LAST / 2 + torch.stack([draw(LAST / 2), draw(LAST / 2)], 1)  # [B, 2] px
+        images = cover(images, centre, draw(config.cover).abs(), draw(1.0).abs())
     strength = draw(config.noise).abs()[:, None, None, None]
     images = images + strength * torch.randn(images.shape, generator=generator, device=device)
     return images.clamp(0, 1), points
@@ -55,7 +75,8 @@ def augment(
 
 def mirror(images: torch.Tensor, points: torch.Tensor, which: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Mirrors the faces of `which` (bool [B]): x goes to 95 - x, and left and right points swap names."""
-    flipped = points[:, MIRROR] * points.new_tensor([-1, 1]) + points.new_tensor([LAST, 0])
+    order = [*MIRROR, *range(len(MIRROR), points.shape[1])]
+    flipped = points[:, order] * points.new_tensor([-1, 1]) + points.new_tensor([LAST, 0])
     images = torch.where(which[:, None, None, None], images.flip(-1), images)
     return images, torch.where(which[:, None, None], flipped, points)
 
@@ -89,3 +110,20 @@ def relight(images: torch.Tensor, brightness: torch.Tensor, contrast: torch.Tens
     """Stretches each image about its mean by contrast [B], then adds brightness [B]; the points stay."""
     mean = images.mean((1, 2, 3), keepdim=True)
     return (images - mean) * contrast[:, None, None, None] + mean + brightness[:, None, None, None]
+
+
+def blur(images: torch.Tensor, amount: torch.Tensor) -> torch.Tensor:
+    """Mixes each image with its Gaussian blur of 1.5 px by amount [B], 0..1; the points stay."""
+    kernel = torch.exp(-torch.arange(-4.0, 5.0, device=images.device).square() / (2 * 1.5**2))
+    kernel = kernel / kernel.sum()
+    padded = F.pad(images, (4, 4, 4, 4), "replicate")
+    soft = F.conv2d(F.conv2d(padded, kernel.view(1, 1, 1, 9)), kernel.view(1, 1, 9, 1))
+    return images + amount[:, None, None, None] * (soft - images)
+
+
+def cover(images: torch.Tensor, centre: torch.Tensor, side: torch.Tensor, grey: torch.Tensor) -> torch.Tensor:
+    """Puts a square about centre [B, 2] px, of side [B] px, on each image, of grey [B], 0..1; the points stay."""
+    at = torch.arange(FRAME_SIZE, device=images.device)
+    across, down = ((at - centre[:, axis, None]).abs() <= side[:, None] / 2 for axis in (0, 1))  # bool [B, 96]
+    hidden = (down[:, :, None] & across[:, None, :])[:, None]
+    return torch.where(hidden, grey[:, None, None, None], images)

@@ -7,6 +7,13 @@ from fkd.models import FCNN
 WHAT = {
     FCNN: "A fully connected network, 9216-500-30: the paper's baseline.",
 }
+HEADS = {
+    "regression": "and one linear layer on its last feature map.",
+    "heatmap": (
+        "and a heatmap for each point from the maps of all its stages, fused at the finest; the answer is the"
+        " heatmap's mean place."
+    ),
+}
 
 
 def model_card(checkpoint: Checkpoint, evaluation: Evaluation) -> str:
@@ -23,9 +30,10 @@ def model_card(checkpoint: Checkpoint, evaluation: Evaluation) -> str:
 def _card(checkpoint: Checkpoint, evaluation: Evaluation) -> str:
     training, data, result, cost = checkpoint.training, checkpoint.data, evaluation.accuracy, evaluation.cost
     name, config = checkpoint.name, checkpoint.model.config
-    what = WHAT.get(
-        config.name, f"timm's {config.name} for one grey channel, from random weights, and one linear layer."
-    )
+    network = f"timm's {config.name} for one grey channel, from random weights, {HEADS[config.head]}"
+    what = WHAT.get(config.name, network)
+    if config.stem_stride == 2:
+        what += " Its stem has stride 2 before the first stage."
     if config.conventions == 2:
         what += (
             " It has learnt the two label conventions of the competition side by side (the four-point rows place"
@@ -43,8 +51,11 @@ def _card(checkpoint: Checkpoint, evaluation: Evaluation) -> str:
         if evaluation.held_out
         else "the checkpoint does not record that they were kept out of its training"
     )
-    mirror = " --mirror" if evaluation.mirror else ""
     augment = training["augment"]
+    teachers = ""
+    if training["teachers"]:
+        hashes = ", ".join(f"`{sha256[:12]}`" for sha256 in training["teachers"])
+        teachers = f" Missing labels were answered for by other models of ours, trained on the same faces ({hashes})."
     return f"""---
 library_name: fkd
 pipeline_tag: keypoint-detection
@@ -69,7 +80,7 @@ python -m fkd predict photo.jpg --checkpoint checkpoints/{name} --json points.js
 
 Benchmark `{evaluation.benchmark}`: {result.faces:,} faces, {result.values:,} labelled coordinates, fingerprint
 `{evaluation.fingerprint}`; {held_out}. From
-`python -m fkd evaluate checkpoints/{name} --data {evaluation.benchmark}{mirror}`, fkd {evaluation.fkd_version}:
+`python -m fkd evaluate checkpoints/{name} --data {evaluation.benchmark}`, fkd {evaluation.fkd_version}:
 
 | | |
 | --- | --- |
@@ -90,7 +101,7 @@ Benchmark `{evaluation.benchmark}`: {result.faces:,} faces, {result.values:,} la
 {training["optimizer"]}, learning rate {training["lr"]:g}, batches of {training["batch_size"]}, moving average of the
 weights ({training["ema"]:g}), labels: {training["labels"]}, augmentation: {"on" if augment else "off"}, seed
 {training["seed"]}. Every setting is in `config.json`. Weights are stored in
-{"half" if training["half"] else "single"} precision.
+{"half" if training["half"] else "single"} precision.{teachers}
 
 Data: `{data["name"]}`, {data["faces"]["train"]:,} faces to train, {data["faces"]["validation"]:,} to validate,
 {data["faces"]["test"]:,} to test. Terms: {terms}.

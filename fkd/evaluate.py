@@ -55,9 +55,11 @@ class Cost:
 class Evaluation:
     """One model on one benchmark: what a leaderboard entry is made of.
 
-    fingerprint: hash of the test images and of which labels they have. checkpoint: sha256 of the weights.
-    mirror: whether each answer is the mean over the face and its mirror image. data: what the model was
-    trained on, as its checkpoint says. held_out: whether that record shows the test faces were kept apart.
+    fingerprint: hash of the test images and of which labels they have. checkpoint: sha256 of the weights; of
+    an ensemble, of its members' hashes. members: how many models' answers are averaged. mirror: whether each
+    answer is the mean over the face and its mirror image. data: what the model was trained on, as its
+    checkpoint says. held_out: whether that record shows the test faces were kept apart. robustness: RMSE in px
+    at each of `fkd.robustness.STEPS`, by kind.
     """
 
     name: str
@@ -67,9 +69,11 @@ class Evaluation:
     cost: Cost
     checkpoint: str
     model: str
+    members: int
     mirror: bool
     data: dict
     held_out: bool
+    robustness: dict[str, list[float]]
     fkd_version: str = __version__
     date: str = dataclasses.field(default_factory=lambda: datetime.date.today().isoformat())
 
@@ -148,21 +152,27 @@ def accuracy(predicted: np.ndarray, points: np.ndarray, resamples: int = 2000) -
     )
 
 
-def cost(model: torch.nn.Module, repeats: int = 30) -> Cost:
-    """Counts a model's parameters and multiply-adds, and times it on one face on the device it is on."""
-    device = next(model.parameters()).device
+def cost(models: Sequence[torch.nn.Module], mirror: bool = False, repeats: int = 30) -> Cost:
+    """Counts parameters and multiply-adds of all that one answer takes, and times it on the models' device."""
+    device = next(models[0].parameters()).device
     face = torch.rand(1, 1, FRAME_SIZE, FRAME_SIZE, device=device)
-    model.eval()
+
+    def answer() -> torch.Tensor:
+        passes = [model(x) for model in models for x in ([face, face.flip(-1)] if mirror else [face])]
+        return torch.stack(passes).mean(0).cpu()  # the copy waits for the device
+
     times = []
+    for model in models:
+        model.eval()
     with torch.inference_mode():
         with FlopCounterMode(display=False) as counter:
-            model(face)
+            answer()
         for _ in range(repeats + 3):
             start = time.perf_counter()
-            model(face).cpu()  # the copy waits for the device
+            answer()
             times.append(1000 * (time.perf_counter() - start))
     return Cost(
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        parameters=sum(parameter.numel() for model in models for parameter in model.parameters()),
         macs=counter.get_total_flops() // 2,
         latency_ms=round(statistics.median(times[3:]), 3),
         hardware=hardware(device),

@@ -1,6 +1,7 @@
 """Evaluations <-> json files, and folders of them -> ranked tables; nothing is drawn here.
 
-leaderboard/BENCHMARK/benchmark.json says what a ranking is of; every other json there is one entry.
+leaderboard/BENCHMARK/benchmark.json says what a ranking is of, published.json what others report on data we
+do not have; every other json there is one entry.
 """
 
 import dataclasses
@@ -13,12 +14,16 @@ import pandas as pd
 from fkd.evaluate import Evaluation, from_json
 from fkd.files import write_json
 
-BENCHMARK = "benchmark.json"
+BENCHMARK, PUBLISHED = "benchmark.json", "published.json"
+KAGGLE = "kaggle-facial-keypoints"
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What a ranking is of: the test data's fingerprint, how many faces, how many labelled coordinates."""
+    """What a ranking is of: the test data's fingerprint, how many faces, how many labelled coordinates.
+
+    The first entry fills in the last three: until then they are "", 0 and 0.
+    """
 
     name: str
     description: str
@@ -34,10 +39,11 @@ def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> P
     all the same, and `table` shows it unranked.
     """
     folder = Path(root) / evaluation.benchmark
-    if not (folder / BENCHMARK).exists():
+    known = [benchmark for benchmark in read_benchmarks(root) if benchmark.name == evaluation.benchmark]
+    if not known or not known[0].fingerprint:
         benchmark = Benchmark(
             name=evaluation.benchmark,
-            description=description,
+            description=known[0].description if known else description,
             fingerprint=evaluation.fingerprint,
             faces=evaluation.accuracy.faces,
             values=evaluation.accuracy.values,
@@ -69,7 +75,7 @@ def read_entries(root: Path | str, benchmark: Benchmark) -> list[Evaluation]:
     """
     entries = []
     for path in sorted((Path(root) / benchmark.name).glob("*.json")):
-        if path.name != BENCHMARK:
+        if path.name not in (BENCHMARK, PUBLISHED):
             try:
                 entries.append(from_json(json.loads(path.read_text())))
             except ValueError as error:
@@ -77,11 +83,27 @@ def read_entries(root: Path | str, benchmark: Benchmark) -> list[Evaluation]:
     return entries
 
 
+def read_published(root: Path | str, benchmark: Benchmark) -> pd.DataFrame:
+    """What others report for a benchmark, best first: columns rmse (px), what, measured_on, source (an address).
+
+    These are never ranked with entries: nobody here has measured them. Empty if there is no published.json.
+    Raises ValueError for a file that is not such a list.
+    """
+    path = Path(root) / benchmark.name / PUBLISHED
+    if not path.exists():
+        return pd.DataFrame()
+    try:
+        result = pd.DataFrame(json.loads(path.read_text()))[["rmse", "what", "measured_on", "source"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is no list of published scores ({error})") from None
+    return result.sort_values("rmse", kind="stable").reset_index(drop=True)
+
+
 def table(benchmark: Benchmark, entries: list[Evaluation]) -> pd.DataFrame:
     """Ranks entries by test RMSE, a row each; those that may not be ranked come last, `unranked` says why.
 
     Columns: rank, model, rmse, rmse_low, rmse_high, nme, failure_rate (px and percent), parameters, macs,
-    latency_ms, hardware, mirror, trained_on, date, unranked, then the RMSE of each keypoint by its name.
+    latency_ms, hardware, members, mirror, trained_on, date, unranked, then the RMSE of each keypoint by its name.
     """
     rows = []
     for entry in entries:
@@ -98,6 +120,7 @@ def table(benchmark: Benchmark, entries: list[Evaluation]) -> pd.DataFrame:
                 "macs": entry.cost.macs,
                 "latency_ms": entry.cost.latency_ms,
                 "hardware": entry.cost.hardware,
+                "members": entry.members,
                 "mirror": entry.mirror,
                 "trained_on": entry.data.get("name", ""),
                 "date": entry.date,

@@ -4,6 +4,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from fkd.keypoints import NAMES
+from fkd.robustness import STEPS, UNITS
 
 LAYOUT = {
     "paper_bgcolor": "rgba(0,0,0,0)",
@@ -49,4 +50,24 @@ def keypoint_errors(table: pd.DataFrame, colours: dict[str, str]) -> go.Figure:
     figure.update_layout(**LAYOUT | {"barmode": "group", "height": 620})
     figure.update_xaxes(title="test RMSE, px", **GRID)
     figure.update_yaxes(autorange="reversed", automargin=True)
+    return figure
+
+
+def robustness_curves(curves: dict[str, list[float]], kind: str, colours: dict[str, str]) -> go.Figure:
+    """RMSE at each step of one kind of degradation (`fkd.robustness.STEPS`), a line a model.
+
+    curves: by model, the RMSE in px at each step.
+    """
+    figure = go.Figure()
+    for model, errors in curves.items():
+        figure.add_scatter(
+            x=[str(step) for step in STEPS[kind]],
+            y=errors,
+            name=model,
+            mode="lines+markers",
+            line={"color": colours[model], "width": 2.5},
+        )
+    figure.update_layout(**LAYOUT | {"height": 280})
+    figure.update_xaxes(title=UNITS[kind], type="category", **GRID)
+    figure.update_yaxes(title="test RMSE, px", rangemode="tozero", **GRID)
     return figure

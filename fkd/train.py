@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,10 +17,12 @@ from tqdm import tqdm
 
 from fkd import __version__
 from fkd.augment import AugmentConfig, augment
-from fkd.checkpoint import save_checkpoint
+from fkd.checkpoint import Checkpoint, save_checkpoint
 from fkd.data import Faces, is_sparse
 from fkd.evaluate import accuracy, predict_points
 from fkd.files import replacing
+from fkd.heatmap import heatmap_loss
+from fkd.keypoints import BOTTOM_LIP, NAMES, NOSE_TIP
 from fkd.loss import masked_loss
 from fkd.models import FCNN, ModelConfig, build_model, targets
 from fkd.split import Split, fingerprint
@@ -34,7 +37,7 @@ class TrainConfig:
     labels: "all" rows with the masked loss (ML-ResNet), or "complete" rows only. precision: "bf16" (with
     channels_last), "fp32", or "auto": bf16 for residual networks where the hardware computes in it.
     ema: decay of the moving average of the weights, which is what is validated and saved.
-    half: save the weights in float16.
+    heatmap_weight: of the heatmaps' cross-entropy beside the loss of the points. half: save the weights in float16.
     """
 
     epochs: int = 60
@@ -44,6 +47,7 @@ class TrainConfig:
     weight_decay: float = 0.05
     warmup_epochs: int = 3
     ema: float = 0.995
+    heatmap_weight: float = 1.0
     labels: str = "all"
     augment: AugmentConfig | None = field(default_factory=AugmentConfig)
     precision: str = "auto"
@@ -86,11 +90,13 @@ def train(
     terms: str = "",
     device: str = "cpu",
     resume: bool = False,
+    teachers: Sequence[Checkpoint] = (),
 ) -> Trained:
     """Trains a model and keeps the best epoch by validation RMSE in the checkpoint folder `out`.
 
     Writes config.json, model.safetensors and history.csv, and after every epoch the state that `resume`
-    continues from (removed at the end). terms: of the training data, for the record.
+    continues from (removed at the end). terms: of the training data, for the record. teachers: models whose
+    mean answers stand in for the labels that a training face lacks.
     Raises ValueError if `out` holds another run and resume is off, or resume finds nothing that fits.
     """
     out = Path(out)
@@ -109,7 +115,7 @@ def train(
     }
     run = {
         "model": dataclasses.asdict(model_config),
-        "train": dataclasses.asdict(config),
+        "train": dataclasses.asdict(config) | {"teachers": [teacher.sha256 for teacher in teachers]},
         "data": record,
     }
 
@@ -140,8 +146,10 @@ def train(
         raise ValueError(f"{out} already holds a run: continue it with --resume, or choose another folder")
 
     images = torch.from_numpy(training.images).to(dev)[:, None]  # uint8 [N, 1, 96, 96]
-    points = torch.from_numpy(training.points).to(dev)  # [N, 15, 2] px
-    sparse = torch.from_numpy(is_sparse(training.points)).to(dev)  # bool [N]
+    labels = targets(torch.from_numpy(training.points), torch.from_numpy(is_sparse(training.points)), model_config)
+    if teachers:
+        labels = _taught(labels, training, teachers, dev)
+    labels = labels.to(dev)  # [N, 15 or 17, 2] px
     update = len(history) * steps
     progress = tqdm(total=config.epochs * steps, initial=update, unit="step", desc=model_config.name)
     for epoch in range(len(history) + 1, config.epochs + 1):
@@ -153,17 +161,18 @@ def train(
         for rows in torch.randperm(len(images), generator=generator, device=dev)[: steps * config.batch_size].split(
             config.batch_size
         ):
-            batch, labels = images[rows].float() / 255, points[rows]
+            batch, target = images[rows].float() / 255, labels[rows]
             if config.augment:
-                batch, labels = augment(batch, labels, config.augment, generator)
+                batch, target = augment(batch, target, config.augment, generator)
             if bf16:
                 batch = batch.to(memory_format=torch.channels_last)
-            target = targets(labels, sparse[rows], model_config)
             schedule.step_update(update)
             with torch.autocast(dev.type, torch.bfloat16, enabled=bf16):
-                predicted = model.all_points(batch)
+                predicted, heatmaps = model.answer(batch)
             loss = masked_loss(predicted, target)
             if loss is not None:
+                if heatmaps is not None and config.heatmap_weight:
+                    loss = loss + config.heatmap_weight * heatmap_loss(heatmaps, target)
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -199,6 +208,18 @@ def train(
     (out / STATE).unlink()
     best = min(history, key=lambda row: row["validation_rmse"])
     return Trained(best["epoch"], best["validation_rmse"], history)
+
+
+def _taught(
+    labels: torch.Tensor, training: Faces, teachers: Sequence[Checkpoint], device: torch.device
+) -> torch.Tensor:
+    """Labels [N, 15 or 17, 2] with the teachers' answers (mirrored too) where there is none."""
+    models = [teacher.model.to(device) for teacher in teachers]
+    answers = torch.from_numpy(predict_points(models, training.images, mirror=True))  # [N, 15, 2] px
+    if labels.shape[1] > len(NAMES):
+        other = predict_points(models, training.images, np.ones(len(training), bool), mirror=True)
+        answers = torch.cat([answers, torch.from_numpy(other[:, [NOSE_TIP, BOTTOM_LIP]])], 1)
+    return torch.where(torch.isfinite(labels), labels, answers)
 
 
 def _use_bf16(config: TrainConfig, model_config: ModelConfig, device: torch.device) -> bool:

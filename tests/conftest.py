@@ -103,6 +103,11 @@ def tiny_checkpoint(tmp_path_factory) -> Path:
     """An untrained resnet18 checkpoint."""
     folder = tmp_path_factory.mktemp("checkpoints") / "tiny"
     record = {"name": "drawn", "terms": "", "faces": dict.fromkeys(("train", "validation", "test"), 0)}
-    training = dataclasses.asdict(TrainConfig()) | {"best_epoch": 1, "validation_rmse": 48.0, "fkd_version": "0"}
+    training = dataclasses.asdict(TrainConfig()) | {
+        "teachers": [],
+        "best_epoch": 1,
+        "validation_rmse": 48.0,
+        "fkd_version": "0",
+    }
     save_checkpoint(folder, build_model(ModelConfig("resnet18")), training, record)
     return folder

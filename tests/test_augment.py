@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import pytest
@@ -5,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fkd.augment import AugmentConfig, augment, mirror, relight, similarity, warp
+from fkd.augment import AugmentConfig, augment, blur, cover, mirror, relight, similarity, warp
 from fkd.keypoints import NAMES
 
 
@@ -103,7 +104,7 @@ def test_mirror_twice_is_the_identity(seed):
 @given(seed=st.integers(0, 1000), strength=st.floats(0, 3))
 @settings(max_examples=30, deadline=None)
 def test_a_missing_point_stays_missing(seed, strength):
-    config = AugmentConfig(rotation=25 * strength, scale=0.15 * strength, shift=6 * strength)
+    config = AugmentConfig().scaled(strength)
     generator = torch.Generator().manual_seed(seed)
     images = torch.rand(6, 1, 96, 96, generator=generator)
     points = torch.rand(6, 15, 2, generator=generator) * 95
@@ -136,11 +137,39 @@ def test_light_leaves_the_points_and_does_what_it_says():
 
 def test_noise_is_as_strong_as_it_says_and_leaves_the_points():
     images, points = torch.full((200, 1, 96, 96), 0.5), torch.rand(200, 15, 2) * 95
-    only = AugmentConfig(mirror=False, rotation=0, scale=0, shift=0, brightness=0, contrast=0, noise=0.1)
+    only = dataclasses.replace(AugmentConfig(mirror=False).scaled(0), noise=0.1)
     noisy, same = augment(images, points, only, torch.Generator().manual_seed(0))
     strength = noisy.std((1, 2, 3))
     assert strength.max() <= 0.102 and strength.mean().item() == pytest.approx(0.05, abs=0.006)
     assert torch.allclose(same, points, atol=1e-4)
+
+
+def test_blur_softens_and_cover_hides_a_square():
+    images = torch.rand(2, 1, 96, 96)
+    soft = blur(images, torch.tensor([0.0, 1.0]))
+    assert torch.equal(soft[0], images[0]) and soft[1].std() < 0.4 * images[1].std()
+    assert soft[1].mean().item() == pytest.approx(images[1].mean().item(), abs=0.01)
+    hidden = cover(
+        images, torch.tensor([[20.0, 70.0], [90.0, 50.0]]), torch.tensor([10.0, 0.0]), torch.tensor([0.5, 1])
+    )
+    assert (hidden[0, 0, 65:76, 15:26] == 0.5).all() and (hidden[0] != images[0]).sum() == 11 * 11
+    assert (hidden[1] != images[1]).sum() <= 1
+
+
+def test_strength_scales_every_range_but_the_mirror():
+    config = AugmentConfig(rotation=20, cover=10).scaled(0.5)
+    assert (config.rotation, config.cover, config.mirror) == (10, 5, True)
+    images, points = torch.rand(3, 1, 96, 96), torch.rand(3, 15, 2) * 95
+    still = AugmentConfig(mirror=False).scaled(0)
+    assert torch.allclose(augment(images, points, still, torch.Generator())[1], points, atol=1e-4)
+    with pytest.raises(ValueError, match="strength of augmentation is -1"):
+        config.scaled(-1)
+
+
+def test_points_after_the_fifteen_keep_their_names_in_a_mirror():
+    points = torch.rand(1, 17, 2) * 95
+    mirrored = mirror(torch.rand(1, 1, 96, 96), points, torch.tensor([True]))[1]
+    assert torch.allclose(mirrored[0, 15:], points[0, 15:] * torch.tensor([-1.0, 1.0]) + torch.tensor([95.0, 0.0]))
 
 
 def test_the_same_generator_draws_the_same():

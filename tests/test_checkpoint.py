@@ -62,7 +62,7 @@ def edit_config(folder, change):
         (lambda c: c["model"].update(depth=3), "model has .*expected exactly"),
         (lambda c: c["model"].update(name="resnet19"), "unknown model 'resnet19'.*did you mean"),
         (lambda c: c["model"].update(name="resnet34"), "lacks .*for ModelConfig"),
-        (lambda c: c["model"].update(conventions=1), r"head.* is \[34.*expected \[30"),
+        (lambda c: c["model"].update(conventions=1), r"head.* is \[17.*expected \[15"),
         (lambda c: c["model"].update(name=["resnet18"]), "unknown model"),
         (lambda c: c["training"].pop("validation_rmse"), "training lacks validation_rmse"),
         (lambda c: c.update(training=7), "training lacks validation_rmse"),
@@ -78,9 +78,9 @@ def test_a_changed_config_fails_loudly(saved, change, message):
     ("change", "message"),
     [
         (lambda t: t.update(extra=torch.zeros(1)), "has the unknown extra"),
-        (lambda t: t.pop("head.bias"), "lacks head.bias"),
-        (lambda t: t.update({"head.bias": torch.zeros(3)}), r"head.bias is \[3\], expected \[34\]"),
-        (lambda t: t.update({"head.bias": torch.full((34,), torch.nan)}), "not finite"),
+        (lambda t: t.pop("head.heat.bias"), "lacks head.heat.bias"),
+        (lambda t: t.update({"head.heat.bias": torch.zeros(3)}), r"head.heat.bias is \[3\], expected \[17\]"),
+        (lambda t: t.update({"head.heat.bias": torch.full((17,), torch.nan)}), "not finite"),
     ],
 )
 def test_wrong_weights_fail_loudly(saved, change, message):

@@ -78,16 +78,22 @@ def test_the_interval_covers_the_noise_of_the_sample():
 
 
 def test_cost_counts_the_baseline():
-    result = cost(build_model(ModelConfig("fcnn", 1)), repeats=3)
+    result = cost([build_model(ModelConfig("fcnn", 1))], repeats=3)
     assert result.macs == 9216 * 500 + 500 * 30
     assert result.parameters == 4_623_530 and result.latency_ms > 0 and "threads" in result.hardware
+
+
+def test_the_cost_of_an_ensemble_and_of_mirroring_is_that_of_all_its_passes():
+    models = [build_model(ModelConfig("fcnn", 1)) for _ in range(3)]
+    one, all_of_it = cost(models[:1], repeats=1), cost(models, mirror=True, repeats=1)
+    assert all_of_it.macs == 6 * one.macs and all_of_it.parameters == 3 * one.parameters
 
 
 def test_an_evaluation_survives_json(faces):
     result = Evaluation(
         name="m", benchmark="b", fingerprint="f", accuracy=accuracy(np.nan_to_num(faces.points), faces.points),
-        cost=cost(build_model(ModelConfig("fcnn")), repeats=1), checkpoint="0", model="fcnn", mirror=False,
-        data={"name": "drawn"}, held_out=True,
+        cost=cost([build_model(ModelConfig("fcnn"))], repeats=1), checkpoint="0", model="fcnn", members=1, mirror=False,
+        data={"name": "drawn"}, held_out=True, robustness={"blur": [1.0, 2.0]},
     )  # fmt: skip
     text = json.dumps(dataclasses.asdict(result), allow_nan=False)
     assert from_json(json.loads(text)) == result

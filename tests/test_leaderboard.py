@@ -1,11 +1,12 @@
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 
 from fkd.evaluate import Accuracy, Cost, Evaluation
 from fkd.keypoints import NAMES
-from fkd.leaderboard import read_benchmarks, read_entries, table, write_entry
+from fkd.leaderboard import KAGGLE, read_benchmarks, read_entries, read_published, table, write_entry
 
 
 def entry(name: str, rmse: float, **change) -> Evaluation:
@@ -17,7 +18,7 @@ def entry(name: str, rmse: float, **change) -> Evaluation:
     cost = Cost(parameters=1, macs=1, latency_ms=1.0, hardware="here")
     evaluation = Evaluation(
         name=name, benchmark="drawn", fingerprint="f", accuracy=accuracy, cost=cost, checkpoint="0", model="fcnn",
-        mirror=False, data={"name": "drawn"}, held_out=True,
+        members=1, mirror=False, data={"name": "drawn"}, held_out=True, robustness={},
     )  # fmt: skip
     return dataclasses.replace(evaluation, **change)
 
@@ -63,6 +64,34 @@ def test_benchmarks_never_share_a_ranking(tmp_path):
     write_entry(tmp_path, entry("a", 1.0, benchmark="other", fingerprint="g"), "y")
     assert [b.name for b in read_benchmarks(tmp_path)] == ["drawn", "other"]
     assert [len(read_entries(tmp_path, b)) for b in read_benchmarks(tmp_path)] == [1, 1]
+
+
+def test_a_benchmark_may_wait_for_its_first_entry_beside_what_others_report(tmp_path):
+    folder = tmp_path / "drawn"
+    folder.mkdir()
+    waiting = {"name": "drawn", "description": "awaited", "fingerprint": "", "faces": 0, "values": 0}
+    (folder / "benchmark.json").write_text(json.dumps(waiting))
+    scores = [{"rmse": rmse, "what": "theirs", "measured_on": "there", "source": "https://x.y"} for rmse in (3, 2)]
+    (folder / "published.json").write_text(json.dumps(scores))
+    (benchmark,) = read_benchmarks(tmp_path)
+    assert read_entries(tmp_path, benchmark) == [] and table(benchmark, []).empty
+    write_entry(tmp_path, entry("a", 3.0), "other words")
+    (benchmark,) = read_benchmarks(tmp_path)
+    assert (benchmark.fingerprint, benchmark.faces, benchmark.values) == ("f", 10, 200)
+    assert benchmark.description == "awaited"
+    assert table(benchmark, read_entries(tmp_path, benchmark))["model"].tolist() == ["a"], "never ranked with theirs"
+    assert read_published(tmp_path, benchmark)["rmse"].tolist() == [2, 3]
+    (folder / "published.json").write_text('[{"rmse": 1}]')
+    with pytest.raises(ValueError, match="published.json is no list of published scores"):
+        read_published(tmp_path, benchmark)
+
+
+def test_the_published_scores_of_the_competition_have_a_source():
+    root = Path(__file__).parent.parent / "leaderboard"
+    (kaggle,) = (benchmark for benchmark in read_benchmarks(root) if benchmark.name == KAGGLE)
+    published = read_published(root, kaggle)
+    assert len(published) and published["source"].str.startswith("https://").all()
+    assert published["measured_on"].str.contains("hidden test set").all()
 
 
 def test_a_broken_file_is_named(tmp_path):

@@ -49,6 +49,23 @@ def test_the_whole_path(competition, tmp_path, monkeypatch):
     assert "fcnn-mirror" in said and (tmp_path / "leaderboard" / "drawn" / "fcnn-mirror.json").exists()
 
 
+def test_an_ensemble_is_entered_as_one_under_its_own_name(competition, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for seed in (0, 1):
+        run("train", "--model", "fcnn", "--data", competition, "--out", f"m{seed}", *SHORT, "--seed", seed)
+    with pytest.raises(ValueError, match="an ensemble needs a name"):
+        run("evaluate", "m0", "m1", "--data", competition)
+    run("evaluate", "m0", "m1", "--data", competition, "--name", "both", "--mirror")
+    entry = json.loads((tmp_path / "leaderboard" / "drawn" / "both.json").read_text())
+    assert entry["members"] == 2 and entry["mirror"] and entry["held_out"]
+    assert not (tmp_path / "m0" / "evaluation.json").exists(), "a checkpoint's own record is of it alone"
+
+
+def test_a_teacher_from_another_split_is_refused(competition, tmp_path, tiny_checkpoint):
+    with pytest.raises(ValueError, match="tiny was trained on other data"):
+        run("train", "--model", "fcnn", "--data", competition, "--out", tmp_path / "m", "--teacher", tiny_checkpoint)
+
+
 def test_other_data_than_it_was_split_from_is_not_ranked(competition, tmp_path, tiny_checkpoint):
     said = run("evaluate", tiny_checkpoint, "--data", competition, "--leaderboard", tmp_path / "l")
     assert "not ranked: its checkpoint does not record that the test faces were kept out of training" in said

@@ -5,10 +5,20 @@ from fkd.keypoints import BOTTOM_LIP, NAMES, NOSE_TIP
 from fkd.models import ModelConfig, build_model, targets
 
 
-@pytest.mark.parametrize("name", ["fcnn", "resnet18", "resnet50", "resnet18d"])
-@pytest.mark.parametrize("conventions", [1, 2])
-def test_models_answer_15_points_in_the_frame(name, conventions):
-    model = build_model(ModelConfig(name, conventions)).eval()
+@pytest.mark.parametrize(
+    "config",
+    [
+        ModelConfig("fcnn", 1),
+        ModelConfig("fcnn", 2),
+        ModelConfig("resnet18", 1),
+        ModelConfig("resnet18d", 2, "regression"),
+        ModelConfig("resnet50", 2, "regression", stem_stride=2),
+        ModelConfig("resnet10t", 2, "heatmap", stem_stride=2),
+    ],
+    ids=str,
+)
+def test_models_answer_15_points_in_the_frame(config):
+    model = build_model(config).eval()
     with torch.inference_mode():
         points = model(torch.rand(2, 1, 96, 96))
     assert points.shape == (2, 15, 2) and points.dtype == torch.float32
@@ -25,8 +35,23 @@ def test_an_unknown_name_offers_the_nearest():
         ModelConfig("resnet_50")
     with pytest.raises(ValueError, match="unknown model"):
         ModelConfig("vit_base_patch16_224")
-    with pytest.raises(ValueError, match="expected 1 or 2"):
-        ModelConfig("fcnn", 3)
+    for wrong, message in (
+        ({"conventions": 3}, "conventions is 3, expected 1 or 2"),
+        ({"head": "simcc"}, "head is 'simcc', expected 'regression' or 'heatmap'"),
+        ({"stem_stride": 1}, "stem_stride is 1, expected 4 or 2"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            ModelConfig("resnet18", **wrong)
+    with pytest.raises(ValueError, match="fcnn has no feature maps"):
+        ModelConfig("fcnn", head="heatmap")
+
+
+def test_half_the_stem_stride_is_twice_the_map_of_every_stage():
+    for stride, sizes in ((4, [48, 24, 12, 6, 3]), (2, [48, 48, 24, 12, 6])):
+        model = build_model(ModelConfig("resnet18", stem_stride=stride))
+        image = torch.rand(2, 1, 96, 96)
+        assert [part.shape[-1] for part in model.body(image)] == sizes
+        assert model.answer(image)[1].shape == (2, 17, 48, 48)
 
 
 def test_light_does_not_change_the_answer():
@@ -49,7 +74,7 @@ def test_each_convention_has_its_own_nose_and_lip():
     model = build_model(ModelConfig("fcnn", 2)).eval()
     images = torch.rand(3, 1, 96, 96)
     with torch.inference_mode():
-        default, asked, every = model(images), model(images, sparse), model.all_points(images)
+        default, asked, every = model(images), model(images, sparse), model.answer(images)[0]
     assert torch.equal(default, every[:, :15]) and torch.equal(asked[0], default[0])
     assert torch.equal(asked[1:, [NOSE_TIP, BOTTOM_LIP]], every[1:, 15:])
     others = [i for i in range(len(NAMES)) if i not in (NOSE_TIP, BOTTOM_LIP)]

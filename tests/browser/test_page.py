@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 from playwright.sync_api import Page, expect, sync_playwright
 
 from app import CSS, THEME, build_app
+from fkd.robustness import STEPS
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = ROOT / "examples"
@@ -185,17 +186,22 @@ def test_an_example_is_one_click_away_and_models_can_be_changed(page):
 
 def test_the_leaderboard_opens_and_sorts(page):
     page.get_by_role("tab", name="Leaderboard").click()
-    expect(page.locator(".ranking")).to_contain_text("resnet18", timeout=20_000)
-    rows = table(page, ".ranking")
-    scores = [float(row[2]) for row in rows]
+    ranking = "#ranking-wild15"
+    expect(page.locator(ranking)).to_contain_text("resnet18", timeout=20_000)
+    rows = table(page, ranking)
+    scores = [float(row[3]) for row in rows]
     assert scores == sorted(scores) and [row[0] for row in rows] == [str(n + 1) for n in range(len(rows))]
-    expect(page.locator(".errors .js-plotly-plot")).to_be_visible(timeout=20_000)
-    expect(page.locator(".curves .js-plotly-plot")).to_be_visible(timeout=20_000)
+    for which, count in (("errors", 1), ("curves", 1), ("degraded", len(STEPS))):
+        plots = page.locator(f".{which} .js-plotly-plot")
+        expect(plots).to_have_count(count, timeout=20_000)
+        expect(plots.last).to_be_visible()
+    reported = table(page, "#published-kaggle-facial-keypoints")
+    assert reported[0][0] == "1.2824" and "Nobody has entered a result here yet" in page.inner_text("body")
     screenshot(page, "leaderboard")
     for order, expected in (("descending", sorted(scores, reverse=True)), ("ascending", sorted(scores))):
-        header = page.locator(".ranking th", has_text="RMSE, px").first
+        header = page.locator(f"{ranking} th", has_text="RMSE, px").first
         header.hover()
         header.get_by_label("Open cell menu").click()
         page.get_by_text(f"Sort {order}").click()
         page.wait_for_timeout(500)
-        assert [float(row[2]) for row in table(page, ".ranking")] == expected
+        assert [float(row[3]) for row in table(page, ranking)] == expected

@@ -1,0 +1,36 @@
+"""Heatmaps: one a keypoint, whose expected coordinates are the answer.
+
+Integral regression (Sun et al. 2018; DSNT, Nibali et al. 2018). The model's logits become a probability for
+each cell of the map, and the answer is the mean place, which is the statistic that a squared error asks for.
+"""
+
+import torch
+
+from fkd.keypoints import FRAME_SIZE
+
+SIGMA = 2.5  # px, of the Gaussian that a heatmap is taught: over cells of 2 or 4 px its mean is still the label
+
+
+def expected_points(heatmaps: torch.Tensor) -> torch.Tensor:
+    """Logits [B, K, S, S] -> points [B, K, 2], frame pixels."""
+    heat = heatmaps.flatten(2).softmax(-1).view_as(heatmaps)
+    at = cells(heatmaps)
+    return torch.stack([(heat.sum(2) * at).sum(-1), (heat.sum(3) * at).sum(-1)], -1)
+
+
+def heatmap_loss(heatmaps: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy between the heatmaps and a Gaussian of SIGMA about each labelled point.
+
+    heatmaps: logits [B, K, S, S]. target: [B, K, 2] px, NaN where a label is missing. At least one is labelled.
+    """
+    labelled = torch.isfinite(target).all(-1)  # [B, K]
+    away = cells(heatmaps) - target[labelled][..., None]  # [L, 2, S] px
+    across, down = (-away.square() / (2 * SIGMA**2)).softmax(-1).unbind(1)
+    wanted = down[:, :, None] * across[:, None, :]  # [L, S, S]
+    return -(wanted.flatten(1) * heatmaps[labelled].flatten(1).log_softmax(-1)).sum(-1).mean()
+
+
+def cells(heatmaps: torch.Tensor) -> torch.Tensor:
+    """The centres of a map's cells along one axis, [S] frame pixels."""
+    size = heatmaps.shape[-1]
+    return (torch.arange(size, device=heatmaps.device) + 0.5) * (FRAME_SIZE / size) - 0.5
