@@ -54,10 +54,10 @@ kind trained on."""
 PAPER_COLUMNS = {
     "model": "model",
     "trained on": "trained on",
-    "published": "paper: validation loss",
-    "validation_rmse": "here: validation RMSE, px",
-    "test_complete": "here: test RMSE, complete rows, px",
-    "test_all": "here: test RMSE, all rows, px",
+    "published": "the paper's loss",
+    "validation_rmse": "validation RMSE, px",
+    "test_complete": "test RMSE, complete rows, px",
+    "test_all": "test RMSE, all rows, px",
 }
 CSS = """
 .gradio-container {max-width: min(1240px, 100vw) !important; margin: 0 auto !important}
@@ -71,7 +71,7 @@ THEME = gr.themes.Default(
     font=["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"],
     font_mono=["ui-monospace", "Menlo", "Consolas", "monospace"],
 )
-COLUMN_WIDTHS = [f"{width}px" for width in (60, 120, 110, 90, 140, 90, 90, 130, 110, 80, 190, 100, 260)]
+COLUMN_WIDTHS = [f"{width}px" for width in (60, 120, 90, 140, 130, 90, 90, 130, 110, 80, 190, 100, 260)]
 
 
 def build_app(checkpoints: Path = HOME / "checkpoints", leaderboard: Path = HOME / "leaderboard") -> gr.Blocks:
@@ -253,6 +253,7 @@ def _leaderboard_tab(root: Path, folders: dict[str, Path]) -> None:
                 interactive=False,
                 wrap=True,
                 datatype=["str", "str", "str", "markdown"],
+                column_widths=["90px", "210px", "170px", "150px"],
                 elem_id=f"published-{benchmark.name}",
                 elem_classes="ranking",
             )
@@ -305,11 +306,13 @@ def _paper(paper: dict) -> None:
         shown.style.format(precision=2, na_rep="-"),
         interactive=False,
         wrap=True,
+        column_widths=["130px", "130px", "100px", "130px", "130px", "130px"],
         elem_id="paper",
         elem_classes="ranking",
     )
     colours = dict(zip(paper["curves"], (RED, GREEN, PALETTE[2]), strict=True))
-    gr.Plot(training_curves({name: pd.DataFrame(rows) for name, rows in paper["curves"].items()}, colours))
+    curves = {name: pd.DataFrame(rows) for name, rows in paper["curves"].items()}
+    gr.Plot(training_curves(curves, colours), show_label=False)
 
 
 def _plots(
@@ -338,13 +341,13 @@ def _ranking(ranking: pd.DataFrame) -> Styler:
         {
             "rank": [str(rank) if pd.notna(rank) else "-" for rank in ranking["rank"]],
             "model": ranking["model"],
-            "answer": [
-                ("one model" if members == 1 else f"mean of {members} models") + (", mirrored too" if mirror else "")
-                for members, mirror in zip(ranking["members"], ranking["mirror"], strict=True)
-            ],
             "RMSE, px": ranking["rmse"],
             "95% interval": [
                 f"{a:.3f} to {b:.3f}" for a, b in zip(ranking["rmse_low"], ranking["rmse_high"], strict=True)
+            ],
+            "answer": [
+                ("one model" if members == 1 else f"mean of {members} models") + (", mirrored too" if mirror else "")
+                for members, mirror in zip(ranking["members"], ranking["mirror"], strict=True)
             ],
             "mean error, %": ranking["nme"],
             "failures, %": ranking["failure_rate"],
@@ -363,7 +366,7 @@ def _published(published: pd.DataFrame) -> pd.DataFrame:
     """What others report, as the page names it; each source is a link."""
     return pd.DataFrame(
         {
-            "reported RMSE, px": published["rmse"].map("{:.5g}".format),
+            "RMSE, px": published["rmse"].astype(str),
             "what": published["what"],
             "on": published["measured_on"],
             "source": [f"[{urlsplit(url).netloc}]({url})" for url in published["source"]],
