@@ -1,18 +1,25 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from conftest import draw_faces
 
-from fkd.checkpoint import load_checkpoint
 from fkd.data import read_lookup
+from fkd.models import KeypointModel, ModelConfig, build_model
 from fkd.submission import submission, write_submission
 
 
-def test_every_row_is_answered_in_order_and_in_the_frame(competition, tiny_checkpoint, tmp_path):
+def regression() -> KeypointModel:
+    """An untrained model whose answers a test can move by the bias of its head."""
+    torch.manual_seed(0)
+    return build_model(ModelConfig("resnet18", head="regression")).eval()
+
+
+def test_every_row_is_answered_in_order_and_in_the_frame(competition, tmp_path):
     lookup = pd.read_csv(competition / "IdLookupTable.csv")
     shuffled = lookup.sample(frac=1, random_state=0)
     shuffled.to_csv(competition / "IdLookupTable.csv", index=False)
-    model = load_checkpoint(tiny_checkpoint).model
+    model = regression()
     model.head.bias.data[0] = -5  # left_eye_center_x far outside the frame
     answers = submission([model], competition)
     write_submission(answers, read_lookup(competition), tmp_path / "s.csv")
@@ -24,8 +31,8 @@ def test_every_row_is_answered_in_order_and_in_the_frame(competition, tiny_check
     assert (back["Location"][eye] == 0).all()
 
 
-def test_the_convention_follows_what_is_asked(competition, tiny_checkpoint):
-    model = load_checkpoint(tiny_checkpoint).model
+def test_the_convention_follows_what_is_asked(competition):
+    model = regression()
     model.head.bias.data[2 * 15] = 0.5  # the four-point convention's nose_tip x: the middle plus 24 px
     answers = submission([model], competition).merge(read_lookup(competition), on="RowId")
     nose = answers[answers["FeatureName"] == "nose_tip_x"].set_index("ImageId")["Location"]
@@ -33,18 +40,18 @@ def test_the_convention_follows_what_is_asked(competition, tiny_checkpoint):
     assert len(sparse) == 5 and (nose[sparse] > 65).all() and (nose.drop(sparse) < 60).all()
 
 
-def test_several_models_are_averaged(competition, tiny_checkpoint):
-    models = [load_checkpoint(tiny_checkpoint).model for _ in range(2)]
+def test_several_models_are_averaged(competition):
+    models = [regression() for _ in range(2)]
     models[1].head.bias.data += 0.1
     one, two, both = (submission(m, competition)["Location"] for m in ([models[0]], [models[1]], models))
     assert np.allclose(both, (one + two) / 2, atol=1e-3)
 
 
-def test_an_image_that_is_not_there_is_named(competition, tiny_checkpoint):
+def test_an_image_that_is_not_there_is_named(competition):
     path = competition / "IdLookupTable.csv"
     path.write_text(path.read_text() + "9999,77,nose_tip_x,\n")
     with pytest.raises(ValueError, match="asks for ImageId 77, which test.csv does not have"):
-        submission([load_checkpoint(tiny_checkpoint).model], competition)
+        submission([regression()], competition)
 
 
 def test_answers_that_do_not_match_are_not_written(competition, tmp_path):
