@@ -40,13 +40,13 @@ class TrainConfig:
     heatmap_weight: of the heatmaps' cross-entropy beside the loss of the points. half: save the weights in float16.
     """
 
-    epochs: int = 60
-    batch_size: int = 64
+    epochs: int = 100
+    batch_size: int = 32
     optimizer: str = "adamw"
     lr: float = 1e-3
     weight_decay: float = 0.05
     warmup_epochs: int = 3
-    ema: float = 0.995
+    ema: float = 0.998
     heatmap_weight: float = 1.0
     labels: str = "all"
     augment: AugmentConfig | None = field(default_factory=AugmentConfig)

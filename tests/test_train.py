@@ -158,7 +158,7 @@ def test_bad_settings_are_said():
         ({"labels": "some"}, "expected one of all, complete"),
         ({"epochs": 0}, "epochs is 0, expected more than 0"),
         ({"ema": 1.0}, "ema is 1.0"),
-        ({"warmup_epochs": 60}, "warmup_epochs is 60, expected 0 to 59"),
+        ({"warmup_epochs": 100}, "warmup_epochs is 100, expected 0 to 99"),
     ):
         with pytest.raises(ValueError, match=message):
             TrainConfig(**change)
