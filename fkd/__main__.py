@@ -251,8 +251,7 @@ def leaderboard_command(
         typer.echo(
             f"{benchmark.name}: {benchmark.description}; {benchmark.faces} faces, {benchmark.values} coordinates"
         )
-        shown = ranking[columns] if len(ranking) else "no entry yet"
-        typer.echo(_text(shown))
+        typer.echo(_text(ranking[columns]) if len(ranking) else "no entry yet")
         published = leaderboard.read_published(root, benchmark)
         if len(published):
             typer.echo(f"reported elsewhere, not measured here:\n{_text(published)}")
@@ -284,9 +283,7 @@ def download_command(folder: Annotated[Path, typer.Argument(help="Where the file
     typer.echo(f"{fkd_data.download(folder)}")
 
 
-def _text(table: pd.DataFrame | str) -> str:
-    if isinstance(table, str):
-        return table
+def _text(table: pd.DataFrame) -> str:
     return table.to_string(index=False, float_format="{:.3f}".format, na_rep="-")
 
 
