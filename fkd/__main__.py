@@ -71,6 +71,7 @@ def train_command(
     teacher: Annotated[
         list[Path], typer.Option(help="A checkpoint whose answers stand in for missing labels; several are averaged.")
     ] = [],  # noqa: B006 - typer makes a new list for every call
+    start: Annotated[Path | None, typer.Option(help="A checkpoint whose weights to begin with.")] = None,
     seed: int = DEFAULTS.seed,
     terms: Annotated[str, typer.Option(help="Terms of the training data, for the model card.")] = "",
     device: Device = "auto",
@@ -100,17 +101,21 @@ def train_command(
     )
     device = _device(device)
     teachers = [load_checkpoint(folder) for folder in teacher]
+    begun = load_checkpoint(start) if start else None
     faces, split = split_data(data)
     prints = {part: fingerprint(faces[getattr(split, part)]) for part in ("train", "validation", "test")}
-    for one in teachers:
+    for one in [*teachers, begun] if begun else teachers:
         if one.data.get("fingerprints") != prints:
-            raise ValueError(f"--teacher {one.name} was trained on other data or another split, so it may leak")
+            raise ValueError(
+                f"{one.name} was trained on other data or another split, so as --teacher or --start it would leak "
+                "held-out faces: train it on this data first"
+            )
     typer.echo(
         f"{len(faces):,} faces: {len(split.train):,} to train, {len(split.validation):,} to validate, "
         f"{len(split.test):,} held out (10% each; look-alikes stay together)"
     )
     try:
-        done = train(model_config, config, faces, split, out, _data_name(data), terms, device, resume, teachers)
+        done = train(model_config, config, faces, split, out, _data_name(data), terms, device, resume, teachers, begun)
     except KeyboardInterrupt:
         typer.echo(f"stopped; the same command with --resume continues after the last whole epoch ({out})", err=True)
         raise typer.Exit(130) from None

@@ -52,10 +52,12 @@ def _card(checkpoint: Checkpoint, evaluation: Evaluation) -> str:
         else "the checkpoint does not record that they were kept out of its training"
     )
     augment = training["augment"]
-    teachers = ""
+    origins = ""
+    if training["start"]:
+        origins += f" It began with the weights of an earlier run (`{training['start'][:12]}`)."
     if training["teachers"]:
         hashes = ", ".join(f"`{sha256[:12]}`" for sha256 in training["teachers"])
-        teachers = f" Missing labels were answered for by other models of ours, trained on the same faces ({hashes})."
+        origins += f" Missing labels were answered for by other models of ours, trained on the same faces ({hashes})."
     return f"""---
 library_name: fkd
 pipeline_tag: keypoint-detection
@@ -101,7 +103,7 @@ Benchmark `{evaluation.benchmark}`: {result.faces:,} faces, {result.values:,} la
 {training["optimizer"]}, learning rate {training["lr"]:g}, batches of {training["batch_size"]}, moving average of the
 weights ({training["ema"]:g}), labels: {training["labels"]}, augmentation: {"on" if augment else "off"}, seed
 {training["seed"]}. Every setting is in `config.json`. Weights are stored in
-{"half" if training["half"] else "single"} precision.{teachers}
+{"half" if training["half"] else "single"} precision.{origins}
 
 Data: `{data["name"]}`, {data["faces"]["train"]:,} faces to train, {data["faces"]["validation"]:,} to validate,
 {data["faces"]["test"]:,} to test. Terms: {terms}.

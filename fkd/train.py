@@ -91,14 +91,19 @@ def train(
     device: str = "cpu",
     resume: bool = False,
     teachers: Sequence[Checkpoint] = (),
+    start: Checkpoint | None = None,
 ) -> Trained:
     """Trains a model and keeps the best epoch by validation RMSE in the checkpoint folder `out`.
 
     Writes config.json, model.safetensors and history.csv, and after every epoch the state that `resume`
     continues from (removed at the end). terms: of the training data, for the record. teachers: models whose
-    mean answers stand in for the labels that a training face lacks.
-    Raises ValueError if `out` holds another run and resume is off, or resume finds nothing that fits.
+    mean answers stand in for the labels that a training face lacks. start: a checkpoint whose weights to begin
+    with, in place of random ones.
+    Raises ValueError if `out` holds another run and resume is off, or resume finds nothing that fits, or start
+    is another kind of model.
     """
+    if start and start.model.config != model_config:
+        raise ValueError(f"{start.name} is {start.model.config}, so it cannot start {model_config}: ask for the same")
     out = Path(out)
     train_rows = split.train
     if config.labels == "complete":
@@ -115,14 +120,18 @@ def train(
     }
     run = {
         "model": dataclasses.asdict(model_config),
-        "train": dataclasses.asdict(config) | {"teachers": [teacher.sha256 for teacher in teachers]},
+        "train": dataclasses.asdict(config)
+        | {"teachers": [teacher.sha256 for teacher in teachers], "start": start.sha256 if start else ""},
         "data": record,
     }
 
     torch.set_flush_denormal(True)  # the moments of dead units fade into denormals, which made epochs 3x slower
     torch.manual_seed(config.seed)
     dev = torch.device(device)
-    model = build_model(model_config).to(dev)
+    model = build_model(model_config)
+    if start:
+        model.load_state_dict(start.model.state_dict())
+    model = model.to(dev)
     bf16 = _use_bf16(config, model_config, dev)
     if bf16:
         model = model.to(memory_format=torch.channels_last)

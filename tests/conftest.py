@@ -105,6 +105,7 @@ def tiny_checkpoint(tmp_path_factory) -> Path:
     record = {"name": "drawn", "terms": "", "faces": dict.fromkeys(("train", "validation", "test"), 0)}
     training = dataclasses.asdict(TrainConfig()) | {
         "teachers": [],
+        "start": "",
         "best_epoch": 1,
         "validation_rmse": 48.0,
         "fkd_version": "0",

@@ -134,6 +134,19 @@ def test_teachers_answer_for_missing_labels_and_for_no_other(faces, small_split,
     assert load_checkpoint(tmp_path / "m").training["teachers"] == [teacher.sha256]
 
 
+def test_a_run_begins_with_the_weights_of_another(faces, small_split, tmp_path):
+    train(ModelConfig("fcnn"), SHORT, faces, small_split, tmp_path / "first", "drawn")
+    first = load_checkpoint(tmp_path / "first")
+    still = dataclasses.replace(SHORT, epochs=1, warmup_epochs=0, lr=1e-9)
+    train(ModelConfig("fcnn"), still, faces, small_split, tmp_path / "second", "drawn", start=first)
+    second = load_checkpoint(tmp_path / "second")
+    for one, other in zip(first.model.parameters(), second.model.parameters(), strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
+    assert second.training["start"] == first.sha256
+    with pytest.raises(ValueError, match="first is .*'fcnn'.* cannot start .*'resnet18'"):
+        train(ModelConfig("resnet18"), SHORT, faces, small_split, tmp_path / "other", "drawn", start=first)
+
+
 def test_the_seed_decides(faces, small_split, tmp_path):
     runs = [
         train(
