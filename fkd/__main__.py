@@ -1,7 +1,6 @@
 """The command line: python -m fkd COMMAND."""
 
 import dataclasses
-import hashlib
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +12,12 @@ from tqdm import tqdm
 from fkd import data as fkd_data
 from fkd import leaderboard
 from fkd.augment import AugmentConfig
+from fkd.benchmark import data_name, measure
 from fkd.card import model_card
 from fkd.check import check
 from fkd.checkpoint import load_checkpoint
-from fkd.evaluate import Evaluation, accuracy, cost, predict_points
 from fkd.files import replacing, write_json
 from fkd.models import FCNN, ModelConfig
-from fkd.robustness import robustness
 from fkd.split import fingerprint, split_data
 from fkd.submission import submission, write_submission
 from fkd.train import TrainConfig, train
@@ -29,7 +27,6 @@ data_app = typer.Typer(help="The competition's files: check, download.", no_args
 app.add_typer(data_app, name="data")
 
 DEFAULTS = TrainConfig()
-COMPETITION_ROWS = 7049
 Data = Annotated[
     Path,
     typer.Option(
@@ -115,7 +112,7 @@ def train_command(
         f"{len(split.test):,} held out (10% each; look-alikes stay together)"
     )
     try:
-        done = train(model_config, config, faces, split, out, _data_name(data), terms, device, resume, teachers, begun)
+        done = train(model_config, config, faces, split, out, data_name(data), terms, device, resume, teachers, begun)
     except KeyboardInterrupt:
         typer.echo(f"stopped; the same command with --resume continues after the last whole epoch ({out})", err=True)
         raise typer.Exit(130) from None
@@ -138,39 +135,12 @@ def evaluate_command(
     if len(checkpoint) > 1 and not name:
         raise ValueError("an ensemble needs a name for its entry: add --name NAME")
     loaded = [load_checkpoint(folder) for folder in checkpoint]
-    faces, split = split_data(data)
-    if benchmark in ("kaggle", leaderboard.KAGGLE):
-        benchmark = leaderboard.KAGGLE
-        if len(faces) != COMPETITION_ROWS:
-            raise ValueError(
-                f"{data} has {len(faces):,} training rows, but the competition's file has {COMPETITION_ROWS:,}: "
-                "leave out --benchmark kaggle for other data"
-            )
-    test = faces[split.test]
-    prints = {part: fingerprint(faces[getattr(split, part)]) for part in ("train", "validation", "test")}
-    models = [one.model.to(_device(device)) for one in loaded]
-    predicted = predict_points(models, test.images, fkd_data.is_sparse(test.points), mirror)
-    single = len(loaded) == 1 and not mirror
-    hashes = [one.sha256 for one in loaded]
-    evaluation = Evaluation(
-        name=name or loaded[0].name + ("-mirror" if mirror else ""),
-        benchmark=benchmark or _data_name(data),
-        fingerprint=prints["test"],
-        accuracy=accuracy(predicted, test.points),
-        cost=cost(models, mirror),
-        checkpoint=hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest(),
-        model=" + ".join(sorted({one.model.config.name for one in loaded})),
-        members=len(loaded),
-        mirror=mirror,
-        data=loaded[0].data,
-        held_out=all(one.data.get("fingerprints") == prints for one in loaded),
-        robustness=robustness(models, test, mirror),
-    )
+    evaluation = measure(loaded, data, benchmark, name, mirror, _device(device))
     description = (
-        f"The held-out tenth of {_data_name(data)}'s training file: by content, no look-alike of a training face"
+        f"The held-out tenth of {data_name(data)}'s training file: by content, no look-alike of a training face"
     )
     path = leaderboard.write_entry(leaderboard_dir, evaluation, description)
-    if single:
+    if len(loaded) == 1 and not mirror:
         write_json(checkpoint[0] / "evaluation.json", dataclasses.asdict(evaluation))
         with replacing(checkpoint[0] / "README.md") as aside:
             aside.write_text(model_card(loaded[0], evaluation))
@@ -290,10 +260,6 @@ def download_command(folder: Annotated[Path, typer.Argument(help="Where the file
 
 def _text(table: pd.DataFrame) -> str:
     return table.to_string(index=False, float_format="{:.3f}".format, na_rep="-")
-
-
-def _data_name(data: Path) -> str:
-    return data.resolve().stem
 
 
 def _device(name: str) -> str:

@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "submission": {"keypoints", "data", "models", "evaluate", "files"},
     "card": {"models", "evaluate", "checkpoint"},
     "robustness": {"keypoints", "data", "augment", "evaluate"},
+    "benchmark": {"data", "split", "evaluate", "checkpoint", "leaderboard", "robustness"},
     "plots": {"keypoints", "evaluate", "leaderboard", "robustness"},
 }
 ROOMS = {

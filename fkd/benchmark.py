@@ -1,0 +1,62 @@
+"""Checkpoints and a data set -> the Evaluation that a leaderboard entry is made of."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from fkd.checkpoint import Checkpoint
+from fkd.data import is_sparse
+from fkd.evaluate import Evaluation, accuracy, cost, predict_points
+from fkd.leaderboard import KAGGLE
+from fkd.robustness import robustness
+from fkd.split import fingerprint, split_data
+
+COMPETITION_ROWS = 7049
+
+
+def measure(
+    checkpoints: Sequence[Checkpoint],
+    data: Path,
+    benchmark: str = "",
+    name: str = "",
+    mirror: bool = False,
+    device: str = "cpu",
+) -> Evaluation:
+    """Measures a checkpoint, or the mean of several, on the held-out tenth of a training file.
+
+    benchmark: the ranking's name, or "kaggle" for the competition's; the data's name if empty. name: the
+    entry's; the first checkpoint's if empty. mirror: average each answer with that for the mirror image.
+    Raises ValueError if the ranking is the competition's but the data is not.
+    """
+    faces, split = split_data(data)
+    if benchmark in ("kaggle", KAGGLE):
+        benchmark = KAGGLE
+        if len(faces) != COMPETITION_ROWS:
+            raise ValueError(
+                f"{data} has {len(faces):,} training rows, but the competition's file has {COMPETITION_ROWS:,}: "
+                "leave out --benchmark kaggle for other data"
+            )
+    test = faces[split.test]
+    prints = {part: fingerprint(faces[getattr(split, part)]) for part in ("train", "validation", "test")}
+    models = [one.model.to(device) for one in checkpoints]
+    predicted = predict_points(models, test.images, is_sparse(test.points), mirror)
+    hashes = [one.sha256 for one in checkpoints]
+    return Evaluation(
+        name=name or checkpoints[0].name + ("-mirror" if mirror else ""),
+        benchmark=benchmark or data_name(data),
+        fingerprint=prints["test"],
+        accuracy=accuracy(predicted, test.points),
+        cost=cost(models, mirror),
+        checkpoint=hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest(),
+        model=" + ".join(sorted({one.model.config.name for one in checkpoints})),
+        members=len(checkpoints),
+        mirror=mirror,
+        data=checkpoints[0].data,
+        held_out=all(one.data.get("fingerprints") == prints for one in checkpoints),
+        robustness=robustness(models, test, mirror),
+    )
+
+
+def data_name(data: Path) -> str:
+    """What a data set is called in records: its folder's or file's name."""
+    return data.resolve().stem
