@@ -31,6 +31,15 @@ class Checkpoint:
     sha256: str
 
 
+@dataclass(frozen=True)
+class Config:
+    """What a config.json says: the model, and what it was trained with and on (JSON values)."""
+
+    model: ModelConfig
+    training: dict
+    data: dict
+
+
 def save_checkpoint(folder: Path | str, model: KeypointModel, training: dict, data: dict, half: bool = False) -> None:
     """Writes a checkpoint folder, each file aside and then renamed.
 
@@ -52,57 +61,79 @@ def save_checkpoint(folder: Path | str, model: KeypointModel, training: dict, da
     write_json(folder / CONFIG, config)
 
 
-def load_checkpoint(folder: Path | str) -> Checkpoint:
+def load_checkpoint(folder: Path | str, name: str = "") -> Checkpoint:
     """Reads a checkpoint folder; the model is on the CPU, in float32 and evaluation mode.
 
+    name: what the checkpoint is called; the folder's name if empty.
     Raises FileNotFoundError if a file is missing, ValueError for a config or weights that do not fit exactly.
     """
     folder = Path(folder)
-    for name in (CONFIG, WEIGHTS):
-        if not (folder / name).is_file():
-            raise FileNotFoundError(f"{folder} has no {name}: expected a checkpoint folder as `fkd train` writes it")
+    for file in (CONFIG, WEIGHTS):
+        if not (folder / file).is_file():
+            raise FileNotFoundError(f"{folder} has no {file}: expected a checkpoint folder as `fkd train` writes it")
+    config = read_config(folder / CONFIG)
+    weights = folder / WEIGHTS
     try:
-        config = json.loads((folder / CONFIG).read_text())
-    except ValueError as error:
-        raise ValueError(f"{folder / CONFIG} is not readable as JSON ({error})") from None
+        tensors = load_file(weights)
+    except (safetensors.SafetensorError, OSError) as error:
+        raise ValueError(f"{weights} is damaged ({error})") from None
+    check_shapes({key: list(tensor.shape) for key, tensor in tensors.items()}, config.model, str(weights))
+    for key, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise ValueError(f"{weights}: {key} has values that are not finite")
+    model = build_model(config.model)
+    model.load_state_dict(tensors)
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    return Checkpoint(name or folder.resolve().name, model.eval(), config.training, config.data, digest)
+
+
+def read_config(path: Path) -> Config:
+    """Reads a config.json, which may come from anyone.
+
+    Raises ValueError, with what is wrong, for anything but what `save_checkpoint` writes.
+    """
+
+    def refuse(constant: str):
+        raise ValueError(f"{constant} is no number")
+
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not readable as JSON ({error})") from None
     keys = {"format", "model", "training", "data"}
     if not isinstance(config, dict) or set(config) != keys:
         found = sorted(config) if isinstance(config, dict) else type(config).__name__
-        raise ValueError(f"{folder / CONFIG} has {found}, expected exactly {sorted(keys)}")
+        raise ValueError(f"{path} has {found}, expected exactly {sorted(keys)}")
     if config["format"] != FORMAT:
-        raise ValueError(f"{folder / CONFIG} has format {config['format']!r}; this version reads {FORMAT!r}")
+        raise ValueError(f"{path} has format {config['format']!r}; this version reads {FORMAT!r}")
     known = {field.name for field in dataclasses.fields(ModelConfig)}
     if not isinstance(config["model"], dict) or set(config["model"]) != known:
-        raise ValueError(f"{folder / CONFIG}: model has {config['model']}, expected exactly {sorted(known)}")
+        raise ValueError(f"{path}: model has {config['model']}, expected exactly {sorted(known)}")
     try:
-        model = build_model(ModelConfig(**config["model"]))
+        model = ModelConfig(**config["model"])
     except ValueError as error:
-        raise ValueError(f"{folder / CONFIG}: {error}") from None
+        raise ValueError(f"{path}: {error}") from None
     training = config["training"]
     if not isinstance(training, dict) or not isinstance(training.get("validation_rmse"), float):
-        raise ValueError(
-            f"{folder / CONFIG}: training lacks validation_rmse, a number of px: train it with `fkd train`"
-        )
-    _load_weights(model, folder / WEIGHTS)
-    digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
-    return Checkpoint(folder.resolve().name, model.eval(), training, config["data"], digest)
+        raise ValueError(f"{path}: training lacks validation_rmse, a number of px: train it with `fkd train`")
+    if not isinstance(config["data"], dict):
+        raise ValueError(f"{path}: data is {config['data']!r}, expected what it was trained on: train it again")
+    return Config(model, training, config["data"])
 
 
-def _load_weights(model: KeypointModel, path: Path) -> None:
-    try:
-        tensors = load_file(path)
-    except (safetensors.SafetensorError, OSError) as error:
-        raise ValueError(f"{path} is damaged ({error})") from None
-    expected = model.state_dict()
-    for problem, names in (
-        ("lacks", expected.keys() - tensors),
-        ("has the unknown", tensors.keys() - expected),
+def check_shapes(shapes: dict[str, list[int]], config: ModelConfig, where: str) -> None:
+    """Compares the tensors that a file has with those that a model needs, before that model takes any memory.
+
+    Raises ValueError for the first that is missing, unknown or of another shape.
+    """
+    with torch.device("meta"):
+        expected = {key: list(tensor.shape) for key, tensor in build_model(config).state_dict().items()}
+    for problem, keys in (
+        ("lacks", expected.keys() - shapes),
+        ("has the unknown", shapes.keys() - expected),
     ):
-        if names:
-            raise ValueError(f"{path} {problem} {sorted(names)[0]} ({len(names)} such), for {model.config}")
-    for name, tensor in tensors.items():
-        if tensor.shape != expected[name].shape:
-            raise ValueError(f"{path}: {name} is {list(tensor.shape)}, expected {list(expected[name].shape)}")
-        if not torch.isfinite(tensor).all():
-            raise ValueError(f"{path}: {name} has values that are not finite")
-    model.load_state_dict(tensors)
+        if keys:
+            raise ValueError(f"{where} {problem} {sorted(keys)[0]} ({len(keys)} such), for {config}")
+    for key, shape in shapes.items():
+        if shape != expected[key]:
+            raise ValueError(f"{where}: {key} is {shape}, expected {expected[key]}")

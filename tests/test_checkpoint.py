@@ -66,6 +66,8 @@ def edit_config(folder, change):
         (lambda c: c["model"].update(name=["resnet18"]), "unknown model"),
         (lambda c: c["training"].pop("validation_rmse"), "training lacks validation_rmse"),
         (lambda c: c.update(training=7), "training lacks validation_rmse"),
+        (lambda c: c["training"].update(lr=float("nan")), "NaN is no number"),
+        (lambda c: c.update(data=[]), r"data is \[\], expected what it was trained on"),
     ],
 )
 def test_a_changed_config_fails_loudly(saved, change, message):
@@ -99,6 +101,9 @@ def test_damaged_and_absent_files_are_said(saved, tmp_path):
     weights = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(weights[:1000])
     with pytest.raises(ValueError, match="damaged"):
+        load_checkpoint(folder)
+    (folder / "config.json").write_text("[" * 100_000)
+    with pytest.raises(ValueError, match="not readable as JSON"):
         load_checkpoint(folder)
     (folder / "config.json").write_text("{")
     with pytest.raises(ValueError, match="not readable as JSON"):
