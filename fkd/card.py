@@ -1,5 +1,7 @@
 """A model card from a checkpoint's own records: every figure in it is one of the evaluation's."""
 
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
 from fkd.checkpoint import Checkpoint
 from fkd.evaluate import Evaluation
 from fkd.models import FCNN
@@ -16,18 +18,73 @@ HEADS = {
 }
 
 
-def model_card(checkpoint: Checkpoint, evaluation: Evaluation) -> str:
-    """Markdown with the Hub's front matter, for the checkpoint's README.md.
+CITATION = """The networks follow Mateus & Zeng's comparison of FCNN and ResNet on the Kaggle Facial Keypoints Detection
+task, and the masked loss Wu et al.'s ML-ResNet. To cite the software, see `CITATION.cff` in fkd."""
+BEGIN = "<!-- fkd writes from here: what stands above is yours -->"
+END = "<!-- fkd wrote up to here: what stands below is yours -->"
+PICTURES = {
+    "overlay.png": "A photo of a face with the keypoints that this model gives",
+    "errors.png": "The mean face, with a circle of the RMSE of each keypoint",
+}
 
+
+def model_card(checkpoint: Checkpoint, evaluation: Evaluation, repo_id: str = "", before: str = "") -> str:
+    """Markdown with the Hub's front matter, for the README.md of a checkpoint or of its repository.
+
+    repo_id: user/name on the Hub; the card then shows the pictures that are pushed with it. before: the card that is
+    there now. What is not ours in it stays: text outside our marks, front matter that we do not fill, tags.
     Raises ValueError if the checkpoint's record of its training lacks what a card needs.
     """
     try:
-        return _card(checkpoint, evaluation)
+        text = _text(checkpoint, evaluation, repo_id)
     except KeyError as error:
         raise ValueError(f"{checkpoint.name}/config.json lacks {error}, which the model card needs") from None
+    front, above, below = _front_matter(checkpoint, evaluation), "\n", "\n"
+    if before:
+        old = ModelCard(before, ignore_metadata_errors=True)
+        ours = {key: value for key, value in vars(front).items() if value is not None}
+        tags = dict.fromkeys([*ours["tags"], *(old.data.get("tags") or [])])
+        front = ModelCardData(**vars(old.data) | ours | {"tags": list(tags)})
+        above, begun, rest = old.text.partition(BEGIN)
+        # A card without our marks is all somebody's own: it stays whole, below ours.
+        above, below = (above, rest.partition(END)[2]) if begun else ("\n", f"\n\n{old.text.strip()}\n")
+    return f"---\n{front.to_yaml()}\n---\n{above}{BEGIN}\n{text}{END}{below}"
 
 
-def _card(checkpoint: Checkpoint, evaluation: Evaluation) -> str:
+def _front_matter(checkpoint: Checkpoint, evaluation: Evaluation) -> ModelCardData:
+    result = evaluation.accuracy
+    figures = {
+        "rmse": ("RMSE, px of the 96 px frame", result.rmse),
+        "nme": ("mean error, % of the inter-ocular distance", result.nme),
+        "failure_rate": ("faces with a mean error above 10%", result.failure_rate),
+    }
+    return ModelCardData(
+        library_name="fkd",
+        pipeline_tag="keypoint-detection",
+        tags=["fkd", "facial-keypoints"],
+        license="other",
+        license_name="terms-of-the-training-data",
+        datasets=[checkpoint.data["name"]],
+        model_name=checkpoint.name,
+        eval_results=[
+            EvalResult(
+                task_type="keypoint-detection",
+                dataset_type=evaluation.benchmark,
+                dataset_name=evaluation.benchmark,
+                dataset_split="test",
+                dataset_revision=evaluation.fingerprint,
+                dataset_args={"faces": result.faces, "values": result.values},
+                metric_type=metric,
+                metric_name=name,
+                metric_value=round(value, 4),
+            )
+            for metric, (name, value) in figures.items()
+            if value is not None
+        ],
+    )
+
+
+def _text(checkpoint: Checkpoint, evaluation: Evaluation, repo_id: str) -> str:
     training, data, result, cost = checkpoint.training, checkpoint.data, evaluation.accuracy, evaluation.cost
     name, config = checkpoint.name, checkpoint.model.config
     network = f"timm's {config.name} for one grey channel, from random weights, {HEADS[config.head]}"
@@ -58,31 +115,28 @@ def _card(checkpoint: Checkpoint, evaluation: Evaluation) -> str:
     if training["teachers"]:
         hashes = ", ".join(f"`{sha256[:12]}`" for sha256 in training["teachers"])
         origins += f" Missing labels were answered for by other models of ours, trained on the same faces ({hashes})."
-    return f"""---
-library_name: fkd
-pipeline_tag: keypoint-detection
-tags:
-- fkd
-- facial-keypoints
-license: other
-license_name: terms-of-the-training-data
----
-
-# {name}
+    where = f"hf:{repo_id}" if repo_id else f"checkpoints/{name}"
+    pictures = "".join(f"\n![{what}]({file})\n" for file, what in PICTURES.items()) if repo_id else ""
+    return f"""# {name}
 
 {what} It takes a 96 x 96 grey face and gives 15 facial keypoints in its pixels.
-
+{pictures}
 ## Use
 
+```python
+from fkd.hub import load
+from fkd.predict import predict, read_photo
+faces = predict(load("{where}"), read_photo("photo.jpg"))
+print(faces[0].points)  # [15, 2], pixels of the photo
 ```
-python -m fkd predict photo.jpg --checkpoint checkpoints/{name} --json points.json --draw drawn
-```
+
+or `python -m fkd predict photo.jpg --checkpoint {where} --json points.json --draw drawn`.
 
 ## Results
 
 Benchmark `{evaluation.benchmark}`: {result.faces:,} faces, {result.values:,} labelled coordinates, fingerprint
 `{evaluation.fingerprint}`; {held_out}. From
-`python -m fkd evaluate checkpoints/{name} --data {evaluation.benchmark}`, fkd {evaluation.fkd_version}:
+`python -m fkd evaluate {where} --data {evaluation.benchmark}`, fkd {evaluation.fkd_version}:
 
 | | |
 | --- | --- |
@@ -114,4 +168,8 @@ It has learnt from faces cropped as in the Kaggle Facial Keypoints Detection com
 the 96 px frame), so it needs such a crop (`fkd predict` and the app make it). Expect larger errors on profiles,
 covered faces and strong tilt. The training photos do not represent all people evenly. It is no means of telling
 who somebody is.
+
+## Citation
+
+{CITATION}
 """

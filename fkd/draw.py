@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageColor, ImageDraw
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from fkd.keypoints import EDGES, LEFT_EYE, NAMES, RIGHT_EYE
+from fkd.keypoints import EDGES, FRAME_SIZE, LEFT_EYE, MEAN_FACE, NAMES, RIGHT_EYE
 
 RED, GREEN = "#ff3b3b", "#21d07a"
 SMOOTH = 4  # drawn this much larger, then shrunk, for smooth edges
@@ -51,3 +51,23 @@ def _draw_face(photo: Image.Image, points: np.ndarray, colour: str) -> None:
             pen.ellipse((x - r, y - r, x + r, y + r), fill=fill)
     layer = layer.resize(tuple(int(v) for v in end - corner), Image.Resampling.BOX)
     photo.paste(layer, tuple(int(v) for v in corner), layer)
+
+
+def draw_errors(rmse_by_keypoint: dict[str, float | None], size: int = 480) -> Image.Image:
+    """The mean face, with a circle about each point whose radius is the RMSE of that point.
+
+    rmse_by_keypoint: px of the 96 px frame by name, None where nothing was measured. The picture is of the frame,
+    size x size pixels, and the circles are to its scale.
+    """
+    scale = size / FRAME_SIZE
+    points = np.array(MEAN_FACE)
+    picture = draw_points(Image.new("RGB", (size, size), "white"), [(points + 0.5) * scale - 0.5], "#7a8899")
+    layer = Image.new("RGBA", picture.size, (255, 255, 255, 0))
+    pen = ImageDraw.Draw(layer)
+    for name, (x, y) in zip(NAMES, (points + 0.5) * scale, strict=True):
+        if rmse_by_keypoint[name] is not None:
+            radius = rmse_by_keypoint[name] * scale
+            pen.ellipse((x - radius, y - radius, x + radius, y + radius), (220, 40, 60, 70), (220, 40, 60, 255), 2)
+            pen.text((x + radius + 3, y), f"{rmse_by_keypoint[name]:.2f}", "#222222", ImageFont.load_default(13), "lm")
+    picture.paste(layer, (0, 0), layer)
+    return picture

@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "predict": {"keypoints", "crop", "faces", "evaluate", "checkpoint"},
     "submission": {"keypoints", "data", "models", "evaluate", "files"},
     "card": {"models", "evaluate", "checkpoint"},
+    "hub": {"checkpoint", "models"},
     "robustness": {"keypoints", "data", "augment", "evaluate"},
     "benchmark": {"data", "split", "evaluate", "checkpoint", "leaderboard", "robustness"},
     "plots": {"keypoints", "evaluate", "leaderboard", "robustness"},
@@ -37,7 +38,7 @@ ROOMS = {
     "timm": {"models", "train"},
     "plotly": {"plots"},
     "dlib": {"faces"},
-    "huggingface_hub": {"hub"},
+    "huggingface_hub": {"hub", "card"},
 }
 
 

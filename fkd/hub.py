@@ -1,0 +1,207 @@
+"""Checkpoints on the Hugging Face Hub: a repository is a checkpoint folder, pushed and pulled as it is.
+
+What comes from the Hub may be anyone's: it is named files only, of limited size, safetensors and JSON, and each
+is compared with what fkd knows before the next is downloaded.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import httpx
+from huggingface_hub import (
+    CommitOperationAdd,
+    HfApi,
+    ModelCard,
+    get_token,
+    hf_hub_download,
+    try_to_load_from_cache,
+)
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalTokenNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+    SafetensorsParsingError,
+)
+
+from fkd.checkpoint import CONFIG, WEIGHTS, Checkpoint, check_shapes, load_checkpoint, read_config
+from fkd.models import ModelConfig
+
+SCHEME = "hf:"
+EVALUATION, HISTORY, CARD = "evaluation.json", "history.csv", "README.md"
+LARGEST = {CONFIG: 100_000, EVALUATION: 1_000_000, HISTORY: 5_000_000, WEIGHTS: 1_000_000_000}  # bytes
+RUNS_CODE = {".bin", ".ckpt", ".dill", ".h5", ".joblib", ".keras", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth"}
+KINDS = {"F32", "F16"}
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """Where a push went: the repository's or pull request's address, the commit, and whether anything changed."""
+
+    url: str
+    commit: str
+    changed: bool
+
+
+def load(where: Path | str) -> Checkpoint:
+    """Loads a checkpoint: a folder, or hf:user/repo, or hf:user/repo@revision.
+
+    >>> load("hf:user/repo").model(torch.rand(1, 1, 96, 96)).shape
+    torch.Size([1, 15, 2])
+
+    Raises FileNotFoundError or ValueError, with what is wrong, as `load_checkpoint` and `pull` do.
+    """
+    if not str(where).startswith(SCHEME):
+        return load_checkpoint(where)
+    repo_id, _, revision = str(where).removeprefix(SCHEME).partition("@")
+    return load_checkpoint(pull(repo_id, revision or None), repo_id)
+
+
+def pull(repo_id: str, revision: str | None = None) -> Path:
+    """Downloads a checkpoint into huggingface_hub's cache and returns its folder, named by its commit.
+
+    A revision that is a whole commit hash, and is in the cache, is not asked for again.
+    Raises ValueError if there is no such repository or it is not a checkpoint that is safe to load.
+    """
+    where = f"{SCHEME}{repo_id}"
+    with in_a_sentence(repo_id):
+        if revision and re.fullmatch("[0-9a-f]{40}", revision):
+            cached = [try_to_load_from_cache(repo_id, name, revision=revision) for name in (CONFIG, WEIGHTS)]
+            if all(isinstance(path, str) for path in cached):
+                return Path(cached[0]).parent
+        api = HfApi()
+        info = api.model_info(repo_id, revision=revision, files_metadata=True)
+        names = _safe_names(where, {file.rfilename: file.size or 0 for file in info.siblings or []})
+        config = read_config(Path(hf_hub_download(repo_id, CONFIG, revision=info.sha)))
+        try:
+            header = api.parse_safetensors_file_metadata(repo_id, WEIGHTS, revision=info.sha)
+        except SafetensorsParsingError as error:
+            raise ValueError(f"{where}: {WEIGHTS} is no safetensors file ({_short(error)})") from None
+        _check_header(where, header.tensors, config.model)
+        for name in names:
+            folder = Path(hf_hub_download(repo_id, name, revision=info.sha)).parent
+    load_checkpoint(folder, repo_id)  # strict: what is broken is refused now, not when it is needed
+    return folder
+
+
+def push(
+    folder: Path | str, repo_id: str, files: dict[str, bytes], private: bool = False, pull_request: bool = False
+) -> Pushed:
+    """Brings a model repository to the state of a checkpoint folder in one commit, or a pull request.
+
+    files: what else belongs to it, by its path in the repository. What is in the repository and not named here
+    stays. The repository is made if there is none; if then the commit fails, it is removed again.
+    Raises ValueError, with what to do, for a missing right, name or network.
+    """
+    folder = Path(folder)
+    load_checkpoint(folder)  # nothing is published that nobody could load
+    contents = {name: folder / name for name in (CONFIG, WEIGHTS, EVALUATION, HISTORY) if (folder / name).exists()}
+    contents |= files
+    operations = [CommitOperationAdd(name, content) for name, content in sorted(contents.items())]
+    with in_a_sentence(repo_id):
+        api = HfApi()
+        if get_token() is None:
+            raise LocalTokenNotFoundError
+        made = not api.repo_exists(repo_id)
+        if made and pull_request:
+            raise ValueError(f"{repo_id} does not exist, so it takes no pull request: push without --pr to make it")
+        before = None
+        if made:
+            api.create_repo(repo_id, private=private)
+        else:
+            before = api.model_info(repo_id).sha
+        try:
+            commit = api.create_commit(
+                repo_id,
+                operations,
+                commit_message="Checkpoint, evaluation and card by fkd",
+                create_pr=pull_request,
+                parent_commit=before,
+            )
+        except BaseException:
+            if made:
+                api.delete_repo(repo_id, missing_ok=True)
+            raise
+    return Pushed(commit.pr_url or str(commit.repo_url), commit.oid, commit.oid != before)
+
+
+def remote_card(repo_id: str) -> str:
+    """The repository's README.md, or an empty text where there is none yet."""
+    with in_a_sentence(repo_id):
+        try:
+            return ModelCard.load(repo_id, ignore_metadata_errors=True).content
+        except (RepositoryNotFoundError, EntryNotFoundError):
+            return ""
+
+
+@contextmanager
+def in_a_sentence(repo_id: str) -> Iterator[None]:
+    """Turns what huggingface_hub raises into a ValueError of one sentence: what happened, and what to do."""
+    try:
+        yield
+    except HFValidationError:
+        raise ValueError(f"{repo_id!r} is no repository's name: expected user/name") from None
+    except LocalTokenNotFoundError:
+        raise ValueError("the Hub does not know you: run `hf auth login`, or set HF_TOKEN") from None
+    except GatedRepoError:
+        raise ValueError(f"{repo_id} is gated: ask for access on its page, then log in (`hf auth login`)") from None
+    except RevisionNotFoundError:
+        raise ValueError(f"{repo_id} has no such revision: see its history on the Hub") from None
+    except RepositoryNotFoundError:
+        raise ValueError(
+            f"the Hub shows you no repository {repo_id}: check the name; if it is private, log in (`hf auth login`)"
+        ) from None
+    except EntryNotFoundError as error:
+        raise ValueError(f"{repo_id}: {_short(error)}") from None
+    except HfHubHTTPError as error:
+        raise ValueError(_http_sentence(repo_id, error)) from None
+    except (httpx.TransportError, OfflineModeIsEnabled) as error:
+        raise ValueError(f"the Hub cannot be reached ({_short(error)}): check the network, then try again") from None
+
+
+def _safe_names(where: str, sizes: dict[str, int]) -> list[str]:
+    """Which files to download, of what a repository has (name -> bytes)."""
+    for name in sizes:
+        if PurePosixPath(name).suffix.lower() in RUNS_CODE:
+            raise ValueError(f"{where} holds {name}, a kind of file that can run code when it is read: not loaded")
+    for name in (CONFIG, WEIGHTS):
+        if name not in sizes:
+            raise ValueError(f"{where} has no {name}: expected a checkpoint as `fkd push` publishes it")
+    for name, largest in LARGEST.items():
+        if sizes.get(name, 0) > largest:
+            raise ValueError(f"{where}: {name} has {sizes[name]:,} bytes, more than the {largest:,} that fkd loads")
+    return [name for name in LARGEST if name in sizes]
+
+
+def _check_header(where: str, tensors: dict, config: ModelConfig) -> None:
+    for name, tensor in tensors.items():
+        if tensor.dtype not in KINDS and not (tensor.dtype == "I64" and tensor.shape == []):  # batch counters
+            raise ValueError(f"{where}: {name} is {tensor.dtype}, expected {' or '.join(sorted(KINDS))}")
+    check_shapes({name: list(tensor.shape) for name, tensor in tensors.items()}, config, f"{where}: {WEIGHTS}")
+
+
+def _http_sentence(repo_id: str, error: HfHubHTTPError) -> str:
+    status = error.response.status_code
+    if status == 401:
+        return f"the Hub does not accept your token for {repo_id}: run `hf auth login`, or set HF_TOKEN"
+    if status == 403:
+        return f"your token may not write to {repo_id}: make one with the right to write there ({_short(error)})"
+    if status in (409, 412):
+        return f"{repo_id} changed while it was being written ({status}): do it again"
+    if status == 429:
+        wait = error.response.headers.get("Retry-After")
+        return f"the Hub has had too many requests: try again in {f'{wait} s' if wait else 'some minutes'}"
+    if status >= 500:
+        return f"the Hub failed ({status}): try again later"
+    return f"the Hub refused {repo_id} ({status}): {_short(error)}"
+
+
+def _short(error: Exception) -> str:
+    return " ".join((getattr(error, "server_message", None) or str(error) or type(error).__name__).split())[:200]
