@@ -15,9 +15,10 @@ from fkd.augment import AugmentConfig
 from fkd.benchmark import data_name, measure
 from fkd.card import model_card
 from fkd.check import check
-from fkd.checkpoint import load_checkpoint
 from fkd.files import replacing, write_json
+from fkd.hub import load
 from fkd.models import FCNN, ModelConfig
+from fkd.online import app as online_app
 from fkd.split import fingerprint, split_data
 from fkd.submission import submission, write_submission
 from fkd.train import TrainConfig, train
@@ -25,6 +26,7 @@ from fkd.train import TrainConfig, train
 app = typer.Typer(help="Train, compare and rank facial keypoint detectors.", no_args_is_help=True, add_completion=False)
 data_app = typer.Typer(help="The competition's files: check, download.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+app.add_typer(online_app)
 
 DEFAULTS = TrainConfig()
 Data = Annotated[
@@ -97,8 +99,8 @@ def train_command(
         seed=seed,
     )
     device = _device(device)
-    teachers = [load_checkpoint(folder) for folder in teacher]
-    begun = load_checkpoint(start) if start else None
+    teachers = [load(folder) for folder in teacher]
+    begun = load(start) if start else None
     faces, split = split_data(data)
     prints = {part: fingerprint(faces[getattr(split, part)]) for part in ("train", "validation", "test")}
     for one in [*teachers, begun] if begun else teachers:
@@ -121,7 +123,9 @@ def train_command(
 
 @app.command("evaluate")
 def evaluate_command(
-    checkpoint: Annotated[list[Path], typer.Argument(help="A checkpoint folder; several make an ensemble.")],
+    checkpoint: Annotated[
+        list[Path], typer.Argument(help="A checkpoint folder or hf:user/repo; several make an ensemble.")
+    ],
     data: Data,
     name: Annotated[str, typer.Option(help="The entry's name; the checkpoint's, if not given.")] = "",
     benchmark: Annotated[
@@ -134,13 +138,13 @@ def evaluate_command(
     """Measure a checkpoint on the held-out tenth of the training file, and enter it in the leaderboard."""
     if len(checkpoint) > 1 and not name:
         raise ValueError("an ensemble needs a name for its entry: add --name NAME")
-    loaded = [load_checkpoint(folder) for folder in checkpoint]
+    loaded = [load(folder) for folder in checkpoint]
     evaluation = measure(loaded, data, benchmark, name, mirror, _device(device))
     description = (
         f"The held-out tenth of {data_name(data)}'s training file: by content, no look-alike of a training face"
     )
     path = leaderboard.write_entry(leaderboard_dir, evaluation, description)
-    if len(loaded) == 1 and not mirror:
+    if len(loaded) == 1 and not mirror and checkpoint[0].is_dir():
         write_json(checkpoint[0] / "evaluation.json", dataclasses.asdict(evaluation))
         with replacing(checkpoint[0] / "README.md") as aside:
             aside.write_text(model_card(loaded[0], evaluation))
@@ -156,14 +160,16 @@ def evaluate_command(
 
 @app.command("submit")
 def submit_command(
-    checkpoint: Annotated[list[Path], typer.Option(help="A checkpoint folder; several make an ensemble.")],
+    checkpoint: Annotated[
+        list[Path], typer.Option(help="A checkpoint folder or hf:user/repo; several make an ensemble.")
+    ],
     data: Data,
     out: Annotated[Path, typer.Option(help="The csv file to write.")],
     mirror: Mirror = False,
     device: Device = "auto",
 ) -> None:
     """Write the competition's submission.csv for the test images."""
-    models = [load_checkpoint(folder).model.to(_device(device)) for folder in checkpoint]
+    models = [load(folder).model.to(_device(device)) for folder in checkpoint]
     answers = submission(models, data, mirror)
     write_submission(answers, fkd_data.read_lookup(data), out)
     typer.echo(f"{out}: {len(answers):,} rows, as in IdLookupTable.csv, from {len(models)} model(s)")
@@ -172,7 +178,7 @@ def submit_command(
 @app.command("predict")
 def predict_command(
     photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
-    checkpoint: Annotated[Path, typer.Option(help="A checkpoint folder.")],
+    checkpoint: Annotated[Path, typer.Option(help="A checkpoint folder, or hf:user/repo.")],
     json_file: Annotated[Path, typer.Option("--json", help="Where the points go.")],
     draw: Annotated[Path | None, typer.Option(help="A folder for the photos with the points drawn.")] = None,
 ) -> None:
@@ -181,7 +187,7 @@ def predict_command(
     from fkd.draw import GREEN, draw_points  # noqa: PLC0415
     from fkd.predict import list_photos, predict, read_photo  # noqa: PLC0415
 
-    loaded = load_checkpoint(checkpoint)
+    loaded = load(checkpoint)
     paths = list_photos(photos)
     if draw and len({path.stem for path in paths}) < len(paths):
         raise ValueError("--draw: two of the photos have the same name, so one drawing would replace the other")

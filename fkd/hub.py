@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import httpx
 from huggingface_hub import (
     CommitOperationAdd,
     HfApi,
@@ -24,12 +23,14 @@ from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
+    HTTPError,
     LocalTokenNotFoundError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
     SafetensorsParsingError,
 )
+from huggingface_hub.utils.sha import git_hash, sha_fileobj
 
 from fkd.checkpoint import CONFIG, WEIGHTS, Checkpoint, check_shapes, load_checkpoint, read_config
 from fkd.models import ModelConfig
@@ -39,6 +40,7 @@ EVALUATION, HISTORY, CARD = "evaluation.json", "history.csv", "README.md"
 LARGEST = {CONFIG: 100_000, EVALUATION: 1_000_000, HISTORY: 5_000_000, WEIGHTS: 1_000_000_000}  # bytes
 RUNS_CODE = {".bin", ".ckpt", ".dill", ".h5", ".joblib", ".keras", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth"}
 KINDS = {"F32", "F16"}
+TIMEOUT = 30  # s
 
 
 @dataclass(frozen=True)
@@ -77,16 +79,17 @@ def pull(repo_id: str, revision: str | None = None) -> Path:
             if all(isinstance(path, str) for path in cached):
                 return Path(cached[0]).parent
         api = HfApi()
-        info = api.model_info(repo_id, revision=revision, files_metadata=True)
+        info = api.model_info(repo_id, revision=revision, files_metadata=True, timeout=TIMEOUT)
         names = _safe_names(where, {file.rfilename: file.size or 0 for file in info.siblings or []})
-        config = read_config(Path(hf_hub_download(repo_id, CONFIG, revision=info.sha)))
+        hashes = {file.rfilename: file.lfs.sha256 if file.lfs else file.blob_id for file in info.siblings}
+        config = read_config(_download(repo_id, CONFIG, info.sha, hashes[CONFIG]))
         try:
             header = api.parse_safetensors_file_metadata(repo_id, WEIGHTS, revision=info.sha)
         except SafetensorsParsingError as error:
             raise ValueError(f"{where}: {WEIGHTS} is no safetensors file ({_short(error)})") from None
         _check_header(where, header.tensors, config.model)
         for name in names:
-            folder = Path(hf_hub_download(repo_id, name, revision=info.sha)).parent
+            folder = _download(repo_id, name, info.sha, hashes[name]).parent
     load_checkpoint(folder, repo_id)  # strict: what is broken is refused now, not when it is needed
     return folder
 
@@ -162,8 +165,24 @@ def in_a_sentence(repo_id: str) -> Iterator[None]:
         raise ValueError(f"{repo_id}: {_short(error)}") from None
     except HfHubHTTPError as error:
         raise ValueError(_http_sentence(repo_id, error)) from None
-    except (httpx.TransportError, OfflineModeIsEnabled) as error:
+    except RuntimeError as error:  # how the client says that an upload failed; the reason is its cause
+        if isinstance(error.__cause__, HfHubHTTPError):
+            raise ValueError(_http_sentence(repo_id, error.__cause__)) from None
+        raise ValueError(f"the upload to {repo_id} failed ({_short(error)}): push again") from None
+    except (HTTPError, OfflineModeIsEnabled) as error:
         raise ValueError(f"the Hub cannot be reached ({_short(error)}): check the network, then try again") from None
+
+
+def _download(repo_id: str, name: str, revision: str, digest: str) -> Path:
+    """A file of a repository, in the cache; the client does not compare what came with its hash, so we do."""
+    path = Path(hf_hub_download(repo_id, name, revision=revision))
+    with path.open("rb") as file:
+        same = digest == (sha_fileobj(file).hex() if len(digest) == 64 else git_hash(file.read()))
+    if not same:
+        path.resolve().unlink()
+        path.unlink(missing_ok=True)
+        raise ValueError(f"{repo_id}: {name} came damaged (its hash is not {digest[:12]}...): try again")
+    return path
 
 
 def _safe_names(where: str, sizes: dict[str, int]) -> list[str]:

@@ -35,6 +35,7 @@ class Benchmark:
 def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> Path:
     """Writes an evaluation as the entry ROOT/BENCHMARK/NAME.json and returns that path.
 
+    A model of the Hub, user/name, has its entry in user--name.json.
     The first entry of a benchmark defines it (benchmark.json); a later one with other test data is written
     all the same, and `table` shows it unranked.
     """
@@ -49,7 +50,7 @@ def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> P
             values=evaluation.accuracy.values,
         )
         write_json(folder / BENCHMARK, dataclasses.asdict(benchmark))
-    path = folder / f"{evaluation.name}.json"
+    path = folder / f"{evaluation.name.replace('/', '--')}.json"
     write_json(path, dataclasses.asdict(evaluation))
     return path
 
