@@ -82,7 +82,9 @@ def pull(repo_id: str, revision: str | None = None) -> Path:
         info = api.model_info(repo_id, revision=revision, files_metadata=True, timeout=TIMEOUT)
         names = _safe_names(where, {file.rfilename: file.size or 0 for file in info.siblings or []})
         hashes = {file.rfilename: file.lfs.sha256 if file.lfs else file.blob_id for file in info.siblings}
-        config = read_config(_download(repo_id, CONFIG, info.sha, hashes[CONFIG]))
+        path = _download(repo_id, CONFIG, info.sha, hashes[CONFIG])
+        with _named(where, path.parent):
+            config = read_config(path)
         try:
             header = api.parse_safetensors_file_metadata(repo_id, WEIGHTS, revision=info.sha)
         except SafetensorsParsingError as error:
@@ -90,7 +92,8 @@ def pull(repo_id: str, revision: str | None = None) -> Path:
         _check_header(where, header.tensors, config.model)
         for name in names:
             folder = _download(repo_id, name, info.sha, hashes[name]).parent
-    load_checkpoint(folder, repo_id)  # strict: what is broken is refused now, not when it is needed
+    with _named(where, folder):
+        load_checkpoint(folder, repo_id)  # strict: what is broken is refused now, not when it is needed
     return folder
 
 
@@ -171,6 +174,15 @@ def in_a_sentence(repo_id: str) -> Iterator[None]:
         raise ValueError(f"the upload to {repo_id} failed ({_short(error)}): push again") from None
     except (HTTPError, OfflineModeIsEnabled) as error:
         raise ValueError(f"the Hub cannot be reached ({_short(error)}): check the network, then try again") from None
+
+
+@contextmanager
+def _named(where: str, folder: Path) -> Iterator[None]:
+    """Errors name the repository, not its folder in the cache."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(str(error).replace(str(folder), where)) from None
 
 
 def _download(repo_id: str, name: str, revision: str, digest: str) -> Path:
