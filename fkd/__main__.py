@@ -4,7 +4,6 @@ import dataclasses
 from pathlib import Path
 from typing import Annotated
 
-import pandas as pd
 import torch
 import typer
 from tqdm import tqdm
@@ -211,33 +210,6 @@ def predict_command(
         raise typer.Exit(1)
 
 
-@app.command("leaderboard")
-def leaderboard_command(
-    root: Annotated[Path, typer.Option("--leaderboard", help="The folder of entries.")] = Path("leaderboard"),
-) -> None:
-    """Print the ranking of every benchmark."""
-    for benchmark in leaderboard.read_benchmarks(root):
-        ranking = leaderboard.table(benchmark, leaderboard.read_entries(root, benchmark))
-        columns = [
-            "rank",
-            "model",
-            "rmse",
-            "rmse_low",
-            "rmse_high",
-            "nme",
-            "parameters",
-            "latency_ms",
-            "unranked",
-        ]
-        typer.echo(
-            f"{benchmark.name}: {benchmark.description}; {benchmark.faces} faces, {benchmark.values} coordinates"
-        )
-        typer.echo(_text(ranking[columns]) if len(ranking) else "no entry yet")
-        published = leaderboard.read_published(root, benchmark)
-        if len(published):
-            typer.echo(f"reported elsewhere, not measured here:\n{_text(published)}")
-
-
 @data_app.command("check")
 def check_command(
     folder: Annotated[Path, typer.Argument(help="Folder or zip of the competition's files.")],
@@ -262,10 +234,6 @@ def check_command(
 def download_command(folder: Annotated[Path, typer.Argument(help="Where the files go.")]) -> None:
     """Download the competition's files from Kaggle (needs an account and its rules accepted)."""
     typer.echo(f"{fkd_data.download(folder)}")
-
-
-def _text(table: pd.DataFrame) -> str:
-    return table.to_string(index=False, float_format="{:.3f}".format, na_rep="-")
 
 
 def _device(name: str) -> str:

@@ -59,7 +59,8 @@ class Evaluation:
     an ensemble, of its members' hashes. members: how many models' answers are averaged. mirror: whether each
     answer is the mean over the face and its mirror image. data: what the model was trained on, as its
     checkpoint says. held_out: whether that record shows the test faces were kept apart. robustness: RMSE in px
-    at each of `fkd.robustness.STEPS`, by kind.
+    at each of `fkd.robustness.STEPS`, by kind. revision: the commit on the Hub that was measured, if it
+    is from there.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Evaluation:
     data: dict
     held_out: bool
     robustness: dict[str, list[float]]
+    revision: str = ""
     fkd_version: str = __version__
     date: str = dataclasses.field(default_factory=lambda: datetime.date.today().isoformat())
 

@@ -1,11 +1,12 @@
 """Evaluations <-> json files, and folders of them -> ranked tables; nothing is drawn here.
 
 leaderboard/BENCHMARK/benchmark.json says what a ranking is of, published.json what others report on data we
-do not have; every other json there is one entry.
+do not have; every other json there is one entry. leaderboard/hub.json is what models on the Hub claim.
 """
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pandas as pd
 from fkd.evaluate import Evaluation, from_json
 from fkd.files import write_json
 
-BENCHMARK, PUBLISHED = "benchmark.json", "published.json"
+BENCHMARK, PUBLISHED, SYNCED = "benchmark.json", "published.json", "hub.json"
 KAGGLE = "kaggle-facial-keypoints"
 
 
@@ -30,6 +31,32 @@ class Benchmark:
     fingerprint: str
     faces: int
     values: int
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the card of a model on the Hub says it reaches on a benchmark: px, percent, percent.
+
+    refused: why it is not shown as such, or an empty text; its figures are then None.
+    """
+
+    repo: str
+    revision: str
+    benchmark: str
+    rmse: float | None
+    nme: float | None
+    failure_rate: float | None
+    parameters: int | None
+    date: str
+    refused: str
+
+
+@dataclass(frozen=True)
+class Synced:
+    """The claims of the Hub's models, and when they were read (UTC); no date if they never were."""
+
+    date: str
+    claims: list[Claim]
 
 
 def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> Path:
@@ -100,17 +127,36 @@ def read_published(root: Path | str, benchmark: Benchmark) -> pd.DataFrame:
     return result.sort_values("rmse", kind="stable").reset_index(drop=True)
 
 
-def table(benchmark: Benchmark, entries: list[Evaluation]) -> pd.DataFrame:
+def read_synced(root: Path | str) -> Synced:
+    """What the last `fkd.sync.sync` kept.
+
+    Raises ValueError for a hub.json that it did not write.
+    """
+    path = Path(root) / SYNCED
+    if not path.exists():
+        return Synced("", [])
+    try:
+        kept = json.loads(path.read_text())
+        return Synced(kept["date"], [Claim(**claim) for claim in kept["claims"]])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is not what `fkd leaderboard sync` writes ({error}): remove it") from None
+
+
+def table(benchmark: Benchmark, entries: list[Evaluation], claims: Sequence[Claim] = ()) -> pd.DataFrame:
     """Ranks entries by test RMSE, a row each; those that may not be ranked come last, `unranked` says why.
 
-    Columns: rank, model, rmse, rmse_low, rmse_high, nme, failure_rate (px and percent), parameters, macs,
-    latency_ms, hardware, members, mirror, trained_on, date, unranked, then the RMSE of each keypoint by its name.
+    Claims are never ranked, whatever they say: they stand among those that come last. One that has been measured at
+    its revision, or that says what was measured, is left out: its entry is there.
+    Columns: rank, status ("verified": measured by fkd; "claimed"; "refused"), model, rmse, rmse_low, rmse_high, nme,
+    failure_rate (px and percent), parameters, macs, latency_ms, hardware, members, mirror, trained_on, date, unranked,
+    then the RMSE of each keypoint by its name. What a claim does not say is missing.
     """
     rows = []
     for entry in entries:
         rows.append(
             {
                 "rank": 0,
+                "status": "verified",
                 "model": entry.name,
                 "rmse": entry.accuracy.rmse,
                 "rmse_low": entry.accuracy.rmse_low,
@@ -129,6 +175,25 @@ def table(benchmark: Benchmark, entries: list[Evaluation]) -> pd.DataFrame:
                 **entry.accuracy.rmse_by_keypoint,
             }
         )
+    measured = {entry.name: entry for entry in entries}
+    for claim in claims:
+        known = measured.get(claim.repo)
+        if claim.benchmark != benchmark.name or (known and _is_of(claim, known)):
+            continue
+        command = f"`fkd verify hf:{claim.repo}` measures and ranks it"
+        rows.append(
+            {
+                "rank": 0,
+                "status": "refused" if claim.refused else "claimed",
+                "model": claim.repo,
+                "rmse": claim.rmse,
+                "nme": claim.nme,
+                "failure_rate": claim.failure_rate,
+                "parameters": claim.parameters,
+                "date": claim.date,
+                "unranked": claim.refused or f"claimed by its author, not measured here: {command}",
+            }
+        )
     if not rows:
         return pd.DataFrame()
     result = pd.DataFrame(rows)
@@ -136,6 +201,11 @@ def table(benchmark: Benchmark, entries: list[Evaluation]) -> pd.DataFrame:
     ranked = result["unranked"] == ""
     result["rank"] = result["rmse"].where(ranked).rank(method="min").astype("Int64")
     return result.reset_index(drop=True)
+
+
+def _is_of(claim: Claim, entry: Evaluation) -> bool:
+    same = claim.rmse is not None and abs(claim.rmse - entry.accuracy.rmse) < 1e-3
+    return same or claim.revision == entry.revision
 
 
 def unranked_reason(benchmark: Benchmark, entry: Evaluation) -> str:

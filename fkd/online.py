@@ -1,16 +1,25 @@
 """The commands that talk to the Hugging Face Hub; `fkd.__main__` takes them in."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 import typer
 
-from fkd import hub
+from fkd import hub, leaderboard
+from fkd.benchmark import measure
 from fkd.checkpoint import load_checkpoint
 from fkd.evaluate import from_json
+from fkd.sync import sync
 
 app = typer.Typer()
+board = typer.Typer(help="The rankings: print them; sync with the Hub; publish there.", invoke_without_command=True)
+app.add_typer(board, name="leaderboard")
+SHOWN = ["rank", "status", "model", "rmse", "rmse_low", "rmse_high", "nme", "parameters", "latency_ms", "unranked"]
+Root = Annotated[Path, typer.Option("--leaderboard", help="The folder of entries.")]
+LEADERBOARD = Path("leaderboard")
 EXAMPLE = Path(__file__).parent.parent / "examples" / "eileen_collins.png"
 Repo = Annotated[str, typer.Argument(help="user/name on the Hub.")]
 
@@ -44,3 +53,63 @@ def pull_command(
 ) -> None:
     """Download a checkpoint, refuse what is not safe to load, and print its folder."""
     typer.echo(hub.pull(repo.removeprefix(hub.SCHEME), revision))
+
+
+@app.command("verify")
+def verify_command(
+    model: Annotated[str, typer.Argument(help="hf:user/repo, or hf:user/repo@revision.")],
+    data: Annotated[Path, typer.Option(help="The benchmark's data, as for `evaluate`.")],
+    benchmark: Annotated[str, typer.Option(help="The ranking; the data folder's name, if not given.")] = "",
+    root: Root = LEADERBOARD,
+) -> None:
+    """Measure a model of the Hub and enter it: it is then ranked, as verified, under its weights' hash."""
+    repo, _, revision = model.removeprefix(hub.SCHEME).partition("@")
+    folder = hub.pull(repo, revision or None)
+    evaluation = measure([load_checkpoint(folder, repo)], data, benchmark)
+    evaluation = dataclasses.replace(evaluation, revision=folder.name)
+    known = [one for one in leaderboard.read_benchmarks(root) if one.name == evaluation.benchmark]
+    if not known:
+        raise ValueError(f"{root} has no benchmark {evaluation.benchmark}: --benchmark or --data names another")
+    path = leaderboard.write_entry(root, evaluation, known[0].description)
+    typer.echo(
+        f"{repo} at {folder.name[:12]}: RMSE {evaluation.accuracy.rmse:.3f} px, weights {evaluation.checkpoint[:12]}; "
+        f"{path}"
+    )
+    for claim in leaderboard.read_synced(root).claims:
+        if claim.repo == repo and claim.benchmark == evaluation.benchmark and claim.rmse is not None:
+            typer.echo(f"its author claims {claim.rmse:.3f} px")
+    if reason := leaderboard.unranked_reason(known[0], evaluation):
+        typer.echo(f"not ranked: {reason}", err=True)
+
+
+@board.callback()
+def show_command(context: typer.Context, root: Root = LEADERBOARD) -> None:
+    """Print the ranking of every benchmark."""
+    if context.invoked_subcommand:
+        return
+    synced = leaderboard.read_synced(root)
+    for benchmark in leaderboard.read_benchmarks(root):
+        ranking = leaderboard.table(benchmark, leaderboard.read_entries(root, benchmark), synced.claims)
+        typer.echo(
+            f"{benchmark.name}: {benchmark.description}; {benchmark.faces} faces, {benchmark.values} coordinates"
+        )
+        typer.echo(_text(ranking.reindex(columns=SHOWN)) if len(ranking) else "no entry yet")
+        published = leaderboard.read_published(root, benchmark)
+        if len(published):
+            typer.echo(f"reported elsewhere, not measured here:\n{_text(published)}")
+    if synced.date:
+        typer.echo(f"claims of the Hub's models: as of {synced.date}")
+
+
+@board.command("sync")
+def sync_command(root: Root = LEADERBOARD) -> None:
+    """Read what models on the Hub claim, and keep it beside the entries."""
+    claims = sync(root).claims
+    refused = [claim for claim in claims if claim.refused]
+    typer.echo(f"{len(claims) - len(refused)} claims, {len(refused)} refused; {root / leaderboard.SYNCED}")
+    for claim in refused:
+        typer.echo(f"refused {claim.repo}: {claim.refused}")
+
+
+def _text(table: pd.DataFrame) -> str:
+    return table.to_string(index=False, float_format="{:.3f}".format, na_rep="-")

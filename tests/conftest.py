@@ -1,21 +1,34 @@
 """Drawn faces: small, ours, and made anew for every run."""
 
 import dataclasses
+import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from hub_server import HubServer
+from huggingface_hub import file_download
+from huggingface_hub.utils import _http
 from PIL import Image, ImageDraw, ImageFilter
 
-from fkd.checkpoint import save_checkpoint
+from fkd.checkpoint import load_checkpoint, save_checkpoint
 from fkd.data import Faces
+from fkd.evaluate import Accuracy, Cost, Evaluation
 from fkd.keypoints import COLUMNS, EDGES, MEAN_FACE, NAMES, SPARSE
 from fkd.models import ModelConfig, build_model
 from fkd.train import TrainConfig
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
+TRAINING = dataclasses.asdict(TrainConfig()) | {
+    "teachers": [],
+    "start": "",
+    "best_epoch": 1,
+    "validation_rmse": 48.0,
+    "fkd_version": "0",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -103,12 +116,42 @@ def tiny_checkpoint(tmp_path_factory) -> Path:
     """An untrained resnet18 checkpoint."""
     folder = tmp_path_factory.mktemp("checkpoints") / "tiny"
     record = {"name": "drawn", "terms": "", "faces": dict.fromkeys(("train", "validation", "test"), 0)}
-    training = dataclasses.asdict(TrainConfig()) | {
-        "teachers": [],
-        "start": "",
-        "best_epoch": 1,
-        "validation_rmse": 48.0,
-        "fkd_version": "0",
-    }
-    save_checkpoint(folder, build_model(ModelConfig("resnet18")), training, record)
+    save_checkpoint(folder, build_model(ModelConfig("resnet18")), TRAINING, record)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server():
+    with HubServer() as server:
+        yield server
+
+
+@pytest.fixture
+def hub(server, monkeypatch, tmp_path):
+    """The Hub, to which this process talks as ada."""
+    server.clear()
+    server.connect(monkeypatch, tmp_path / "home")
+    monkeypatch.setenv("HF_TOKEN", server.add_user("ada"))
+    for module in (file_download, _http):  # the client waits a second or more before it tries again
+        monkeypatch.setattr(module, "time", SimpleNamespace(sleep=lambda seconds: None))
+    return server
+
+
+@pytest.fixture(scope="session")
+def evaluated(tmp_path_factory) -> Path:
+    """A checkpoint of an untrained fcnn with evaluation and history."""
+    folder = tmp_path_factory.mktemp("checkpoints") / "net"
+    data = {"name": "drawn", "terms": "drawn by tests", "faces": {"train": 8, "validation": 1, "test": 1}}
+    save_checkpoint(folder, build_model(ModelConfig("fcnn", 1)), TRAINING, data, half=True)
+    (folder / "history.csv").write_text("epoch,train_rmse,validation_rmse,lr\n1,50,48,0.1\n")
+    evaluation = Evaluation(
+        name="net", benchmark="drawn", fingerprint="f00d", checkpoint=load_checkpoint(folder).sha256, model="fcnn",
+        accuracy=Accuracy(
+            faces=10, values=200, rmse=2.5, rmse_low=2.4, rmse_high=2.6, rmse_by_keypoint=dict.fromkeys(NAMES, 2.5),
+            nme=5.0, nme_faces=10, failure_rate=0.0, error_quantiles={"0.5": 2.0},
+        ),
+        cost=Cost(parameters=1, macs=1, latency_ms=1.0, hardware="here"),
+        members=1, mirror=False, data=data, held_out=True, robustness={},
+    )  # fmt: skip
+    (folder / "evaluation.json").write_text(json.dumps(dataclasses.asdict(evaluation)))
     return folder

@@ -242,6 +242,7 @@ class Repo:
             "createdAt": self.created, "private": self.private, "gated": self.gated, "disabled": False,
             "likes": self.likes, "downloads": self.downloads, "tags": commit.tags(self.kind), "cardData": card,
             "pipeline_tag": card.get("pipeline_tag"), "library_name": card.get("library_name"),
+            "model-index": card.get("model-index"),
             "sdk": card.get("sdk", self.sdk), "runtime": self.runtime() if self.kind == "spaces" else None,
         }  # fmt: skip
         if "evalResults" in wanted:

@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "submission": {"keypoints", "data", "models", "evaluate", "files"},
     "card": {"models", "evaluate", "checkpoint"},
     "hub": {"checkpoint", "models"},
+    "sync": {"files", "hub", "leaderboard"},
     "publication": {"card", "checkpoint", "draw", "evaluate", "predict"},
     "robustness": {"keypoints", "data", "augment", "evaluate"},
     "benchmark": {"data", "split", "evaluate", "checkpoint", "leaderboard", "robustness"},
@@ -39,7 +40,7 @@ ROOMS = {
     "timm": {"models", "train"},
     "plotly": {"plots"},
     "dlib": {"faces"},
-    "huggingface_hub": {"hub", "card", "publication"},
+    "huggingface_hub": {"hub", "card", "publication", "sync"},
 }
 
 

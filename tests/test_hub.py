@@ -6,72 +6,24 @@ import os
 import pickle
 import struct
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
-from hub_server import Fault, HubServer
-from huggingface_hub import ModelCard, constants, file_download, list_models
-from huggingface_hub.utils import _http
+from hub_server import Fault
+from huggingface_hub import ModelCard, constants, list_models
 from PIL import Image
 from safetensors.torch import load_file, save
 from typer.testing import CliRunner
 
 from fkd import hub as fkd_hub
 from fkd.__main__ import app
-from fkd.checkpoint import load_checkpoint, save_checkpoint
-from fkd.evaluate import Accuracy, Cost, Evaluation
+from fkd.checkpoint import load_checkpoint
+from fkd.evaluate import from_json
 from fkd.hub import load, pull, push, remote_card
-from fkd.keypoints import NAMES
-from fkd.models import KeypointModel, ModelConfig, build_model
+from fkd.models import KeypointModel
 from fkd.publication import publication
-from fkd.train import TrainConfig
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "eileen_collins.png"
-
-
-@pytest.fixture(scope="module")
-def server():
-    with HubServer() as server:
-        yield server
-
-
-@pytest.fixture
-def hub(server, monkeypatch, tmp_path):
-    """The Hub, to which this process talks as ada."""
-    server.clear()
-    server.connect(monkeypatch, tmp_path / "home")
-    monkeypatch.setenv("HF_TOKEN", server.add_user("ada"))
-    for module in (file_download, _http):  # the client waits a second or more before it tries again
-        monkeypatch.setattr(module, "time", SimpleNamespace(sleep=lambda seconds: None))
-    return server
-
-
-@pytest.fixture(scope="module")
-def evaluated(tmp_path_factory) -> Path:
-    """A checkpoint of an untrained fcnn with evaluation and history."""
-    folder = tmp_path_factory.mktemp("checkpoints") / "net"
-    training = dataclasses.asdict(TrainConfig()) | {
-        "teachers": [],
-        "start": "",
-        "best_epoch": 1,
-        "validation_rmse": 48.0,
-        "fkd_version": "0",
-    }
-    data = {"name": "drawn", "terms": "drawn by tests", "faces": {"train": 8, "validation": 1, "test": 1}}
-    save_checkpoint(folder, build_model(ModelConfig("fcnn", 1)), training, data, half=True)
-    (folder / "history.csv").write_text("epoch,train_rmse,validation_rmse,lr\n1,50,48,0.1\n")
-    evaluation = Evaluation(
-        name="net", benchmark="drawn", fingerprint="f00d", checkpoint=load_checkpoint(folder).sha256, model="fcnn",
-        accuracy=Accuracy(
-            faces=10, values=200, rmse=2.5, rmse_low=2.4, rmse_high=2.6, rmse_by_keypoint=dict.fromkeys(NAMES, 2.5),
-            nme=5.0, nme_faces=10, failure_rate=0.0, error_quantiles={"0.5": 2.0},
-        ),
-        cost=Cost(parameters=1, macs=1, latency_ms=1.0, hardware="here"),
-        members=1, mirror=False, data=data, held_out=True, robustness={},
-    )  # fmt: skip
-    (folder / "evaluation.json").write_text(json.dumps(dataclasses.asdict(evaluation)))
-    return folder
 
 
 def test_pushed_listed_pulled_and_the_same(hub, evaluated):
@@ -142,7 +94,7 @@ def test_the_card_reads_back_and_keeps_what_was_written_by_hand(hub, evaluated):
 
 
 def test_results_are_written_as_the_hub_reads_them(hub, evaluated):
-    evaluation = fkd_hub_evaluation(evaluated)
+    evaluation = from_json(json.loads((evaluated / "evaluation.json").read_text()))
     files = publication(load_checkpoint(evaluated), evaluation, "ada/net", EXAMPLE, dataset="ada/faces")
     push(evaluated, "ada/net", files)
     info = fkd_hub.HfApi().model_info("ada/net", expand=["evalResults"])
@@ -338,11 +290,6 @@ def test_a_hostile_repository_is_refused_before_any_weight_is_built(hub, evaluat
             attempt()
     assert fails("pull", "eve/net").startswith("hf:eve/net")
     assert not (tmp_path / "ran").exists()
-
-
-def fkd_hub_evaluation(folder: Path) -> Evaluation:
-    value = json.loads((folder / "evaluation.json").read_text())
-    return Evaluation(**value | {"accuracy": Accuracy(**value["accuracy"]), "cost": Cost(**value["cost"])})
 
 
 def contents(folder: Path) -> dict[str, bytes]:

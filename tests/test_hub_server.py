@@ -1,17 +1,15 @@
 """The test Hub, asked by the real client."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from hub_server import Fault, HubServer
+from hub_server import Fault
 from huggingface_hub import (
     CommitOperationAdd,
     CommitOperationDelete,
     HfApi,
     ModelCard,
     constants,
-    file_download,
     hf_hub_download,
     snapshot_download,
 )
@@ -23,26 +21,9 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from huggingface_hub.utils import _http
 
 CARD = b"---\nlicense: mit\nlibrary_name: fkd\ntags: [faces]\ndatasets: [ada/faces]\n---\n# A net\n"
 FILES = {"README.md": CARD, "model.safetensors": bytes(range(256)) * 20, "sub/config.json": b"{}", "empty.png": b""}
-
-
-@pytest.fixture(scope="module")
-def server():
-    with HubServer() as server:
-        yield server
-
-
-@pytest.fixture
-def hub(server, monkeypatch, tmp_path):
-    server.clear()
-    server.connect(monkeypatch, tmp_path / "home")
-    # The client waits a second or more before it tries again.
-    for module in (file_download, _http):
-        monkeypatch.setattr(module, "time", SimpleNamespace(sleep=lambda seconds: None))
-    return server
 
 
 @pytest.fixture
