@@ -53,10 +53,14 @@ class Claim:
 
 @dataclass(frozen=True)
 class Synced:
-    """The claims of the Hub's models, and when they were read (UTC); no date if they never were."""
+    """The claims of the Hub's models, and when they were read (UTC); no date if they never were.
+
+    failure: when and why a later reading failed, or an empty text.
+    """
 
     date: str
     claims: list[Claim]
+    failure: str = ""
 
 
 def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> Path:
@@ -137,7 +141,7 @@ def read_synced(root: Path | str) -> Synced:
         return Synced("", [])
     try:
         kept = json.loads(path.read_text())
-        return Synced(kept["date"], [Claim(**claim) for claim in kept["claims"]])
+        return Synced(kept["date"], [Claim(**claim) for claim in kept["claims"]], kept["failure"])
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not what `fkd leaderboard sync` writes ({error}): remove it") from None
 

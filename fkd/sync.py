@@ -6,6 +6,7 @@ wants it ranked has it measured (`fkd verify`).
 
 import dataclasses
 import datetime
+import itertools
 import math
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from huggingface_hub.utils import build_hf_headers, paginate
 
 from fkd.files import write_json
 from fkd.hub import TIMEOUT, in_a_sentence
-from fkd.leaderboard import SYNCED, Benchmark, Claim, Synced, read_benchmarks
+from fkd.leaderboard import SYNCED, Benchmark, Claim, Synced, read_benchmarks, read_synced
 
 TAG, MOST = "fkd", 20_000
 RANGES = {"rmse": (0.0, 96.0), "nme": (0.0, 1000.0), "failure_rate": (0.0, 100.0)}  # px, percent, percent
@@ -24,23 +25,26 @@ RANGES = {"rmse": (0.0, 96.0), "nme": (0.0, 1000.0), "failure_rate": (0.0, 100.0
 def sync(root: Path | str) -> Synced:
     """Lists the Hub's models tagged fkd, checks what they claim, and keeps it in ROOT/hub.json (`leaderboard.SYNCED`).
 
-    Raises ValueError if the Hub does not answer; what was kept then stays.
+    Raises ValueError if the Hub does not answer; what was kept then stays, with a note of the failure.
     """
+    path = Path(root) / SYNCED
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
+    try:
+        synced = Synced(now, _list(root))
+    except ValueError as error:
+        write_json(path, dataclasses.asdict(dataclasses.replace(read_synced(root), failure=f"{now}: {error}")))
+        raise
+    write_json(path, dataclasses.asdict(synced))
+    return synced
+
+
+def _list(root: Path | str) -> list[Claim]:
     benchmarks = {benchmark.name: benchmark for benchmark in read_benchmarks(root)}
     params = {"filter": TAG, "limit": 1000, "expand": ["sha", "lastModified", "model-index", "safetensors"]}
-    claims = []
     with in_a_sentence("the list of models"):
         # Plain JSON, not the client's types: a model whose card breaks them must not break the list.
-        for number, model in enumerate(
-            paginate(f"{constants.ENDPOINT}/api/models", params, build_hf_headers(), TIMEOUT)
-        ):
-            if number == MOST:
-                break
-            claims += _claims(model, benchmarks)
-    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
-    synced = Synced(now, claims)
-    write_json(Path(root) / SYNCED, dataclasses.asdict(synced))
-    return synced
+        models = paginate(f"{constants.ENDPOINT}/api/models", params, build_hf_headers(), TIMEOUT)
+        return [claim for model in itertools.islice(models, MOST) for claim in _claims(model, benchmarks)]
 
 
 def _claims(model: dict, benchmarks: dict[str, Benchmark]) -> list[Claim]:

@@ -33,10 +33,12 @@ MAY_IMPORT = {
     "publication": {"card", "checkpoint", "draw", "evaluate", "predict"},
     "robustness": {"keypoints", "data", "augment", "evaluate"},
     "benchmark": {"data", "split", "evaluate", "checkpoint", "leaderboard", "robustness"},
+    "page.compare": {"checkpoint", "draw", "faces", "keypoints", "predict"},
+    "page.leaderboard": {"draw", "evaluate", "leaderboard", "plots", "robustness", "sync"},
     "plots": {"keypoints", "evaluate", "leaderboard", "robustness"},
 }
 ROOMS = {
-    "gradio": {"app"},
+    "gradio": {"app", "page.compare", "page.leaderboard"},
     "timm": {"models", "train"},
     "plotly": {"plots"},
     "dlib": {"faces"},
@@ -57,6 +59,7 @@ def imports(path: Path) -> set[str]:
 
 
 FILES = {path.stem: path for path in [*(ROOT / "fkd").glob("*.py"), ROOT / "app.py"] if path.stem != "__init__"}
+FILES |= {f"page.{path.stem}": path for path in (ROOT / "fkd" / "page").glob("*.py") if path.stem != "__init__"}
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
@@ -64,7 +67,8 @@ def test_import_direction(name):
     assert name in MAY_IMPORT or name in ("app", "__main__", "online"), (
         f"say in this test what fkd/{name}.py may import"
     )
-    ours = {module.split(".")[1] for module in imports(FILES[name]) if module.startswith("fkd.")} & set(FILES)
+    inside = {module.removeprefix("fkd.") for module in imports(FILES[name]) if module.startswith("fkd.")}
+    ours = {file for file in FILES if any(module == file or module.startswith(f"{file}.") for module in inside)}
     if name in MAY_IMPORT:
         assert ours <= MAY_IMPORT[name]
     outside = {module.split(".")[0] for module in imports(FILES[name])}

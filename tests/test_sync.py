@@ -117,7 +117,10 @@ def test_the_last_good_copy_stays(hub, board, card):
     hub.faults.append(Fault("GET", "/api/models", status=500, times=100))
     with pytest.raises(ValueError, match="the Hub failed"):
         sync(board)
-    assert read_synced(board) == good
+    kept = read_synced(board)
+    assert (kept.date, kept.claims) == (good.date, good.claims) and "the Hub failed (500)" in kept.failure
+    hub.faults.clear()
+    assert not sync(board).failure
 
 
 def test_five_thousand_models_are_five_pages(hub, board, card):
