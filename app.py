@@ -1,5 +1,6 @@
 """The page: two detectors side by side on your own photo, and the leaderboard."""
 
+import json
 import sys
 import threading
 import time
@@ -8,11 +9,13 @@ from pathlib import Path
 import gradio as gr
 
 from fkd.checkpoint import load_checkpoint
+from fkd.hub import SCHEME, pull
 from fkd.page.compare import compare_tab
 from fkd.page.leaderboard import leaderboard_tab
 from fkd.sync import sync
 
 HOME = Path(__file__).parent
+REFERENCES = "hub.json"
 TITLE = """# fkd: judge facial keypoint detectors on your own face
 Upload a photo: two models mark 15 keypoints on every face, side by side. Photos are deleted
 from the server within the hour."""
@@ -36,9 +39,13 @@ def build_app(checkpoints: Path = HOME / "checkpoints", leaderboard: Path = HOME
     Raises ValueError if there is no checkpoint, or one cannot be read.
     """
     folders = {path.parent.name: path.parent for path in sorted(checkpoints.glob("*/config.json"))}
+    if (checkpoints / REFERENCES).exists():  # models of the Hub, which `fkd deploy` pinned
+        for reference in json.loads((checkpoints / REFERENCES).read_text()):
+            repo, _, revision = reference.removeprefix(SCHEME).partition("@")
+            folders[repo] = pull(repo, revision)
     if not folders:
         raise ValueError(f"{checkpoints} holds no checkpoint: train one with `python -m fkd train`")
-    models = {name: load_checkpoint(folder) for name, folder in folders.items()}
+    models = {name: load_checkpoint(folder, name) for name, folder in folders.items()}
     with gr.Blocks(title="fkd: facial keypoint detectors", analytics_enabled=False, delete_cache=(600, 3000)) as page:
         gr.Markdown(TITLE)
         with gr.Tab("Compare", id="compare"):

@@ -23,7 +23,8 @@ KAGGLE = "kaggle-facial-keypoints"
 class Benchmark:
     """What a ranking is of: the test data's fingerprint, how many faces, how many labelled coordinates.
 
-    The first entry fills in the last three: until then they are "", 0 and 0.
+    The first entry fills in the last three of these: until then they are "", 0 and 0. dataset: user/name of its
+    repository on the Hub, if it was published there.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Benchmark:
     fingerprint: str
     faces: int
     values: int
+    dataset: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import typer
 from fkd import hub, leaderboard
 from fkd.benchmark import measure
 from fkd.checkpoint import load_checkpoint
+from fkd.deploy import deploy, hub_leaderboard, publish_benchmark
 from fkd.evaluate import from_json
 from fkd.sync import sync
 
@@ -20,7 +21,9 @@ app.add_typer(board, name="leaderboard")
 SHOWN = ["rank", "status", "model", "rmse", "rmse_low", "rmse_high", "nme", "parameters", "latency_ms", "unranked"]
 Root = Annotated[Path, typer.Option("--leaderboard", help="The folder of entries.")]
 LEADERBOARD = Path("leaderboard")
-EXAMPLE = Path(__file__).parent.parent / "examples" / "eileen_collins.png"
+HOME = Path(__file__).parent.parent
+EXAMPLE = HOME / "examples" / "eileen_collins.png"
+Private = Annotated[bool, typer.Option("--private", help="If it is made: only for you.")]
 Repo = Annotated[str, typer.Argument(help="user/name on the Hub.")]
 
 
@@ -28,9 +31,10 @@ Repo = Annotated[str, typer.Argument(help="user/name on the Hub.")]
 def push_command(
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint folder.")],
     repo: Repo,
-    private: Annotated[bool, typer.Option("--private", help="If the repository is made: only for you.")] = False,
+    private: Private = False,
     pr: Annotated[bool, typer.Option("--pr", help="As a pull request, to somebody's repository.")] = False,
     photo: Annotated[Path, typer.Option(help="A face for the card's picture; it becomes public.")] = EXAMPLE,
+    root: Root = LEADERBOARD,
 ) -> None:
     """Publish a checkpoint with its evaluation and card: one commit, or none if nothing has changed."""
     # Training and evaluation run on machines without a face detector, so it is imported only here.
@@ -41,7 +45,9 @@ def push_command(
     if not path.is_file():
         raise ValueError(f"{checkpoint} has no {hub.EVALUATION}: run `fkd evaluate {checkpoint} --data DIR` first")
     evaluation = from_json(json.loads(path.read_text()))
-    files = publication(loaded, evaluation, repo, photo, hub.remote_card(repo))
+    known = {benchmark.name: benchmark.dataset for benchmark in leaderboard.read_benchmarks(root)}
+    dataset = known.get(evaluation.benchmark, "")
+    files = publication(loaded, evaluation, repo, photo, hub.remote_card(repo), dataset)
     pushed = hub.push(checkpoint, repo, files, private, pr)
     typer.echo(f"{pushed.url}: {f'commit {pushed.commit}' if pushed.changed else 'nothing has changed'}")
 
@@ -109,6 +115,38 @@ def sync_command(root: Root = LEADERBOARD) -> None:
     typer.echo(f"{len(claims) - len(refused)} claims, {len(refused)} refused; {root / leaderboard.SYNCED}")
     for claim in refused:
         typer.echo(f"refused {claim.repo}: {claim.refused}")
+
+
+@board.command("publish")
+def publish_command(
+    repo: Annotated[str, typer.Argument(help="user/name of a dataset repository.")],
+    benchmark: Annotated[str, typer.Option(help="Which ranking; the only one with entries, if not given.")] = "",
+    private: Private = False,
+    root: Root = LEADERBOARD,
+) -> None:
+    """Publish a benchmark and its entries as a dataset repository, in the Hub's benchmark format."""
+    found = [one for one in leaderboard.read_benchmarks(root) if one.fingerprint and benchmark in ("", one.name)]
+    if len(found) != 1:
+        raise ValueError(f"{root} has {len(found)} such rankings with entries: name one by --benchmark")
+    typer.echo(publish_benchmark(root, found[0], repo, private))
+    rows = hub_leaderboard(repo)
+    typer.echo(f"the Hub's own leaderboard of it lists {len(rows)} results")
+    for row in rows:
+        typer.echo(f"{row.rank:4} {row.model_id} {row.value}")
+
+
+@app.command("deploy")
+def deploy_command(
+    space: Annotated[str, typer.Argument(help="user/name of the Space.")],
+    model: Annotated[
+        list[str], typer.Option(help="A model of the Hub, user/name, in place of the checkpoints here; repeatable.")
+    ] = [],  # noqa: B006 - typer makes a new list for every call
+    private: Private = False,
+) -> None:
+    """Make or update a Space that is the page; a Hub account is all it needs."""
+    if not (HOME / "app.py").is_file():
+        raise ValueError(f"{HOME} has no app.py: run this in a clone of fkd")
+    typer.echo(deploy(HOME, space, private, [one.removeprefix(hub.SCHEME) for one in model]))
 
 
 def _text(table: pd.DataFrame) -> str:

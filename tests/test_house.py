@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "submission": {"keypoints", "data", "models", "evaluate", "files"},
     "card": {"models", "evaluate", "checkpoint"},
     "hub": {"checkpoint", "models"},
+    "deploy": {"files", "hub", "leaderboard"},
     "sync": {"files", "hub", "leaderboard"},
     "publication": {"card", "checkpoint", "draw", "evaluate", "predict"},
     "robustness": {"keypoints", "data", "augment", "evaluate"},
@@ -42,7 +43,7 @@ ROOMS = {
     "timm": {"models", "train"},
     "plotly": {"plots"},
     "dlib": {"faces"},
-    "huggingface_hub": {"hub", "card", "publication", "sync"},
+    "huggingface_hub": {"hub", "card", "publication", "sync", "deploy"},
 }
 
 

@@ -26,8 +26,9 @@ def test_the_spaces_front_matter_reads_by_the_hubs_own_parser():
 
 def test_every_command_of_the_readme_exists():
     text = (ROOT / "README.md").read_text()
+    commands = (ROOT / "fkd" / "__main__.py").read_text() + (ROOT / "fkd" / "online.py").read_text()
     for command in set(re.findall(r"python -m fkd (\w+)", text)):
-        assert f'@app.command("{command}")' in (ROOT / "fkd" / "__main__.py").read_text() or command == "data"
+        assert f'@app.command("{command}")' in commands or f'name="{command}"' in commands
     for target in set(re.findall(r"^make (\w+)", text, re.M)):
         assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M), target
 
