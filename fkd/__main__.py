@@ -1,10 +1,12 @@
 """The command line: python -m fkd COMMAND."""
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import Annotated
 
 import torch
+import torch.distributed as dist
 import typer
 from tqdm import tqdm
 
@@ -98,6 +100,9 @@ def train_command(
         seed=seed,
     )
     device = _device(device)
+    if "RANK" in os.environ:  # torchrun starts every process with one
+        dist.init_process_group("nccl" if device == "cuda" else "gloo")
+        device = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
     teachers = [load(folder) for folder in teacher]
     begun = load(start) if start else None
     faces, split = split_data(data)
@@ -108,16 +113,21 @@ def train_command(
                 f"{one.name} was trained on other data or another split, so as --teacher or --start it would leak "
                 "held-out faces: train it on this data first"
             )
-    typer.echo(
-        f"{len(faces):,} faces: {len(split.train):,} to train, {len(split.validation):,} to validate, "
-        f"{len(split.test):,} held out (10% each; look-alikes stay together)"
-    )
+    first = not dist.is_initialized() or dist.get_rank() == 0
+    if first:
+        typer.echo(
+            f"{len(faces):,} faces: {len(split.train):,} to train, {len(split.validation):,} to validate, "
+            f"{len(split.test):,} held out (10% each; look-alikes stay together)"
+        )
     try:
         done = train(model_config, config, faces, split, out, data_name(data), terms, device, resume, teachers, begun)
     except KeyboardInterrupt:
         typer.echo(f"stopped; the same command with --resume continues after the last whole epoch ({out})", err=True)
         raise typer.Exit(130) from None
-    typer.echo(f"best epoch {done.best_epoch}: validation RMSE {done.validation_rmse:.3f} px; saved in {out}")
+    if dist.is_initialized():
+        dist.destroy_process_group()
+    if first:
+        typer.echo(f"best epoch {done.best_epoch}: validation RMSE {done.validation_rmse:.3f} px; saved in {out}")
 
 
 @app.command("evaluate")

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import safetensors
 import torch
+import torch.distributed as dist
 from safetensors.torch import load_file, save_file
 from timm.scheduler import CosineLRScheduler
 from timm.utils import ModelEmaV3
@@ -99,6 +100,8 @@ def train(
     continues from (removed at the end). terms: of the training data, for the record. teachers: models whose
     mean answers stand in for the labels that a training face lacks. start: a checkpoint whose weights to begin
     with, in place of random ones.
+    Where torch.distributed is initialised, each process takes its part of every batch, and the gradients are those of
+    the whole batch; batch norm's statistics are shared on CUDA only. The first process writes.
     Raises ValueError if `out` holds another run and resume is off, or resume finds nothing that fits, or start
     is another kind of model.
     """
@@ -125,12 +128,17 @@ def train(
         "data": record,
     }
 
+    rank, processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+    if config.batch_size % processes:
+        raise ValueError(f"batches of {config.batch_size} do not part evenly among {processes} processes")
     torch.set_flush_denormal(True)  # the moments of dead units fade into denormals, which made epochs 3x slower
     torch.manual_seed(config.seed)
     dev = torch.device(device)
     model = build_model(model_config)
     if start:
         model.load_state_dict(start.model.state_dict())
+    if processes > 1 and dev.type == "cuda":
+        model = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
     model = model.to(dev)
     bf16 = _use_bf16(config, model_config, dev)
     if bf16:
@@ -160,7 +168,7 @@ def train(
         labels = _taught(labels, training, teachers, dev)
     labels = labels.to(dev)  # [N, 15 or 17, 2] px
     update = len(history) * steps
-    progress = tqdm(total=config.epochs * steps, initial=update, unit="step", desc=model_config.name)
+    progress = tqdm(total=config.epochs * steps, initial=update, unit="step", desc=model_config.name, disable=rank > 0)
     for epoch in range(len(history) + 1, config.epochs + 1):
         # A generator of its own for every epoch, so that a resumed run draws what an unbroken one draws.
         generator = torch.Generator(dev).manual_seed(config.seed * 100_003 + epoch)
@@ -173,23 +181,25 @@ def train(
             batch, target = images[rows].float() / 255, labels[rows]
             if config.augment:
                 batch, target = augment(batch, target, config.augment, generator)
+            batch, target = batch[rank::processes], target[rank::processes]
             if bf16:
                 batch = batch.to(memory_format=torch.channels_last)
             schedule.step_update(update)
             with torch.autocast(dev.type, torch.bfloat16, enabled=bf16):
                 predicted, heatmaps = model.answer(batch)
-            loss = masked_loss(predicted, target)
+            loss = _loss(predicted, heatmaps, target, config.heatmap_weight)
             if loss is not None:
-                if heatmaps is not None and config.heatmap_weight:
-                    loss = loss + config.heatmap_weight * heatmap_loss(heatmaps, target)
                 optimizer.zero_grad()
                 loss.backward()
+                if processes > 1:
+                    _add_gradients(model)
                 optimizer.step()
                 average.update(model, update)
                 error = (predicted.detach() - target)[torch.isfinite(target)]
                 squares, count = squares + error.double().square().sum(), count + len(error)
             update += 1
             progress.update()
+        squares, count = _over_all(torch.stack([squares, torch.tensor(count, device=dev).double()]))
         if not torch.isfinite(squares) or not count:
             raise ValueError(f"epoch {epoch}: the loss is not finite; try a lower --lr (now {config.lr:g})")
 
@@ -204,6 +214,8 @@ def train(
         )
         best = min(history, key=lambda row: row["validation_rmse"])
         progress.set_postfix(train=history[-1]["train_rmse"], val=history[-1]["validation_rmse"], best=best["epoch"])
+        if rank > 0:
+            continue
         if best["epoch"] == epoch:
             done = run["train"] | {
                 "best_epoch": epoch,
@@ -214,9 +226,48 @@ def train(
         _write_history(out / HISTORY, history)
         _save_state(out / STATE, run, history, model, average, optimizer)
     progress.close()
-    (out / STATE).unlink()
+    if rank == 0:
+        (out / STATE).unlink()
     best = min(history, key=lambda row: row["validation_rmse"])
     return Trained(best["epoch"], best["validation_rmse"], history)
+
+
+def _loss(
+    predicted: torch.Tensor, heatmaps: torch.Tensor | None, target: torch.Tensor, heatmap_weight: float
+) -> torch.Tensor | None:
+    """This process's part of the batch's loss: the parts of all add up to it. None if the batch has no label at all.
+
+    predicted, target: [B, K, 2] px, heatmaps: logits [B, K, S, S].
+    """
+    labelled = torch.isfinite(target)
+    counts = torch.stack([labelled.sum(), labelled.all(-1).sum()]).double()  # coordinates, points
+    everywhere = _over_all(counts)
+    if not everywhere[0]:
+        return None
+    coordinates, points = (counts / everywhere.clamp_min(1)).float()
+    loss = masked_loss(predicted, target)
+    if loss is None:
+        return 0 * predicted.sum()
+    loss = loss * coordinates
+    if heatmaps is not None and heatmap_weight and counts[1]:
+        loss = loss + heatmap_weight * points * heatmap_loss(heatmaps, target)
+    return loss
+
+
+def _over_all(values: torch.Tensor) -> torch.Tensor:
+    """The sum of a tensor over all processes."""
+    values = values.clone()
+    if dist.is_initialized():
+        dist.all_reduce(values)
+    return values
+
+
+def _add_gradients(model: torch.nn.Module) -> None:
+    """Gives every process the sum of all processes' gradients, by one exchange."""
+    parameters = [parameter for parameter in model.parameters() if parameter.grad is not None]
+    total = _over_all(torch.cat([parameter.grad.flatten() for parameter in parameters]))
+    for parameter, part in zip(parameters, total.split([p.numel() for p in parameters]), strict=True):
+        parameter.grad.copy_(part.view_as(parameter))
 
 
 def _taught(

@@ -1,4 +1,7 @@
 import dataclasses
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,6 +17,7 @@ from fkd.models import ModelConfig
 from fkd.split import Split
 from fkd.train import STATE, TrainConfig, train
 
+ROOT = Path(__file__).parent.parent
 SHORT = TrainConfig(epochs=4, batch_size=16, warmup_epochs=1)
 
 
@@ -145,6 +149,24 @@ def test_a_run_begins_with_the_weights_of_another(faces, small_split, tmp_path):
     assert second.training["start"] == first.sha256
     with pytest.raises(ValueError, match="first is .*'fcnn'.* cannot start .*'resnet18'"):
         train(ModelConfig("resnet18"), SHORT, faces, small_split, tmp_path / "other", "drawn", start=first)
+
+
+@pytest.mark.slow
+def test_two_processes_end_with_the_weights_of_one(competition, tmp_path):
+    """Within the rounding of sums that are taken in another order."""
+    given = ["--model", "fcnn", "--data", competition, "--device", "cpu", "--epochs", 3, "--warmup-epochs", 1]
+    given += ["--batch-size", 6, "--ema", 0.5]
+    two = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    for name, starter in (("one", [sys.executable]), ("two", two)):
+        command = [*starter, "-m", "fkd", "train", "--out", tmp_path / name, *given]
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, cwd=ROOT)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("best epoch") == 1
+    one, two = (load_checkpoint(tmp_path / name) for name in ("one", "two"))
+    assert one.training["validation_rmse"] == pytest.approx(two.training["validation_rmse"], abs=2e-3)
+    for left, right in zip(one.model.parameters(), two.model.parameters(), strict=True):
+        assert torch.allclose(left, right, atol=1e-5)
+    assert not (tmp_path / "two" / "training-state.safetensors").exists()
 
 
 def test_the_seed_decides(faces, small_split, tmp_path):
