@@ -4,6 +4,7 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import gradio as gr
@@ -33,23 +34,26 @@ THEME = gr.themes.Default(
 )
 
 
-def build_app(checkpoints: Path = HOME / "checkpoints", leaderboard: Path = HOME / "leaderboard") -> gr.Blocks:
+def build_app(
+    checkpoints: Path = HOME / "checkpoints", leaderboard: Path = HOME / "leaderboard", models: Sequence[str] = ()
+) -> gr.Blocks:
     """Builds the page for the checkpoint folders and the leaderboard under the given folders, unlaunched.
 
+    models: of the Hub, each hf:user/repo or hf:user/repo@revision, beside those that `fkd deploy` pinned.
     Raises ValueError if there is no checkpoint, or one cannot be read.
     """
     folders = {path.parent.name: path.parent for path in sorted(checkpoints.glob("*/config.json"))}
-    if (checkpoints / REFERENCES).exists():  # models of the Hub, which `fkd deploy` pinned
-        for reference in json.loads((checkpoints / REFERENCES).read_text()):
-            repo, _, revision = reference.removeprefix(SCHEME).partition("@")
-            folders[repo] = pull(repo, revision)
+    pinned = json.loads((checkpoints / REFERENCES).read_text()) if (checkpoints / REFERENCES).exists() else []
+    for model in [*pinned, *models]:
+        repo, _, revision = model.removeprefix(SCHEME).partition("@")
+        folders[repo] = pull(repo, revision or None)
     if not folders:
         raise ValueError(f"{checkpoints} holds no checkpoint: train one with `python -m fkd train`")
-    models = {name: load_checkpoint(folder, name) for name, folder in folders.items()}
+    loaded = {name: load_checkpoint(folder, name) for name, folder in folders.items()}
     with gr.Blocks(title="fkd: facial keypoint detectors", analytics_enabled=False, delete_cache=(600, 3000)) as page:
         gr.Markdown(TITLE)
         with gr.Tab("Compare", id="compare"):
-            compare_tab(models, HOME / "examples")
+            compare_tab(loaded, HOME / "examples")
         with gr.Tab("Leaderboard", id="leaderboard"):
             leaderboard_tab(leaderboard, folders, HOME / "benchmarks" / "paper.json")
     return page
@@ -67,7 +71,7 @@ def keep_synced(root: Path) -> None:
 
 if __name__ == "__main__":
     try:
-        app = build_app()
+        app = build_app(models=[argument for argument in sys.argv[1:] if argument.startswith(SCHEME)])
     except (ValueError, OSError) as error:
         sys.exit(f"fkd: {error}")
     threading.Thread(target=keep_synced, args=[HOME / "leaderboard"], daemon=True).start()
