@@ -2,14 +2,19 @@
 
 import os
 import shutil
+import time
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
+from hub_server import Fault
 from PIL import Image, ImageOps
 from playwright.sync_api import Page, expect, sync_playwright
 
 from app import CSS, THEME, build_app
+from fkd.leaderboard import read_benchmarks, read_entries
 from fkd.robustness import STEPS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -50,12 +55,18 @@ def browser(tmp_path_factory):
         browser.close()
 
 
-@pytest.fixture(scope="module")
-def address():
-    page = build_app()
+@contextmanager
+def launched(**given):
+    page = build_app(**given)
     _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, theme=THEME, css=CSS, ssr_mode=False, footer_links=[])
     yield url
     page.close()
+
+
+@pytest.fixture(scope="module")
+def address():
+    with launched() as url:
+        yield url
 
 
 @pytest.fixture(params=SIZES)
@@ -205,3 +216,37 @@ def test_the_leaderboard_opens_and_sorts(page):
         page.get_by_text(f"Sort {order}").click()
         page.wait_for_timeout(500)
         assert [float(row[2]) for row in table(page, ranking)] == expected
+
+
+def test_claims_from_the_hub_stand_below_what_was_measured(hub, browser, tmp_path):
+    root = shutil.copytree(ROOT / "leaderboard", tmp_path / "leaderboard")
+    (benchmark,) = (one for one in read_benchmarks(root) if one.name == "wild15")
+    measured = {entry.name for entry in read_entries(root, benchmark)}
+    counts = {"faces": benchmark.faces, "values": benchmark.values}
+    data = {"type": "wild15", "name": "wild15", "revision": benchmark.fingerprint, "args": counts}
+    for number in range(5000):
+        result = {"dataset": data, "metrics": [{"type": "rmse", "value": 0.5 + number / 1000}], "task": {"type": "any"}}
+        card = yaml.safe_dump({"tags": ["fkd"], "model-index": [{"name": "net", "results": [result]}]})
+        hub.put(f"user{number % 50}/net{number}", {"README.md": f"---\n{card}---\n".encode()})
+    with launched(leaderboard=root) as url:
+        page = browser.new_page(viewport=SIZES["desktop"])
+        page.goto(url)
+        page.get_by_role("tab", name="Leaderboard").click()
+        expect(page.locator("#from-hub")).to_contain_text("have not been read yet", timeout=20_000)
+        page.locator("#sync").click()
+        expect(page.locator("#from-hub")).to_contain_text("5,000 claims, 0 refused", timeout=60_000)
+        rows = table(page, "#ranking-wild15")
+        assert {row[1] for row in rows[: len(measured)]} == measured
+        assert rows[len(measured)][:3] == ["-", "user0/net0", "0.500"] and "claimed" in rows[len(measured)]
+
+        start = time.perf_counter()
+        page.goto(url)
+        page.get_by_role("tab", name="Leaderboard").click()
+        expect(page.locator("#ranking-wild15 .virtual-row").first).to_be_visible(timeout=20_000)
+        opened = time.perf_counter() - start
+        hub.faults.append(Fault("GET", "/api/models", status=500, times=100))
+        page.locator("#sync").click()
+        expect(page.locator("#from-hub")).to_contain_text("The last reading failed", timeout=60_000)
+        expect(page.locator("#from-hub")).to_contain_text("5,000 claims, 0 refused")
+        page.close()
+    assert opened < 5, "it takes 2 s on an idle machine"
