@@ -18,6 +18,18 @@ def expected_points(heatmaps: torch.Tensor) -> torch.Tensor:
     return torch.stack([(heat.sum(2) * at).sum(-1), (heat.sum(3) * at).sum(-1)], -1)
 
 
+def spread(heatmaps: torch.Tensor) -> torch.Tensor:
+    """How wide each heatmap is: logits [B, K, S, S] -> standard deviation along an axis [B, K], frame pixels.
+
+    The Gaussian that a map is taught has one of SIGMA; a wider map is a less certain answer.
+    """
+    heat = heatmaps.flatten(2).softmax(-1).view_as(heatmaps)
+    at, mean = cells(heatmaps), expected_points(heatmaps)
+    across = (heat.sum(2) * (at - mean[..., :1]).square()).sum(-1)
+    down = (heat.sum(3) * (at - mean[..., 1:]).square()).sum(-1)
+    return ((across + down) / 2).sqrt()
+
+
 def heatmap_loss(heatmaps: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Mean cross-entropy between the heatmaps and a Gaussian of SIGMA about each labelled point.
 

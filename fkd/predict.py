@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fkd.checkpoint import Checkpoint
 from fkd.crop import align_matrix, apply, crop, frame_matrix, invert
-from fkd.evaluate import predict_points, unmirror
+from fkd.evaluate import unmirror
 from fkd.faces import FaceBox, find_faces
+from fkd.heatmap import spread
 from fkd.keypoints import MEAN_FACE, NAMES
+from fkd.models import KeypointModel
 
 SURE = 0.3  # detector score from which a face needs no model to confirm it: all such boxes were faces
 PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
@@ -23,19 +26,25 @@ class Face:
     """One face in a photo.
 
     box: (x0, y0, x1, y1) and points: float32 [15, 2], both in pixels of the upright photo. seen: uint8
-    [96, 96], the crop that the model answered for.
+    [96, 96], the crop that the model answered for. spread: float32 [15], how uncertain each point is, photo px
+    (the standard deviation of its heatmap along an axis), or None from a model without heatmaps.
     """
 
     box: tuple[float, float, float, float]
     points: np.ndarray
     seen: np.ndarray
+    spread: np.ndarray | None = None
 
     def to_json(self) -> dict:
-        """{"box": [...], "points": {name: [x, y], ...}}, px rounded to hundredths."""
+        """{"box": [...], "points": {name: [x, y], ...}}, and "spread": {name: px, ...} if there is one; px rounded to
+        hundredths."""
         points = {
             name: [round(float(value), 2) for value in point] for name, point in zip(NAMES, self.points, strict=True)
         }
-        return {"box": [round(float(value), 2) for value in self.box], "points": points}
+        value = {"box": [round(float(value), 2) for value in self.box], "points": points}
+        if self.spread is not None:
+            value["spread"] = {name: round(float(px), 2) for name, px in zip(NAMES, self.spread, strict=True)}
+        return value
 
 
 def read_photo(path: Path | str) -> Image.Image:
@@ -101,22 +110,44 @@ def predict(checkpoint: Checkpoint, photo: Image.Image, boxes: Sequence[FaceBox]
     frees the answer from how tightly the detector happened to draw its box.
     """
     boxes = find_confirmed_faces([checkpoint], photo) if boxes is None else boxes
-    return [_predict_face(checkpoint, photo, box)[0] for box in boxes]
+    return _predict_faces(checkpoint, photo, boxes)[0]
 
 
 def _doubt(checkpoint: Checkpoint, photo: Image.Image, box: FaceBox) -> float:
     """How far apart a model's answers for a face and its mirror image are, in units of its validation RMSE."""
-    return _predict_face(checkpoint, photo, box)[1] / checkpoint.training["validation_rmse"]
+    return _predict_faces(checkpoint, photo, [box])[1][0] / checkpoint.training["validation_rmse"]
 
 
-def _predict_face(checkpoint: Checkpoint, photo: Image.Image, box: FaceBox) -> tuple[Face, float]:
-    """The face in a box, and the mean distance in frame px between the answers for it and its mirror image."""
-    matrix, apart = frame_matrix(box.box, box.turn), []
+def _predict_faces(
+    checkpoint: Checkpoint, photo: Image.Image, boxes: Sequence[FaceBox]
+) -> tuple[list[Face], np.ndarray]:
+    """The faces in N boxes, and how far apart the answers for each and its mirror image are: mean [N], frame px."""
+    if not boxes:
+        return [], np.zeros(0)
+    matrices = [frame_matrix(box.box, box.turn) for box in boxes]
+    apart = np.zeros(len(boxes))
     for _ in range(2):
-        seen = crop(photo, matrix)  # uint8 [96, 96]
-        straight = predict_points([checkpoint.model], seen[None])[0]
-        other = unmirror(predict_points([checkpoint.model], seen[None, :, ::-1].copy()))[0]
-        apart.append(np.linalg.norm(straight - other, axis=1).mean())
-        points = apply(invert(matrix), (straight + other) / 2)  # [15, 2] photo px
-        matrix = align_matrix(points, MEAN_FACE)
-    return Face(box.box, points.astype(np.float32), seen), float(np.mean(apart))
+        seen = np.stack([crop(photo, matrix) for matrix in matrices])  # uint8 [N, 96, 96]
+        straight, other, wide = _answer(checkpoint.model, seen)
+        apart += np.linalg.norm(straight - other, axis=2).mean(1) / 2
+        back = [invert(matrix) for matrix in matrices]
+        points = [
+            apply(way, frame) for way, frame in zip(back, (straight + other) / 2, strict=True)
+        ]  # [15, 2] photo px
+        matrices = [align_matrix(face, MEAN_FACE) for face in points]
+    faces = []
+    for index, box in enumerate(boxes):
+        pixels = np.sqrt(abs(np.linalg.det(back[index][:, :2])))  # of the photo, for one of the frame
+        uncertain = None if wide is None else (wide[index] * pixels).astype(np.float32)
+        faces.append(Face(box.box, points[index].astype(np.float32), seen[index], uncertain))
+    return faces, apart
+
+
+def _answer(model: KeypointModel, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Frames uint8 [N, 96, 96] -> points [N, 15, 2], those for the mirror images mirrored back, spreads [N, 15]; px."""
+    batch = torch.from_numpy(np.concatenate([seen, seen[:, :, ::-1]]))[:, None].float() / 255
+    with torch.inference_mode():
+        every, heatmaps = model.answer(batch)
+    points = every[:, : len(NAMES)].numpy()
+    wide = None if heatmaps is None else spread(heatmaps)[: len(seen), : len(NAMES)].numpy()
+    return points[: len(seen)], unmirror(points[len(seen) :]), wide

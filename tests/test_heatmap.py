@@ -1,6 +1,6 @@
 import torch
 
-from fkd.heatmap import SIGMA, cells, expected_points, heatmap_loss
+from fkd.heatmap import SIGMA, cells, expected_points, heatmap_loss, spread
 
 
 def test_a_gaussian_is_read_back_at_its_centre_within_a_twentieth_of_a_pixel():
@@ -10,6 +10,7 @@ def test_a_gaussian_is_read_back_at_its_centre_within_a_twentieth_of_a_pixel():
         across, down = (-(at - points[..., None]).square() / (2 * SIGMA**2)).unbind(2)  # [2, 2, S]
         logits = down[..., :, None] + across[..., None, :]
         assert (expected_points(logits) - points).abs().max() < 0.05
+        assert (spread(logits) - SIGMA).abs().max() < 0.1 and (spread(logits / 4) - 2 * SIGMA).abs().max() < 0.2
 
 
 def test_the_loss_is_least_at_the_label_and_a_missing_one_moves_nothing():

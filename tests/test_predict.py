@@ -80,6 +80,25 @@ def test_the_answer_follows_the_photo_and_not_the_detectors_box():
     assert np.linalg.norm(2 * small.points + 0.5 - face.points, axis=1).mean() < 0.04 * 88
 
 
+def test_several_faces_are_answered_as_each_alone():
+    checkpoint, photo = load_checkpoint(SHIPPED), read_photo(EXAMPLES / "grace_hopper.jpg")
+    boxes = [FaceBox((180, 100, 350, 270), 1.0), FaceBox((170, 90, 360, 280), 1.0)]
+    together = predict(checkpoint, photo, boxes)
+    for box, face in zip(boxes, together, strict=True):
+        (alone,) = predict(checkpoint, photo, [box])
+        assert np.allclose(alone.points, face.points, atol=0.01) and (alone.seen == face.seen).all()
+
+
+def test_a_heatmap_model_says_how_sure_it_is_in_photo_pixels(tiny_checkpoint):
+    checkpoint, photo = load_checkpoint(tiny_checkpoint), read_photo(EXAMPLES / "grace_hopper.jpg")
+    (face,) = predict(checkpoint, photo, [FaceBox((180, 100, 350, 270), 1.0)])
+    assert face.spread.shape == (15,) and (face.spread > 0).all()
+    assert list(face.to_json()["spread"]) == list(NAMES)
+    big = photo.resize((2 * photo.width, 2 * photo.height))
+    (twice,) = predict(checkpoint, big, [FaceBox((360.5, 200.5, 700.5, 540.5), 1.0)])
+    assert np.allclose(twice.spread, 2 * face.spread, rtol=0.1)
+
+
 def test_no_face_is_an_empty_list(tiny_checkpoint):
     assert predict(load_checkpoint(tiny_checkpoint), Image.new("RGB", (200, 200), "teal")) == []
 
