@@ -6,10 +6,10 @@ from pathlib import Path
 
 from fkd.checkpoint import Checkpoint
 from fkd.data import is_sparse
-from fkd.evaluate import Evaluation, accuracy, cost, predict_points
+from fkd.evaluate import Evaluation, accuracy, cost, detail, predict_points
 from fkd.leaderboard import KAGGLE
 from fkd.robustness import robustness
-from fkd.split import fingerprint, split_data
+from fkd.split import fingerprint, in_order, split_data
 
 COMPETITION_ROWS = 7049
 
@@ -36,7 +36,7 @@ def measure(
                 f"{data} has {len(faces):,} training rows, but the competition's file has {COMPETITION_ROWS:,}: "
                 "leave out --benchmark kaggle for other data"
             )
-    test = faces[split.test]
+    test = in_order(faces[split.test])
     prints = {part: fingerprint(faces[getattr(split, part)]) for part in ("train", "validation", "test")}
     models = [one.model.to(device) for one in checkpoints]
     predicted = predict_points(models, test.images, is_sparse(test.points), mirror)
@@ -46,6 +46,7 @@ def measure(
         benchmark=benchmark or data_name(data),
         fingerprint=prints["test"],
         accuracy=accuracy(predicted, test.points),
+        detail=detail(predicted, test.points),
         cost=cost(models, mirror),
         checkpoint=hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest(),
         model=" + ".join(sorted({one.model.config.name for one in checkpoints})),

@@ -17,6 +17,7 @@ from fkd.keypoints import FRAME_SIZE, LEFT_EYE, MIRROR, NAMES, RIGHT_EYE
 
 FAILURE = 10.0  # percent of the inter-ocular distance, as 300-W counts failures
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
+CASES = 3
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,25 @@ class Accuracy:
     nme_faces: int
     failure_rate: float | None
     error_quantiles: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Detail:
+    """What tells models apart that differ little, and what a model's errors look like; none of the faces themselves.
+
+    squares, values: for each test face, in the order of `fkd.split.in_order`, the sum of the squared errors of its
+    labelled coordinates (px²), and how many those are. nme: its mean error in percent of the inter-ocular distance,
+    None where an eye is not labelled. offsets: for each keypoint the mean of the error's x and y, then its variance in
+    x, covariance, variance in y (px, px²). worst, best: the errors [15, 2] px (answer minus label) of CASES faces each,
+    by their RMSE, among those with the most labels; None where there is no label.
+    """
+
+    squares: list[float]
+    values: list[int]
+    nme: list[float | None]
+    offsets: dict[str, list[float] | None]
+    worst: list[list[list[float] | None]]
+    best: list[list[list[float] | None]]
 
 
 @dataclass(frozen=True)
@@ -67,6 +87,7 @@ class Evaluation:
     benchmark: str
     fingerprint: str
     accuracy: Accuracy
+    detail: Detail
     cost: Cost
     checkpoint: str
     model: str
@@ -78,6 +99,9 @@ class Evaluation:
     revision: str = ""
     fkd_version: str = __version__
     date: str = dataclasses.field(default_factory=lambda: datetime.date.today().isoformat())
+
+
+PARTS = {"accuracy": Accuracy, "detail": Detail, "cost": Cost}
 
 
 def predict_points(
@@ -134,9 +158,8 @@ def accuracy(predicted: np.ndarray, points: np.ndarray, resamples: int = 2000) -
 
     by_point, point_count = np.nansum(squares, (0, 2)), labelled.sum((0, 2))
     distance = np.sqrt(squares.sum(-1))  # [N, 15] px
-    ocular = np.linalg.norm(points[:, LEFT_EYE].astype(np.float64) - points[:, RIGHT_EYE], axis=-1)  # [N]
-    known = np.isfinite(ocular) & (ocular > 0)
-    nme = 100 * np.nansum(distance[known], 1) / np.isfinite(distance[known]).sum(1) / ocular[known]
+    nme = _nme(predicted.astype(np.float64) - points, points)
+    nme = nme[np.isfinite(nme)]
     return Accuracy(
         faces=int((count > 0).sum()),
         values=int(count.sum()),
@@ -152,6 +175,46 @@ def accuracy(predicted: np.ndarray, points: np.ndarray, resamples: int = 2000) -
         failure_rate=float(100 * (nme > FAILURE).mean()) if len(nme) else None,
         error_quantiles={str(q): float(np.nanquantile(distance, q)) for q in QUANTILES},
     )
+
+
+def detail(predicted: np.ndarray, points: np.ndarray) -> Detail:
+    """Compares predictions with labels, both [N, 15, 2] px, labels NaN where missing, face by face."""
+    errors = predicted.astype(np.float64) - points  # [N, 15, 2] px, NaN where missing
+    squares, values = np.nansum(errors**2, (1, 2)), np.isfinite(errors).sum((1, 2))  # [N]
+    nme = _nme(errors, points)
+    offsets = {}
+    for index, name in enumerate(NAMES):
+        known = errors[np.isfinite(errors[:, index]).all(1), index]  # [n, 2]
+        (xx, xy), (_, yy) = np.cov(known.T) if len(known) > 1 else np.zeros((2, 2))
+        offsets[name] = _rounded([*known.mean(0), xx, xy, yy]) if len(known) else None
+    full = np.flatnonzero(values == values.max())
+    order = full[np.argsort(squares[full], kind="stable")]
+
+    def case(face: int) -> list[list[float] | None]:
+        return [_rounded(error) if np.isfinite(error).all() else None for error in errors[face]]
+
+    return Detail(
+        squares=_rounded(squares),
+        values=values.tolist(),
+        nme=[None if np.isnan(value) else round(float(value), 3) for value in nme],
+        offsets=offsets,
+        worst=[case(face) for face in order[::-1][:CASES]],
+        best=[case(face) for face in order[:CASES]],
+    )
+
+
+def _nme(errors: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Mean point error in percent of the distance between the labelled eye centres [N], NaN where one is missing."""
+    distance = np.linalg.norm(errors, axis=-1)  # [N, 15] px
+    ocular = np.linalg.norm(points[:, LEFT_EYE].astype(np.float64) - points[:, RIGHT_EYE], axis=-1)  # [N]
+    known = np.isfinite(ocular) & (ocular > 0)
+    nme = np.full(len(points), np.nan)
+    nme[known] = 100 * np.nansum(distance[known], 1) / np.isfinite(distance[known]).sum(1) / ocular[known]
+    return nme
+
+
+def _rounded(values) -> list[float]:
+    return [round(float(value), 3) for value in values]
 
 
 def cost(models: Sequence[torch.nn.Module], mirror: bool = False, repeats: int = 30) -> Cost:
@@ -195,7 +258,8 @@ def from_json(value: dict) -> Evaluation:
     """
     try:
         value = dict(value)
-        return Evaluation(**value | {"accuracy": Accuracy(**value["accuracy"]), "cost": Cost(**value["cost"])})
+        parts = {name: part(**value[name]) for name, part in PARTS.items()}
+        return Evaluation(**value | parts)
     except (TypeError, KeyError, ValueError) as error:
         raise ValueError(f"not an evaluation of this version of fkd: {error}") from None
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from fkd.evaluate import Evaluation, from_json
@@ -151,6 +152,8 @@ def read_synced(root: Path | str) -> Synced:
 def table(benchmark: Benchmark, entries: list[Evaluation], claims: Sequence[Claim] = ()) -> pd.DataFrame:
     """Ranks entries by test RMSE, a row each; those that may not be ranked come last, `unranked` says why.
 
+    An entry that is `tied` with the best of a rank shares it.
+
     Claims are never ranked, whatever they say: they stand among those that come last. One that has been measured at
     its revision, or that says what was measured, is left out: its entry is there.
     Columns: rank, status ("verified": measured by fkd; "claimed"; "refused"), model, rmse, rmse_low, rmse_high, nme,
@@ -204,9 +207,29 @@ def table(benchmark: Benchmark, entries: list[Evaluation], claims: Sequence[Clai
         return pd.DataFrame()
     result = pd.DataFrame(rows)
     result = result.sort_values("rmse", kind="stable").sort_values("unranked", key=lambda why: why != "", kind="stable")
-    ranked = result["unranked"] == ""
-    result["rank"] = result["rmse"].where(ranked).rank(method="min").astype("Int64")
+    result["rank"] = pd.array([pd.NA] * len(result), "Int64")
+    leader, by_name = None, {entry.name: entry for entry in entries}
+    for place, (row, name) in enumerate(result.loc[result["unranked"] == "", "model"].items(), 1):
+        if leader is None or not tied(leader, by_name[name]):
+            leader, rank = by_name[name], place
+        result.loc[row, "rank"] = rank
     return result.reset_index(drop=True)
+
+
+def tied(one: Evaluation, other: Evaluation, resamples: int = 2000) -> bool:
+    """Whether the faces cannot tell two entries of one benchmark apart: a paired bootstrap by face.
+
+    True if the 95% interval of the difference of their RMSE, over resamples of the same faces for both, holds 0
+    (Efron & Tibshirani 1993, chapter 13).
+    """
+    values = np.array(one.detail.values)
+    # A fixed seed: the same entries give the same ranks. The count of each face in each resample:
+    draws = np.random.default_rng(0).multinomial(len(values), np.full(len(values), 1 / len(values)), resamples)
+    low, high = np.quantile(
+        np.subtract(*(np.sqrt(draws @ np.array(entry.detail.squares) / (draws @ values)) for entry in (one, other))),
+        (0.025, 0.975),
+    )
+    return bool(low <= 0 <= high)
 
 
 def _is_of(claim: Claim, entry: Evaluation) -> bool:

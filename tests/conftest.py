@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from fkd.checkpoint import load_checkpoint, save_checkpoint
 from fkd.data import Faces
-from fkd.evaluate import Accuracy, Cost, Evaluation
+from fkd.evaluate import Accuracy, Cost, Detail, Evaluation
 from fkd.keypoints import COLUMNS, EDGES, MEAN_FACE, NAMES, SPARSE
 from fkd.models import ModelConfig, build_model
 from fkd.train import TrainConfig
@@ -150,6 +150,7 @@ def evaluated(tmp_path_factory) -> Path:
             faces=10, values=200, rmse=2.5, rmse_low=2.4, rmse_high=2.6, rmse_by_keypoint=dict.fromkeys(NAMES, 2.5),
             nme=5.0, nme_faces=10, failure_rate=0.0, error_quantiles={"0.5": 2.0},
         ),
+        detail=Detail([125.0] * 10, [20] * 10, [5.0] * 10, dict.fromkeys(NAMES, [0.0] * 5), [], []),
         cost=Cost(parameters=1, macs=1, latency_ms=1.0, hardware="here"),
         members=1, mirror=False, data=data, held_out=True, robustness={},
     )  # fmt: skip

@@ -12,7 +12,7 @@ from conftest import draw_faces, training_table, write_competition
 from fkd import data
 from fkd.check import check
 from fkd.data import Faces, read_lookup, read_test, read_training
-from fkd.split import fingerprint, look_alikes, split_data, split_faces
+from fkd.split import fingerprint, in_order, look_alikes, split_data, split_faces
 
 
 def zipped(name: str, content: bytes) -> bytes:
@@ -218,6 +218,8 @@ def test_the_split_keeps_groups_whole_and_follows_content_not_order():
 def test_the_fingerprint_sees_images_and_asked_labels_but_not_where_they_lie(faces):
     moved = Faces(faces.images, faces.points + 1)
     assert fingerprint(moved) == fingerprint(faces)
+    turned = Faces(faces.images[::-1], faces.points[::-1])
+    assert (in_order(turned).images == in_order(faces).images).all()
     unasked = faces.points.copy()
     unasked[0, 3] = np.nan
     assert fingerprint(Faces(faces.images, unasked)) != fingerprint(faces)

@@ -6,7 +6,7 @@ import pytest
 from conftest import draw_faces
 
 from fkd.data import is_sparse
-from fkd.evaluate import Evaluation, accuracy, cost, from_json, predict_points
+from fkd.evaluate import Evaluation, accuracy, cost, detail, from_json, predict_points
 from fkd.keypoints import MIRROR, NAMES
 from fkd.models import ModelConfig, build_model
 
@@ -36,11 +36,26 @@ def test_nme_is_percent_of_the_distance_between_the_eyes():
     assert result.error_quantiles["0.5"] == pytest.approx(2)
 
 
+def test_the_detail_adds_up_to_the_accuracy(faces):
+    rng = np.random.default_rng(0)
+    predicted = np.nan_to_num(faces.points) + rng.normal((1, 0), (1, 2), faces.points.shape)
+    whole, each = accuracy(predicted, faces.points), detail(predicted, faces.points)
+    assert np.sqrt(sum(each.squares) / sum(each.values)) == pytest.approx(whole.rmse, abs=1e-3)
+    assert np.mean(each.nme) == pytest.approx(whole.nme, abs=1e-2)
+    mean_x, mean_y, xx, xy, yy = each.offsets["nose_tip"]
+    assert (mean_x, mean_y) == pytest.approx((1, 0), abs=0.6)
+    assert xx == pytest.approx(1, abs=0.5) and yy == pytest.approx(4, abs=2) and abs(xy) < 1
+    errors = [np.array([error for error in case if error]) for case in (*each.best, *each.worst)]
+    sizes = [(error**2).sum() for error in errors]
+    assert len(sizes) == 6 and max(sizes[:3]) < min(sizes[3:]) and {len(error) for error in errors} == {15}
+
+
 def test_a_keypoint_nobody_labelled_has_no_error(faces):
     points = faces.points.copy()
     points[:, 5] = np.nan
     result = accuracy(np.nan_to_num(points), points)
     assert result.rmse_by_keypoint[NAMES[5]] is None
+    assert detail(np.nan_to_num(points), points).offsets[NAMES[5]] is None
 
 
 def test_nothing_labelled_and_broken_predictions_are_said(faces):
@@ -92,6 +107,7 @@ def test_the_cost_of_an_ensemble_and_of_mirroring_is_that_of_all_its_passes():
 def test_an_evaluation_survives_json(faces):
     result = Evaluation(
         name="m", benchmark="b", fingerprint="f", accuracy=accuracy(np.nan_to_num(faces.points), faces.points),
+        detail=detail(np.nan_to_num(faces.points) + 1, faces.points),
         cost=cost([build_model(ModelConfig("fcnn"))], repeats=1), checkpoint="0", model="fcnn", members=1, mirror=False,
         data={"name": "drawn"}, held_out=True, robustness={"blur": [1.0, 2.0]},
     )  # fmt: skip

@@ -2,11 +2,12 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from fkd.evaluate import Accuracy, Cost, Evaluation
+from fkd.evaluate import Accuracy, Cost, Detail, Evaluation
 from fkd.keypoints import NAMES
-from fkd.leaderboard import KAGGLE, read_benchmarks, read_entries, read_published, table, write_entry
+from fkd.leaderboard import KAGGLE, read_benchmarks, read_entries, read_published, table, tied, write_entry
 
 
 def entry(name: str, rmse: float, **change) -> Evaluation:
@@ -15,10 +16,11 @@ def entry(name: str, rmse: float, **change) -> Evaluation:
         rmse_by_keypoint=dict.fromkeys(NAMES, rmse), nme=5.0, nme_faces=10, failure_rate=0.0,
         error_quantiles={"0.5": rmse},
     )  # fmt: skip
+    detail = Detail([20 * rmse**2] * 10, [20] * 10, [5.0] * 10, dict.fromkeys(NAMES, [0.0] * 5), [], [])
     cost = Cost(parameters=1, macs=1, latency_ms=1.0, hardware="here")
     evaluation = Evaluation(
-        name=name, benchmark="drawn", fingerprint="f", accuracy=accuracy, cost=cost, checkpoint="0", model="fcnn",
-        members=1, mirror=False, data={"name": "drawn"}, held_out=True, robustness={},
+        name=name, benchmark="drawn", fingerprint="f", accuracy=accuracy, detail=detail, cost=cost, checkpoint="0",
+        model="fcnn", members=1, mirror=False, data={"name": "drawn"}, held_out=True, robustness={},
     )  # fmt: skip
     return dataclasses.replace(evaluation, **change)
 
@@ -38,6 +40,20 @@ def test_entries_are_ranked_by_rmse(board):
     ranking = board(entry("b", 2.0), entry("a", 3.0), entry("c", 1.0))
     assert ranking["model"].tolist() == ["c", "b", "a"] and ranking["rank"].tolist() == [1, 2, 3]
     assert (ranking["unranked"] == "").all() and ranking["nose_tip"].tolist() == [1.0, 2.0, 3.0]
+
+
+def test_what_the_faces_cannot_tell_apart_shares_a_rank(board):
+    rng = np.random.default_rng(0)
+    faces = rng.uniform(1, 6, 400)  # how hard each face is: hard for all models
+
+    def model(name, factor, noise):
+        squares = 20 * faces * factor + rng.normal(0, noise, 400).clip(-15, 15)
+        item = entry(name, float(np.sqrt(squares.mean() / 20)))
+        return dataclasses.replace(item, detail=dataclasses.replace(item.detail, squares=[*squares], values=[20] * 400))
+
+    ranking = board(model("a", 1, 8), model("b", 1.002, 8), model("c", 1.1, 8), model("d", 2, 8))
+    assert dict(zip(ranking["model"], ranking["rank"], strict=True)) == {"a": 1, "b": 1, "c": 3, "d": 4}
+    assert tied(entry("a", 1.0), entry("b", 1.0)) and not tied(entry("a", 1.0), entry("b", 1.01))
 
 
 def test_what_may_not_be_ranked_comes_last_with_the_reason(board):
