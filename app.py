@@ -20,6 +20,8 @@ REFERENCES = "hub.json"
 TITLE = """# fkd: judge facial keypoint detectors on your own face
 Upload a photo: two models mark 15 keypoints on every face, side by side. Photos are deleted
 from the server within the hour."""
+# The compare tab has no address of its own; it is also selected as the page opens, whatever the address then asks.
+FORGET = "() => { if (window.fkdLeft) history.replaceState(null, '', location.pathname) }"
 CSS = """
 .gradio-container {max-width: min(1240px, 100vw) !important; margin: 0 auto !important}
 .gradio-container .column, .gradio-container .row > *, .gradio-container .block {min-width: 0}
@@ -52,10 +54,13 @@ def build_app(
     loaded = {name: load_checkpoint(folder, name) for name, folder in folders.items()}
     with gr.Blocks(title="fkd: facial keypoint detectors", analytics_enabled=False, delete_cache=(600, 3000)) as page:
         gr.Markdown(TITLE)
-        with gr.Tab("Compare", id="compare"):
-            compare_tab(loaded, HOME / "examples")
-        with gr.Tab("Leaderboard", id="leaderboard"):
-            leaderboard_tab(leaderboard, folders, HOME / "benchmarks" / "paper.json")
+        with gr.Tabs() as tabs:
+            with gr.Tab("Compare", id="compare") as compare:
+                compare_tab(loaded, HOME / "examples")
+            with gr.Tab("Leaderboard", id="leaderboard") as board:
+                paper = HOME / "benchmarks" / "paper.json"
+                leaderboard_tab(leaderboard, folders, paper, page, tabs, board)
+        compare.select(None, js=FORGET)
     return page
 
 

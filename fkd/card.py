@@ -61,7 +61,7 @@ def _front_matter(checkpoint: Checkpoint, evaluation: Evaluation) -> ModelCardDa
     return ModelCardData(
         library_name="fkd",
         pipeline_tag="keypoint-detection",
-        tags=["fkd", "facial-keypoints"],
+        tags=["fkd", "facial-keypoints", checkpoint.model.config.name],
         license="other",
         license_name="terms-of-the-training-data",
         datasets=[checkpoint.data["name"]],

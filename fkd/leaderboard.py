@@ -40,12 +40,14 @@ class Benchmark:
 class Claim:
     """What the card of a model on the Hub says it reaches on a benchmark: px, percent, percent.
 
-    refused: why it is not shown as such, or an empty text; its figures are then None.
+    network: fcnn, or timm's name, as its tags say. refused: why it is not shown as such, or an empty text; its figures
+    are then None.
     """
 
     repo: str
     revision: str
     benchmark: str
+    network: str
     rmse: float | None
     nme: float | None
     failure_rate: float | None
@@ -156,9 +158,9 @@ def table(benchmark: Benchmark, entries: list[Evaluation], claims: Sequence[Clai
 
     Claims are never ranked, whatever they say: they stand among those that come last. One that has been measured at
     its revision, or that says what was measured, is left out: its entry is there.
-    Columns: rank, status ("verified": measured by fkd; "claimed"; "refused"), model, rmse, rmse_low, rmse_high, nme,
-    failure_rate (px and percent), parameters, macs, latency_ms, hardware, members, mirror, trained_on, date, unranked,
-    then the RMSE of each keypoint by its name. What a claim does not say is missing.
+    Columns: rank, status ("verified": measured by fkd; "claimed"; "refused"), model, network, rmse, rmse_low,
+    rmse_high, nme, failure_rate (px and percent), parameters, macs, latency_ms, hardware, members, mirror, trained_on,
+    date, unranked, then the RMSE of each keypoint by its name. What a claim does not say is missing.
     """
     rows = []
     for entry in entries:
@@ -167,6 +169,7 @@ def table(benchmark: Benchmark, entries: list[Evaluation], claims: Sequence[Clai
                 "rank": 0,
                 "status": "verified",
                 "model": entry.name,
+                "network": entry.model,
                 "rmse": entry.accuracy.rmse,
                 "rmse_low": entry.accuracy.rmse_low,
                 "rmse_high": entry.accuracy.rmse_high,
@@ -195,6 +198,7 @@ def table(benchmark: Benchmark, entries: list[Evaluation], claims: Sequence[Clai
                 "rank": 0,
                 "status": "refused" if claim.refused else "claimed",
                 "model": claim.repo,
+                "network": claim.network,
                 "rmse": claim.rmse,
                 "nme": claim.nme,
                 "failure_rate": claim.failure_rate,

@@ -1,10 +1,16 @@
 """Plotly figures from tables; colours are given by the caller, so that a model keeps its own on the page."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from fkd.keypoints import NAMES
+from fkd.evaluate import Detail, Evaluation
+from fkd.keypoints import EDGES, FRAME_SIZE, MEAN_FACE, NAMES
 from fkd.robustness import STEPS, UNITS
+
+LABELS = [name.replace("_", " ") for name in NAMES]
 
 LAYOUT = {
     "paper_bgcolor": "rgba(0,0,0,0)",
@@ -38,10 +44,9 @@ def training_curves(histories: dict[str, pd.DataFrame], colours: dict[str, str])
 def keypoint_errors(table: pd.DataFrame, colours: dict[str, str]) -> go.Figure:
     """RMSE of each keypoint, a bar a model. table: rows of `leaderboard.table`."""
     figure = go.Figure()
-    labels = [name.replace("_", " ") for name in NAMES]
     for row in table.to_dict("records"):
         figure.add_bar(
-            y=labels,
+            y=LABELS,
             x=[row[name] for name in NAMES],
             name=row["model"],
             orientation="h",
@@ -70,4 +75,135 @@ def robustness_curves(curves: dict[str, list[float]], kind: str, colours: dict[s
     figure.update_layout(**LAYOUT | {"height": 280})
     figure.update_xaxes(title=UNITS[kind], type="category", **GRID)
     figure.update_yaxes(title="test RMSE, px", rangemode="tozero", **GRID)
+    return figure
+
+
+def trade_off(table: pd.DataFrame, column: str, title: str, colours: dict[str, str]) -> go.Figure:
+    """Test RMSE with its interval against a cost (log scale), and the Pareto front: what nothing cheaper beats.
+
+    table: measured rows of `leaderboard.table`. column: "parameters", "macs" or "latency_ms".
+    """
+    figure = go.Figure()
+    front = table.sort_values(column)
+    front = front[front["rmse"] == front["rmse"].cummin()]
+    figure.add_scatter(
+        x=front[column], y=front["rmse"], mode="lines", line={"color": "#8a8f98", "dash": "dot"}, name="Pareto front"
+    )
+    for row in table.to_dict("records"):
+        figure.add_scatter(
+            x=[row[column]],
+            y=[row["rmse"]],
+            error_y={"array": [row["rmse_high"] - row["rmse"]], "arrayminus": [row["rmse"] - row["rmse_low"]]},
+            name=row["model"],
+            mode="markers",
+            marker={"size": 12, "color": colours[row["model"]]},
+        )
+    figure.update_layout(**LAYOUT | {"height": 380})
+    figure.update_xaxes(title=title, type="log", **GRID)
+    figure.update_yaxes(title="test RMSE, px", **GRID)
+    return figure
+
+
+def keypoint_heatmap(table: pd.DataFrame) -> go.Figure:
+    """RMSE of each keypoint (down) for each model (across). table: measured rows of `leaderboard.table`."""
+    values = table[list(NAMES)].to_numpy(float).T
+    figure = go.Figure(
+        go.Heatmap(
+            z=values,
+            x=table["model"],
+            y=LABELS,
+            colorscale="YlOrRd",
+            text=np.round(values, 2),
+            texttemplate="%{text:.2f}",
+            colorbar={"title": "px", "thickness": 12},
+        )
+    )
+    figure.update_layout(**LAYOUT | {"height": 560})
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return figure
+
+
+def cumulative_errors(entries: Sequence[Evaluation], colours: dict[str, str]) -> go.Figure:
+    """The share of test faces (percent) whose mean error is at most so many percent of the inter-ocular distance."""
+    figure = go.Figure()
+    for entry in entries:
+        nme = np.sort([value for value in entry.detail.nme if value is not None])
+        figure.add_scatter(
+            x=nme,
+            y=100 * np.arange(1, len(nme) + 1) / max(1, len(nme)),
+            name=entry.name,
+            mode="lines",
+            line={"color": colours[entry.name], "width": 2.5},
+        )
+    figure.update_layout(**LAYOUT | {"height": 380})
+    figure.update_xaxes(title="mean error, % of the distance between the eyes", range=[0, 15], **GRID)
+    figure.update_yaxes(title="faces, %", range=[0, 100], **GRID)
+    return figure
+
+
+def error_face(details: dict[str, Detail], colours: dict[str, str]) -> go.Figure:
+    """The mean face with an ellipse about each keypoint, a colour a model: half of its errors lie inside.
+
+    The ellipses are of a normal distribution with the errors' mean and covariance, in the frame's pixels.
+    """
+    figure = _face(MEAN_FACE)
+    turn = np.linspace(0, 2 * np.pi, 40)
+    circle = np.stack([np.cos(turn), np.sin(turn)]) * np.sqrt(2 * np.log(2))  # the radius that holds half
+    for model, detail in details.items():
+        x, y = [], []
+        for name, point in zip(NAMES, MEAN_FACE, strict=True):
+            if detail.offsets[name] is None:
+                continue
+            mean_x, mean_y, xx, xy, yy = detail.offsets[name]
+            size, axes = np.linalg.eigh([[xx, xy], [xy, yy]])
+            ellipse = axes @ (np.sqrt(size.clip(0))[:, None] * circle) + np.array([[mean_x], [mean_y]])
+            x += [*(point[0] + ellipse[0]), None]
+            y += [*(point[1] + ellipse[1]), None]
+        figure.add_scatter(x=x, y=y, name=model, mode="lines", line={"color": colours[model], "width": 2})
+    return figure
+
+
+def case_face(errors: Sequence[Sequence[float] | None], colour: str) -> go.Figure:
+    """One test face's errors as arrows from the mean face's points: where each answer went, drawn without the face.
+
+    errors: [15, 2] px, answer minus label, None where there is no label.
+    """
+    figure = _face(MEAN_FACE)
+    x, y = [], []
+    for point, error in zip(MEAN_FACE, errors, strict=True):
+        if error is not None:
+            x += [point[0], point[0] + error[0], None]
+            y += [point[1], point[1] + error[1], None]
+    figure.add_scatter(
+        x=x, y=y, mode="lines+markers", line={"color": colour, "width": 3}, showlegend=False,
+        marker={"symbol": "arrow", "angleref": "previous", "size": 10},
+    )  # fmt: skip
+    figure.update_layout(height=260, margin={"l": 4, "r": 4, "t": 4, "b": 4})
+    return figure
+
+
+def _face(points) -> go.Figure:
+    """A drawn face with its frame's pixels as axes."""
+    figure, at = go.Figure(), dict(zip(NAMES, points, strict=True))
+    lines = [(at[start], at[stop], (None, None)) for start, stop in EDGES]
+    figure.add_scatter(
+        x=[end[0] for line in lines for end in line],
+        y=[end[1] for line in lines for end in line],
+        mode="lines",
+        line={"color": "rgba(128,128,128,0.5)", "width": 2},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    figure.add_scatter(
+        x=[point[0] for point in points],
+        y=[point[1] for point in points],
+        text=LABELS,
+        mode="markers",
+        marker={"color": "#8a8f98", "size": 5},
+        hovertemplate="%{text}<extra></extra>",
+        showlegend=False,
+    )
+    figure.update_layout(**LAYOUT | {"height": 420})
+    figure.update_xaxes(range=[0, FRAME_SIZE], visible=False)
+    figure.update_yaxes(range=[FRAME_SIZE, 8], visible=False, scaleanchor="x")
     return figure

@@ -17,6 +17,7 @@ from huggingface_hub.utils import build_hf_headers, paginate
 from fkd.files import write_json
 from fkd.hub import TIMEOUT, in_a_sentence
 from fkd.leaderboard import SYNCED, Benchmark, Claim, Synced, read_benchmarks, read_synced
+from fkd.models import model_names
 
 TAG, MOST = "fkd", 20_000
 RANGES = {"rmse": (0.0, 96.0), "nme": (0.0, 1000.0), "failure_rate": (0.0, 100.0)}  # px, percent, percent
@@ -40,7 +41,7 @@ def sync(root: Path | str) -> Synced:
 
 def _list(root: Path | str) -> list[Claim]:
     benchmarks = {benchmark.name: benchmark for benchmark in read_benchmarks(root)}
-    params = {"filter": TAG, "limit": 1000, "expand": ["sha", "lastModified", "model-index", "safetensors"]}
+    params = {"filter": TAG, "limit": 1000, "expand": ["sha", "lastModified", "model-index", "safetensors", "tags"]}
     with in_a_sentence("the list of models"):
         # Plain JSON, not the client's types: a model whose card breaks them must not break the list.
         models = paginate(f"{constants.ENDPOINT}/api/models", params, build_hf_headers(), TIMEOUT)
@@ -90,6 +91,7 @@ def _refusal(benchmark: Benchmark | None, figures: dict, results: list) -> str:
 def _claim(model: dict, benchmark: str, figures: dict, refused: str) -> Claim:
     safetensors = model.get("safetensors")
     parameters = safetensors.get("total") if isinstance(safetensors, dict) else None
+    networks = {str(tag) for tag in model.get("tags") or []} & set(model_names())
 
     def number(metric: str) -> float | None:
         return float(figures[metric]) if metric in figures and not refused else None
@@ -98,6 +100,7 @@ def _claim(model: dict, benchmark: str, figures: dict, refused: str) -> Claim:
         repo=str(model.get("id"))[:200],
         revision=str(model.get("sha"))[:40],
         benchmark=benchmark,
+        network=min(networks, default=""),
         rmse=number("rmse"),
         nme=number("nme"),
         failure_rate=number("failure_rate"),

@@ -85,7 +85,7 @@ def test_the_card_reads_back_and_keeps_what_was_written_by_hand(hub, evaluated):
     run("push", evaluated, "ada/net")
     card = ModelCard.load("ada/net")
     assert card.text.endswith("Written by hand.\n") and "# net" in card.text and "# our net" not in card.text
-    assert card.data.language == "en" and set(card.data.tags) == {"fkd", "facial-keypoints", "by-hand"}
+    assert card.data.language == "en" and set(card.data.tags) == {"fkd", "facial-keypoints", "fcnn", "by-hand"}
 
     hub.put("ada/old", {"README.md": b"---\nlicense: mit\n---\nAll of it mine.\n"})
     for _ in range(2):

@@ -51,7 +51,7 @@ def test_a_claim_is_shown_but_an_absurd_one_takes_no_place(hub, board, card):
     synced = sync(board)
     assert read_synced(board) == synced and synced.date.endswith("UTC")
     rows = ranking(board)
-    assert rows["model"].tolist() == ["net", "eve/net", "bob/net"]
+    assert rows["model"].tolist() == ["net", "eve/net", "bob/net"] and set(rows["network"]) == {"fcnn"}
     assert rows["status"].tolist() == ["verified", "claimed", "claimed"]
     assert rows["rank"].tolist()[0] == 1 and rows["rank"].isna().tolist() == [False, True, True]
     assert "`fkd verify hf:eve/net` measures and ranks it" in rows["unranked"][1]

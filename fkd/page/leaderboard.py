@@ -1,7 +1,8 @@
-"""The tab of rankings, and the plots of what is in them."""
+"""The tab of rankings: one benchmark at a time, filtered, with plots, downloads and a lasting address."""
 
 import functools
 import json
+import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,79 +10,164 @@ import gradio as gr
 import pandas as pd
 from pandas.io.formats.style import Styler
 
-from fkd.draw import GREEN, RED
-from fkd.evaluate import Evaluation
-from fkd.leaderboard import KAGGLE, Benchmark, read_benchmarks, read_entries, read_published, read_synced, table
-from fkd.plots import keypoint_errors, robustness_curves, training_curves
-from fkd.robustness import STEPS
+from fkd.leaderboard import Benchmark, read_benchmarks, read_entries, read_published, read_synced, table
+from fkd.page.figures import figures, paper_section, plot_places
+from fkd.page.words import CITATION, METRICS, NO_ENTRY, QUESTIONS, REPORTED, WHAT_RANKS
 from fkd.sync import sync
 
-PALETTE = (RED, GREEN, "#3b82f6", "#f59e0b", "#a855f7", "#06b6d4", "#ec4899", "#84cc16")
-WHAT_RANKS = """Ranked by **RMSE** in pixels of the 96 x 96 frame, over all labelled coordinates of held-out faces
-(lower is better), with its 95% interval from a bootstrap by face. **Mean error** is in percent of the distance between
-the eye centres; a face whose mean error is above 10% is a **failure**. Time is for one face. **Verified** means
-measured here; what a model on the Hub claims of itself stands below those, without a rank. Sort and filter by the three
-dots in the head of a column."""
-NO_ENTRY = """Nobody has entered a result here yet. Whoever has the files of this benchmark enters the first with
-`python -m fkd evaluate checkpoints/NAME --data DIR --benchmark {option}`."""
-REPORTED = """### Reported elsewhere
-Scores that others published for the hidden test set. They were not measured here and are of other faces than the
-held-out tenth, so they are not ranked with entries."""
-DEGRADED = """### Accuracy on degraded faces
-The same test faces made worse step by step, from left (as they are) to right, and the error at each step."""
-PAPER_TEXT = """Mateus & Zeng's three models under their settings, {epochs} epochs on `{data}`, on a split without leaks
-(`python benchmarks/paper.py --data {data} --epochs {epochs}`, {hardware}). Their validation faces were also in the
-training set, slightly changed, so their figures say little about faces not seen before. Validation is on rows of the
-kind trained on."""
-PAPER_COLUMNS = {
-    "model": "model",
-    "trained on": "trained on",
-    "published": "the paper's loss",
-    "validation_rmse": "validation RMSE, px",
-    "test_complete": "test RMSE, complete rows, px",
-    "test_all": "test RMSE, all rows, px",
-}
-COLUMN_WIDTHS = [f"{width}px" for width in (60, 120, 90, 140, 90, 130, 90, 90, 130, 110, 80, 190, 100, 260)]
+STATUSES = ["verified", "claimed", "refused"]
+SIZES = {"any size": (0, 1e12), "below 5 M": (0, 5e6), "5 to 20 M": (5e6, 2e7), "above 20 M": (2e7, 1e12)}
+WIDTHS = {"rank": 60, "model": 130, "RMSE, px": 90, "95% interval": 140, "why unranked": 300, "measured on": 190}
+# The address keeps what is shown; inside a Space the address that a visitor sees is the frame's parent's.
+REMEMBER = """(benchmark, models) => {
+    window.fkdLeft = true;
+    const asked = new URLSearchParams({tab: 'leaderboard', benchmark, model: models.join(',')}).toString();
+    history.replaceState(null, '', '?' + asked);
+    if (window.parent !== window) window.parent.postMessage({queryString: asked}, 'https://huggingface.co');
+}"""
+COPY_LINK = "() => navigator.clipboard.writeText(window.location.href)"
 
 
-def leaderboard_tab(root: Path, folders: dict[str, Path], paper: Path) -> None:
-    """Builds the tab.
+def leaderboard_tab(
+    root: Path, folders: dict[str, Path], paper: Path, page: gr.Blocks, tabs: gr.Tabs, tab: gr.Tab
+) -> None:
+    """Builds the tab, inside `tab` of `tabs` of `page`.
 
     root: of the entries. folders: of the checkpoints, by name. paper: what benchmarks/paper.py wrote, if it ran.
     """
-    benchmarks = read_benchmarks(root)
+    benchmarks = {one.name: one for one in sorted(read_benchmarks(root), key=lambda one: not one.fingerprint)}
     if not benchmarks:
         gr.Markdown("There are no results yet: `python -m fkd evaluate checkpoints/NAME --data DIR` makes the first.")
         return
     with gr.Row():
-        from_hub = gr.Markdown(functools.partial(_from_hub, root), elem_id="from-hub")
-        again = gr.Button("Read the Hub again", size="sm", min_width=160, scale=0, elem_id="sync")
-    rankings = {}
-    for benchmark in sorted(benchmarks, key=lambda one: not one.fingerprint):  # those with results first
-        gr.Markdown(f"## {benchmark.name}\n{benchmark.description}.")
-        if read_entries(root, benchmark):
-            rankings[benchmark.name] = _results(root, benchmark, folders)
-        else:
-            gr.Markdown(NO_ENTRY.format(option="kaggle" if benchmark.name == KAGGLE else benchmark.name))
-        published = read_published(root, benchmark)
-        if len(published):
-            gr.Markdown(REPORTED)
-            gr.Dataframe(
-                _published(published),
-                interactive=False,
-                wrap=True,
-                datatype=["str", "str", "str", "markdown"],
-                column_widths=["90px", "210px", "170px", "150px"],
-                elem_id=f"published-{benchmark.name}",
-                elem_classes="ranking",
-            )
-    again.click(
-        functools.partial(_read_again, root, [one for one in benchmarks if one.name in rankings]),
-        outputs=[from_hub, *rankings.values()],
-        api_visibility="private",
+        benchmark = gr.Dropdown(list(benchmarks), value=next(iter(benchmarks)), label="Benchmark", elem_id="benchmark")
+        status = gr.CheckboxGroup(STATUSES, value=STATUSES[:2], label="Status", elem_id="status-filter")
+        family = gr.Dropdown(["all", "fcnn", "resnet"], value="all", label="Family", elem_id="family")
+        size = gr.Dropdown(list(SIZES), value="any size", label="Parameters", elem_id="size")
+    about = gr.Markdown(elem_id="about-benchmark")
+    columns = gr.Dropdown(
+        list(_shown(table(*_first(root, benchmarks)))), multiselect=True, label="Columns (none chosen: all)",
+        elem_id="columns",
+    )  # fmt: skip
+    ranking = gr.Dataframe(
+        interactive=False, wrap=True, show_search="search", pinned_columns=2, elem_id="ranking", elem_classes="ranking",
+        max_height=600,
+    )  # fmt: skip
+    with gr.Row():
+        csv = gr.DownloadButton("Table as CSV", size="sm", min_width=120, elem_id="ranking-csv")
+        as_json = gr.DownloadButton("Entries as JSON", size="sm", min_width=120, elem_id="ranking-json")
+        link = gr.Button("Copy link to this view", size="sm", min_width=120, elem_id="copy-link")
+        again = gr.Button("Read the Hub again", size="sm", min_width=120, elem_id="sync")
+    from_hub = gr.Markdown(functools.partial(_from_hub, root), elem_id="from-hub")
+    with gr.Accordion("What the columns mean", open=False):
+        gr.Markdown(METRICS)
+    with gr.Accordion("Questions: why is a model missing, or without a rank?", open=False, elem_id="questions"):
+        gr.Markdown(QUESTIONS)
+    with gr.Accordion("Cite this", open=False):
+        gr.Code(CITATION, language=None, label="BibTeX", show_label=False, elem_id="citation")
+    with gr.Column(visible=False) as elsewhere:
+        gr.Markdown(REPORTED)
+        published = gr.Dataframe(
+            interactive=False, wrap=True, datatype=["str", "str", "str", "markdown"],
+            column_widths=["90px", "210px", "170px", "150px"], elem_id="published", elem_classes="ranking",
+        )  # fmt: skip
+    with gr.Column() as below:
+        models = gr.Dropdown([], multiselect=True, label="Models in the plots", elem_id="plotted")
+        plots = plot_places()
+
+    filters = [benchmark, status, family, size, columns]
+    shown = [about, ranking, csv, as_json, elsewhere, published, below, models]
+    show = functools.partial(_show, root, benchmarks)
+    draw = functools.partial(_draw, root, benchmarks, folders)
+    for change in (benchmark.change, status.change, family.change, size.change, columns.change):
+        change(show, [*filters, models], shown, api_visibility="private")
+    gr.on([tab.select, models.input, benchmark.input], None, [benchmark, models], js=REMEMBER)
+
+    def open_view(request: gr.Request):  # Gradio gives the request to a function that asks for it, not to a partial
+        return _open(root, benchmarks, request)
+
+    page.load(open_view, None, [tabs, benchmark, models], api_visibility="private").then(
+        show, [*filters, models], shown, api_visibility="private"
+    )
+    models.change(draw, [benchmark, models], plots, api_visibility="private")
+    link.click(None, js=COPY_LINK)
+    again.click(functools.partial(_read_again, root), outputs=from_hub, api_visibility="private").then(
+        show, [*filters, models], shown, api_visibility="private"
     )
     if paper.exists():
-        _paper(json.loads(paper.read_text()))
+        paper_section(json.loads(paper.read_text()))
+
+
+def _first(root: Path, benchmarks: dict[str, Benchmark]):
+    benchmark = next(iter(benchmarks.values()))
+    return benchmark, read_entries(root, benchmark)
+
+
+def _open(root: Path, benchmarks: dict[str, Benchmark], request: gr.Request):
+    """Handler: (tabs, benchmark, models to plot) as the address asks: ?tab=leaderboard&benchmark=NAME&model=A,B."""
+    asked = request.query_params
+    name = asked.get("benchmark", "")
+    name = name if name in benchmarks else next(iter(benchmarks))
+    measured = [entry.name for entry in read_entries(root, benchmarks[name])]
+    wanted = [model for model in asked.get("model", "").split(",") if model in measured]
+    selected = {"selected": "leaderboard"} if asked.get("tab") == "leaderboard" else {}
+    return gr.Tabs(**selected), name, gr.Dropdown(choices=measured, value=wanted or measured[:4])
+
+
+def _show(
+    root: Path,
+    benchmarks: dict[str, Benchmark],
+    name: str,
+    statuses: list[str],
+    family: str,
+    size: str,
+    columns: list[str],
+    models: list[str],
+):
+    """Handler: (about, ranking, csv, json, reported elsewhere, its table, plots, models to plot) of a benchmark."""
+    benchmark = benchmarks.get(name) or next(iter(benchmarks.values()))
+    entries = read_entries(root, benchmark)
+    rows = table(benchmark, entries, read_synced(root).claims)
+    about = f"{benchmark.description}. "
+    if len(rows):
+        least, most = SIZES[size]
+        unknown = rows["parameters"].isna()
+        kept = rows["status"].isin(statuses) & (rows["parameters"].between(least, most) | unknown)
+        if family != "all":
+            kept &= rows["network"].str.startswith(family) | (
+                (family == "resnet") & (rows["network"] != "") & ~rows["network"].str.startswith("fcnn")
+            )
+        rows = rows[kept]
+        about += (
+            f"{benchmark.faces:,} faces, {benchmark.values:,} labelled coordinates (fingerprint "
+            f"`{benchmark.fingerprint}`).\n\n{WHAT_RANKS}"
+        )
+    else:
+        about += "\n\n" + NO_ENTRY.format(name=benchmark.name)
+    shown = _shown(rows)
+    chosen = ["rank", "model", *(column for column in columns if column not in ("rank", "model"))]
+    shown = shown[chosen] if columns else shown
+    measured = [entry.name for entry in entries]
+    plotted = [model for model in models if model in measured] or measured[:4]
+    published = read_published(root, benchmark)
+    return [
+        about,
+        gr.Dataframe(_styled(shown), visible=bool(entries), column_widths=[WIDTHS.get(c, 110) for c in shown]),
+        gr.DownloadButton(value=_file(f"{benchmark.name}.csv", rows.to_csv(index=False)), visible=bool(entries)),
+        gr.DownloadButton(
+            value=_file(f"{benchmark.name}.json", rows.to_json(orient="records", indent=2)), visible=bool(entries)
+        ),
+        gr.Column(visible=len(published) > 0),
+        _published(published) if len(published) else None,
+        gr.Column(visible=bool(entries)),
+        gr.Dropdown(choices=measured, value=plotted),
+    ]
+
+
+def _draw(root: Path, benchmarks: dict[str, Benchmark], folders: dict[str, Path], name: str, models: list[str]) -> list:
+    """Handler: the figures of the chosen models."""
+    benchmark = benchmarks.get(name) or next(iter(benchmarks.values()))
+    return figures(benchmark, read_entries(root, benchmark), folders, models)
 
 
 def _from_hub(root: Path) -> str:
@@ -94,98 +180,20 @@ def _from_hub(root: Path) -> str:
     return f"{text} The last reading failed ({synced.failure})." if synced.failure else text
 
 
-def _read_again(root: Path, benchmarks: list[Benchmark]):
-    """Handler: (what is known of the Hub, each ranking) after another look at the Hub."""
+def _read_again(root: Path) -> str:
+    """Handler: what is known of the Hub after another look at it."""
     try:
         sync(root)
     except ValueError:
         pass  # it is kept with the claims, and shown with them
-    return [_from_hub(root), *(_ranking_now(root, benchmark) for benchmark in benchmarks)]
+    return _from_hub(root)
 
 
-def _ranking_now(root: Path, benchmark: Benchmark) -> Styler:
-    return _ranking(table(benchmark, read_entries(root, benchmark), read_synced(root).claims))
-
-
-def _results(root: Path, benchmark: Benchmark, folders: dict[str, Path]) -> gr.Dataframe:
-    """The ranking of a benchmark, which is returned, and its plots."""
-    entries = read_entries(root, benchmark)
-    ranking = table(benchmark, entries)
-    gr.Markdown(
-        f"{benchmark.faces:,} faces, {benchmark.values:,} labelled coordinates (fingerprint "
-        f"`{benchmark.fingerprint}`).\n\n{WHAT_RANKS}"
-    )
-    shown = gr.Dataframe(
-        functools.partial(_ranking_now, root, benchmark),
-        interactive=False,
-        wrap=True,
-        column_widths=COLUMN_WIDTHS,
-        show_search="filter",
-        elem_id=f"ranking-{benchmark.name}",
-        elem_classes="ranking",
-    )
-    names = sorted(ranking["model"], key=lambda name: (name != "fcnn", name))
-    colours = {name: PALETTE[number % len(PALETTE)] for number, name in enumerate(names)}
-    chosen = gr.Dropdown(names, value=names[:4], multiselect=True, label="Models in the plots")
-    plots = functools.partial(_plots, ranking, {entry.name: entry for entry in entries}, folders, colours)
-    errors, curves, *degraded = plots(names[:4])
-    with gr.Row():
-        with gr.Column(min_width=300):
-            gr.Markdown("### Error of each keypoint")
-            errors = gr.Plot(errors, show_label=False, elem_classes="errors")
-        with gr.Column(min_width=300):
-            gr.Markdown("### Training curves\nSolid: validation. Dotted: training, on augmented faces, so harder.")
-            curves = gr.Plot(curves, show_label=False, elem_classes="curves")
-    gr.Markdown(DEGRADED)
-    with gr.Row():
-        for number, kind in enumerate(STEPS):
-            with gr.Column(min_width=270):
-                gr.Markdown(f"#### {kind}")
-                degraded[number] = gr.Plot(degraded[number], show_label=False, elem_classes="degraded")
-    chosen.change(plots, chosen, [errors, curves, *degraded], api_visibility="private")
-    return shown
-
-
-def _paper(paper: dict) -> None:
-    """The paper's table beside what its settings gave here, and the curves. paper: of benchmarks/paper.py."""
-    gr.Markdown(f"## The paper, reproduced\n{PAPER_TEXT.format(**paper)}")
-    shown = pd.DataFrame(paper["table"]).rename(columns=PAPER_COLUMNS)[list(PAPER_COLUMNS.values())]
-    gr.Dataframe(
-        shown.style.format(precision=2, na_rep="-"),
-        interactive=False,
-        wrap=True,
-        column_widths=["130px", "130px", "100px", "130px", "130px", "130px"],
-        elem_id="paper",
-        elem_classes="ranking",
-    )
-    colours = dict(zip(paper["curves"], (RED, GREEN, PALETTE[2]), strict=True))
-    curves = {name: pd.DataFrame(rows) for name, rows in paper["curves"].items()}
-    gr.Plot(training_curves(curves, colours), show_label=False)
-
-
-def _plots(
-    ranking: pd.DataFrame,
-    entries: dict[str, Evaluation],
-    folders: dict[str, Path],
-    colours: dict[str, str],
-    chosen: list[str],
-):
-    """Handler: (error by keypoint, training curves, one figure for each kind of degradation) of the chosen models."""
-    histories = {
-        name: pd.read_csv(folders[name] / "history.csv")
-        for name in chosen
-        if name in folders and (folders[name] / "history.csv").exists()
-    }
-    degraded = [
-        robustness_curves({name: entries[name].robustness[kind] for name in chosen}, kind, colours) for kind in STEPS
-    ]
-    errors = keypoint_errors(ranking[ranking["model"].isin(chosen)], colours)
-    return [errors, training_curves(histories, colours), *degraded]
-
-
-def _ranking(ranking: pd.DataFrame) -> Styler:
-    """The columns of a ranking that the page shows, as it names and rounds them."""
-    shown = pd.DataFrame(
+def _shown(ranking: pd.DataFrame) -> pd.DataFrame:
+    """The columns of a ranking that the page shows, as it names them."""
+    if not len(ranking):
+        return pd.DataFrame(columns=["rank", "model"])
+    return pd.DataFrame(
         {
             "rank": [str(rank) if pd.notna(rank) else "-" for rank in ranking["rank"]],
             "model": ranking["model"],
@@ -196,12 +204,9 @@ def _ranking(ranking: pd.DataFrame) -> Styler:
             ],
             "status": ranking["status"],
             "answer": [
-                ""
-                if pd.isna(members)
-                else ("one model" if members == 1 else f"mean of {members:.0f} models")
-                + (", mirrored too" if mirror else "")
-                for members, mirror in zip(ranking["members"], ranking["mirror"], strict=True)
+                _answer(*each) for each in zip(ranking["members"], ranking["mirror"], ranking["status"], strict=True)
             ],
+            "network": ranking["network"],
             "mean error, %": ranking["nme"],
             "failures, %": ranking["failure_rate"],
             "parameters, M": ranking["parameters"] / 1e6,
@@ -209,10 +214,22 @@ def _ranking(ranking: pd.DataFrame) -> Styler:
             "time, ms": ranking["latency_ms"],
             "measured on": ranking["hardware"].fillna(""),
             "trained on": ranking["trained_on"].fillna(""),
+            "date": ranking["date"],
             "why unranked": ranking["unranked"],
         }
     )
-    return shown.style.format(precision=2, na_rep="-").format("{:.3f}", subset=["RMSE, px"])
+
+
+def _answer(members: float, mirror: bool, status: str) -> str:
+    if status != "verified":
+        return ""
+    what = "one model" if members == 1 else f"mean of {members:.0f} models"
+    return f"{what}, mirrored too" if mirror else what
+
+
+def _styled(shown: pd.DataFrame) -> Styler:
+    precise = [column for column in shown if column == "RMSE, px"]
+    return shown.style.format(precision=2, na_rep="-").format("{:.3f}", na_rep="-", subset=precise)
 
 
 def _published(published: pd.DataFrame) -> pd.DataFrame:
@@ -225,3 +242,10 @@ def _published(published: pd.DataFrame) -> pd.DataFrame:
             "source": [f"[{urlsplit(url).netloc}]({url})" for url in published["source"]],
         }
     )
+
+
+def _file(name: str, text: str) -> str:
+    """A file for a download, in a folder of its own, so that it has its name."""
+    path = Path(tempfile.mkdtemp(prefix="fkd-")) / name
+    path.write_text(text)
+    return str(path)

@@ -1,0 +1,101 @@
+"""The figures below a ranking, and the paper's table beside ours."""
+
+from pathlib import Path
+
+import gradio as gr
+import pandas as pd
+
+from fkd.draw import GREEN, RED
+from fkd.evaluate import Evaluation
+from fkd.leaderboard import Benchmark, table
+from fkd.page.words import PAPER_COLUMNS, PAPER_TEXT
+from fkd.plots import (
+    cumulative_errors,
+    error_face,
+    keypoint_errors,
+    keypoint_heatmap,
+    robustness_curves,
+    trade_off,
+    training_curves,
+)
+from fkd.robustness import STEPS
+
+PALETTE = (RED, GREEN, "#3b82f6", "#f59e0b", "#a855f7", "#06b6d4", "#ec4899", "#84cc16")
+
+
+def plot_places() -> list[gr.Plot]:
+    """Where the figures go, in the order in which `figures` gives them."""
+    places = []
+
+    def place(title: str, name: str, width: int = 300) -> None:
+        with gr.Column(min_width=width):
+            gr.Markdown(title)
+            places.append(gr.Plot(show_label=False, elem_classes=name))
+
+    with gr.Row():
+        place("### Error against size", "size-plot")
+        place("### Error against time", "time-plot")
+    with gr.Row():
+        place("### How many faces are how good", "cumulative")
+        place("### Where the errors lie\nHalf of a point's errors lie inside its ellipse, on a mean face.", "face-plot")
+    with gr.Row():
+        place("### Error of each keypoint", "errors")
+        place("### The same as a table of colours", "heat")
+    place("### Training curves\nSolid: validation. Dotted: training, on augmented faces, so harder.", "curves")
+    gr.Markdown(
+        "### Accuracy on degraded faces\nThe same test faces made worse step by step, from left (as they are) to right."
+    )
+    with gr.Row():
+        for kind in STEPS:
+            place(f"#### {kind}", "degraded", 270)
+    return places
+
+
+def figures(benchmark: Benchmark, every: list[Evaluation], folders: dict[str, Path], models: list[str]) -> list:
+    """The figures of some of a benchmark's entries, in the order of `plot_places`; None where there is nothing.
+
+    folders: of the checkpoints, by name, for their training's history.
+    """
+    colours = model_colours([entry.name for entry in every])
+    entries = [entry for entry in every if entry.name in models]
+    if not entries:
+        return [None] * (7 + len(STEPS))
+    rows = table(benchmark, entries)
+    histories = {
+        entry.name: pd.read_csv(folders[entry.name] / "history.csv")
+        for entry in entries
+        if entry.name in folders and (folders[entry.name] / "history.csv").exists()
+    }
+    return [
+        trade_off(rows, "parameters", "parameters", colours),
+        trade_off(rows, "latency_ms", "milliseconds a face", colours),
+        cumulative_errors(entries, colours),
+        error_face({entry.name: entry.detail for entry in entries}, colours),
+        keypoint_errors(rows, colours),
+        keypoint_heatmap(rows),
+        training_curves(histories, colours),
+        *(robustness_curves({e.name: e.robustness[kind] for e in entries}, kind, colours) for kind in STEPS),
+    ]
+
+
+def model_colours(names: list[str]) -> dict[str, str]:
+    """FCNN is red, as everywhere on the page; the others follow by name."""
+    ordered = sorted(names, key=lambda name: (name != "fcnn", name))
+    return {name: PALETTE[number % len(PALETTE)] for number, name in enumerate(ordered)}
+
+
+def paper_section(paper: dict) -> None:
+    """The paper's table beside what its settings gave here, and the curves. paper: of benchmarks/paper.py."""
+    gr.Markdown(f"## The paper, reproduced\n{PAPER_TEXT.format(**paper)}")
+    shown = pd.DataFrame(paper["table"]).rename(columns=PAPER_COLUMNS)[list(PAPER_COLUMNS.values())]
+    gr.Dataframe(
+        shown.style.format(precision=2, na_rep="-"),
+        interactive=False,
+        wrap=True,
+        column_widths=["130px", "130px", "100px", "130px", "130px", "130px"],
+        elem_id="paper",
+        elem_classes="ranking",
+    )
+    colours = dict(zip(paper["curves"], (RED, GREEN, PALETTE[2]), strict=True))
+    curves = {name: pd.DataFrame(rows) for name, rows in paper["curves"].items()}
+    gr.Plot(training_curves(curves, colours), show_label=False)

@@ -1,0 +1,47 @@
+"""What the page says, in the words of its visitors."""
+
+WHAT_RANKS = """Ranked by **RMSE** (root mean squared error) in pixels of the 96 x 96 frame, over all labelled
+coordinates of held-out faces: lower is better. Models that the faces cannot tell apart (a paired bootstrap by face)
+share a rank. **Verified** means measured here; a model on the Hub that only claims a score has none."""
+METRICS = """- **RMSE, px**: square root of the mean squared error of all labelled coordinates: the competition's
+  metric. The 95% interval is from a bootstrap by face.
+- **mean error, %**: mean distance between answer and label, in percent of the distance between the eye centres.
+- **failures, %**: faces whose mean error is above 10%.
+- **multiply-adds, time**: for one face, all passes counted; time depends on the machine that is named."""
+NO_ENTRY = """Nobody has entered a result here yet. Whoever has the files of this benchmark enters the first with
+`python -m fkd evaluate checkpoints/NAME --data DIR --benchmark {name}`."""
+REPORTED = """### Reported elsewhere
+Scores that others published for the hidden test set. They were not measured here and are of other faces than the
+held-out tenth, so they are not ranked with entries."""
+QUESTIONS = """**Why is a model missing?** Only models on the Hub with the tag `fkd` are looked at, once an hour.
+Publish yours with `python -m fkd push checkpoints/NAME user/repo`, then press *Read the Hub again*.
+
+**Why has a model no rank?** Because it was not measured here. `python -m fkd verify hf:user/repo --data DIR`, by
+whoever has the benchmark's faces, measures and ranks it. A row that is refused says why in its last column: other test
+faces, not all of them, or a value that cannot be. Choose *refused* above to see those.
+
+**Why do two models share a rank?** Their difference is smaller than what the choice of test faces makes.
+
+**May I see the faces?** No: they belong to their owners. A fingerprint stands for them."""
+CITATION = """@software{fkd,
+  title = {fkd: train, compare, publish and rank facial keypoint detectors},
+  author = {{the fkd authors}},
+  year = {2026}
+}
+
+@misc{mateus_zeng,
+  author = {Mateus and Zeng},
+  note = {Comparison of FCNN, ResNet-50 and ML-ResNet-50 on Kaggle's Facial Keypoints Detection}
+}"""
+PAPER_TEXT = """Mateus & Zeng's three models under their settings, {epochs} epochs on `{data}`, on a split without leaks
+(`python benchmarks/paper.py --data {data} --epochs {epochs}`, {hardware}). Their validation faces were also in the
+training set, slightly changed, so their figures say little about faces not seen before. Validation is on rows of the
+kind trained on."""
+PAPER_COLUMNS = {
+    "model": "model",
+    "trained on": "trained on",
+    "published": "the paper's loss",
+    "validation_rmse": "validation RMSE, px",
+    "test_complete": "test RMSE, complete rows, px",
+    "test_all": "test RMSE, all rows, px",
+}
