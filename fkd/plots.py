@@ -136,7 +136,7 @@ def cumulative_errors(entries: Sequence[Evaluation], colours: dict[str, str]) ->
             line={"color": colours[entry.name], "width": 2.5},
         )
     figure.update_layout(**LAYOUT | {"height": 380})
-    figure.update_xaxes(title="mean error, % of the distance between the eyes", range=[0, 15], **GRID)
+    figure.update_xaxes(title="mean error, % of eye distance", range=[0, 15], **GRID)
     figure.update_yaxes(title="faces, %", range=[0, 100], **GRID)
     return figure
 

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -47,26 +48,28 @@ class Face:
         return value
 
 
-def read_photo(path: Path | str) -> Image.Image:
+def read_photo(file: Path | str | BinaryIO, name: str = "") -> Image.Image:
     """Opens a photo, turned upright as its EXIF orientation says, as RGB.
 
+    name: what to call it in an error; the file's name if empty.
     Raises ValueError with one sentence if it is no picture that Pillow can read.
     """
+    name = name or Path(str(file)).name
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as photo:
+            with Image.open(file) as photo:
                 return upright(photo)
     except FileNotFoundError:
-        raise ValueError(f"{path} does not exist") from None
+        raise ValueError(f"{file} does not exist") from None
     except UnidentifiedImageError:
-        raise ValueError(f"{Path(path).name} is no picture that can be read: use a JPEG, PNG or WebP file") from None
+        raise ValueError(f"{name} is no picture that can be read: use a JPEG, PNG or WebP file") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ValueError(
-            f"{Path(path).name} is larger than {Image.MAX_IMAGE_PIXELS / 1e6:.0f} megapixels: shrink it first"
+            f"{name} is larger than {Image.MAX_IMAGE_PIXELS / 1e6:.0f} megapixels: shrink it first"
         ) from None
     except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(f"{Path(path).name} is damaged ({error}): save it again as a JPEG or PNG file") from None
+        raise ValueError(f"{name} is damaged ({error}): save it again as a JPEG or PNG file") from None
 
 
 def upright(photo: Image.Image) -> Image.Image:

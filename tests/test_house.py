@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "checkpoint": {"models", "files"},
     "train": {"keypoints", "data", "split", "augment", "models", "heatmap", "loss", "evaluate", "checkpoint", "files"},
     "predict": {"keypoints", "crop", "faces", "evaluate", "checkpoint", "heatmap", "models"},
+    "batch": {"checkpoint", "predict"},
     "submission": {"keypoints", "data", "models", "evaluate", "files"},
     "card": {"models", "evaluate", "checkpoint"},
     "hub": {"checkpoint", "models"},

@@ -39,16 +39,15 @@ def leaderboard_tab(
     if not benchmarks:
         gr.Markdown("There are no results yet: `python -m fkd evaluate checkpoints/NAME --data DIR` makes the first.")
         return
-    with gr.Row():
-        benchmark = gr.Dropdown(list(benchmarks), value=next(iter(benchmarks)), label="Benchmark", elem_id="benchmark")
-        status = gr.CheckboxGroup(STATUSES, value=STATUSES[:2], label="Status", elem_id="status-filter")
-        family = gr.Dropdown(["all", "fcnn", "resnet"], value="all", label="Family", elem_id="family")
-        size = gr.Dropdown(list(SIZES), value="any size", label="Parameters", elem_id="size")
+    benchmark = gr.Dropdown(list(benchmarks), value=next(iter(benchmarks)), label="Benchmark", elem_id="benchmark")
     about = gr.Markdown(elem_id="about-benchmark")
-    columns = gr.Dropdown(
-        list(_shown(table(*_first(root, benchmarks)))), multiselect=True, label="Columns (none chosen: all)",
-        elem_id="columns",
-    )  # fmt: skip
+    with gr.Accordion("Filters and columns", open=False, elem_id="filters"):
+        with gr.Row():
+            status = gr.CheckboxGroup(STATUSES, value=STATUSES[:2], label="Status", elem_id="status-filter")
+            family = gr.Dropdown(["all", "fcnn", "resnet"], value="all", label="Family", elem_id="family")
+            size = gr.Dropdown(list(SIZES), value="any size", label="Parameters", elem_id="size")
+        names = list(_shown(table(*_first(root, benchmarks))))[2:]
+        columns = gr.Dropdown(names, multiselect=True, label="Columns (none chosen: all)", elem_id="columns")
     ranking = gr.Dataframe(
         interactive=False, wrap=True, show_search="search", pinned_columns=2, elem_id="ranking", elem_classes="ranking",
         max_height=600,

@@ -1,9 +1,9 @@
 """What the page says, in the words of its visitors."""
 
-WHAT_RANKS = """Ranked by **RMSE** (root mean squared error) in pixels of the 96 x 96 frame, over all labelled
-coordinates of held-out faces: lower is better. Models that the faces cannot tell apart (a paired bootstrap by face)
-share a rank. **Verified** means measured here; a model on the Hub that only claims a score has none."""
-METRICS = """- **RMSE, px**: square root of the mean squared error of all labelled coordinates: the competition's
+WHAT_RANKS = """Ranked by **RMSE**, pixels of the 96 x 96 frame: lower is better."""
+METRICS = """- **rank**: by RMSE. Models that the faces cannot tell apart (a paired bootstrap by face) share one.
+- **status**: *verified* was measured here; *claimed* is what a model on the Hub says of itself, and has no rank.
+- **RMSE, px**: square root of the mean squared error of all labelled coordinates: the competition's
   metric. The 95% interval is from a bootstrap by face.
 - **mean error, %**: mean distance between answer and label, in percent of the distance between the eye centres.
 - **failures, %**: faces whose mean error is above 10%.

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pandas as pd
 import pytest
 import yaml
 from hub_server import Fault
@@ -195,27 +196,69 @@ def test_an_example_is_one_click_away_and_models_can_be_changed(page):
     assert {row[5] for row in table(page, "#points")} == {"0.0"}, "a model does not differ from itself"
 
 
-def test_the_leaderboard_opens_and_sorts(page):
+PLOTS = {"size-plot": 1, "time-plot": 1, "cumulative": 1, "face-plot": 1, "errors": 1, "heat": 1, "curves": 1}
+PLOTS["degraded"] = len(STEPS)
+
+
+def test_the_leaderboard_opens_sorts_and_draws(page):
     page.get_by_role("tab", name="Leaderboard").click()
-    ranking = "#ranking-wild15"
-    expect(page.locator(ranking)).to_contain_text("resnet18", timeout=20_000)
-    rows = table(page, ranking)
+    expect(page.locator("#ranking")).to_contain_text("resnet18", timeout=20_000)
+    rows = table(page, "#ranking")
     scores = [float(row[2]) for row in rows]
-    assert scores == sorted(scores) and [row[0] for row in rows] == [str(n + 1) for n in range(len(rows))]
-    for which, count in (("errors", 1), ("curves", 1), ("degraded", len(STEPS))):
+    assert scores == sorted(scores) and rows[0][0] == "1"
+    for which, count in PLOTS.items():
         plots = page.locator(f".{which} .js-plotly-plot")
         expect(plots).to_have_count(count, timeout=20_000)
         expect(plots.last).to_be_visible()
-    reported = table(page, "#published-kaggle-facial-keypoints")
-    assert reported[0][0] == "1.28236" and "Nobody has entered a result here yet" in page.inner_text("body")
     screenshot(page, "leaderboard")
     for order, expected in (("descending", sorted(scores, reverse=True)), ("ascending", sorted(scores))):
-        header = page.locator(f"{ranking} th", has_text="RMSE, px").first
+        header = page.locator("#ranking th", has_text="RMSE, px").first
         header.hover()
         header.get_by_label("Open cell menu").click()
         page.get_by_text(f"Sort {order}").click()
         page.wait_for_timeout(500)
-        assert [float(row[2]) for row in table(page, ranking)] == expected
+        assert [float(row[2]) for row in table(page, "#ranking")] == expected
+
+
+def choose(page: Page, where: str, option: str) -> None:
+    page.locator(f"{where} input").click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def test_filters_downloads_and_scores_reported_elsewhere(page, tmp_path):
+    page.get_by_role("tab", name="Leaderboard").click()
+    expect(page.locator("#ranking")).to_contain_text("resnet18", timeout=20_000)
+    with page.expect_download() as download:
+        page.locator("#ranking-csv").click()
+    download.value.save_as(tmp_path / "ranking.csv")
+    kept = pd.read_csv(tmp_path / "ranking.csv")
+    assert download.value.suggested_filename == "wild15.csv" and set(kept["model"]) >= {"fcnn", "resnet18"}
+    page.locator("#filters").get_by_text("Filters and columns").click()
+    choose(page, "#family", "fcnn")
+    expect(page.locator("#ranking")).not_to_contain_text("resnet18", timeout=20_000)
+    assert [row[1] for row in table(page, "#ranking")] == ["fcnn"]
+    choose(page, "#columns", "time, ms")
+    page.keyboard.press("Escape")
+    expect(page.locator("#ranking th", has_text="network")).to_have_count(0, timeout=20_000)
+    choose(page, "#benchmark", "kaggle-facial-keypoints")
+    expect(page.locator("#about-benchmark")).to_contain_text("Nobody has entered a result here yet", timeout=20_000)
+    assert table(page, "#published")[0][0] == "1.28236"
+    expect(page.locator("#ranking")).not_to_be_visible()
+
+
+def test_a_lasting_address_opens_the_same_view_in_a_fresh_browser(page, browser, address):
+    page.goto(f"{address}?tab=leaderboard&benchmark=wild15&model=fcnn")
+    plots = page.locator(".size-plot .js-plotly-plot")
+    expect(plots).to_be_visible(timeout=20_000)
+    assert page.locator("#plotted").inner_text().split() == ["Models", "in", "the", "plots", "fcnn"]
+    choose(page, "#plotted", "resnet18")
+    expect(page.locator(".errors .js-plotly-plot .legend")).to_contain_text("resnet18", timeout=20_000)
+    assert "model=fcnn%2Cresnet18" in page.url
+    other = browser.new_page(viewport=SIZES[page.size])
+    other.goto(page.url)
+    expect(other.locator(".errors .js-plotly-plot .legend")).to_contain_text("resnet18", timeout=20_000)
+    assert other.locator("#plotted").inner_text().split()[-2:] == ["fcnn", "resnet18"]
+    other.close()
 
 
 def test_claims_from_the_hub_stand_below_what_was_measured(hub, browser, tmp_path):
@@ -235,14 +278,14 @@ def test_claims_from_the_hub_stand_below_what_was_measured(hub, browser, tmp_pat
         expect(page.locator("#from-hub")).to_contain_text("have not been read yet", timeout=20_000)
         page.locator("#sync").click()
         expect(page.locator("#from-hub")).to_contain_text("5,000 claims, 0 refused", timeout=60_000)
-        rows = table(page, "#ranking-wild15")
+        rows = table(page, "#ranking")
         assert {row[1] for row in rows[: len(measured)]} == measured
         assert rows[len(measured)][:3] == ["-", "user0/net0", "0.500"] and "claimed" in rows[len(measured)]
 
         start = time.perf_counter()
         page.goto(url)
         page.get_by_role("tab", name="Leaderboard").click()
-        expect(page.locator("#ranking-wild15 .virtual-row").first).to_be_visible(timeout=20_000)
+        expect(page.locator("#ranking .virtual-row").first).to_be_visible(timeout=20_000)
         opened = time.perf_counter() - start
         hub.faults.append(Fault("GET", "/api/models", status=500, times=100))
         page.locator("#sync").click()
