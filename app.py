@@ -11,8 +11,10 @@ import gradio as gr
 
 from fkd.checkpoint import load_checkpoint
 from fkd.hub import SCHEME, pull
+from fkd.page.batch import batch_tab
 from fkd.page.compare import compare_tab
 from fkd.page.leaderboard import leaderboard_tab
+from fkd.page.model import model_tab
 from fkd.sync import sync
 
 HOME = Path(__file__).parent
@@ -57,9 +59,13 @@ def build_app(
         with gr.Tabs() as tabs:
             with gr.Tab("Compare", id="compare") as compare:
                 compare_tab(loaded, HOME / "examples")
+            with gr.Tab("Batch", id="batch"):
+                batch_tab(loaded)
             with gr.Tab("Leaderboard", id="leaderboard") as board:
                 paper = HOME / "benchmarks" / "paper.json"
                 leaderboard_tab(leaderboard, folders, paper, page, tabs, board)
+            with gr.Tab("Model", id="model") as about:
+                model_tab(loaded, folders, page, about)
         compare.select(None, js=FORGET)
     return page
 

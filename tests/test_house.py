@@ -37,13 +37,15 @@ MAY_IMPORT = {
     "robustness": {"keypoints", "data", "augment", "evaluate"},
     "benchmark": {"data", "split", "evaluate", "checkpoint", "leaderboard", "robustness"},
     "page.compare": {"checkpoint", "draw", "faces", "keypoints", "predict"},
+    "page.batch": {"batch", "checkpoint", "draw", "export", "keypoints", "predict"},
+    "page.model": {"card", "checkpoint", "draw", "evaluate", "plots"},
     "page.words": set(),
     "page.figures": {"draw", "evaluate", "leaderboard", "plots", "robustness", "page.words"},
     "page.leaderboard": {"leaderboard", "page.figures", "page.words", "sync"},
     "plots": {"keypoints", "evaluate", "leaderboard", "robustness"},
 }
 ROOMS = {
-    "gradio": {"app", "page.compare", "page.figures", "page.leaderboard"},
+    "gradio": {"app", "page.batch", "page.model", "page.compare", "page.figures", "page.leaderboard"},
     "timm": {"models", "train"},
     "plotly": {"plots"},
     "dlib": {"faces"},

@@ -109,7 +109,7 @@ def _open(root: Path, benchmarks: dict[str, Benchmark], request: gr.Request):
     name = name if name in benchmarks else next(iter(benchmarks))
     measured = [entry.name for entry in read_entries(root, benchmarks[name])]
     wanted = [model for model in asked.get("model", "").split(",") if model in measured]
-    selected = {"selected": "leaderboard"} if asked.get("tab") == "leaderboard" else {}
+    selected = {"selected": asked["tab"]} if asked.get("tab") in ("leaderboard", "model") else {}
     return gr.Tabs(**selected), name, gr.Dropdown(choices=measured, value=wanted or measured[:4])
 
 

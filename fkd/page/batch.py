@@ -1,0 +1,116 @@
+"""The tab for many photos at once."""
+
+import functools
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import pandas as pd
+
+from fkd.batch import MOST_BYTES, MOST_PHOTOS, Answered, answer, list_sources
+from fkd.checkpoint import Checkpoint
+from fkd.draw import GREEN, draw_points
+from fkd.export import to_table
+from fkd.keypoints import LEFT_EYE, RIGHT_EYE
+from fkd.predict import PHOTOS
+
+INTRODUCTION = f"""Photos, or zips of photos: up to {MOST_PHOTOS} at a time, {MOST_BYTES / 1e6:.0f} MB unpacked. One row
+a face; the points are in the files below. Nothing is kept beyond the hour."""
+GALLERY = 800  # px, longest side of what the gallery shows
+
+
+def batch_tab(models: dict[str, Checkpoint]) -> None:
+    """Builds the tab."""
+    gr.Markdown(INTRODUCTION)
+    with gr.Row():
+        files = gr.File(
+            label="Photos and zips", file_count="multiple", file_types=[*PHOTOS, ".zip"], elem_id="batch-files"
+        )
+        with gr.Column(min_width=260):
+            best = min(models, key=lambda name: models[name].training["validation_rmse"])
+            model = gr.Dropdown(list(models), value=best, label="Model", elem_id="batch-model")
+            with gr.Row():
+                run = gr.Button("Find the keypoints", variant="primary", min_width=140, elem_id="batch-run")
+                stop = gr.Button("Stop", min_width=100, elem_id="batch-stop")
+    status = gr.Markdown(elem_id="batch-status")
+    rows = gr.Dataframe(interactive=False, max_height=400, visible=False, elem_id="batch-table")
+    with gr.Row(visible=False) as downloads:
+        saves = [
+            gr.DownloadButton(label, size="sm", min_width=120, elem_id=f"batch-{kind}")
+            for label, kind in (("Points as CSV", "csv"), ("Points as JSON", "json"), ("Drawings as a zip", "zip"))
+        ]
+    gallery = gr.Gallery(label="Drawn", columns=4, object_fit="contain", visible=False, elem_id="batch-gallery")
+    shown = [status, rows, downloads, *saves, gallery]
+    event = run.click(functools.partial(_run, models), [files, model], shown, api_visibility="private")
+    stop.click(lambda: "Stopped.", outputs=status, cancels=event, api_visibility="private")
+
+
+def _run(models: dict[str, Checkpoint], files: list[str] | None, name: str, progress=gr.Progress()) -> Iterator[list]:  # noqa: B008
+    """Handler: (status, table, downloads, csv, json, zip, gallery), once a photo, so that it can be stopped."""
+    hidden = [gr.Dataframe(visible=False), gr.Row(visible=False), None, None, None, gr.Gallery(None, visible=False)]
+    try:
+        sources = list_sources(files or [])
+    except ValueError as error:
+        yield [f"**{error}**", *hidden]
+        return
+    done = []
+    for number, answered in enumerate(answer(models[name], sources), 1):
+        done.append(answered)
+        progress((number, len(sources)), unit="photos")
+        yield [f"{number} of {len(sources)} photos", *hidden]
+    yield _finished(done, name)
+
+
+def _finished(done: list[Answered], name: str) -> list:
+    folder = Path(tempfile.mkdtemp(prefix="fkd-"))
+    faces = [(item, number, face) for item in done for number, face in enumerate(item.faces, 1)]
+    to_table([(item.name, number, name, face.points) for item, number, face in faces]).to_csv(
+        folder / "points.csv", index=False
+    )
+    found = [{"photo": item.name, "faces": [face.to_json() for face in item.faces]} for item in done if item.photo]
+    (folder / "points.json").write_text(json.dumps(found, indent=2))
+    pictures = []
+    with zipfile.ZipFile(folder / "drawn.zip", "w") as archive:
+        for number, item in enumerate((item for item in done if item.faces), 1):
+            drawn = draw_points(item.photo, [face.points for face in item.faces], GREEN)
+            path = folder / f"{number:03}-{Path(item.name).stem}.png"
+            drawn.save(path)
+            archive.write(path, path.name)
+            path.unlink()
+            drawn.thumbnail((GALLERY, GALLERY))
+            pictures.append((drawn, item.name))
+    problems = [item.problem for item in done if item.problem]
+    faceless = [item.name for item in done if item.photo and not item.faces]
+    said = f"**{len(faces)} faces** in {len(done)} photos."
+    if faceless:
+        said += f"\n\nNo face was found in {', '.join(faceless)}."
+    if problems:
+        said += "\n\nNot read: " + "; ".join(problems) + "."
+    return [
+        said,
+        gr.Dataframe(_rows(faces), visible=bool(faces)),
+        gr.Row(visible=bool(faces)),
+        *(str(folder / file) for file in ("points.csv", "points.json", "drawn.zip")),
+        gr.Gallery(pictures, visible=bool(pictures)),
+    ]
+
+
+def _rows(faces: list) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "photo": item.name,
+                "face": number,
+                "left, px": round(float(face.box[0])),
+                "top, px": round(float(face.box[1])),
+                "width, px": round(float(face.box[2] - face.box[0])),
+                "eyes apart, px": round(float(np.linalg.norm(face.points[LEFT_EYE] - face.points[RIGHT_EYE])), 1),
+                "uncertainty, px": "" if face.spread is None else f"{face.spread.mean():.1f}",
+            }
+            for item, number, face in faces
+        ]
+    )

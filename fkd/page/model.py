@@ -1,0 +1,77 @@
+"""The tab of one model: its card, its curves, and what its errors look like, without showing a test face."""
+
+import functools
+import json
+from pathlib import Path
+
+import gradio as gr
+import pandas as pd
+
+from fkd.card import model_card
+from fkd.checkpoint import Checkpoint
+from fkd.draw import GREEN
+from fkd.evaluate import CASES, from_json
+from fkd.plots import case_face, error_face, training_curves
+
+CASES_SAID = """### Its best and its worst faces
+Arrows lead from each point of the mean face to where the model's answer went, as far as it went from the label: the
+faces themselves may not be shown."""
+
+
+# The address of this view; `fkd.page.leaderboard` says the same of its own.
+REMEMBER = """(model) => {
+    window.fkdLeft = true;
+    const asked = new URLSearchParams({tab: 'model', model}).toString();
+    history.replaceState(null, '', '?' + asked);
+    if (window.parent !== window) window.parent.postMessage({queryString: asked}, 'https://huggingface.co');
+}"""
+
+
+def model_tab(models: dict[str, Checkpoint], folders: dict[str, Path], page: gr.Blocks, tab: gr.Tab) -> None:
+    """Builds the tab, inside `tab` of `page`."""
+    names = list(models)
+    chosen = gr.Dropdown(names, value=names[0], label="Model", elem_id="model")
+    with gr.Row():
+        with gr.Column(scale=3, min_width=300):
+            card = gr.Markdown(elem_id="card")
+        with gr.Column(scale=2, min_width=300):
+            gr.Markdown("### Where its errors lie\nHalf of a point's errors lie inside its ellipse.")
+            ellipses = gr.Plot(show_label=False, elem_classes="ellipses")
+            gr.Markdown("### Training\nSolid: validation. Dotted: training, on augmented faces, so harder.")
+            curves = gr.Plot(show_label=False, elem_classes="model-curves")
+    with gr.Column() as cases:
+        gr.Markdown(CASES_SAID)
+        faces = []
+        for kind in ("best", "worst"):
+            with gr.Row():
+                for number in range(CASES):
+                    with gr.Column(min_width=200):
+                        gr.Markdown(f"{kind} {number + 1}", elem_classes="caption")
+                        faces.append(gr.Plot(show_label=False, elem_classes="case"))
+    show = functools.partial(_show, models, folders)
+    shown = [card, ellipses, curves, cases, *faces]
+
+    def open_view(request: gr.Request):
+        """Handler: the model that the address asks for: ?tab=model&model=NAME."""
+        asked = request.query_params.get("model", "")
+        return asked if asked in models else names[0]
+
+    page.load(open_view, None, chosen, api_visibility="private").then(show, chosen, shown, api_visibility="private")
+    chosen.input(show, chosen, shown, api_visibility="private")
+    gr.on([tab.select, chosen.input], None, chosen, js=REMEMBER)
+
+
+def _show(models: dict[str, Checkpoint], folders: dict[str, Path], name: str):
+    """Handler: (card, error ellipses, training curves, cases, a figure a case) of a model."""
+    history = folders[name] / "history.csv"
+    curves = training_curves({name: pd.read_csv(history)}, {name: GREEN}) if history.exists() else None
+    path = folders[name] / "evaluation.json"
+    if not path.exists():
+        return [f"# {name}\nIt has not been evaluated.", None, curves, gr.Column(visible=False), *[None] * 2 * CASES]
+    evaluation = from_json(json.loads(path.read_text()))
+    # The card is made anew from the records: a README from the Hub may hold anything.
+    card = model_card(models[name], evaluation, name if "/" in name else "").split("---\n", 2)[2]
+    text = "\n".join(line for line in card.splitlines() if not line.startswith(("![", "<!--")))
+    cases = [*evaluation.detail.best, *evaluation.detail.worst]
+    figures = [case_face(case, GREEN) for case in cases] + [None] * (2 * CASES - len(cases))
+    return [text, error_face({name: evaluation.detail}, {name: GREEN}), curves, gr.Column(visible=True), *figures]
