@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "train": {"keypoints", "data", "split", "augment", "models", "heatmap", "loss", "evaluate", "checkpoint", "files"},
     "predict": {"keypoints", "crop", "faces", "evaluate", "checkpoint", "heatmap", "models"},
     "batch": {"checkpoint", "predict"},
+    "compare": {"checkpoint", "faces", "keypoints", "predict"},
     "submission": {"keypoints", "data", "models", "evaluate", "files"},
     "card": {"models", "evaluate", "checkpoint"},
     "hub": {"checkpoint", "models"},

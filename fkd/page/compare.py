@@ -1,34 +1,37 @@
-"""The tab where two models answer on one photo."""
+"""The tab where two to four models answer on one photo."""
 
 import functools
-import time
-from collections.abc import Sequence
+import json
+import tempfile
 from pathlib import Path
 
 import gradio as gr
-import numpy as np
 import pandas as pd
 from PIL import Image
 
 from fkd.checkpoint import Checkpoint
-from fkd.draw import GREEN, RED, draw_points
+from fkd.compare import Comparison, compare, points_table
+from fkd.draw import draw_points
+from fkd.export import read_points, to_pts, to_table
 from fkd.faces import FaceBox
-from fkd.keypoints import LEFT_EYE, NAMES, RIGHT_EYE
-from fkd.predict import Face, find_confirmed_faces, predict, read_photo
+from fkd.page.viewer import COLOURS, view, viewer
+from fkd.predict import read_photo
 
-LEAST, MOST = 800, 1600
-VIEW = ["download", "fullscreen"]
+MOST = len(COLOURS)
+LEAST_PX, MOST_PX = 800, 1600  # of the longer side of what is drawn on for a download
+BEGIN = "Choose a photo to begin."
 NO_FACE = (
-    "**No face was found in this photo.** Try one where the face is larger or looks more towards the camera, "
-    "or tick *the whole photo is one face* if it is cropped tightly already."
+    "**No face was found in this photo.** Draw a box around one, try a photo where the face is larger or looks more "
+    "towards the camera, or tick *the whole photo is one face* if it is cropped tightly already."
 )
 
 
 def compare_tab(models: dict[str, Checkpoint], examples: Path) -> None:
+    """Builds the tab. models: by name. examples: a folder of photos to try."""
     names = list(models)
-    first = "fcnn" if "fcnn" in names else names[0]
-    others = [name for name in names if name != first] or [first]
-    second = min(others, key=lambda name: models[name].training["validation_rmse"])
+    by_error = sorted(names, key=lambda name: models[name].training["validation_rmse"])
+    first = [name for name in names if name == "fcnn"]
+    chosen = [*first, *(name for name in by_error if name not in first)][:2]
     with gr.Row():
         with gr.Column(scale=3, min_width=300):
             photo = gr.Image(
@@ -36,128 +39,187 @@ def compare_tab(models: dict[str, Checkpoint], examples: Path) -> None:
                 sources=["upload", "webcam", "clipboard"],
                 webcam_options=gr.WebcamOptions(mirror=False),
                 type="filepath",
-                height=340,
+                height=300,
                 elem_id="photo",
             )
             # Gradio would open the file first, and answer a bad one with a bare "Error".
             photo.preprocess = lambda payload: payload and payload.path
         with gr.Column(scale=2, min_width=280):
-            left = gr.Dropdown(names, value=first, label="First model (red)", elem_id="first-model")
-            right = gr.Dropdown(names, value=second, label="Second model (green)", elem_id="second-model")
+            asked = gr.Dropdown(
+                names, value=chosen, multiselect=True, max_choices=MOST, label=f"Models, up to {MOST}", elem_id="models"
+            )
             whole = gr.Checkbox(False, label="The whole photo is one face (skip finding faces)", elem_id="whole")
+            with gr.Accordion("I know the true points", open=False):
+                truth = gr.File(
+                    label=".pts (15 or 68 points), .csv or .json", file_types=[".pts", ".csv", ".json"], height=90,
+                    elem_id="truth",
+                )  # fmt: skip
             gr.Examples([[str(path)] for path in sorted(examples.glob("*.*g"))], [photo], label="No photo at hand?")
-    status = gr.Markdown("Choose a photo to begin.", elem_id="status")
+    status = gr.Markdown(BEGIN, elem_id="status")
+    answers = gr.State(None, time_to_live=3600)
+    shown = viewer(visible=False)
     with gr.Column(visible=False) as results:
-        with gr.Row():
-            drawn = [
-                gr.Image(label=label, interactive=False, elem_id=which, min_width=width, buttons=VIEW)
-                for label, which, width in (("Red", "first", 140), ("Green", "second", 140), ("Both", "both", 300))
-            ]
         face = gr.Dropdown(label="Face", visible=False, type="index", elem_id="face")
+        points = gr.Dataframe(
+            label="Points, in pixels of the photo (uncertainty: of the heatmap; %: of the eyes' distance)",
+            interactive=False,
+            max_height=640,
+            pinned_columns=1,
+            elem_id="points",
+        )
         with gr.Row():
-            with gr.Column(scale=1, min_width=280):
-                gr.Markdown("Close up, both", elem_classes="caption")
-                close = gr.Image(show_label=False, interactive=False, elem_id="close", buttons=VIEW)
-                gr.Markdown(
-                    "What each model saw: 96 x 96 grey, cropped by its own first answer", elem_classes="caption"
-                )
-                with gr.Row():
-                    seen = [
-                        gr.Image(
-                            show_label=False, interactive=False, min_width=100, elem_id=f"seen-{which}", buttons=[]
-                        )
-                        for which in ("first", "second")
-                    ]
-            with gr.Column(scale=2, min_width=300):
-                points = gr.Dataframe(
-                    label="Points, in pixels of the photo (percent: of the distance between the eyes)",
-                    interactive=False,
-                    max_height=700,
-                    elem_id="points",
-                )
-    answers = gr.State(([], []))
+            saves = [
+                gr.DownloadButton(label, size="sm", min_width=110, elem_id=f"save-{kind}")
+                for label, kind in (("Picture", "png"), ("JSON", "json"), ("CSV", "csv"), (".pts", "pts"))
+            ]
+        gr.Markdown("What each model saw: 96 x 96 grey, cropped by its own first answer", elem_classes="caption")
+        seen = gr.Gallery(show_label=False, columns=MOST, height=150, object_fit="contain", elem_id="seen", buttons=[])
 
-    compare = functools.partial(_compare, models)
-    inputs, outputs = [photo, left, right, whole], [status, results, *drawn, answers, face]
-    details = [points, close, *seen]
-    for event in (photo.change, left.change, right.change, whole.change):
-        event(compare, inputs, [*outputs, *details], trigger_mode="always_last", api_visibility="private")
-    face.input(_details, [answers, face, photo], details, api_visibility="private")
+    outputs = [status, results, shown, answers, face, points, seen]
+    run = functools.partial(_run, models)
+    again = functools.partial(_again, models)
+    inputs = [photo, asked, whole, truth]
+    for event in (photo.change, asked.change, whole.change, truth.change):
+        event(run, inputs, outputs, trigger_mode="always_last", api_visibility="private").then(
+            _files, [answers, face], saves, api_visibility="private"
+        )
+
+    def drawn(event: gr.EventData, known: Comparison | None, path: str | None, names: list[str], truth: str | None):
+        return again(event.box, event.face, known, path, names, truth)
+
+    def clicked(event: gr.EventData, known: Comparison | None):
+        return gr.Dropdown(value=_choices(known)[event.face]), _table(known, event.face), _seen(known, event.face)
+
+    shown.input(drawn, [answers, photo, asked, truth], outputs, api_visibility="private").then(
+        _files, [answers, face], saves, api_visibility="private"
+    )
+    shown.select(clicked, answers, [face, points, seen], api_visibility="private").then(
+        _files, [answers, face], saves, api_visibility="private"
+    )
+    face.input(_choose, [answers, face], [shown, points, seen], api_visibility="private").then(
+        _files, [answers, face], saves, api_visibility="private"
+    )
 
 
-def _compare(models: dict[str, Checkpoint], path: str | None, first: str, second: str, whole: bool):
-    """Handler: (status, results, first overlay, second overlay, both, (faces, faces), face choice, details...)."""
-    nothing = [gr.Column(visible=False), *[None] * 3, ([], []), gr.Dropdown(choices=[], value=None), *[None] * 4]
+def _run(models: dict[str, Checkpoint], path: str | None, names: list[str], whole: bool, truth: str | None) -> list:
+    """Handler: (status, results, viewer, comparison, face choice, table, crops) of a photo."""
     if path is None:
-        return ["Choose a photo to begin.", *nothing]
+        return _nothing(BEGIN)
+    if not names:
+        return _nothing("Choose a model.")
     try:
         photo = read_photo(path)
+        known = read_points(truth) if truth else []
     except ValueError as error:
-        return [f"**{error}**", *nothing]
-    start = time.perf_counter()
-    edges = (-0.5, -0.5, photo.width - 0.5, photo.height - 0.5)
-    chosen = [models[name] for name in (first, second)]
-    boxes = [FaceBox(edges, 0.0)] if whole else find_confirmed_faces(chosen, photo)
-    if not boxes:
-        return [NO_FACE, *nothing]
-    finding = time.perf_counter()
-    answers = tuple(predict(model, photo, boxes) for model in chosen)
-    done = time.perf_counter()
-    count = "1 face" if len(boxes) == 1 else f"{len(boxes)} faces"
-    status = (
-        f"**{count}**, found in {1000 * (finding - start):.0f} ms; both models answered in "
-        f"{1000 * (done - finding):.0f} ms."
-    )
-    choices = [f"{number} of {len(boxes)}, from the largest" for number in range(1, len(boxes) + 1)]
-    choice = gr.Dropdown(choices=choices, value=choices[0], visible=len(boxes) > 1)
-    overlays = _overlays(photo, *answers)
-    return [status, gr.Column(visible=True), *overlays, answers, choice, *_details(answers, 0, path)]
+        return _nothing(f"**{error}**")
+    boxes = [FaceBox((-0.5, -0.5, photo.width - 0.5, photo.height - 0.5), 0.0)] if whole else None
+    return _shown(compare({name: models[name] for name in names}, photo, boxes, known), 0)
 
 
-def _overlays(photo: Image.Image, first: Sequence[Face], second: Sequence[Face]) -> list[Image.Image]:
-    """The photo with the first model's points, with the second's, and with both."""
-    longest = max(photo.size)
-    scale = min(max(longest, LEAST), MOST) / longest
-    small = photo.resize([max(1, round(side * scale)) for side in photo.size]) if scale != 1 else photo
-
-    def place(faces: Sequence[Face]) -> list[np.ndarray]:
-        return [(face.points + 0.5) * scale - 0.5 for face in faces]
-
-    red, green = draw_points(small, place(first), RED), draw_points(small, place(second), GREEN)
-    return [red, green, draw_points(red, place(second), GREEN)]
-
-
-def _details(answers: tuple[list[Face], list[Face]], chosen: int | None, path: str | None):
-    """Handler: (table of points, close-up with both, first crop, second crop) of the chosen face."""
-    if not answers[0] or path is None:
-        return None, None, None, None
-    one, two = (faces[chosen or 0] for faces in answers)
-    distance = np.linalg.norm(one.points - two.points, axis=1).astype(float)
-    ocular = np.mean([np.linalg.norm(f.points[LEFT_EYE] - f.points[RIGHT_EYE]) for f in (one, two)])
-    points = pd.DataFrame(
-        {
-            "point": [name.replace("_", " ") for name in NAMES] + ["mean"],
-            "red x": [*one.points[:, 0].astype(float), np.nan],
-            "red y": [*one.points[:, 1].astype(float), np.nan],
-            "green x": [*two.points[:, 0].astype(float), np.nan],
-            "green y": [*two.points[:, 1].astype(float), np.nan],
-            "apart, px": [*distance, distance.mean()],
-            "apart, %": 100 * np.array([*distance, distance.mean()]) / ocular,
-        }
-    ).style.format(precision=1, na_rep="")
-    crops = [Image.fromarray(face.seen).resize((288, 288)) for face in (one, two)]
-    return points, _close_up(read_photo(path), one, two), *crops
+def _again(
+    models: dict[str, Checkpoint],
+    box: list[float],
+    face: int | None,
+    known: Comparison | None,
+    path: str | None,
+    names: list[str],
+    truth: str | None,
+) -> list:
+    """Handler: as `_run`, after a box was drawn (face None) or a face's box corrected."""
+    if path is None:
+        return _nothing(BEGIN)
+    boxes = list(known.boxes) if known else []
+    if face is None:
+        boxes.append(FaceBox(tuple(box), 1.0))
+        face = len(boxes) - 1
+    else:
+        boxes[face] = FaceBox(tuple(box), 1.0)
+    photo = known.photo if known else read_photo(path)
+    points = read_points(truth) if truth else []
+    return _shown(compare({name: models[name] for name in names}, photo, boxes, points), face)
 
 
-def _close_up(photo: Image.Image, one: Face, two: Face) -> Image.Image:
-    """The part of the photo around a face, enlarged, with the points of both models."""
-    corners = np.array(one.box).reshape(2, 2)  # the box's two corners, px
-    middle, half = corners.mean(0), 0.6 * (corners[1] - corners[0]).max()
-    limit = np.array(photo.size)
-    low = np.clip(np.floor(middle - half), 0, limit - 1).astype(int)
-    high = np.clip(np.ceil(middle + half), low + 1, limit).astype(int)
-    scale = LEAST / (high - low).max()
-    part = photo.crop((*low.tolist(), *high.tolist())).resize([max(1, round(n * scale)) for n in high - low])
-    for face, colour in ((one, RED), (two, GREEN)):
-        part = draw_points(part, [(face.points - low + 0.5) * scale - 0.5], colour)
-    return part
+def _shown(found: Comparison, face: int) -> list:
+    stages = ", ".join(f"{stage} {spent:.0f} ms" for stage, spent in found.milliseconds.items())
+    if not found.boxes:
+        empty = _nothing(f"{NO_FACE} ({stages})")
+        empty[2], empty[3] = gr.HTML(_view(found, 0), visible=True), found
+        return empty
+    count = "1 face" if len(found.boxes) == 1 else f"{len(found.boxes)} faces"
+    matched = sum(truth is not None for truth in found.truth)
+    said = f"**{count}**: {stages}." + (f" True points lie on {matched} of them." if matched else "")
+    return [
+        said,
+        gr.Column(visible=True),
+        gr.HTML(_view(found, face), visible=True),
+        found,
+        gr.Dropdown(choices=_choices(found), value=_choices(found)[face], visible=len(found.boxes) > 1),
+        _table(found, face),
+        _seen(found, face),
+    ]
+
+
+def _nothing(said: str) -> list:
+    empty = gr.Dropdown(choices=[], value=None, visible=False)
+    return [said, gr.Column(visible=False), gr.HTML(None, visible=False), None, empty, None, None]
+
+
+def _choose(found: Comparison | None, face: int | None):
+    """Handler: (viewer, table, crops) of another face."""
+    if found is None or face is None:
+        return None, None, None
+    return _view(found, face), _table(found, face), _seen(found, face)
+
+
+def _choices(found: Comparison | None) -> list[str]:
+    return [f"{number} of {len(found.boxes)}" for number in range(1, len(found.boxes) + 1)] if found else []
+
+
+def _view(found: Comparison, face: int) -> dict:
+    models = [
+        {"name": name, "faces": [{"box": one.box, "points": one.points, "spread": one.spread} for one in faces]}
+        for name, faces in found.answers.items()
+    ]
+    truth = None
+    if any(points is not None for points in found.truth):
+        truth = [[None] * 15 if points is None else points for points in found.truth]
+    return view(found.photo, models, truth, face)
+
+
+def _table(found: Comparison | None, face: int | None) -> pd.io.formats.style.Styler | None:
+    if found is None or face is None:
+        return None
+    return points_table(found, face).style.format(precision=1, na_rep="")
+
+
+def _seen(found: Comparison, face: int) -> list:
+    return [(Image.fromarray(faces[face].seen).resize((192, 192)), name) for name, faces in found.answers.items()]
+
+
+def _files(found: Comparison | None, face: int | None) -> list:
+    """Handler: the files (png, json, csv, pts) of a comparison; the .pts is the last model's, of this face."""
+    if found is None or not found.boxes:
+        return [None] * 4
+    folder = Path(tempfile.mkdtemp(prefix="fkd-"))
+    _drawn(found).save(folder / "keypoints.png")
+    (folder / "keypoints.json").write_text(json.dumps(found.to_json(), indent=2))
+    rows = [
+        ("photo", number, name, one.points)
+        for name, faces in found.answers.items()
+        for number, one in enumerate(faces, 1)
+    ]
+    to_table(rows).to_csv(folder / "keypoints.csv", index=False)
+    last = list(found.answers)[-1]
+    pts = folder / f"keypoints-{last.replace('/', '--')}.pts"
+    pts.write_text(to_pts(found.answers[last][face or 0].points))
+    return [*(str(folder / f"keypoints.{kind}") for kind in ("png", "json", "csv")), str(pts)]
+
+
+def _drawn(found: Comparison) -> Image.Image:
+    """The photo with all answers; made anew from its pixels, so it carries nothing else of the file."""
+    longest = max(found.photo.size)
+    scale = min(max(longest, LEAST_PX), MOST_PX) / longest
+    drawn = found.photo.resize([max(1, round(side * scale)) for side in found.photo.size])
+    for colour, faces in zip(COLOURS, found.answers.values(), strict=False):
+        drawn = draw_points(drawn, [(one.points + 0.5) * scale - 0.5 for one in faces], colour)
+    return drawn
