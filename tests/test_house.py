@@ -35,11 +35,12 @@ MAY_IMPORT = {
     "robustness": {"keypoints", "data", "augment", "evaluate"},
     "benchmark": {"data", "split", "evaluate", "checkpoint", "leaderboard", "robustness"},
     "page.compare": {"checkpoint", "draw", "faces", "keypoints", "predict"},
+    "page.viewer": {"keypoints"},
     "page.leaderboard": {"draw", "evaluate", "leaderboard", "plots", "robustness", "sync"},
     "plots": {"keypoints", "evaluate", "leaderboard", "robustness"},
 }
 ROOMS = {
-    "gradio": {"app", "page.compare", "page.leaderboard"},
+    "gradio": {"app", "page.compare", "page.leaderboard", "page.viewer"},
     "timm": {"models", "train"},
     "plotly": {"plots"},
     "dlib": {"faces"},
