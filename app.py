@@ -20,8 +20,8 @@ from fkd.sync import sync
 HOME = Path(__file__).parent
 REFERENCES = "hub.json"
 TITLE = """# fkd: judge facial keypoint detectors on your own face
-Upload a photo: two models mark 15 keypoints on every face, side by side. Photos are deleted
-from the server within the hour."""
+Upload a photo: up to four models mark 15 keypoints on every face. Photos are looked at in memory,
+never logged, and deleted from the server within the hour."""
 # The compare tab has no address of its own; it is also selected as the page opens, whatever the address then asks.
 FORGET = "() => { if (window.fkdLeft) history.replaceState(null, '', location.pathname) }"
 CSS = """
@@ -59,11 +59,11 @@ def build_app(
         with gr.Tabs() as tabs:
             with gr.Tab("Compare", id="compare") as compare:
                 compare_tab(loaded, HOME / "examples")
-            with gr.Tab("Batch", id="batch"):
-                batch_tab(loaded)
             with gr.Tab("Leaderboard", id="leaderboard") as board:
                 paper = HOME / "benchmarks" / "paper.json"
                 leaderboard_tab(leaderboard, folders, paper, page, tabs, board)
+            with gr.Tab("Batch", id="batch"):
+                batch_tab(loaded)
             with gr.Tab("Model", id="model") as about:
                 model_tab(loaded, folders, page, about)
         compare.select(None, js=FORGET)

@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "publication": {"card", "checkpoint", "draw", "evaluate", "predict"},
     "robustness": {"keypoints", "data", "augment", "evaluate"},
     "benchmark": {"data", "split", "evaluate", "checkpoint", "leaderboard", "robustness"},
-    "page.compare": {"checkpoint", "draw", "faces", "keypoints", "predict"},
+    "page.compare": {"checkpoint", "compare", "draw", "export", "faces", "page.viewer", "predict"},
     "page.batch": {"batch", "checkpoint", "draw", "export", "keypoints", "predict"},
     "page.model": {"card", "checkpoint", "draw", "evaluate", "plots"},
     "page.words": set(),
@@ -46,7 +46,7 @@ MAY_IMPORT = {
     "plots": {"keypoints", "evaluate", "leaderboard", "robustness"},
 }
 ROOMS = {
-    "gradio": {"app", "page.batch", "page.model", "page.compare", "page.figures", "page.leaderboard"},
+    "gradio": {"app", "page.viewer", "page.batch", "page.model", "page.compare", "page.figures", "page.leaderboard"},
     "timm": {"models", "train"},
     "plotly": {"plots"},
     "dlib": {"faces"},

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import gradio as gr
-import pandas as pd
+from pandas.io.formats.style import Styler
 from PIL import Image
 
 from fkd.checkpoint import Checkpoint
@@ -73,7 +73,7 @@ def compare_tab(models: dict[str, Checkpoint], examples: Path) -> None:
                 for label, kind in (("Picture", "png"), ("JSON", "json"), ("CSV", "csv"), (".pts", "pts"))
             ]
         gr.Markdown("What each model saw: 96 x 96 grey, cropped by its own first answer", elem_classes="caption")
-        seen = gr.Gallery(show_label=False, columns=MOST, height=150, object_fit="contain", elem_id="seen", buttons=[])
+        seen = gr.Image(show_label=False, interactive=False, height=180, elem_id="seen", buttons=[])
 
     outputs = [status, results, shown, answers, face, points, seen]
     run = functools.partial(_run, models)
@@ -186,14 +186,19 @@ def _view(found: Comparison, face: int) -> dict:
     return view(found.photo, models, truth, face)
 
 
-def _table(found: Comparison | None, face: int | None) -> pd.io.formats.style.Styler | None:
+def _table(found: Comparison | None, face: int | None) -> Styler | None:
     if found is None or face is None:
         return None
     return points_table(found, face).style.format(precision=1, na_rep="")
 
 
-def _seen(found: Comparison, face: int) -> list:
-    return [(Image.fromarray(faces[face].seen).resize((192, 192)), name) for name, faces in found.answers.items()]
+def _seen(found: Comparison, face: int) -> Image.Image:
+    """The crops that the models saw, next to each other in the models' order."""
+    crops = [Image.fromarray(faces[face].seen).resize((192, 192)) for faces in found.answers.values()]
+    row = Image.new("L", (200 * len(crops) - 8, 192), 255)
+    for number, crop in enumerate(crops):
+        row.paste(crop, (200 * number, 0))
+    return row
 
 
 def _files(found: Comparison | None, face: int | None) -> list:

@@ -1,0 +1,138 @@
+"""The viewer: the answers of up to four models on one photo, looked at in the browser.
+
+`view` makes the value; the drawing, zooming and choosing happen in viewer.js. What the viewer tells Python:
+
+    def chosen(event: gr.EventData): event.face          # a face was clicked: its index
+    def drawn(event: gr.EventData): event.box, event.face  # a box was drawn (face None) or corrected (its index)
+
+    shown = viewer()
+    shown.select(chosen, None, ...)
+    shown.input(drawn, None, ...)
+
+Do not give the viewer itself to a handler as an input: the browser would send the photo back.
+"""
+
+import base64
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from fkd.keypoints import EDGES, NAMES
+
+LONGEST = 1600  # px of the longer side of the picture that is sent
+# Told apart by lightness too, and viewer.js gives each its own shape: red and green alone are one colour to many.
+COLOURS = ("#ff3b3b", "#21d07a", "#4db5ff", "#ffc928")
+TEMPLATE = """
+<div class="viewer" role="region" aria-label="Photo with keypoints">
+<p class="begin">Choose a photo to begin.</p>
+<div class="filled" hidden>
+  <div class="bar">
+    <div class="segments" role="group" aria-label="How to look">
+      <button type="button" data-mode="side">Side by side</button>
+      <button type="button" data-mode="one">One picture</button>
+      <button type="button" data-mode="slider">Slider</button>
+    </div>
+    <div class="buttons" role="group" aria-label="Zoom">
+      <button type="button" data-zoom="out" aria-label="Zoom out">&minus;</button>
+      <button type="button" data-zoom="in" aria-label="Zoom in">+</button>
+      <button type="button" data-zoom="fit">Fit</button>
+      <button type="button" data-zoom="face">To the face</button>
+    </div>
+  </div>
+  <div class="chips" role="group" aria-label="What is drawn">
+    <button type="button" data-layer="points">Points</button>
+    <button type="button" data-layer="lines">Lines</button>
+    <button type="button" data-layer="boxes">Boxes</button>
+    <button type="button" data-layer="names">Names</button>
+    <button type="button" data-layer="differences">Differences</button>
+    <button type="button" data-layer="uncertainty">Uncertainty</button>
+    <button type="button" data-layer="truth">True points</button>
+  </div>
+  <div class="stage"><div class="panels"></div><div class="tip" role="tooltip" hidden></div></div>
+  <div class="bar">
+    <p class="hint" role="status"></p>
+    <div class="buttons" role="group" aria-label="Boxes">
+      <button type="button" data-tool="draw">Draw a box</button>
+      <button type="button" data-tool="correct">Correct the box</button>
+    </div>
+  </div>
+</div>
+</div>
+"""
+
+
+def viewer(**given) -> gr.HTML:
+    """The component, empty; given: what else gr.HTML takes, such as `value` or `visible`."""
+    here = Path(__file__)
+    return gr.HTML(
+        html_template=TEMPLATE,
+        css_template=here.with_suffix(".css").read_text("utf-8"),
+        js_on_load=here.with_suffix(".js").read_text("utf-8"),
+        apply_default_css=False,
+        **({"elem_id": "viewer"} | given),
+    )
+
+
+def view(
+    photo: Image.Image,
+    models: Sequence[dict],
+    truth: Sequence[Sequence] | None = None,
+    chosen: int = 0,
+    names: Sequence[str] = NAMES,
+    edges: Sequence[tuple[str, str]] = EDGES,
+) -> dict:
+    """The viewer's value for an upright photo and 1 to 4 models' answers, coordinates in its pixels.
+
+    models: each {"name": str, "faces": [{"box": [4], "points": [15, 2], "spread": [15] or None}]}, and "colour" if
+    it shall not be one of COLOURS. truth: [15, 2] a face. A point that is None or not finite is not drawn.
+
+    >>> view(photo, [{"name": "fcnn", "faces": [{"box": face.box, "points": face.points} for face in faces]}])
+    """
+    names = list(names)
+    return {
+        "photo": _data_url(photo),
+        "width": photo.width,
+        "height": photo.height,
+        "names": names,
+        "edges": [[names.index(start), names.index(stop)] for start, stop in edges],
+        "models": [
+            {
+                "name": str(model["name"]),
+                "colour": model.get("colour") or COLOURS[number % len(COLOURS)],
+                "faces": [
+                    {
+                        "box": _numbers(face["box"]),
+                        "points": _points(face["points"]),
+                        "spread": None if face.get("spread") is None else _numbers(face["spread"]),
+                    }
+                    for face in model["faces"]
+                ],
+            }
+            for number, model in enumerate(models)
+        ],
+        "truth": None if truth is None else [_points(face) for face in truth],
+        "chosen": int(chosen),
+    }
+
+
+def _numbers(values) -> list[float | None]:
+    return [round(float(v), 2) if v is not None and math.isfinite(v) else None for v in values]
+
+
+def _points(points) -> list[list[float] | None]:
+    found = [None if point is None else _numbers(np.asarray(point, float)) for point in points]
+    return [None if point is None or None in point else point for point in found]
+
+
+def _data_url(photo: Image.Image) -> str:
+    """The photo as a JPEG, shrunk to LONGEST, in a data: address."""
+    small = photo.convert("RGB")
+    small.thumbnail((LONGEST, LONGEST))
+    file = io.BytesIO()
+    small.save(file, "JPEG", quality=88)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

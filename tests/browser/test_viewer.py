@@ -1,0 +1,358 @@
+"""The viewer alone on a page in Chromium, with made-up points, at phone and desktop size."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect, sync_playwright
+
+from app import CSS, THEME
+from fkd.keypoints import EDGES, MEAN_FACE, NAMES
+from fkd.page.viewer import LONGEST, view, viewer
+
+ROOT = Path(__file__).parent.parent.parent
+SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1440, "height": 900}}
+LOCAL = {"127.0.0.1", "localhost", None, ""}
+EVIL = "<img src=x onerror=alert(1)>"
+# Middle of the eyes and their distance in the pair of photos, px, and how many degrees the head leans.
+FACES = (((263, 190), 88, -2), ((512 + 225, 102), 44, 4))
+PICTURES = "#viewer svg.picture"
+
+pytestmark = pytest.mark.browser
+
+
+def pair() -> Image.Image:
+    photo = Image.new("RGB", (1024, 600), "grey")
+    for name, x in (("grace_hopper.jpg", 0), ("eileen_collins.png", 512)):
+        with Image.open(ROOT / "examples" / name) as one:
+            photo.paste(one.convert("RGB"), (x, 0))
+    return photo
+
+
+def answer(name: str, seed: int, faces=FACES, spread: bool = False) -> dict:
+    """A made-up model: the mean face laid on each face, its points a little astray."""
+    rng, found = np.random.default_rng(seed), []
+    for (x, y), apart, degrees in faces:
+        scale, turn = apart / 35.8, np.exp(1j * np.radians(degrees))
+        points = (np.array(MEAN_FACE) - (47.5, 37.7)) @ [1, 1j] * turn * scale
+        points = np.stack([points.real + x, points.imag + y], 1) + rng.normal(0, 0.05 * apart, (15, 2))
+        box = (x - 1.3 * apart, y - 1.0 * apart, x + 1.3 * apart, y + 1.7 * apart)
+        found.append({"box": box, "points": points, "spread": rng.uniform(0.03, 0.12, 15) * apart if spread else None})
+    return {"name": name, "faces": found}
+
+
+def first_view() -> dict:
+    models = [answer("fcnn", 1), answer("resnet18", 2, spread=True), answer(EVIL, 3)]
+    models[2]["faces"][0]["points"][10] = np.nan
+    truth = [answer("", seed)["faces"][seed]["points"] for seed in (0, 1)]
+    return view(pair(), models, truth=truth)
+
+
+def second_view() -> dict:
+    with Image.open(ROOT / "examples" / "grace_hopper.jpg") as photo:
+        return view(photo.convert("RGB"), [answer("fcnn", 4, FACES[:1]), answer("someone/resnet50-wild", 5, FACES[:1])])
+
+
+def selected(event: gr.EventData):
+    return {"heard": f"select {event.face}"}
+
+
+def drawn(event: gr.EventData):
+    return {"heard": f"input {event.box} face {event.face}"}
+
+
+@pytest.fixture(scope="module")
+def address():
+    with gr.Blocks(analytics_enabled=False) as page:
+        shown = viewer(value=first_view())
+        heard = gr.JSON(elem_id="heard", label="Heard")
+        for label, value in (("Another photo", second_view), ("No photo", lambda: None), ("First photo", first_view)):
+            gr.Button(label).click(value, None, shown, show_progress="hidden")
+        shown.select(selected, None, heard)
+        shown.input(drawn, None, heard)
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, theme=THEME, css=CSS, ssr_mode=False, footer_links=[])
+    yield url
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not chromium:
+        if os.environ.get("FKD_REQUIRE_BROWSER"):
+            pytest.fail("no Chromium is installed, and FKD_REQUIRE_BROWSER asks for the browser tests")
+        pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=[*flags, "--disable-component-update", "--disable-sync", "--no-first-run"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=SIZES)
+def page(request, browser, address):
+    context = browser.new_context(viewport=SIZES[request.param], has_touch=request.param == "phone")
+    page = context.new_page()
+    outside, errors = [], []
+    page.on("request", lambda r: outside.append(r.url) if urlsplit(r.url).hostname not in LOCAL else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if "js_on_load" in message.text else None)
+    page.on("dialog", lambda dialog: (errors.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+    page.size = request.param
+    page.fingers = context.new_cdp_session(page)
+    page.goto(address)
+    expect(page.locator(PICTURES).first).to_be_visible(timeout=30_000)
+    yield page
+    context.close()
+    assert not outside, "the page asked another host"
+    assert not errors
+
+
+def press(page: Page, name: str) -> None:
+    page.locator("#viewer").get_by_role("button", name=name, exact=True).click()
+
+
+def state(page: Page) -> dict:
+    """What the viewer says of itself, once what it draws in the next frame is drawn."""
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return page.evaluate("() => JSON.parse(JSON.stringify(document.querySelector('#viewer .viewer').fkdViewer))")
+
+
+def view_boxes(page: Page) -> set[str]:
+    state(page)
+    return set(page.locator(PICTURES).evaluate_all("all => all.map(one => one.getAttribute('viewBox'))"))
+
+
+def screen(page: Page, x: float, y: float, panel: int = 0) -> tuple[float, float]:
+    """Where a point of the photo is in the window."""
+    shown, box = state(page)["view"], page.locator(PICTURES).nth(panel).bounding_box()
+    across, down = (x - shown["x"]) / shown["width"], (y - shown["y"]) / shown["height"]
+    return box["x"] + across * box["width"], box["y"] + down * box["height"]
+
+
+def point(page: Page, index: int, model: int = 0, face: int = 0) -> tuple[float, float]:
+    """Where a point is in the window, as drawn."""
+    state(page)
+    box = page.locator(f'.point[data-key="{model} {face} {index}"] .dot').bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def finger(page: Page, kind: str, *places: tuple[float, float]) -> None:
+    points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(places)]
+    page.fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
+def drag(page: Page, start: tuple, stop: tuple) -> None:
+    """With a finger on the phone, with the mouse on the desktop."""
+    steps = [tuple(a + (b - a) * part / 3 for a, b in zip(start, stop, strict=True)) for part in (1, 2, 3)]
+    if page.size == "phone":
+        finger(page, "touchStart", start)
+        for step in steps:
+            finger(page, "touchMove", step)
+        return finger(page, "touchEnd")
+    page.mouse.move(*start)
+    page.mouse.down()
+    for step in steps:
+        page.mouse.move(*step)
+    page.mouse.up()
+
+
+def heard(page: Page, what: str) -> list[float]:
+    """The numbers of the event that Python heard last, which must be of this kind."""
+    expect(page.locator("#heard")).to_contain_text(what, timeout=10_000)
+    return [float(number) for number in re.findall(r"-?\d+\.?\d*", page.locator("#heard").inner_text().split(what)[1])]
+
+
+def test_three_ways_to_look_and_layers_that_stay(page):
+    panels, viewer = page.locator("#viewer .panel"), page.locator("#viewer")
+    boxes = [panel.bounding_box() for panel in panels.all()]
+    beside = 2 if page.size == "phone" else 3
+    assert len(boxes) == 3 and [round(box["y"] - boxes[0]["y"]) for box in boxes[:beside]] == [0] * beside
+    assert min(box["width"] for box in boxes) >= 160
+    frame = page.locator("#viewer .frame").first.bounding_box()
+    assert frame["width"] / frame["height"] == pytest.approx(1024 / 600, rel=0.02)
+    assert frame["height"] <= 0.7 * SIZES[page.size]["height"] + 1
+    expect(panels.nth(2)).to_contain_text(EVIL)
+    assert not page.locator("img[src=x]").count(), "a name became HTML"
+    expect(page.get_by_role("img", name="Photo with the keypoints of fcnn; 2 faces")).to_have_count(1)
+    assert page.locator(".point").count() == 3 * 2 * 15 - 1, "the point that is not finite is not drawn"
+    assert page.locator(".lines .ink").count() == 6 and page.locator(".boxes .ink").count() == 6
+    small = [
+        (button.inner_text(), box["width"], box["height"])
+        for button in page.locator("#viewer button:visible").all()
+        if min((box := button.bounding_box())["width"], box["height"]) < 32
+    ]
+    assert not small
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page is wider than the window"
+
+    press(page, "One picture")
+    expect(
+        page.get_by_role("img", name=f"Photo with the keypoints of fcnn, resnet18 and {EVIL}; 2 faces")
+    ).to_have_count(1)
+    assert panels.count() == 1 and page.locator(".boxes .ink").count() == 2, "a box that all share is drawn once"
+    press(page, "Slider")
+    assert page.locator("#viewer select").count() == 2
+    viewer.get_by_label("Left model").select_option(EVIL)
+    viewer.get_by_label("Right model").select_option(EVIL)  # the two swap
+    assert state(page)["pair"] == [1, 2]
+    widths = "all => all.map(one => +one.getAttribute('width'))"
+    before = page.locator("clipPath rect").evaluate_all(widths)
+    viewer.get_by_label("Divider between").press("ArrowLeft")
+    state(page)
+    after = page.locator("clipPath rect").evaluate_all(widths)
+    assert after[0] < before[0] and sum(after) == pytest.approx(1024, abs=0.1)
+
+    press(page, "Points")
+    assert not page.locator(".point").count()
+    viewer.get_by_role("button", name="Uncertainty").press("Space")
+    expect(viewer.get_by_role("button", name="Uncertainty")).to_have_attribute("aria-pressed", "true")
+    press(page, "True points")
+    assert page.locator(".true .ink").count() == 30 + 1  # one in the legend
+    page.get_by_role("button", name="Another photo").click()
+    expect(page.locator(PICTURES).locator("image")).to_have_attribute("width", "512")
+    assert state(page)["mode"] == "slider" and not state(page)["layers"]["points"]
+    assert page.locator("#viewer .chips button:visible").all_inner_texts() == [
+        "Points", "Lines", "Boxes", "Names", "Differences",
+    ]  # fmt: skip
+    press(page, "Names")
+    assert "nose" in page.locator(".names").first.text_content()
+    page.get_by_role("button", name="No photo").click()
+    expect(viewer.get_by_text("Choose a photo to begin.")).to_be_visible()
+    expect(page.locator(PICTURES)).to_have_count(0)
+
+
+def test_zoom_is_the_same_in_all_panels_and_points_tell_their_numbers(page):
+    value = first_view()
+    assert view_boxes(page) == {"-0.5 -0.5 1024 600"}
+    size = page.locator(".point .dot").first.bounding_box()["width"]
+    press(page, "Zoom in")
+    (zoomed,) = view_boxes(page)
+    assert float(zoomed.split()[2]) == pytest.approx(1024 / 1.5)
+    assert page.locator(".point .dot").first.bounding_box()["width"] == pytest.approx(size, abs=0.5)
+    press(page, "Fit")
+    page.mouse.move(*screen(page, 263, 190))
+    page.mouse.wheel(0, -400)
+    page.wait_for_timeout(100)
+    (wheeled,) = view_boxes(page)
+    x, _, width, _ = map(float, wheeled.split())
+    assert width < 800 and x < 263 < x + width
+    start = screen(page, 263, 190)
+    drag(page, start, (start[0] + 20, start[1]))
+    assert screen(page, 263, 190)[0] == pytest.approx(start[0] + 20, abs=1), "the photo follows the hand"
+    page.locator(PICTURES).nth(1).press("ArrowRight")
+    page.locator(PICTURES).nth(1).press("-")
+    assert len(view_boxes(page)) == 1
+    press(page, "To the face")
+    assert state(page)["view"]["width"] < 650
+    page.mouse.dblclick(*screen(page, 263, 330))
+    assert view_boxes(page) == {"-0.5 -0.5 1024 600"}
+
+    (x, y), (x2, y2) = (value["models"][model]["faces"][0]["points"][12] for model in (0, 1))
+    apart = np.hypot(x - x2, y - y2)
+    tip = page.locator("#viewer .tip")
+    if page.size == "phone":
+        press(page, "To the face")
+        page.touchscreen.tap(*point(page, 12))
+    else:
+        page.mouse.move(*point(page, 12))
+    expect(tip).to_contain_text("mouth right corner")
+    expect(tip).to_contain_text(f"fcnn: x {x:.1f}, y {y:.1f}")
+    expect(tip).to_contain_text(f"fcnn and resnet18: {apart:.1f} px apart")
+    eyes = [np.array(value["models"][model]["faces"][0]["points"][:2]) for model in (0, 1)]
+    ocular = np.mean([np.hypot(*(left - right)) for left, right in eyes])
+    expect(tip).to_contain_text(f"({100 * apart / ocular:.1f}% of the distance between the eyes)")
+    page.keyboard.press("Escape")
+    page.locator('.point[data-key="1 0 0"]').focus()
+    page.keyboard.press("ArrowRight")
+    expect(tip).to_contain_text("right eye center")
+    expect(tip).to_contain_text("±")
+
+    if page.size == "phone":
+        press(page, "Fit")
+        x, y = screen(page, 300, 300)
+        finger(page, "touchStart", (x - 20, y), (x + 20, y))
+        for wider in (30, 40, 50, 60):
+            finger(page, "touchMove", (x - wider, y), (x + wider, y))
+        finger(page, "touchEnd")
+        assert state(page)["view"]["width"] == pytest.approx(1024 / 3, rel=0.05) and len(view_boxes(page)) == 1
+        assert screen(page, 300, 300)[0] == pytest.approx(x, abs=3)
+
+
+def test_a_face_is_chosen_and_boxes_are_drawn_and_corrected_in_pixels_of_the_photo(page):
+    press(page, "One picture")
+    page.mouse.click(*point(page, 10, model=1, face=1))
+    assert heard(page, "select") == [1] and state(page)["chosen"] == 1
+    assert page.locator(".points .face.dim").count() == 3
+    page.mouse.click(*screen(page, 263, 120))  # in the first face's box, on no point
+    page.wait_for_function("document.querySelector('#viewer .viewer').fkdViewer.chosen === 0")
+    expect(page.locator("#heard")).to_contain_text("select 0")
+
+    press(page, "Draw a box")
+    drag(page, screen(page, 600, 40), screen(page, 850, 300))
+    box = heard(page, "input")
+    assert box == pytest.approx([600, 40, 850, 300], abs=2)
+    expect(page.get_by_role("button", name="Draw a box")).to_have_attribute("aria-pressed", "false")
+    press(page, "Zoom in")
+    press(page, "Draw a box")
+    page.mouse.move(*screen(page, 500, 300))
+    page.mouse.down()
+    page.mouse.move(*screen(page, 600, 350))
+    page.keyboard.press("Escape")
+    page.mouse.up()
+    assert heard(page, "input") == box, "Escape sends nothing"
+    assert page.locator(".draft").is_hidden()
+    press(page, "Fit")
+    press(page, "Draw a box")
+    drag(page, screen(page, 100, 400), (screen(page, 0, 0)[0] - 30, screen(page, 0, 599)[1] + 20))
+    expect(page.locator("#heard")).to_contain_text("599.5")
+    assert heard(page, "input") == pytest.approx([-0.5, 400, 100, 599.5], abs=2)
+
+    press(page, "Correct the box")
+    x0, y0, x1, y1 = first_view()["models"][0]["faces"][0]["box"]
+    assert page.locator(".handle").count() == 8
+    drag(page, screen(page, x1, y1), screen(page, x1 + 30, y1 + 20))
+    expect(page.locator("#heard")).to_contain_text("face 0")
+    assert heard(page, "input")[:4] == pytest.approx([x0, y0, x1 + 30, y1 + 20], abs=2)
+    page.locator(".handle").first.focus()
+    page.keyboard.press("ArrowLeft")
+    assert state(page)["chosen"] == 0
+    page.keyboard.press("Escape")
+    assert page.locator(".handle").count() == 0
+
+
+def test_screenshots(page):
+    folder = ROOT / "artefacts"
+    folder.mkdir(exist_ok=True)
+    for theme in ("light", "dark"):
+        page.goto(f"{page.url.split('?')[0]}?__theme={theme}")
+        expect(page.locator(PICTURES).first).to_be_visible(timeout=30_000)
+
+        def shoot(name: str, theme: str = theme) -> None:
+            state(page)
+            page.locator("#viewer").screenshot(path=folder / f"viewer-{name}-{page.size}-{theme}.png")
+
+        shoot("side")
+        for name in ("One picture", "Differences", "Names"):
+            press(page, name)
+        shoot("one")
+        for name in ("Slider", "Names", "Uncertainty", "True points", "To the face", "Correct the box"):
+            press(page, name)
+        page.locator('.point[data-key="0 0 4"]').focus()
+        shoot("slider")
+
+
+def test_the_value_is_small_and_plain():
+    big = Image.new("RGBA", (4000, 2000))
+    value = view(big, [answer("fcnn", 1, FACES[:1])], truth=[[None] * 15], chosen=0)
+    assert (value["width"], value["height"]) == (4000, 2000) and value["photo"].startswith("data:image/jpeg;base64,")
+    assert len(value["photo"]) < 100_000 and LONGEST == 1600
+    assert value["names"] == list(NAMES) and len(value["edges"]) == len(EDGES)
+    assert value["truth"] == [[None] * 15] and value["models"][0]["faces"][0]["spread"] is None
