@@ -11,9 +11,11 @@ import gradio as gr
 
 from fkd.checkpoint import load_checkpoint
 from fkd.hub import SCHEME, pull
+from fkd.page.api import api
 from fkd.page.batch import batch_tab
 from fkd.page.compare import compare_tab
 from fkd.page.leaderboard import leaderboard_tab
+from fkd.page.live import live_tab
 from fkd.page.model import model_tab
 from fkd.sync import sync
 
@@ -62,11 +64,14 @@ def build_app(
             with gr.Tab("Leaderboard", id="leaderboard") as board:
                 paper = HOME / "benchmarks" / "paper.json"
                 leaderboard_tab(leaderboard, folders, paper, page, tabs, board)
+            with gr.Tab("Live", id="live"):
+                live_tab(loaded)
             with gr.Tab("Batch", id="batch"):
                 batch_tab(loaded)
             with gr.Tab("Model", id="model") as about:
                 model_tab(loaded, folders, page, about)
         compare.select(None, js=FORGET)
+        api(loaded, leaderboard)
     return page
 
 

@@ -15,7 +15,7 @@ from fkd.crop import align_matrix, apply, crop, frame_matrix, invert
 from fkd.evaluate import unmirror
 from fkd.faces import FaceBox, find_faces
 from fkd.heatmap import spread
-from fkd.keypoints import MEAN_FACE, NAMES
+from fkd.keypoints import FRAME_SIZE, MEAN_FACE, NAMES
 from fkd.models import KeypointModel
 
 SURE = 0.3  # detector score from which a face needs no model to confirm it: all such boxes were faces
@@ -114,6 +114,19 @@ def predict(checkpoint: Checkpoint, photo: Image.Image, boxes: Sequence[FaceBox]
     """
     boxes = find_confirmed_faces([checkpoint], photo) if boxes is None else boxes
     return _predict_faces(checkpoint, photo, boxes)[0]
+
+
+def follow(checkpoint: Checkpoint, photo: Image.Image, before: Face) -> Face | None:
+    """The face `before` of a film's last frame in its next one, `photo`, or None if it is lost.
+
+    It is looked for where it was, which takes no detector. It is lost where the answers for the crop and for the
+    mirrored crop differ by more than twice the model's validation RMSE.
+    """
+    back = invert(align_matrix(before.points, MEAN_FACE))
+    x, y = apply(back, [(FRAME_SIZE - 1) / 2] * 2)
+    half = np.sqrt(abs(np.linalg.det(back[:, :2]))) * FRAME_SIZE / 2
+    (face,), apart = _predict_faces(checkpoint, photo, [FaceBox((x - half, y - half, x + half, y + half), 1.0)])
+    return face if apart[0] <= 2 * checkpoint.training["validation_rmse"] else None
 
 
 def _doubt(checkpoint: Checkpoint, photo: Image.Image, box: FaceBox) -> float:

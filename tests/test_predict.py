@@ -9,7 +9,7 @@ from fkd.checkpoint import load_checkpoint
 from fkd.draw import GREEN, draw_points
 from fkd.faces import FaceBox
 from fkd.keypoints import MEAN_FACE, NAMES
-from fkd.predict import find_confirmed_faces, list_photos, predict, read_photo
+from fkd.predict import find_confirmed_faces, follow, list_photos, predict, read_photo
 
 SHIPPED = EXAMPLES.parent / "checkpoints" / "resnet18"
 
@@ -97,6 +97,19 @@ def test_a_heatmap_model_says_how_sure_it_is_in_photo_pixels(tiny_checkpoint):
     big = photo.resize((2 * photo.width, 2 * photo.height))
     (twice,) = predict(checkpoint, big, [FaceBox((360.5, 200.5, 700.5, 540.5), 1.0)])
     assert np.allclose(twice.spread, 2 * face.spread, rtol=0.1)
+
+
+def test_a_face_is_followed_from_frame_to_frame_until_it_is_gone():
+    checkpoint, photo = load_checkpoint(SHIPPED), read_photo(EXAMPLES / "grace_hopper.jpg")
+    (face,) = predict(checkpoint, photo)
+    for step in range(1, 6):
+        moved = photo.transform(photo.size, Image.Transform.AFFINE, (1, 0, -5 * step, 0, 1, -3 * step))
+        following = follow(checkpoint, moved, face)
+        assert following is not None
+        face = following
+    (found,) = predict(checkpoint, moved)
+    assert np.linalg.norm(face.points - found.points, axis=1).mean() < 0.03 * 88
+    assert follow(checkpoint, make_wall().convert("RGB"), face) is None
 
 
 def test_no_face_is_an_empty_list(tiny_checkpoint):

@@ -1,20 +1,28 @@
 """The real page in Chromium, at phone and desktop size; no request may leave this machine."""
 
+import json
 import os
 import shutil
 import time
+import zipfile
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
 from hub_server import Fault
 from PIL import Image, ImageOps
 from playwright.sync_api import Page, expect, sync_playwright
 
 from app import CSS, THEME, build_app
+from fkd.export import read_points
+from fkd.keypoints import NAMES
 from fkd.leaderboard import read_benchmarks, read_entries
 from fkd.robustness import STEPS
 
@@ -120,24 +128,36 @@ def table(page: Page, where: str) -> list[list[str]]:
     return cells
 
 
-def test_both_overlays_lie_on_the_face(page):
+def points(page: Page) -> dict[str, dict[str, float]]:
+    """The table of points: by point and column."""
+    rows = table(page, "#points")
+    heads = page.locator("#points thead").last.locator("th").all_inner_texts()
+    heads = [head.strip() for head in heads if head.strip()]
+    return {row[0]: {head: float(cell) for head, cell in zip(heads[1:], row[1:], strict=False) if cell} for row in rows}
+
+
+def answered(page: Page, text: str = "1 face") -> None:
+    expect(page.locator("#status")).to_contain_text(text, timeout=60_000)
+    expect(page.locator("#viewer svg image").first).to_be_visible(timeout=30_000)
+    expect(page.locator("#points")).to_contain_text("mouth center bottom lip", timeout=20_000)
+    page.wait_for_timeout(700)
+
+
+def test_the_answers_lie_on_the_face(page):
     for name, ((x, y), apart) in EYES.items():
         upload(page, EXAMPLES / name)
-        expect(page.locator("#status")).to_contain_text("1 face", timeout=60_000)
-        for which in ("first", "second", "both"):
-            expect(page.locator(f"#{which} img")).to_be_visible(timeout=30_000)
-        expect(page.locator("#points")).to_contain_text("mouth center bottom lip", timeout=20_000)
-        page.wait_for_timeout(500)
-        rows = {row[0]: [float(value) for value in row[1:]] for row in table(page, "#points") if row[0] != "mean"}
-        assert len(rows) == 15
-        for model in (0, 2):  # red x, y, then green x, y
-            left, right = rows["left eye center"][model : model + 2], rows["right eye center"][model : model + 2]
+        answered(page)
+        expect(page.locator("#viewer svg")).to_have_count(2)
+        found = points(page)
+        assert len(found) == 16
+        for model in ("fcnn", "resnet18"):
+            at = {point: (row.get(f"{model} x"), row.get(f"{model} y")) for point, row in found.items()}
+            left, right = at["left eye center"], at["right eye center"]
             assert left[0] > right[0], "left is the subject's left"
             assert (left[0] + right[0]) / 2 == pytest.approx(x, abs=0.2 * apart)
             assert (left[1] + right[1]) / 2 == pytest.approx(y, abs=0.2 * apart)
             assert left[0] - right[0] == pytest.approx(apart, rel=0.2)
-            mouth = rows["mouth center bottom lip"][model : model + 2]
-            assert 0.7 * apart < mouth[1] - y < 1.7 * apart
+            assert 0.7 * apart < at["mouth center bottom lip"][1] - y < 1.7 * apart
     screenshot(page, "compare")
 
 
@@ -150,11 +170,10 @@ def test_bad_files_and_faceless_photos_get_a_sentence_and_the_page_stays_usable(
     expect(page.locator("#status")).to_contain_text("No face was found", timeout=30_000)
     screenshot(page, "no-face")
     page.get_by_label("The whole photo is one face").check()
-    expect(page.locator("#status")).to_contain_text("1 face", timeout=30_000)
+    answered(page)
     page.get_by_label("The whole photo is one face").uncheck()
     upload(page, EXAMPLES / "grace_hopper.jpg")
-    expect(page.locator("#status")).to_contain_text("1 face", timeout=30_000)
-    expect(page.locator("#both img")).to_be_visible()
+    answered(page)
 
 
 def test_the_camera_takes_a_photo(page):
@@ -163,8 +182,7 @@ def test_the_camera_takes_a_photo(page):
     page.wait_for_function("document.querySelector('#photo video')?.videoWidth > 0")
     page.wait_for_timeout(500)
     page.get_by_label("capture photo").click()
-    expect(page.locator("#status")).to_contain_text("1 face", timeout=30_000)
-    expect(page.locator("#both img")).to_be_visible()
+    answered(page)
 
 
 def test_several_faces_are_all_found_and_one_is_chosen_for_the_table(page, tmp_path):
@@ -174,26 +192,141 @@ def test_several_faces_are_all_found_and_one_is_chosen_for_the_table(page, tmp_p
         pair.paste(grace, (grace.width, 0))
     pair.save(tmp_path / "pair.png")
     upload(page, tmp_path / "pair.png")
-    expect(page.locator("#status")).to_contain_text("2 faces", timeout=60_000)
-    expect(page.locator("#points")).to_contain_text("left eye center", timeout=20_000)
-    page.wait_for_timeout(500)
-    before = table(page, "#points")
-    page.locator("#face input").click()
-    page.get_by_role("option", name="2 of 2").click()
+    answered(page, "2 faces")
+    before = points(page)["nose tip"]["resnet18 x"]
+    choose(page, "#face", "2 of 2")
     page.wait_for_timeout(1500)
-    after = table(page, "#points")
-    assert abs(abs(float(after[0][1]) - float(before[0][1])) - pair.width / 2) < 5
+    assert abs(abs(points(page)["nose tip"]["resnet18 x"] - before) - pair.width / 2) < 5
 
 
 def test_an_example_is_one_click_away_and_models_can_be_changed(page):
-    page.locator("#compare-examples button img, .gallery-item img").first.click()
-    expect(page.locator("#status")).to_contain_text("1 face", timeout=30_000)
-    expect(page.locator("#points")).to_contain_text("left eye center", timeout=20_000)
-    assert {row[5] for row in table(page, "#points")} != {"0.0"}
-    page.locator("#first-model input").click()
-    page.get_by_role("option", name="resnet18").click()
+    page.locator("button.gallery-item, .gallery-item").first.click()
+    answered(page)
+    assert points(page)["mean"]["resnet18 apart"] > 0
+    page.locator("#models").get_by_label("Remove fcnn").or_(page.locator("#models .token-remove").first).first.click()
+    expect(page.locator("#viewer svg")).to_have_count(1, timeout=20_000)
+    page.wait_for_timeout(1000)
+    assert not [head for head in points(page)["nose tip"] if "fcnn" in head or "apart" in head]
+
+
+def test_a_box_drawn_by_hand_is_answered_for(page, tmp_path):
+    Image.new("RGB", (300, 200), "teal").save(tmp_path / "wall.png")
+    upload(page, tmp_path / "wall.png")
+    expect(page.locator("#status")).to_contain_text("No face was found", timeout=30_000)
+    page.get_by_role("button", name="Draw a box").click()
+    panel = page.locator("#viewer svg").first
+    panel.scroll_into_view_if_needed()
+    edge = panel.bounding_box()
+    page.mouse.move(edge["x"] + 0.3 * edge["width"], edge["y"] + 0.2 * edge["height"])
+    page.mouse.down()
+    page.mouse.move(edge["x"] + 0.7 * edge["width"], edge["y"] + 0.8 * edge["height"], steps=4)
+    page.mouse.up()
+    answered(page)
+
+
+def test_downloads_read_back_and_carry_nothing_else_of_the_photo(page, tmp_path):
+    with Image.open(EXAMPLES / "grace_hopper.jpg") as grace:
+        exif = Image.Exif()
+        exif[0x010F] = "a camera"
+        exif.get_ifd(0x8825)[1] = "N"
+        grace.save(tmp_path / "grace.jpg", exif=exif)
+    upload(page, tmp_path / "grace.jpg")
+    answered(page)
+    shown, kept = points(page), {}
     page.wait_for_timeout(1500)
-    assert {row[5] for row in table(page, "#points")} == {"0.0"}, "a model does not differ from itself"
+    for kind in ("png", "json", "csv", "pts"):
+        with page.expect_download() as download:
+            page.locator(f"#save-{kind}").click()
+        kept[kind] = tmp_path / f"kept.{kind}"
+        download.value.save_as(kept[kind])
+    with Image.open(kept["png"]) as picture:
+        assert not picture.getexif() and not picture.info and picture.size == (683, 800)
+    rows = pd.read_csv(kept["csv"])
+    assert rows["model"].tolist() == ["fcnn", "resnet18"]
+    (from_pts,) = read_points(kept["pts"])
+    of_resnet = read_points(kept["csv"])[1]
+    assert np.allclose(from_pts, of_resnet, atol=0.01)
+    assert of_resnet[10] == pytest.approx([shown["nose tip"]["resnet18 x"], shown["nose tip"]["resnet18 y"]], abs=0.06)
+    assert set(json.loads(kept["json"].read_text())["models"]) == {"fcnn", "resnet18"}
+
+    page.get_by_text("I know the true points").click()
+    page.locator("#truth input[type=file]").set_input_files(kept["pts"])
+    expect(page.locator("#status")).to_contain_text("True points lie on 1", timeout=30_000)
+    page.wait_for_timeout(1500)
+    errors = points(page)["mean"]
+    assert errors["resnet18 error"] == pytest.approx(0, abs=0.05) and errors["fcnn error"] > 0.5
+
+
+def test_a_batch_is_answered_row_by_row_and_downloaded(page, tmp_path):
+    page.get_by_role("tab", name="Batch").click()
+    (tmp_path / "broken.jpg").write_bytes(b"this is no picture")
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+        for name in EYES:
+            archive.write(EXAMPLES / name, name)
+    page.locator("#batch-files input[type=file]").set_input_files([tmp_path / "two.zip", tmp_path / "broken.jpg"])
+    expect(page.locator("#batch-files")).to_contain_text("two", timeout=20_000)
+    page.wait_for_timeout(500)
+    page.locator("#batch-run").click()
+    expect(page.locator("#batch-status")).to_contain_text("2 faces in 3 photos", timeout=60_000)
+    expect(page.locator("#batch-status")).to_contain_text("broken.jpg is no picture that can be read")
+    assert [row[0] for row in table(page, "#batch-table")] == list(EYES)
+    screenshot(page, "batch")
+    with page.expect_download() as download:
+        page.locator("#batch-zip").click()
+    download.value.save_as(tmp_path / "drawn.zip")
+    with zipfile.ZipFile(tmp_path / "drawn.zip") as archive:
+        assert len(archive.namelist()) == 2
+
+
+def test_programs_ask_by_name_with_the_photo_first(address):
+    client = Client(address, verbose=False)
+    photo = handle_file(EXAMPLES / "grace_hopper.jpg")
+    (face,) = client.predict(photo, api_name="/predict")["faces"]
+    assert set(face["points"]) == set(NAMES) and len(face["box"]) == 4
+    both = client.predict(photo, models="fcnn,resnet18", api_name="/compare")
+    assert set(both["models"]) == {"fcnn", "resnet18"} and both["milliseconds"]["finding faces"] > 0
+    assert client.predict(api_name="/leaderboard")[0]["rank"] == 1
+    with pytest.raises(AppError, match="there is no model 'none': expected one of fcnn"):
+        client.predict(photo, model="none", api_name="/predict")
+    named = set(client.view_api(return_format="dict")["named_endpoints"])
+    assert named == {"/predict", "/compare", "/leaderboard"}
+
+    asked = httpx.post(f"{address}gradio_api/call/leaderboard", json={"data": ["wild15"]}).json()
+    told = httpx.get(f"{address}gradio_api/call/leaderboard/{asked['event_id']}").text
+    assert told.startswith("event: complete") and '"rmse"' in told
+    stolen = {"path": "/etc/hostname", "meta": {"_type": "gradio.FileData"}}
+    for payload in (stolen, "/etc/hostname", {"path": "/etc/hostname"}):
+        asked = httpx.post(f"{address}gradio_api/call/predict", json={"data": [payload, "fcnn"]}).json()
+        assert "event: error" in httpx.get(f"{address}gradio_api/call/predict/{asked['event_id']}").text
+
+
+def test_a_face_is_followed_live(page):
+    if page.size == "phone":
+        page.get_by_role("tab", name="Live").or_(page.locator(".overflow-menu button").first).first.click()
+        page.get_by_text("Live", exact=True).last.click()
+    else:
+        page.get_by_role("tab", name="Live").click()
+    page.locator("#camera").get_by_text("Access Webcam").click()
+    page.wait_for_function("document.querySelector('#camera video')?.videoWidth > 0")
+    page.locator("#camera").get_by_label("start recording").or_(page.locator("#camera button.record")).first.click()
+    expect(page.locator("#live-status")).to_contain_text("A face is followed", timeout=30_000)
+    expect(page.locator("#live img")).to_be_visible()
+    page.wait_for_timeout(3000)
+    speed = int(page.locator("#live-status").inner_text().split()[-4])
+    screenshot(page, "live")
+    assert speed >= 3, "5 on an idle machine"
+
+
+def test_a_model_has_a_page_with_an_address(page, address):
+    page.goto(f"{address}?tab=model&model=resnet18")
+    expect(page.locator("#card")).to_contain_text("538 faces", timeout=20_000)
+    expect(page.locator("#card")).to_contain_text("non-commercial")
+    for which, count in (("ellipses", 1), ("model-curves", 1), ("case", 6)):
+        expect(page.locator(f".{which} .js-plotly-plot")).to_have_count(count, timeout=20_000)
+    screenshot(page, "model")
+    choose(page, "#model", "fcnn")
+    expect(page.locator("#card")).to_contain_text("9216-500-30", timeout=20_000)
+    assert "tab=model&model=fcnn" in page.url
 
 
 PLOTS = {"size-plot": 1, "time-plot": 1, "cumulative": 1, "face-plot": 1, "errors": 1, "heat": 1, "curves": 1}
@@ -278,6 +411,7 @@ def test_claims_from_the_hub_stand_below_what_was_measured(hub, browser, tmp_pat
         expect(page.locator("#from-hub")).to_contain_text("have not been read yet", timeout=20_000)
         page.locator("#sync").click()
         expect(page.locator("#from-hub")).to_contain_text("5,000 claims, 0 refused", timeout=60_000)
+        expect(page.locator("#ranking")).to_contain_text("user0/net0", timeout=20_000)
         rows = table(page, "#ranking")
         assert {row[1] for row in rows[: len(measured)]} == measured
         assert rows[len(measured)][:3] == ["-", "user0/net0", "0.500"] and "claimed" in rows[len(measured)]

@@ -1,0 +1,94 @@
+"""What programs may ask of the page: /predict, /compare and /leaderboard, by gradio_client or curl.
+
+The photo goes through a component of its own, though nobody sees it: only that way does Gradio make sure that a path
+in a request is one that was uploaded.
+"""
+
+import functools
+import json
+from pathlib import Path
+
+import gradio as gr
+
+from fkd.checkpoint import Checkpoint
+from fkd.compare import compare
+from fkd.leaderboard import read_benchmarks, read_entries, read_synced, table
+from fkd.predict import predict, read_photo
+
+PREDICT = """Finds the faces in a photo and their 15 keypoints. model: a name of the page's models. Answers
+{"faces": [{"box": [x0, y0, x1, y1], "points": {name: [x, y]}, "spread": {name: px}}]}, pixels of the upright photo."""
+COMPARE = """Asks several models about a photo. models: their names, parted by commas. Answers {"width", "height",
+"milliseconds": {stage: ms}, "models": {name: {"faces": [...]}}}, pixels of the upright photo."""
+LEADERBOARD = """The ranking of a benchmark: a list with an object for each row, errors in pixels of the 96 px frame."""
+
+
+def api(models: dict[str, Checkpoint], root: Path) -> None:
+    """Adds the endpoints to the page. models: by name. root: of the leaderboard's entries."""
+    best = min(models, key=lambda name: models[name].training["validation_rmse"])
+    benchmarks = [one.name for one in sorted(read_benchmarks(root), key=lambda one: not one.fingerprint)]
+    photo = gr.Image(type="filepath", label="photo", visible=False)
+    photo.preprocess = lambda payload: payload and payload.path  # Gradio would open the file first
+    answer = gr.JSON(label="answer", visible=False)
+    for name, handler, given, about in (
+        (
+            "predict",
+            functools.partial(_predict, models),
+            [photo, gr.Textbox(best, label="model", visible=False)],
+            PREDICT,
+        ),
+        (
+            "compare",
+            functools.partial(_compare, models),
+            [photo, gr.Textbox(",".join(list(models)[:4]), label="models", visible=False)],
+            COMPARE,
+        ),
+        (
+            "leaderboard",
+            functools.partial(_leaderboard, root),
+            [gr.Textbox(benchmarks[0] if benchmarks else "", label="benchmark", visible=False)],
+            LEADERBOARD,
+        ),
+    ):
+        gr.Button(visible=False).click(handler, given, answer, api_name=name, api_description=about)
+
+
+def _predict(models: dict[str, Checkpoint], photo: str | None, model: str) -> dict:
+    known = _chosen(models, model)
+    faces = _asked(lambda: predict(known[model], read_photo(_given(photo))))
+    return {"faces": [face.to_json() for face in faces]}
+
+
+def _compare(models: dict[str, Checkpoint], photo: str | None, names: str) -> dict:
+    known = _chosen(models, *(name.strip() for name in names.split(",")))
+    return _asked(lambda: compare(known, read_photo(_given(photo)))).to_json()
+
+
+def _leaderboard(root: Path, name: str) -> list[dict]:
+    benchmarks = {one.name: one for one in read_benchmarks(root)}
+    if name not in benchmarks:
+        raise gr.Error(
+            f"there is no benchmark {name!r}: expected one of {', '.join(benchmarks)}", print_exception=False
+        )
+    rows = table(benchmarks[name], read_entries(root, benchmarks[name]), read_synced(root).claims)
+    return json.loads(rows.to_json(orient="records"))
+
+
+def _chosen(models: dict[str, Checkpoint], *names: str) -> dict[str, Checkpoint]:
+    for name in names:
+        if name not in models:
+            raise gr.Error(f"there is no model {name!r}: expected one of {', '.join(models)}", print_exception=False)
+    return {name: models[name] for name in names}
+
+
+def _given(photo: str | None) -> str:
+    if photo is None:
+        raise ValueError("no photo was given")
+    return photo
+
+
+def _asked(work):
+    """A caller's mistake becomes the endpoint's error, in one sentence."""
+    try:
+        return work()
+    except ValueError as error:
+        raise gr.Error(str(error), print_exception=False) from None

@@ -1,0 +1,62 @@
+"""The tab where a model follows a face in the camera's picture."""
+
+import functools
+import time
+from dataclasses import dataclass
+
+import gradio as gr
+from PIL import Image
+
+from fkd.checkpoint import Checkpoint
+from fkd.draw import GREEN, draw_points
+from fkd.predict import Face, find_confirmed_faces, follow, predict
+
+INTRODUCTION = """Let the camera look at a face: the points follow it. Frames are looked at as they come and then
+forgotten. The largest face is followed; the camera stops by itself after five minutes."""
+LONGEST = 480  # px: frames are shrunk to it, so that sending them does not take longer than answering
+EVERY, LIMIT = 0.1, 300  # s between two frames at best; of one run
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the last frame showed: the face followed, if any, and when it was answered (s)."""
+
+    face: Face | None
+    at: float
+
+
+def live_tab(models: dict[str, Checkpoint]) -> None:
+    """Builds the tab."""
+    gr.Markdown(INTRODUCTION)
+    names = list(models)
+    best = min(names, key=lambda name: models[name].training["validation_rmse"])
+    chosen = gr.Dropdown(names, value=best, label="Model", elem_id="live-model")
+    with gr.Row():
+        camera = gr.Image(
+            label="Camera", sources=["webcam"], type="pil", streaming=True, height=360, min_width=280,
+            webcam_options=gr.WebcamOptions(mirror=False), elem_id="camera",
+        )  # fmt: skip
+        drawn = gr.Image(label="Points", interactive=False, height=360, min_width=280, elem_id="live", buttons=[])
+    said = gr.Markdown(elem_id="live-status")
+    seen = gr.State(None, time_to_live=600)
+    camera.stream(
+        functools.partial(_frame, models), [camera, chosen, seen], [drawn, said, seen], stream_every=EVERY,
+        time_limit=LIMIT, concurrency_limit=2, show_progress="hidden", api_visibility="private",
+    )  # fmt: skip
+
+
+def _frame(models: dict[str, Checkpoint], frame: Image.Image | None, name: str, before: Seen | None):
+    """Handler: (drawn frame, what is seen in words, what is seen) of the camera's next frame."""
+    if frame is None:
+        return None, "", None
+    photo, model = frame.convert("RGB"), models[name]
+    photo.thumbnail((LONGEST, LONGEST))
+    face = follow(model, photo, before.face) if before and before.face else None
+    if face is None:
+        boxes = find_confirmed_faces([model], photo)[:1]  # the largest comes first
+        face = predict(model, photo, boxes)[0] if boxes else None
+    now = time.perf_counter()
+    said = "No face is seen." if face is None else "A face is followed."
+    if before:
+        said += f" {1 / max(now - before.at, 1e-3):.0f} frames a second."
+    return draw_points(photo, [face.points] if face else [], GREEN), said, Seen(face, now)
