@@ -4,7 +4,6 @@ The photo goes through a component of its own, though nobody sees it: only that 
 in a request is one that was uploaded.
 """
 
-import functools
 import json
 from pathlib import Path
 
@@ -29,25 +28,30 @@ def api(models: dict[str, Checkpoint], root: Path) -> None:
     photo = gr.Image(type="filepath", label="photo", visible=False)
     photo.preprocess = lambda payload: payload and payload.path  # Gradio would open the file first
     answer = gr.JSON(label="answer", visible=False)
+
+    # Functions of their own: the endpoints' parameters are named as theirs, which a partial would hide.
+    def ask_one(photo, model):
+        return _predict(models, photo, model)
+
+    def ask_several(photo, models):
+        return _compare(known, photo, models)
+
+    def rank(benchmark):
+        return _leaderboard(root, benchmark)
+
+    known = models
+    one, several, which = (
+        gr.Textbox(value, label=label, visible=False)
+        for value, label in (
+            (best, "model"),
+            (",".join(list(models)[:4]), "models"),
+            (benchmarks[0] if benchmarks else "", "benchmark"),
+        )
+    )
     for name, handler, given, about in (
-        (
-            "predict",
-            functools.partial(_predict, models),
-            [photo, gr.Textbox(best, label="model", visible=False)],
-            PREDICT,
-        ),
-        (
-            "compare",
-            functools.partial(_compare, models),
-            [photo, gr.Textbox(",".join(list(models)[:4]), label="models", visible=False)],
-            COMPARE,
-        ),
-        (
-            "leaderboard",
-            functools.partial(_leaderboard, root),
-            [gr.Textbox(benchmarks[0] if benchmarks else "", label="benchmark", visible=False)],
-            LEADERBOARD,
-        ),
+        ("predict", ask_one, [photo, one], PREDICT),
+        ("compare", ask_several, [photo, several], COMPARE),
+        ("leaderboard", rank, [which], LEADERBOARD),
     ):
         gr.Button(visible=False).click(handler, given, answer, api_name=name, api_description=about)
 

@@ -57,7 +57,8 @@ def leaderboard_tab(
         as_json = gr.DownloadButton("Entries as JSON", size="sm", min_width=120, elem_id="ranking-json")
         link = gr.Button("Copy link to this view", size="sm", min_width=120, elem_id="copy-link")
         again = gr.Button("Read the Hub again", size="sm", min_width=120, elem_id="sync")
-    from_hub = gr.Markdown(functools.partial(_from_hub, root), elem_id="from-hub")
+    from_hub = gr.Markdown(elem_id="from-hub")
+    page.load(functools.partial(_from_hub, root), None, from_hub, api_visibility="private")
     with gr.Accordion("What the columns mean", open=False):
         gr.Markdown(METRICS)
     with gr.Accordion("Questions: why is a model missing, or without a rank?", open=False, elem_id="questions"):
@@ -145,7 +146,7 @@ def _show(
         about += "\n\n" + NO_ENTRY.format(name=benchmark.name)
     shown = _shown(rows)
     chosen = ["rank", "model", *(column for column in columns if column not in ("rank", "model"))]
-    shown = shown[chosen] if columns else shown
+    shown = shown[chosen] if columns and len(rows) else shown
     measured = [entry.name for entry in entries]
     plotted = [model for model in models if model in measured] or measured[:4]
     published = read_published(root, benchmark)
