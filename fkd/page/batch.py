@@ -37,7 +37,7 @@ def batch_tab(models: dict[str, Checkpoint]) -> None:
                 run = gr.Button("Find the keypoints", variant="primary", min_width=140, elem_id="batch-run")
                 stop = gr.Button("Stop", min_width=100, elem_id="batch-stop")
     status = gr.Markdown(elem_id="batch-status")
-    rows = gr.Dataframe(interactive=False, max_height=400, visible=False, elem_id="batch-table")
+    rows = gr.Dataframe(interactive=False, max_height=400, visible=False, elem_id="batch-table", elem_classes="ranking")
     with gr.Row(visible=False) as downloads:
         saves = [
             gr.DownloadButton(label, size="sm", min_width=120, elem_id=f"batch-{kind}")
