@@ -6,15 +6,19 @@ const SVG = "http://www.w3.org/2000/svg";
 const SVG_TAGS = new Set(["svg", "g", "path", "rect", "circle", "image", "text", "clipPath"]);
 // Points of a model, in pixels of the screen: a shape each, for those who cannot tell the colours apart.
 const SHAPES = [
-  "M-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0z", "M-3.1-3.1h6.2v6.2h-6.2z", "M0-4.4L4.3 3H-4.3z", "M0-4.8L4.8 0 0 4.8-4.8 0z",
+  "M-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0z",
+  "M-3.1-3.1h6.2v6.2h-6.2z",
+  "M0-4.4L4.3 3H-4.3z",
+  "M0-4.8L4.8 0 0 4.8-4.8 0z",
 ];
 const COLOURS = ["#ff3b3b", "#21d07a", "#4db5ff", "#ffc928"];
 const CROSS = "M-5 0H5M0-5V5";
+const KEYS = "Picture: arrow keys move it, plus and minus zoom, 0 shows all of it, Tab goes to the points";
 const HANDLES = [[0, 0], [0.5, 0], [1, 0], [1, 0.5], [1, 1], [0.5, 1], [0, 1], [0, 0.5]]; // shares of width and height
 const KNOB = 40; // px, as --knob in the style
 const MOST_ZOOM = 40; // px of the screen for one of the photo
 const HINTS = {
-  draw: "Drag on the picture around a face. Shift makes a square, Escape cancels.",
+  draw: "Drag around a face, or press Enter on the picture for a box to adjust. Shift: a square. Escape cancels.",
   correct: "Drag the handles of the box. Escape cancels.",
   mouse: "Hover a point for its numbers. Turn the wheel to zoom, drag to move.",
   touch: "Tap a point for its numbers. Pinch or double tap to zoom, drag to move.",
@@ -28,7 +32,9 @@ const unique = Math.random().toString(36).slice(2); // for the ids of clip paths
 // How one looks at photos outlives this element: Gradio makes a new one whenever a hidden viewer is shown again.
 const memory = (window.fkdViewerMemory ??= {
   mode: "side",
-  layers: { points: true, lines: true, boxes: true, names: false, differences: false, uncertainty: false, truth: false },
+  layers: {
+    points: true, lines: true, boxes: true, names: false, differences: false, uncertainty: false, truth: false,
+  },
 });
 
 let data = null; // the value, a plain copy
@@ -51,9 +57,13 @@ const pointers = new Map(); // where each finger is
 /** An element; children that are strings become text, never HTML: names come from strangers. */
 function make(tag, attributes = {}, ...children) {
   const node = SVG_TAGS.has(tag) ? document.createElementNS(SVG, tag) : document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  set(node, attributes);
   node.append(...children);
   return node;
+}
+
+function set(node, attributes) {
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
 }
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
@@ -135,7 +145,8 @@ function draw() {
   }
   for (const button of findAll("[data-tool]")) button.setAttribute("aria-pressed", button.dataset.tool === tool);
   find("[data-tool=correct]").disabled = find("[data-zoom=face]").disabled = !boxOf(chosen);
-  find(".hint").textContent = HINTS[tool ?? (matchMedia("(pointer: coarse)").matches ? "touch" : "mouse")];
+  const hint = HINTS[tool ?? (matchMedia("(pointer: coarse)").matches ? "touch" : "mouse")];
+  if (find(".hint").textContent !== hint) find(".hint").textContent = hint; // or it would be read out again
   place();
   if (again) panels[again[0]]?.node.querySelector(`[data-key="${again[1]}"]`)?.focus({ preventScroll: true });
 }
@@ -143,7 +154,9 @@ function draw() {
 // ---- a panel: one picture with the marks of some models
 
 function makePanel(models, shown) {
-  const svg = make("svg", { class: "picture", tabindex: 0, role: "application", "aria-label": KEYS, "data-key": "picture" });
+  const svg = make("svg", {
+    class: "picture", tabindex: 0, role: "application", "aria-label": KEYS, "data-key": "picture",
+  });
   const node = make("figure", { class: "panel", style: `--aspect: ${aspect}` });
   const frame = make("div", { class: "frame" }, svg);
   const panel = { node, svg, frame, models, marks: [], dots: [], arrows: [], clips: [], handles: [] };
@@ -176,7 +189,6 @@ function makePanel(models, shown) {
   return panel;
 }
 
-const KEYS = "Picture: arrow keys move it, plus and minus zoom, 0 shows all of it, Tab goes to the points";
 const dim = (face) => ({ class: face !== chosen && faceCount() > 1 ? "face dim" : "face" });
 const clipOf = (panel, side) => (panel.clips.length ? { "clip-path": `url(#${panel.clips[side].id})` } : {});
 
@@ -194,7 +206,9 @@ function mark(panel, group, node, at, key = {}) {
 }
 
 /** A line with a dark halo, readable on any photo. */
-const haloed = (path, colour) => [make("path", { class: "halo", d: path }), make("path", { class: "ink", d: path, stroke: colour })];
+function haloed(d, stroke) {
+  return [make("path", { class: "halo", d }), make("path", { class: "ink", d, stroke })];
+}
 
 function points({ panel, group, model, face, number, side }) {
   face.points.forEach((at, index) => {
@@ -284,43 +298,46 @@ function addDivider(panel) {
 }
 
 function addDraft(panel) {
-  const [halo, ink] = ["halo", "ink"].map((which) => make("rect", { class: which }));
-  panel.draft = make("g", { class: "draft" }, halo, ink);
-  if (tool === "correct" && draft) {
-    for (const [number, [fx, fy]] of HANDLES.entries()) {
-      const name = [["top", "", "bottom"][2 * fy], ["left", "", "right"][2 * fx]].join(" ").trim();
-      const node = make(
-        "g",
-        { class: "handle", tabindex: 0, role: "button", "data-key": `handle ${number}`, "aria-label": `Box, ${name}: arrow keys move it, Enter sends it` },
-        make("rect", { x: -6, y: -6, width: 12, height: 12, rx: 2 }),
-      );
-      const at = () => [draft.box[0] + fx * (draft.box[2] - draft.box[0]), draft.box[1] + fy * (draft.box[3] - draft.box[1])];
-      panel.handles.push({ node, at, fx, fy });
-      mark(panel, panel.draft, node, at);
-    }
-  }
+  panel.draft = make("g", { class: "draft" }, make("rect", { class: "halo" }), make("rect", { class: "ink" }));
   panel.svg.append(panel.draft);
+  if (tool !== "correct" || !draft) return;
+  const between = (low, high, share) => low + share * (high - low);
+  for (const [number, [fx, fy]] of HANDLES.entries()) {
+    const name = [["top", "", "bottom"][2 * fy], ["left", "", "right"][2 * fx]].join(" ").trim();
+    const node = make(
+      "g",
+      {
+        class: "handle", tabindex: 0, role: "button", "data-key": `handle ${number}`,
+        "aria-label": `Box, ${name}: arrow keys move it, Enter sends it`,
+      },
+      make("rect", { x: -6, y: -6, width: 12, height: 12, rx: 2 }),
+    );
+    const at = () => [between(draft.box[0], draft.box[2], fx), between(draft.box[1], draft.box[3], fy)];
+    panel.handles.push({ node, at, fx, fy });
+    mark(panel, panel.draft, node, at);
+  }
 }
 
 function legend(models, shown) {
   const box = make("figcaption", { class: "legend", "data-mode": shown });
+  const swatch = (more, ...paths) =>
+    make("svg", { viewBox: "-6 -6 12 12", "aria-hidden": "true", class: more }, ...paths);
   models.forEach((model, side) => {
     const { name, colour } = data.models[model];
-    const swatch = make(
-      "svg", { viewBox: "-6 -6 12 12", "aria-hidden": "true" }, make("path", { class: "dot", d: SHAPES[model], fill: colour }),
-    );
-    const choice = shown === "slider" && data.models.length > 2;
-    box.append(make("span", { class: "model", title: name }, swatch, choice ? modelSelect(side) : make("span", {}, name)));
+    const shape = swatch("", make("path", { class: "dot", d: SHAPES[model], fill: colour }));
+    const label = shown === "slider" && data.models.length > 2 ? modelSelect(side) : make("span", {}, name);
+    box.append(make("span", { class: "model", title: name }, shape, label));
   });
   if (drawn("truth")) {
-    const swatch = make("svg", { viewBox: "-6 -6 12 12", class: "true", "aria-hidden": "true" }, ...haloed(CROSS, "#fff"));
-    box.append(make("span", { class: "model true-points" }, swatch, make("span", {}, "true points")));
+    const cross = swatch("true", ...haloed(CROSS, "#fff"));
+    box.append(make("span", { class: "model true-points" }, cross, make("span", {}, "true points")));
   }
   return box;
 }
 
 function modelSelect(side) {
-  const select = make("select", { class: "side", "data-side": side, "data-key": `side ${side}`, "aria-label": side ? "Right model" : "Left model" });
+  const label = side ? "Right model" : "Left model";
+  const select = make("select", { class: "side", "data-side": side, "data-key": `side ${side}`, "aria-label": label });
   data.models.forEach((model, number) => select.append(new Option(model.name, number, false, number === pair[side])));
   return select;
 }
@@ -388,7 +405,8 @@ function placePanel(panel) {
   for (const { node, at, face, index } of panel.marks) {
     const [x, y] = typeof at === "function" ? (draft ? at() : [0, 0]) : at;
     const grown = index !== undefined && active?.face === face && active?.index === index ? 1.5 : 1;
-    node.setAttribute("transform", `translate(${x} ${y}) scale(${node.matches(".handle") ? px : scale * grown})`);
+    const size = node.matches(".handle") ? px : scale * grown;
+    node.setAttribute("transform", `translate(${x} ${y}) scale(${size})`);
   }
   for (const { arrow, head, from, to } of panel.arrows) {
     const long = distance(from, to) / px;
@@ -400,8 +418,8 @@ function placePanel(panel) {
   panel.draft.style.display = draft ? "" : "none";
   if (draft) {
     const [x, y, x1, y1] = tidy(draft.box);
-    const place = Object.entries({ x, y, width: x1 - x, height: y1 - y });
-    for (const rect of panel.draft.querySelectorAll(":scope > rect")) for (const entry of place) rect.setAttribute(...entry);
+    const rects = panel.draft.querySelectorAll(":scope > rect");
+    for (const rect of rects) set(rect, { x, y, width: x1 - x, height: y1 - y });
   }
   placeNames(panel, px);
 }
@@ -415,25 +433,24 @@ function placeDivider(panel, width) {
   panel.divider.style.left = `${100 * at}%`;
   panel.clips.forEach(({ firstChild: rect }, side) => {
     const x = side ? view.x + at * view.w : view.x;
-    const place = { x, y: view.y, width: (side ? 1 - at : at) * view.w, height: viewHeight() };
-    for (const entry of Object.entries(place)) rect.setAttribute(...entry);
+    set(rect, { x, y: view.y, width: (side ? 1 - at : at) * view.w, height: viewHeight() });
   });
 }
 
 /** "left_eye_inner_corner" -> "L eye in", for narrow panels. */
 function shortName(name) {
-  const shorter = [["left", "L"], ["right", "R"], ["inner", "in"], ["outer", "out"], ["eyebrow", "brow"], ["bottom", "low"]];
-  const dropped = ["center", "corner", "end", "tip"];
-  const kept = name.split("_").filter((word) => !dropped.includes(word));
-  return kept.map((word) => shorter.find(([long]) => long === word)?.[1] ?? word).join(" ");
+  const short = { left: "L", right: "R", inner: "in", outer: "out", eyebrow: "brow", bottom: "low" };
+  const kept = name.split("_").filter((word) => !["center", "corner", "end", "tip"].includes(word));
+  return kept.map((word) => (Object.hasOwn(short, word) ? short[word] : word)).join(" ");
 }
 
-/** The chosen face's names, in a column on each side of it with thin lines to the points: beside them they overlap. */
+/** The chosen face's names, in a column on each side of it with thin lines to the points: at these they overlap. */
 function placeNames(panel, px) {
   panel.names.replaceChildren();
   if (!drawn("names")) return;
   const face = panel.models.map((model) => data.models[model].faces[chosen]).find(Boolean);
-  const seen = (face?.points ?? []).map((at, index) => ({ at, name: data.names[index] })).filter(({ at }) => at && inView(at));
+  const all = (face?.points ?? []).map((at, index) => ({ at, name: data.names[index] }));
+  const seen = all.filter(({ at }) => at && inView(at));
   if (!seen.length) return;
   const xs = seen.map(({ at }) => at[0]);
   const box = drawn("boxes") ? boxOf(chosen, panel.models) : null;
@@ -473,11 +490,9 @@ const inView = ([x, y]) => x >= view.x && x <= view.x + view.w && y >= view.y &&
 
 /** Lines of text: the point's name, its place, and how far the first two models of the picture are apart. */
 function numbers(panel, { model, face, index, at }) {
-  const spreadOf = data.models[model].faces[face].spread?.[index];
-  const found = [
-    words(data.names[index]),
-    `${data.models[model].name}: x ${at[0].toFixed(1)}, y ${at[1].toFixed(1)}${spreadOf ? `, ± ${spreadOf.toFixed(1)} px` : ""}`,
-  ];
+  const radius = data.models[model].faces[face].spread?.[index];
+  const place = `${data.models[model].name}: x ${at[0].toFixed(1)}, y ${at[1].toFixed(1)}`;
+  const found = [words(data.names[index]), place + (radius ? `, ± ${radius.toFixed(1)} px` : "")];
   const [one, two] = mode() === "slider" ? pair : [0, 1];
   if (data.models.length < 2) return found;
   const [a, b] = [pointOf(one, face, index), pointOf(two, face, index)];
@@ -487,7 +502,7 @@ function numbers(panel, { model, face, index, at }) {
   const ocular = [one, two].map((which) => eyes.map((eye) => pointOf(which, face, eye)));
   const known = ocular.every(([left, right]) => left && right);
   const mean = known && ocular.reduce((sum, [left, right]) => sum + distance(left, right) / 2, 0);
-  const share = mean > 0 ? ` (${((100 * apart) / mean).toFixed(1)}% of the distance between the eyes)` : "";
+  const share = mean > 0 ? `, ${((100 * apart) / mean).toFixed(1)}% of the eyes' distance` : "";
   return [...found, `${data.models[one].name} and ${data.models[two].name}: ${apart.toFixed(1)} px apart${share}`];
 }
 
@@ -506,7 +521,8 @@ function showTip() {
   const x = inner.left - outer.left + ((active.at[0] - view.x) / view.w) * inner.width;
   const y = inner.top - outer.top + ((active.at[1] - view.y) / viewHeight()) * inner.height;
   tip.style.left = `${clamp(x + 14, 0, Math.max(0, outer.width - tip.offsetWidth))}px`;
-  tip.style.top = `${y + 16 + tip.offsetHeight > outer.height && y > tip.offsetHeight + 16 ? y - 16 - tip.offsetHeight : y + 16}px`;
+  const above = y - 16 - tip.offsetHeight;
+  tip.style.top = `${y + 16 + tip.offsetHeight > outer.height && above > 0 ? above : y + 16}px`;
 }
 
 // ---- choosing, drawing and correcting
@@ -540,8 +556,9 @@ function moveHandle({ fx, fy }, box, dx, dy) {
 
 function rectangle(start, end, square) {
   const [dx, dy] = [end[0] - start[0], end[1] - start[1]];
+  if (!square) return [...start, ...end];
   const side = Math.max(Math.abs(dx), Math.abs(dy));
-  return square ? [...start, start[0] + (Math.sign(dx) || 1) * side, start[1] + (Math.sign(dy) || 1) * side] : [...start, ...end];
+  return [...start, start[0] + (Math.sign(dx) || 1) * side, start[1] + (Math.sign(dy) || 1) * side];
 }
 
 // ---- fingers, mouse and wheel
@@ -718,11 +735,21 @@ function key(event) {
   const handle = panel.handles.find((one) => one.node === target);
   const how = { "+": "in", "=": "in", "-": "out", _: "out", 0: "fit" }[name];
   if (how) zooms[how]();
+  else if (tool === "draw" && name === "Enter") boxInTheMiddle(panels.indexOf(panel));
   else if (handle && (arrow || name === "Enter" || name === " ")) keyHandle(panel, handle, arrow, event.shiftKey);
   else if (arrow && target.matches(".point")) nextPoint(panel, target, arrow[0] + arrow[1]);
   else if (arrow) look({ ...view, x: view.x + 0.1 * view.w * arrow[0], y: view.y + 0.1 * viewHeight() * arrow[1] });
   else return;
   event.preventDefault();
+}
+
+/** Drawing without a pointer: a box to move by its handles. */
+function boxInTheMiddle(number) {
+  const [w, h] = [view.w, viewHeight()];
+  tool = "correct";
+  draft = { box: tidy([view.x + 0.3 * w, view.y + 0.3 * h, view.x + 0.7 * w, view.y + 0.7 * h]), face: null };
+  draw();
+  panels[number].handles[4].node.focus({ preventScroll: true });
 }
 
 function keyHandle(panel, handle, arrow, far) {
