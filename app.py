@@ -27,7 +27,7 @@ never logged, and deleted from the server within the hour."""
 # The compare tab has no address of its own; it is also selected as the page opens, whatever the address then asks.
 FORGET = "() => { if (window.fkdLeft) history.replaceState(null, '', location.pathname) }"
 CSS = """
-.gradio-container {max-width: min(1240px, 100vw) !important; margin: 0 auto !important}
+.gradio-container {width: 100%; max-width: min(1240px, 100vw) !important; margin: 0 auto !important}
 .gradio-container .column, .gradio-container .row > *, .gradio-container .block {min-width: 0}
 #points, .ranking {--font-mono: var(--font); font-variant-numeric: tabular-nums}
 .caption p {opacity: 0.8; margin: 0}
