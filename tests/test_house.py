@@ -42,6 +42,7 @@ MAY_IMPORT = {
     "page.model": {"card", "checkpoint", "draw", "evaluate", "plots"},
     "page.live": {"checkpoint", "draw", "predict"},
     "page.api": {"checkpoint", "compare", "leaderboard", "predict"},
+    "page.viewer": {"keypoints"},
     "page.words": set(),
     "page.figures": {"draw", "evaluate", "leaderboard", "plots", "robustness", "page.words"},
     "page.leaderboard": {"leaderboard", "page.figures", "page.words", "sync"},

@@ -88,7 +88,7 @@ def test_predict_writes_json_and_drawings(tmp_path, tiny_checkpoint):
     run("predict", EXAMPLES, "--checkpoint", tiny_checkpoint, "--json", tmp_path / "p.json", "--draw", tmp_path / "d")
     found = json.loads((tmp_path / "p.json").read_text())
     assert [len(item["faces"]) for item in found] == [1, 1]
-    assert set(found[0]) == {"photo", "faces"} and set(found[0]["faces"][0]) == {"box", "points"}
+    assert set(found[0]) == {"photo", "faces"} and set(found[0]["faces"][0]) == {"box", "points", "spread"}
     assert sorted(p.name for p in (tmp_path / "d").iterdir()) == ["eileen_collins.png", "grace_hopper.png"]
 
 

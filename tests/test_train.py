@@ -33,7 +33,7 @@ def small_split() -> Split:
     return Split(rows[rows % 5 > 1], rows[rows % 5 == 0], rows[rows % 5 == 1])
 
 
-@pytest.mark.parametrize("name", ["fcnn", "resnet18"])
+@pytest.mark.parametrize("name", ["fcnn", pytest.param("resnet18", marks=pytest.mark.slow)])
 def test_eight_faces_are_overfitted_to_under_half_a_pixel(name, tmp_path):
     faces = draw_faces(8, sparse_share=0.5)
     config = TrainConfig(

@@ -15,6 +15,7 @@ from fkd.page.figures import figures, paper_section, plot_places
 from fkd.page.words import CITATION, METRICS, NO_ENTRY, QUESTIONS, REPORTED, WHAT_RANKS
 from fkd.sync import sync
 
+MOST_ROWS = 100  # of a ranking on the page: a browser takes seconds to draw thousands
 STATUSES = ["verified", "claimed", "refused"]
 SIZES = {"any size": (0, 1e12), "below 5 M": (0, 5e6), "5 to 20 M": (5e6, 2e7), "above 20 M": (2e7, 1e12)}
 WIDTHS = {"rank": 60, "model": 130, "RMSE, px": 90, "95% interval": 140, "why unranked": 300, "measured on": 190}
@@ -144,7 +145,9 @@ def _show(
         )
     else:
         about += "\n\n" + NO_ENTRY.format(name=benchmark.name)
-    shown = _shown(rows)
+    if len(rows) > MOST_ROWS:
+        about += f" The first {MOST_ROWS} of {len(rows):,} rows are shown; the CSV has them all."
+    shown = _shown(rows.head(MOST_ROWS))
     chosen = ["rank", "model", *(column for column in columns if column not in ("rank", "model"))]
     shown = shown[chosen] if columns and len(rows) else shown
     measured = [entry.name for entry in entries]

@@ -24,7 +24,7 @@ EVIL = "<img src=x onerror=alert(1)>"
 FACES = (((263, 190), 88, -2), ((512 + 225, 102), 44, 4))
 PICTURES = "#viewer svg.picture"
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def pair() -> Image.Image:
