@@ -26,17 +26,40 @@ Upload a photo: up to four models mark 15 keypoints on every face. Photos are lo
 never logged, and deleted from the server within the hour."""
 # The compare tab has no address of its own; it is also selected as the page opens, whatever the address then asks.
 FORGET = "() => { if (window.fkdLeft) history.replaceState(null, '', location.pathname) }"
+# Gradio leaves a few of its parts without a name for screen readers; they come and go with what is shown.
+NAME_PARTS = """() => {
+    const name = () => {
+        document.querySelectorAll('.gallery-item:not([aria-label])').forEach(
+            (part, number) => part.setAttribute('aria-label', 'Example photo ' + (number + 1)));
+        document.querySelectorAll('.search-input:not([aria-label])').forEach(
+            part => part.setAttribute('aria-label', 'Search the table'));
+        document.querySelectorAll('.image-container > button:not([aria-label])').forEach(
+            part => part.setAttribute('aria-label', 'The photo'));
+        document.querySelectorAll('div.empty[aria-label]:not([role])').forEach(
+            part => part.setAttribute('role', 'img'));
+    };
+    name();
+    new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
+}"""
 CSS = """
 .gradio-container {width: 100%; max-width: min(1240px, 100vw) !important; margin: 0 auto !important}
 .gradio-container .column, .gradio-container .row > *, .gradio-container .block {min-width: 0}
 #points, .ranking {--font-mono: var(--font); font-variant-numeric: tabular-nums}
 .caption p {opacity: 0.8; margin: 0}
+input[role=combobox] {color: var(--body-text-color) !important}
+.token {color: inherit !important}
+.or {color: var(--body-text-color) !important}
 footer {display: none !important}
 """
 THEME = gr.themes.Default(
     primary_hue="emerald",
     font=["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"],
     font_mono=["ui-monospace", "Menlo", "Consolas", "monospace"],
+).set(
+    input_placeholder_color="*neutral_500",
+    input_placeholder_color_dark="*neutral_400",
+    button_primary_background_fill="*primary_700",
+    button_primary_background_fill_dark="*primary_700",
 )
 
 
@@ -71,6 +94,7 @@ def build_app(
             with gr.Tab("Model", id="model") as about:
                 model_tab(loaded, folders, page, about)
         compare.select(None, js=FORGET)
+        page.load(None, js=NAME_PARTS)
         api(loaded, leaderboard)
     return page
 

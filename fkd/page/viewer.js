@@ -135,7 +135,7 @@ function draw() {
   panelsBox.dataset.count = panels.length;
   panelsBox.toggleAttribute("data-names", drawn("names"));
   panelsBox.replaceChildren(...panels.map((panel) => panel.node));
-  for (const button of findAll("[data-mode]")) {
+  for (const button of findAll("button[data-mode]")) {
     button.setAttribute("aria-pressed", button.dataset.mode === shown);
     button.disabled = data.models.length < 2 && button.dataset.mode !== "one";
   }

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from axe_playwright_python.sync_playwright import Axe
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from hub_server import Fault
@@ -328,6 +329,24 @@ def test_a_face_is_followed_live(page):
     speed = int(page.locator("#live-status").inner_text().split()[-4])
     screenshot(page, "live")
     assert speed >= 3, "5 on an idle machine"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_serious_hurdle_for_anyone(page, address, theme):
+    found = []
+    for name in ("Compare", "Leaderboard", "Live", "Batch", "Model"):
+        page.goto(f"{address}?__theme={theme}")
+        open_tab(page, name)
+        if name == "Compare":
+            upload(page, EXAMPLES / "grace_hopper.jpg")
+            answered(page)
+        page.wait_for_timeout(1500)
+        screenshot(page, f"{name.lower()}-{theme}")
+        for problem in Axe().run(page).response["violations"]:
+            if problem["impact"] in ("serious", "critical"):
+                found.append((name, problem["id"], problem["nodes"][0]["html"][:200]))
+    assert not found
 
 
 @pytest.mark.slow
