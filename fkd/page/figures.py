@@ -21,6 +21,7 @@ from fkd.plots import (
 from fkd.robustness import STEPS
 
 PALETTE = (RED, GREEN, "#3b82f6", "#f59e0b", "#a855f7", "#06b6d4", "#ec4899", "#84cc16")
+COUNT = 7 + len(STEPS)  # figures
 
 
 def plot_places() -> list[gr.Plot]:
@@ -59,7 +60,7 @@ def figures(benchmark: Benchmark, every: list[Evaluation], folders: dict[str, Pa
     colours = model_colours([entry.name for entry in every])
     entries = [entry for entry in every if entry.name in models]
     if not entries:
-        return [None] * (7 + len(STEPS))
+        return [None] * COUNT
     rows = table(benchmark, entries)
     histories = {
         entry.name: pd.read_csv(folders[entry.name] / "history.csv")

@@ -11,7 +11,7 @@ import pandas as pd
 from pandas.io.formats.style import Styler
 
 from fkd.leaderboard import Benchmark, read_benchmarks, read_entries, read_published, read_synced, table
-from fkd.page.figures import figures, paper_section, plot_places
+from fkd.page.figures import COUNT, figures, paper_section, plot_places
 from fkd.page.words import CITATION, METRICS, NO_ENTRY, QUESTIONS, REPORTED, WHAT_RANKS
 from fkd.sync import sync
 
@@ -90,7 +90,12 @@ def leaderboard_tab(
     page.load(open_view, None, [tabs, benchmark, models], api_visibility="private").then(
         show, [*filters, models], shown, api_visibility="private"
     )
-    models.change(draw, [benchmark, models], plots, api_visibility="private")
+    # Figures take a second to make and to draw, so they wait until somebody looks at this tab.
+    seen = gr.State(False)
+    models.change(draw, [benchmark, models, seen], plots, api_visibility="private")
+    tab.select(lambda: True, None, seen, api_visibility="private").then(
+        draw, [benchmark, models, seen], plots, api_visibility="private"
+    )
     link.click(None, js=COPY_LINK)
     again.click(functools.partial(_read_again, root), outputs=from_hub, api_visibility="private").then(
         show, [*filters, models], shown, api_visibility="private"
@@ -167,8 +172,12 @@ def _show(
     ]
 
 
-def _draw(root: Path, benchmarks: dict[str, Benchmark], folders: dict[str, Path], name: str, models: list[str]) -> list:
-    """Handler: the figures of the chosen models."""
+def _draw(
+    root: Path, benchmarks: dict[str, Benchmark], folders: dict[str, Path], name: str, models: list[str], seen: bool
+) -> list:
+    """Handler: the figures of the chosen models, once the tab has been seen."""
+    if not seen:
+        return [gr.skip()] * COUNT
     benchmark = benchmarks.get(name) or next(iter(benchmarks.values()))
     return figures(benchmark, read_entries(root, benchmark), folders, models)
 

@@ -56,13 +56,19 @@ def model_tab(models: dict[str, Checkpoint], folders: dict[str, Path], page: gr.
         asked = request.query_params.get("model", "")
         return asked if asked in models else names[0]
 
-    page.load(open_view, None, chosen, api_visibility="private").then(show, chosen, shown, api_visibility="private")
-    chosen.input(show, chosen, shown, api_visibility="private")
+    seen = gr.State(False)  # nothing is drawn before somebody looks at this tab
+    page.load(open_view, None, chosen, api_visibility="private")
+    chosen.change(show, [chosen, seen], shown, api_visibility="private")
+    tab.select(lambda: True, None, seen, api_visibility="private").then(
+        show, [chosen, seen], shown, api_visibility="private"
+    )
     gr.on([tab.select, chosen.input], None, chosen, js=REMEMBER)
 
 
-def _show(models: dict[str, Checkpoint], folders: dict[str, Path], name: str):
-    """Handler: (card, error ellipses, training curves, cases, a figure a case) of a model."""
+def _show(models: dict[str, Checkpoint], folders: dict[str, Path], name: str, seen: bool):
+    """Handler: (card, error ellipses, training curves, cases, a figure a case) of a model, once the tab is seen."""
+    if not seen:
+        return [gr.skip()] * (4 + 2 * CASES)
     history = folders[name] / "history.csv"
     curves = training_curves({name: pd.read_csv(history)}, {name: GREEN}) if history.exists() else None
     path = folders[name] / "evaluation.json"
