@@ -10,6 +10,7 @@ import yaml
 from huggingface_hub import HfApi, RepoCard
 from test_hub import fails, run
 
+from app import build_app
 from fkd.evaluate import from_json
 from fkd.leaderboard import read_benchmarks, write_entry
 
@@ -43,6 +44,17 @@ def test_a_space_of_models_that_are_on_the_hub(hub, evaluated):
     assert [path for path in files if path.startswith("checkpoints/")] == ["checkpoints/hub.json"]
     assert json.loads(files["checkpoints/hub.json"]) == [f"hf:ada/net@{hub.commits('ada/net')[-1]}"]
     assert "shows you no repository ada/none" in fails("deploy", "ada/page", "--model", "ada/none")
+
+
+def test_the_page_shows_models_of_the_hub(hub, evaluated, tmp_path):
+    run("push", evaluated, "ada/net")
+    (tmp_path / "hub.json").write_text(json.dumps([f"hf:ada/net@{hub.commits('ada/net')[-1]}"]))
+    pinned = build_app(checkpoints=tmp_path, leaderboard=tmp_path)
+    asked = build_app(checkpoints=tmp_path / "none", leaderboard=tmp_path, models=["hf:ada/net"])
+    for page in (pinned, asked):
+        assert '"ada/net"' in json.dumps(page.get_config_file(), default=str)
+    with pytest.raises(ValueError, match="shows you no repository eve/net"):
+        build_app(checkpoints=tmp_path, leaderboard=tmp_path, models=["hf:eve/net"])
 
 
 def test_who_may_not_deploy_is_told(hub, monkeypatch):
