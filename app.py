@@ -35,6 +35,7 @@ NAME_PARTS = """() => {
             part => part.setAttribute('aria-label', 'Search the table'));
         document.querySelectorAll('.image-container > button:not([aria-label])').forEach(
             part => part.setAttribute('aria-label', 'The photo'));
+        document.querySelectorAll('pre:not([tabindex])').forEach(part => part.setAttribute('tabindex', 0));
         document.querySelectorAll('div.empty[aria-label]:not([role])').forEach(
             part => part.setAttribute('role', 'img'));
     };
@@ -46,6 +47,7 @@ CSS = """
 .gradio-container .column, .gradio-container .row > *, .gradio-container .block {min-width: 0}
 #points, .ranking {--font-mono: var(--font); font-variant-numeric: tabular-nums}
 .caption p {opacity: 0.8; margin: 0}
+body:not(.dark) button[role=tab].selected {color: var(--primary-800) !important}
 input[role=combobox] {color: var(--body-text-color) !important}
 .token {color: inherit !important}
 .or {color: var(--body-text-color) !important}
