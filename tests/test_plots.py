@@ -1,7 +1,10 @@
+import numpy as np
 import pandas as pd
+import pytest
 
-from fkd.keypoints import NAMES
-from fkd.plots import keypoint_errors, training_curves
+from fkd.evaluate import detail
+from fkd.keypoints import MEAN_FACE, NAMES
+from fkd.plots import error_face, keypoint_errors, trade_off, training_curves
 
 COLOURS = {"a": "#ff0000", "b": "#00ff00"}
 
@@ -18,3 +21,23 @@ def test_each_keypoint_has_a_bar_a_model():
     figure = keypoint_errors(table, COLOURS)
     assert [len(trace.x) for trace in figure.data] == [15, 15]
     assert figure.data[1].marker.color == "#00ff00"
+
+
+def test_the_pareto_front_holds_what_nothing_cheaper_beats():
+    sizes, errors = [1, 2, 3, 4], [3.0, 2.0, 2.5, 1.0]
+    table = pd.DataFrame(
+        {"model": list("abcd"), "parameters": sizes, "rmse": errors, "rmse_low": errors, "rmse_high": errors}
+    )
+    figure = trade_off(table, "parameters", "parameters", dict.fromkeys("abcd", "red"))
+    assert figure.data[0].name == "Pareto front" and list(figure.data[0].x) == [1, 2, 4]
+
+
+def test_half_of_the_errors_lie_in_the_ellipse():
+    errors = np.random.default_rng(0).normal((1, 0), (1, 3), (4000, 2))
+    points = np.tile(np.array(MEAN_FACE), (4000, 1, 1))
+    predicted = points.copy()
+    predicted[:, 0] += errors
+    figure = error_face({"a": detail(predicted, points)}, COLOURS)
+    drawn = np.array(list(zip(figure.data[-1].x, figure.data[-1].y, strict=True))[:40], float)
+    away = (predicted[:, 0] - drawn.mean(0)) / (np.ptp(drawn, 0) / 2)
+    assert ((away**2).sum(1) < 1).mean() == pytest.approx(0.5, abs=0.05)
