@@ -2,7 +2,6 @@
 
 import functools
 import json
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from fkd.checkpoint import Checkpoint
 from fkd.draw import GREEN, draw_points
 from fkd.export import to_table
 from fkd.keypoints import LEFT_EYE, RIGHT_EYE
+from fkd.page.downloads import short_lived_folder
 from fkd.predict import PHOTOS
 
 INTRODUCTION = f"""Photos, or zips of photos: up to {MOST_PHOTOS} at a time, {MOST_BYTES / 1e6:.0f} MB unpacked. One row
@@ -66,7 +66,7 @@ def _run(models: dict[str, Checkpoint], files: list[str] | None, name: str, prog
 
 
 def _finished(done: list[Answered], name: str) -> list:
-    folder = Path(tempfile.mkdtemp(prefix="fkd-"))
+    folder = short_lived_folder()
     faces = [(item, number, face) for item in done for number, face in enumerate(item.faces, 1)]
     to_table([(item.name, number, name, face.points) for item, number, face in faces]).to_csv(
         folder / "points.csv", index=False

@@ -2,7 +2,6 @@
 
 import functools
 import json
-import tempfile
 from pathlib import Path
 
 import gradio as gr
@@ -14,6 +13,7 @@ from fkd.compare import Comparison, compare, points_table
 from fkd.draw import draw_points
 from fkd.export import read_points, to_pts, to_table
 from fkd.faces import FaceBox
+from fkd.page.downloads import short_lived_folder
 from fkd.page.viewer import COLOURS, view, viewer
 from fkd.predict import read_photo
 
@@ -205,7 +205,7 @@ def _files(found: Comparison | None, face: int | None) -> list:
     """Handler: the files (png, json, csv, pts) of a comparison; the .pts is the last model's, of this face."""
     if found is None or not found.boxes:
         return [None] * 4
-    folder = Path(tempfile.mkdtemp(prefix="fkd-"))
+    folder = short_lived_folder()
     _drawn(found).save(folder / "keypoints.png")
     (folder / "keypoints.json").write_text(json.dumps(found.to_json(), indent=2))
     rows = [

@@ -2,7 +2,6 @@
 
 import functools
 import json
-import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,6 +10,7 @@ import pandas as pd
 from pandas.io.formats.style import Styler
 
 from fkd.leaderboard import Benchmark, read_benchmarks, read_entries, read_published, read_synced, table
+from fkd.page.downloads import remember, short_lived_folder
 from fkd.page.figures import COUNT, figures, paper_section, plot_places
 from fkd.page.words import CITATION, METRICS, NO_ENTRY, QUESTIONS, REPORTED, WHAT_RANKS
 from fkd.sync import sync
@@ -19,13 +19,6 @@ MOST_ROWS = 100  # of a ranking on the page: a browser takes seconds to draw tho
 STATUSES = ["verified", "claimed", "refused"]
 SIZES = {"any size": (0, 1e12), "below 5 M": (0, 5e6), "5 to 20 M": (5e6, 2e7), "above 20 M": (2e7, 1e12)}
 WIDTHS = {"rank": 60, "model": 130, "RMSE, px": 90, "95% interval": 140, "why unranked": 300, "measured on": 190}
-# The address keeps what is shown; inside a Space the address that a visitor sees is the frame's parent's.
-REMEMBER = """(benchmark, models) => {
-    window.fkdLeft = true;
-    const asked = new URLSearchParams({tab: 'leaderboard', benchmark, model: models.join(',')}).toString();
-    history.replaceState(null, '', '?' + asked);
-    if (window.parent !== window) window.parent.postMessage({queryString: asked}, 'https://huggingface.co');
-}"""
 COPY_LINK = "() => navigator.clipboard.writeText(window.location.href)"
 
 
@@ -47,7 +40,8 @@ def leaderboard_tab(
             status = gr.CheckboxGroup(STATUSES, value=STATUSES[:2], label="Status", elem_id="status-filter")
             family = gr.Dropdown(["all", "fcnn", "resnet"], value="all", label="Family", elem_id="family")
             size = gr.Dropdown(list(SIZES), value="any size", label="Parameters", elem_id="size")
-        names = list(_shown(table(*_first(root, benchmarks))))[2:]
+        first = next(iter(benchmarks.values()))
+        names = list(_shown(table(first, read_entries(root, first))))[2:]
         columns = gr.Dropdown(names, multiselect=True, label="Columns (none chosen: all)", elem_id="columns")
     ranking = gr.Dataframe(
         interactive=False, wrap=True, show_search="search", pinned_columns=2, elem_id="ranking", elem_classes="ranking",
@@ -82,7 +76,12 @@ def leaderboard_tab(
     draw = functools.partial(_draw, root, benchmarks, folders)
     for change in (benchmark.change, status.change, family.change, size.change, columns.change):
         change(show, [*filters, models], shown, api_visibility="private")
-    gr.on([tab.select, models.input, benchmark.input], None, [benchmark, models], js=REMEMBER)
+    gr.on(
+        [tab.select, models.input, benchmark.input],
+        None,
+        [benchmark, models],
+        js=remember("leaderboard", "benchmark", "model"),
+    )
 
     def open_view(request: gr.Request):  # Gradio gives the request to a function that asks for it, not to a partial
         return _open(root, benchmarks, request)
@@ -102,11 +101,6 @@ def leaderboard_tab(
     )
     if paper.exists():
         paper_section(json.loads(paper.read_text()))
-
-
-def _first(root: Path, benchmarks: dict[str, Benchmark]):
-    benchmark = next(iter(benchmarks.values()))
-    return benchmark, read_entries(root, benchmark)
 
 
 def _open(root: Path, benchmarks: dict[str, Benchmark], request: gr.Request):
@@ -258,6 +252,6 @@ def _published(published: pd.DataFrame) -> pd.DataFrame:
 
 def _file(name: str, text: str) -> str:
     """A file for a download, in a folder of its own, so that it has its name."""
-    path = Path(tempfile.mkdtemp(prefix="fkd-")) / name
+    path = short_lived_folder() / name
     path.write_text(text)
     return str(path)

@@ -11,20 +11,12 @@ from fkd.card import model_card
 from fkd.checkpoint import Checkpoint
 from fkd.draw import GREEN
 from fkd.evaluate import CASES, from_json
+from fkd.page.downloads import remember
 from fkd.plots import case_face, error_face, training_curves
 
 CASES_SAID = """### Its best and its worst faces
 Arrows lead from each point of the mean face to where the model's answer went, as far as it went from the label: the
 faces themselves may not be shown."""
-
-
-# The address of this view; `fkd.page.leaderboard` says the same of its own.
-REMEMBER = """(model) => {
-    window.fkdLeft = true;
-    const asked = new URLSearchParams({tab: 'model', model}).toString();
-    history.replaceState(null, '', '?' + asked);
-    if (window.parent !== window) window.parent.postMessage({queryString: asked}, 'https://huggingface.co');
-}"""
 
 
 def model_tab(models: dict[str, Checkpoint], folders: dict[str, Path], page: gr.Blocks, tab: gr.Tab) -> None:
@@ -62,7 +54,7 @@ def model_tab(models: dict[str, Checkpoint], folders: dict[str, Path], page: gr.
     tab.select(lambda: True, None, seen, api_visibility="private").then(
         show, [chosen, seen], shown, api_visibility="private"
     )
-    gr.on([tab.select, chosen.input], None, chosen, js=REMEMBER)
+    gr.on([tab.select, chosen.input], None, chosen, js=remember("model", "model"))
 
 
 def _show(models: dict[str, Checkpoint], folders: dict[str, Path], name: str, seen: bool):

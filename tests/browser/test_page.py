@@ -25,6 +25,7 @@ from app import CSS, THEME, build_app
 from fkd.export import read_points
 from fkd.keypoints import NAMES
 from fkd.leaderboard import read_benchmarks, read_entries
+from fkd.page import compare, downloads
 from fkd.robustness import STEPS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -239,7 +240,10 @@ def test_a_box_drawn_by_hand_is_answered_for(page, tmp_path):
 
 
 @pytest.mark.slow
-def test_downloads_read_back_and_carry_nothing_else_of_the_photo(page, tmp_path):
+def test_downloads_read_back_and_carry_nothing_else_of_the_photo(page, tmp_path, monkeypatch):
+    made, original = [], downloads.short_lived_folder
+    monkeypatch.setattr(compare, "short_lived_folder", lambda: made.append(original()) or made[-1])
+    monkeypatch.setattr(downloads, "KEPT", 0.5)
     with Image.open(EXAMPLES / "grace_hopper.jpg") as grace:
         exif = Image.Exif()
         exif[0x010F] = "a camera"
@@ -263,6 +267,8 @@ def test_downloads_read_back_and_carry_nothing_else_of_the_photo(page, tmp_path)
     assert np.allclose(from_pts, of_resnet, atol=0.01)
     assert of_resnet[10] == pytest.approx([shown["nose tip"]["resnet18 x"], shown["nose tip"]["resnet18 y"]], abs=0.06)
     assert set(json.loads(kept["json"].read_text())["models"]) == {"fcnn", "resnet18"}
+
+    assert made and not any(folder.exists() for folder in made), "a photo outlived its download"
 
     page.get_by_text("I know the true points").click()
     page.locator("#truth input[type=file]").set_input_files(kept["pts"])
