@@ -12,7 +12,6 @@ from huggingface_hub import (
     DatasetCardData,
     DatasetLeaderboardEntry,
     HfApi,
-    create_repo,
 )
 from huggingface_hub.errors import HfHubHTTPError
 
@@ -85,7 +84,7 @@ def _publish(repo_id: str, kind: str, contents: dict, private: bool) -> str:
     with in_a_sentence(repo_id):
         api = HfApi()
         sdk = {"space_sdk": "gradio"} if kind == "space" else {}
-        url = create_repo(repo_id, repo_type=kind, private=private, exist_ok=True, **sdk)
+        url = api.create_repo(repo_id, repo_type=kind, private=private, exist_ok=True, **sdk)
         folders = {path.partition("/")[0] for path in contents if "/" in path}
         there = {path for path in api.list_repo_files(repo_id, repo_type=kind) if path.partition("/")[0] in folders}
         operations = [CommitOperationAdd(path, content) for path, content in contents.items()]

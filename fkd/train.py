@@ -1,17 +1,14 @@
 """Training: one visible loop over a set of faces that lies on the device as a whole."""
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import safetensors
 import torch
 import torch.distributed as dist
-from safetensors.torch import load_file, save_file
 from timm.scheduler import CosineLRScheduler
 from timm.utils import ModelEmaV3
 from tqdm import tqdm
@@ -26,9 +23,10 @@ from fkd.heatmap import heatmap_loss
 from fkd.keypoints import BOTTOM_LIP, NAMES, NOSE_TIP
 from fkd.loss import masked_loss
 from fkd.models import FCNN, ModelConfig, build_model, targets
+from fkd.resume import STATE, load_state, save_state
 from fkd.split import Split, fingerprint
 
-STATE, HISTORY = "training-state.safetensors", "history.csv"
+HISTORY = "history.csv"
 
 
 @dataclass(frozen=True)
@@ -158,7 +156,7 @@ def train(
     )
     history: list[dict] = []
     if resume:
-        history = _load_state(out / STATE, run, model, average, optimizer)
+        history = load_state(out / STATE, run, model, average, optimizer)
     elif (out / STATE).exists() or (out / "config.json").exists():
         raise ValueError(f"{out} already holds a run: continue it with --resume, or choose another folder")
 
@@ -224,7 +222,7 @@ def train(
             }
             save_checkpoint(out, average.module, done, record, config.half)
         _write_history(out / HISTORY, history)
-        _save_state(out / STATE, run, history, model, average, optimizer)
+        save_state(out / STATE, run, history, model, average, optimizer)
     progress.close()
     if rank == 0:
         (out / STATE).unlink()
@@ -297,44 +295,6 @@ def _parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict]
     weights = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
     others = [parameter for parameter in model.parameters() if parameter.ndim < 2]
     return [{"params": weights, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-
-
-def _save_state(path: Path, run: dict, history: list[dict], model, average, optimizer) -> None:
-    """Everything that the next epoch depends on, in one file that appears whole or not at all."""
-    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    tensors |= {f"average.{name}": tensor for name, tensor in average.module.state_dict().items()}
-    for number, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in state.items()}
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    with replacing(path) as aside:
-        save_file(tensors, aside, {"run": json.dumps(run), "history": json.dumps(history)})
-
-
-def _load_state(path: Path, run: dict, model, average, optimizer) -> list[dict]:
-    if not path.exists():
-        raise ValueError(f"{path.parent} has no unfinished run to resume ({STATE} is missing)")
-    with safetensors.safe_open(path, "pt") as file:
-        metadata = file.metadata()
-    before = json.loads(metadata["run"])
-    for part in run:
-        changed = {
-            key: (before[part].get(key), value) for key, value in run[part].items() if before[part].get(key) != value
-        }
-        for key, (old, new) in changed.items():
-            raise ValueError(f"{path.parent} was begun with {part} {key} = {old}, not {new}: resume with the same")
-    tensors = load_file(path)
-
-    def part(prefix: str) -> dict[str, torch.Tensor]:
-        return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
-
-    model.load_state_dict(part("model."))
-    average.module.load_state_dict(part("average."))
-    state: dict[int, dict] = {}
-    for name, tensor in part("optimizer.").items():
-        number, key = name.split(".", 1)
-        state.setdefault(int(number), {})[key] = tensor
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    return json.loads(metadata["history"])
 
 
 def _write_history(path: Path, history: list[dict]) -> None:

@@ -14,8 +14,9 @@ from fkd.checkpoint import load_checkpoint
 from fkd.data import Faces
 from fkd.evaluate import accuracy, predict_points
 from fkd.models import ModelConfig
+from fkd.resume import STATE
 from fkd.split import Split
-from fkd.train import STATE, TrainConfig, train
+from fkd.train import TrainConfig, train
 
 ROOT = Path(__file__).parent.parent
 SHORT = TrainConfig(epochs=4, batch_size=16, warmup_epochs=1)
