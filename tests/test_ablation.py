@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from ablation import VARIANTS, dark, run, summary
+from ablation import DECODED, OURS, VARIANTS, dark, run, summary
 
 from fkd.heatmap import SIGMA, cells
 from fkd.split import Split
@@ -14,8 +14,10 @@ def test_every_variant_trains_and_is_measured(name, faces):
     rows = np.arange(60)
     split = Split(rows[rows % 3 > 0], rows[rows % 3 == 0], rows[:0])
     base = {"epochs": 1, "warmup_epochs": 0, "batch_size": 20}
-    found = run(VARIANTS[name], base, faces, split, 0, "resnet10t", "cpu")
-    assert len(found) == 6 and all(0 < error < 80 for error in found.values())
+    found = run(name, base, faces, split, 0, "test_resnet", "cpu")
+    assert [row.pop("variant") for row in found] == ([OURS, DECODED] if name == OURS else [name])
+    for row in found:
+        assert row.pop("seed") == 0 and len(row) == 6 and all(0 < error < 80 for error in row.values())
 
 
 def test_dark_finds_the_centre_of_a_gaussian_between_cells():
