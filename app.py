@@ -17,6 +17,7 @@ from fkd.page.compare import compare_tab
 from fkd.page.leaderboard import leaderboard_tab
 from fkd.page.live import live_tab
 from fkd.page.model import model_tab
+from fkd.page.visitors import Models
 from fkd.sync import sync
 
 HOME = Path(__file__).parent
@@ -51,6 +52,9 @@ body:not(.dark) button[role=tab].selected {color: var(--primary-800) !important}
 input[role=combobox] {color: var(--body-text-color) !important}
 .token {color: inherit !important}
 .or {color: var(--body-text-color) !important}
+.gradio-container :focus-visible:not(.viewer *) {
+    outline: 3px solid var(--body-text-color) !important; outline-offset: 1px
+}
 footer {display: none !important}
 """
 THEME = gr.themes.Default(
@@ -85,7 +89,7 @@ def build_app(
         gr.Markdown(TITLE)
         with gr.Tabs() as tabs:
             with gr.Tab("Compare", id="compare") as compare:
-                compare_tab(loaded, HOME / "examples")
+                compare_tab(Models(loaded, folders), HOME / "examples")
             with gr.Tab("Leaderboard", id="leaderboard") as board:
                 paper = HOME / "benchmarks" / "paper.json"
                 leaderboard_tab(leaderboard, folders, paper, page, tabs, board)

@@ -16,6 +16,7 @@ from huggingface_hub import (
     ModelCard,
     get_token,
     hf_hub_download,
+    scan_cache_dir,
     try_to_load_from_cache,
 )
 from huggingface_hub.errors import (
@@ -66,23 +67,25 @@ def load(where: Path | str) -> Checkpoint:
     return load_checkpoint(pull(repo_id, revision or None), repo_id)
 
 
-def pull(repo_id: str, revision: str | None = None) -> Path:
+def pull(repo_id: str, revision: str | None = None, largest: int = LARGEST[WEIGHTS], anonymous: bool = False) -> Path:
     """Downloads a checkpoint into huggingface_hub's cache and returns its folder, named by its commit.
 
-    A revision that is a whole commit hash, and is in the cache, is not asked for again.
+    A revision that is a whole commit hash, and is in the cache, is not asked for again. largest: bytes that its
+    weights may have. anonymous: read only what everybody may read, whatever token this process has.
     Raises ValueError if there is no such repository or it is not a checkpoint that is safe to load.
     """
     where = f"{SCHEME}{repo_id}"
     with in_a_sentence(repo_id):
-        if revision and re.fullmatch("[0-9a-f]{40}", revision):
+        if revision and re.fullmatch("[0-9a-f]{40}", revision) and not anonymous:
             cached = [try_to_load_from_cache(repo_id, name, revision=revision) for name in (CONFIG, WEIGHTS)]
             if all(isinstance(path, str) for path in cached):
                 return Path(cached[0]).parent
-        api = HfApi()
+        token = False if anonymous else None
+        api = HfApi(token=token)
         info = api.model_info(repo_id, revision=revision, files_metadata=True, timeout=TIMEOUT)
-        names = _safe_names(where, {file.rfilename: file.size or 0 for file in info.siblings or []})
+        names = _safe_names(where, {file.rfilename: file.size or 0 for file in info.siblings or []}, largest)
         hashes = {file.rfilename: file.lfs.sha256 if file.lfs else file.blob_id for file in info.siblings}
-        path = _download(repo_id, CONFIG, info.sha, hashes[CONFIG])
+        path = _download(repo_id, CONFIG, info.sha, hashes[CONFIG], token)
         with _named(where, path.parent):
             config = read_config(path)
         try:
@@ -91,10 +94,15 @@ def pull(repo_id: str, revision: str | None = None) -> Path:
             raise ValueError(f"{where}: {WEIGHTS} is no safetensors file ({_short(error)})") from None
         _check_header(where, header.tensors, config.model)
         for name in names:
-            folder = _download(repo_id, name, info.sha, hashes[name]).parent
+            folder = _download(repo_id, name, info.sha, hashes[name], token).parent
     with _named(where, folder):
         load_checkpoint(folder, repo_id)  # strict: what is broken is refused now, not when it is needed
     return folder
+
+
+def forget(folder: Path) -> None:
+    """Removes what `pull` downloaded from huggingface_hub's cache, but for files that other revisions share."""
+    scan_cache_dir(folder.parents[2]).delete_revisions(folder.name).execute()
 
 
 def push(
@@ -185,9 +193,9 @@ def _named(where: str, folder: Path) -> Iterator[None]:
         raise ValueError(str(error).replace(str(folder), where)) from None
 
 
-def _download(repo_id: str, name: str, revision: str, digest: str) -> Path:
+def _download(repo_id: str, name: str, revision: str, digest: str, token: bool | None) -> Path:
     """A file of a repository, in the cache; the client does not compare what came with its hash, so we do."""
-    path = Path(hf_hub_download(repo_id, name, revision=revision))
+    path = Path(hf_hub_download(repo_id, name, revision=revision, token=token))
     with path.open("rb") as file:
         same = digest == (sha_fileobj(file).hex() if len(digest) == 64 else git_hash(file.read()))
     if not same:
@@ -197,7 +205,7 @@ def _download(repo_id: str, name: str, revision: str, digest: str) -> Path:
     return path
 
 
-def _safe_names(where: str, sizes: dict[str, int]) -> list[str]:
+def _safe_names(where: str, sizes: dict[str, int], largest_weights: int) -> list[str]:
     """Which files to download, of what a repository has (name -> bytes)."""
     for name in sizes:
         if PurePosixPath(name).suffix.lower() in RUNS_CODE:
@@ -205,7 +213,7 @@ def _safe_names(where: str, sizes: dict[str, int]) -> list[str]:
     for name in (CONFIG, WEIGHTS):
         if name not in sizes:
             raise ValueError(f"{where} has no {name}: expected a checkpoint as `fkd push` publishes it")
-    for name, largest in LARGEST.items():
+    for name, largest in (LARGEST | {WEIGHTS: largest_weights}).items():
         if sizes.get(name, 0) > largest:
             raise ValueError(f"{where}: {name} has {sizes[name]:,} bytes, more than the {largest:,} that fkd loads")
     return [name for name in LARGEST if name in sizes]

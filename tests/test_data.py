@@ -274,6 +274,7 @@ def test_download_explains_what_it_needs(tmp_path, monkeypatch):
             data.download(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_real_set_loads_fast_the_second_time(real_data):
     faces, parts = split_data(real_data)
     start = time.perf_counter()

@@ -131,6 +131,7 @@ def test_a_users_mistake_ends_in_one_sentence(arguments, message, tmp_path, monk
     assert message in said and "Traceback" not in said and said.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes(competition, tmp_path):
     command = [sys.executable, "-m", "fkd", "train", "--model", "fcnn", "--data", str(competition)]
     command += ["--epochs", "400", "--warmup-epochs", "1", "--batch-size", "16", "--out", str(tmp_path / "m")]

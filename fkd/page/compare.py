@@ -15,20 +15,22 @@ from fkd.export import read_points, to_pts, to_table
 from fkd.faces import FaceBox
 from fkd.page.downloads import short_lived_folder
 from fkd.page.viewer import COLOURS, view, viewer
+from fkd.page.visitors import Models
 from fkd.predict import read_photo
 
 MOST = len(COLOURS)
 LEAST_PX, MOST_PX = 800, 1600  # of the longer side of what is drawn on for a download
 BEGIN = "Choose a photo to begin."
+ADDED = "Any model that `fkd push` published. Its files are checked before they are read; none can run code."
 NO_FACE = (
     "**No face was found in this photo.** Draw a box around one, try a photo where the face is larger or looks more "
     "towards the camera, or tick *the whole photo is one face* if it is cropped tightly already."
 )
 
 
-def compare_tab(models: dict[str, Checkpoint], examples: Path) -> None:
-    """Builds the tab. models: by name. examples: a folder of photos to try."""
-    names = list(models)
+def compare_tab(models: Models, examples: Path) -> None:
+    """Builds the tab. examples: a folder of photos to try."""
+    names = list(models.own)
     by_error = sorted(names, key=lambda name: models[name].training["validation_rmse"])
     first = [name for name in names if name == "fcnn"]
     chosen = [*first, *(name for name in by_error if name not in first)][:2]
@@ -48,6 +50,13 @@ def compare_tab(models: dict[str, Checkpoint], examples: Path) -> None:
             asked = gr.Dropdown(
                 names, value=chosen, multiselect=True, max_choices=MOST, label=f"Models, up to {MOST}", elem_id="models"
             )
+            with gr.Accordion("Add a model of the Hub", open=False):
+                wanted = gr.Textbox(
+                    label="Its name there", placeholder="user/repo", max_lines=1, submit_btn="Add", elem_id="wanted",
+                    html_attributes=gr.InputHTMLAttributes(autocapitalize="off", autocorrect="off", spellcheck=False),
+                )  # fmt: skip
+                added = gr.Markdown(ADDED, elem_id="added", elem_classes="caption")
+                own = gr.State([], time_to_live=3600)  # what this visitor added: nobody chooses names for others
             whole = gr.Checkbox(False, label="The whole photo is one face (skip finding faces)", elem_id="whole")
             with gr.Accordion("I know the true points", open=False):
                 truth = gr.File(
@@ -84,6 +93,11 @@ def compare_tab(models: dict[str, Checkpoint], examples: Path) -> None:
             _files, [answers, face], saves, api_visibility="private"
         )
 
+    wanted.submit(
+        functools.partial(_add, models), [wanted, asked, own], [added, asked, own], concurrency_limit=1,
+        api_visibility="private",
+    )  # fmt: skip
+
     def drawn(event: gr.EventData, known: Comparison | None, path: str | None, names: list[str], truth: str | None):
         return again(event.box, event.face, known, path, names, truth)
 
@@ -101,12 +115,26 @@ def compare_tab(models: dict[str, Checkpoint], examples: Path) -> None:
     )
 
 
+def _add(models: Models, wanted: str, chosen: list[str], own: list[str]):
+    """Handler: (what was said, choice of models, this visitor's models) after a model of the Hub was asked for."""
+    try:
+        name = models.add(wanted)
+    except ValueError as error:
+        return f"**{error}**", gr.skip(), own
+    own = [*(name for name in own if name in models), name]
+    chosen = [other for other in chosen if other != name][: MOST - 1]
+    choices = list(dict.fromkeys([*models.own, *own]))
+    return f"{name} is loaded.", gr.Dropdown(choices=choices, value=[*chosen, name]), own
+
+
 def _run(models: dict[str, Checkpoint], path: str | None, names: list[str], whole: bool, truth: str | None) -> list:
     """Handler: (status, results, viewer, comparison, face choice, table, crops) of a photo."""
     if path is None:
         return _nothing(BEGIN)
     if not names:
         return _nothing("Choose a model.")
+    if gone := [name for name in names if name not in models]:
+        return _nothing(f"**{gone[0]} was added long ago and has made room for other models: add it again.**")
     try:
         photo = read_photo(path)
         known = read_points(truth) if truth else []

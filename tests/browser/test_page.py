@@ -1,13 +1,11 @@
 """The real page in Chromium, at phone and desktop size; no request may leave this machine."""
 
 import json
-import os
 import shutil
 import time
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
@@ -18,8 +16,8 @@ from axe_playwright_python.sync_playwright import Axe
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from hub_server import Fault
-from PIL import Image, ImageOps
-from playwright.sync_api import Page, expect, sync_playwright
+from PIL import Image
+from playwright.sync_api import Page, expect
 
 from app import CSS, THEME, build_app
 from fkd.export import read_points
@@ -30,42 +28,13 @@ from fkd.robustness import STEPS
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = ROOT / "examples"
-SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1440, "height": 900}}
 # Mid-point between the eyes, and their distance, read off the photos by eye.
 EYES = {"grace_hopper.jpg": ((263, 190), 88), "eileen_collins.png": ((225, 102), 44)}
 
 PANELS = "#viewer svg:has(image)"
+READY = "text=judge facial keypoint detectors"
 
 pytestmark = pytest.mark.browser
-
-
-def write_film(path: Path, photo: Path) -> None:
-    """A photo as a film of one frame, for the browser's fake camera."""
-    with Image.open(photo) as image:
-        frame = ImageOps.pad(image.convert("RGB"), (640, 480)).convert("YCbCr")
-    light, blue, red = frame.split()
-    planes = light.tobytes() + blue.resize((320, 240)).tobytes() + red.resize((320, 240)).tobytes()
-    path.write_bytes(b"YUV4MPEG2 W640 H480 F10:1 Ip A1:1 C420jpeg\nFRAME\n" + planes)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not chromium:
-        if os.environ.get("FKD_REQUIRE_BROWSER"):
-            pytest.fail("no Chromium is installed, and FKD_REQUIRE_BROWSER asks for the browser tests")
-        pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-    film = tmp_path_factory.mktemp("camera") / "grace.y4m"
-    write_film(film, EXAMPLES / "grace_hopper.jpg")
-    flags += ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
-    flags += [f"--use-file-for-fake-video-capture={film}"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=[*flags, "--disable-component-update", "--disable-sync", "--no-first-run"]
-        )
-        yield browser
-        browser.close()
 
 
 @contextmanager
@@ -80,25 +49,6 @@ def launched(**given):
 def address():
     with launched() as url:
         yield url
-
-
-@pytest.fixture(params=SIZES)
-def page(request, browser, address):
-    context = browser.new_context(viewport=SIZES[request.param], device_scale_factor=1)
-    page = context.new_page()
-    outside, errors = [], []
-    page.on("request", lambda r: outside.append(r.url) if urlsplit(r.url).hostname not in LOCAL else None)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(address)
-    page.size = request.param
-    expect(page.get_by_text("judge facial keypoint detectors")).to_be_visible(timeout=30_000)
-    yield page
-    context.close()
-    assert not outside, "the page asked another host"
-    assert not errors
-
-
-LOCAL = {"127.0.0.1", "localhost", None, ""}
 
 
 def screenshot(page: Page, name: str) -> None:
@@ -428,7 +378,7 @@ def test_a_lasting_address_opens_the_same_view_in_a_fresh_browser(page, browser,
     choose(page, "#plotted", "resnet18")
     expect(page.locator(".errors .js-plotly-plot .legend")).to_contain_text("resnet18", timeout=20_000)
     assert "model=fcnn%2Cresnet18" in page.url
-    other = browser.new_page(viewport=SIZES[page.size])
+    other = browser.new_page(viewport=page.viewport_size)
     other.goto(page.url)
     expect(other.locator(".errors .js-plotly-plot .legend")).to_contain_text("resnet18", timeout=20_000)
     assert other.locator("#plotted").inner_text().split()[-2:] == ["fcnn", "resnet18"]
@@ -447,7 +397,7 @@ def test_claims_from_the_hub_stand_below_what_was_measured(hub, browser, tmp_pat
         card = yaml.safe_dump({"tags": ["fkd"], "model-index": [{"name": "net", "results": [result]}]})
         hub.put(f"user{number % 50}/net{number}", {"README.md": f"---\n{card}---\n".encode()})
     with launched(leaderboard=root) as url:
-        page = browser.new_page(viewport=SIZES["desktop"])
+        page = browser.new_page()
         page.goto(url)
         open_tab(page, "Leaderboard")
         expect(page.locator("#from-hub")).to_contain_text("have not been read yet", timeout=20_000)
@@ -471,3 +421,107 @@ def test_claims_from_the_hub_stand_below_what_was_measured(hub, browser, tmp_pat
         page.close()
     print(f"opened in {opened:.2f} s")
     assert opened < 5, "it takes 2 s on an idle machine"
+
+
+@pytest.mark.slow
+def test_a_visitor_adds_a_model_of_the_hub(hub, browser):
+    mine = ROOT / "checkpoints" / "fcnn"
+    hub.put("bea/net", {name: (mine / name).read_bytes() for name in ("config.json", "model.safetensors")})
+    with launched() as url:
+        page = browser.new_page()
+        page.goto(url)
+        upload(page, EXAMPLES / "grace_hopper.jpg")
+        answered(page)
+        page.get_by_text("Add a model of the Hub").click()
+        name = page.locator("#wanted").get_by_role("textbox")
+        name.fill("bea/nothing")
+        name.press("Enter")
+        expect(page.locator("#added")).to_contain_text("no repository bea/nothing", timeout=20_000)
+        name.fill("bea/net")
+        page.locator("#wanted").get_by_role("button", name="Add").click()
+        expect(page.locator("#added")).to_contain_text("bea/net is loaded", timeout=20_000)
+        expect(page.locator(PANELS)).to_have_count(3, timeout=30_000)
+        answered(page)
+        for row in points(page).values():
+            assert row.get("bea/net x") == row.get("fcnn x")
+        page.goto(url)
+        expect(page.locator("#models")).to_contain_text("fcnn", timeout=30_000)
+        page.locator("#models input").click()
+        expect(page.get_by_role("option", name="bea/net")).to_have_count(0)
+        page.close()
+
+
+def tab_to(page: Page, selector: str, text: str = "") -> None:
+    """Presses Tab until an element that fits has the focus; on the way, whatever has it must show that."""
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        page.wait_for_timeout(20)
+        found = page.evaluate(
+            """([selector, text]) => {
+                const at = document.activeElement;
+                const marked = part => part && getComputedStyle(part).outlineStyle !== 'none';
+                const seen = at === document.body || marked(at) || marked(at.closest('.frame'))
+                    || at.matches('.point') || at.matches('.knob');
+                return [at.matches(selector) && (at.innerText || '').includes(text), seen, at.outerHTML.slice(0, 200)];
+            }""",
+            [selector, text],
+        )
+        assert found[1], f"the focus cannot be seen on {found[2]}"
+        if found[0]:
+            return
+    raise AssertionError(f"Tab never reaches {selector}")
+
+
+def tab_by_keyboard(page: Page, name: str) -> None:
+    if page.get_by_role("tab", name=name, exact=True).first.is_visible():
+        tab_to(page, "[role=tab]", name)
+    else:
+        tab_to(page, "[aria-label='More tabs']")
+        page.keyboard.press("Enter")
+        tab_to(page, ".overflow-dropdown button", name)
+    page.keyboard.press("Enter")
+
+
+@pytest.mark.slow
+def test_all_of_it_by_keyboard(page):
+    tab_to(page, "[aria-label='Example photo 1']")
+    page.keyboard.press("Enter")
+    answered(page)
+
+    tab_to(page, "#viewer [data-mode=one]")
+    page.keyboard.press("Enter")
+    expect(page.locator(PANELS)).to_have_count(1)
+    tab_to(page, "#viewer [data-layer=names]")
+    page.keyboard.press("Space")
+    expect(page.locator("#viewer .names text").first).to_be_visible()
+    tab_to(page, "#viewer .picture")
+    before = page.locator(PANELS).get_attribute("viewBox")
+    page.keyboard.press("+")
+    expect(page.locator(PANELS)).not_to_have_attribute("viewBox", before)
+    tab_to(page, "#viewer .point")
+    expect(page.locator("#viewer .tip")).to_contain_text("left eye center")
+
+    tab_to(page, "#save-csv")
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    assert len(pd.read_csv(download.value.path())) == 2
+
+    tab_to(page, "#models input")
+    page.keyboard.press("Backspace")
+    expect(page.locator("#points")).not_to_contain_text("resnet18", timeout=20_000)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("#points")).to_contain_text("resnet18", timeout=20_000)
+
+    page.keyboard.press("Escape")
+    tab_by_keyboard(page, "Model")
+    expect(page.locator("#card")).to_contain_text("Terms:", timeout=20_000)
+
+    tab_by_keyboard(page, "Leaderboard")
+    expect(page.locator("#ranking .virtual-row").first).to_be_visible(timeout=30_000)
+    tab_to(page, "#ranking [role=gridcell]")
+    page.keyboard.press("ArrowDown")
+    tab_to(page, "#ranking-csv")
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    assert "resnet18" in set(pd.read_csv(download.value.path())["model"])

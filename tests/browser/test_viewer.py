@@ -1,28 +1,23 @@
 """The viewer alone on a page in Chromium, with made-up points, at phone and desktop size."""
 
-import os
 import re
-import shutil
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from app import CSS, THEME
 from fkd.keypoints import EDGES, MEAN_FACE, NAMES
 from fkd.page.viewer import LONGEST, view, viewer
 
 ROOT = Path(__file__).parent.parent.parent
-SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1440, "height": 900}}
-LOCAL = {"127.0.0.1", "localhost", None, ""}
 EVIL = "<img src=x onerror=alert(1)>"
 # Middle of the eyes and their distance in the pair of photos, px, and how many degrees the head leans.
 FACES = (((263, 190), 88, -2), ((512 + 225, 102), 44, 4))
-PICTURES = "#viewer svg.picture"
+PICTURES = READY = "#viewer svg.picture"
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -80,41 +75,6 @@ def address():
     _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, theme=THEME, css=css, ssr_mode=False, footer_links=[])
     yield url
     page.close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not chromium:
-        if os.environ.get("FKD_REQUIRE_BROWSER"):
-            pytest.fail("no Chromium is installed, and FKD_REQUIRE_BROWSER asks for the browser tests")
-        pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=[*flags, "--disable-component-update", "--disable-sync", "--no-first-run"]
-        )
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(params=SIZES)
-def page(request, browser, address):
-    context = browser.new_context(viewport=SIZES[request.param], has_touch=request.param == "phone")
-    page = context.new_page()
-    outside, errors = [], []
-    page.on("request", lambda r: outside.append(r.url) if urlsplit(r.url).hostname not in LOCAL else None)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if "js_on_load" in message.text else None)
-    page.on("dialog", lambda dialog: (errors.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-    page.size = request.param
-    page.fingers = context.new_cdp_session(page)
-    page.goto(address)
-    expect(page.locator(PICTURES).first).to_be_visible(timeout=30_000)
-    yield page
-    context.close()
-    assert not outside, "the page asked another host"
-    assert not errors
 
 
 def press(page: Page, name: str) -> None:
@@ -180,7 +140,7 @@ def test_three_ways_to_look_and_layers_that_stay(page):
     assert min(box["width"] for box in boxes) >= 160
     frame = page.locator("#viewer .frame").first.bounding_box()
     assert frame["width"] / frame["height"] == pytest.approx(1024 / 600, rel=0.02)
-    assert frame["height"] <= 0.7 * SIZES[page.size]["height"] + 1
+    assert frame["height"] <= 0.7 * page.viewport_size["height"] + 1
     expect(panels.nth(2)).to_contain_text(EVIL)
     assert not page.locator("img[src=x]").count(), "a name became HTML"
     expect(page.get_by_role("img", name="Photo with the keypoints of fcnn; 2 faces")).to_have_count(1)

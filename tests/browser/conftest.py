@@ -1,0 +1,63 @@
+"""Chromium, with a fake camera, and a page at phone and desktop size from which no request may leave this machine."""
+
+import os
+import shutil
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from PIL import Image, ImageOps
+from playwright.sync_api import expect, sync_playwright
+
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1440, "height": 900}}
+LOCAL = {"127.0.0.1", "localhost", None, ""}
+
+
+def write_film(path: Path, photo: Path) -> None:
+    """A photo as a film of one frame, for the browser's fake camera."""
+    with Image.open(photo) as image:
+        frame = ImageOps.pad(image.convert("RGB"), (640, 480)).convert("YCbCr")
+    light, blue, red = frame.split()
+    planes = light.tobytes() + blue.resize((320, 240)).tobytes() + red.resize((320, 240)).tobytes()
+    path.write_bytes(b"YUV4MPEG2 W640 H480 F10:1 Ip A1:1 C420jpeg\nFRAME\n" + planes)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not chromium:
+        if os.environ.get("FKD_REQUIRE_BROWSER"):
+            pytest.fail("no Chromium is installed, and FKD_REQUIRE_BROWSER asks for the browser tests")
+        pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
+    film = tmp_path_factory.mktemp("camera") / "grace.y4m"
+    write_film(film, EXAMPLES / "grace_hopper.jpg")
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+    flags += ["--disable-component-update", "--disable-sync", "--no-first-run"]
+    flags += ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=[*flags, f"--use-file-for-fake-video-capture={film}"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=SIZES)
+def page(request, browser, address):
+    """The page at the module's `address`, once the module's READY is visible. page.size: "phone" or "desktop".
+    page.fingers: what sends touches to it."""
+    context = browser.new_context(viewport=SIZES[request.param], has_touch=request.param == "phone")
+    page = context.new_page()
+    outside, errors = [], []
+    page.on("request", lambda r: outside.append(r.url) if urlsplit(r.url).hostname not in LOCAL else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if "js_on_load" in message.text else None)
+    page.on("dialog", lambda dialog: (errors.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+    page.size, page.fingers = request.param, context.new_cdp_session(page)
+    page.goto(address)
+    expect(page.locator(request.module.READY).first).to_be_visible(timeout=30_000)
+    yield page
+    context.close()
+    assert not outside, "the page asked another host"
+    assert not errors
