@@ -180,7 +180,9 @@ def in_a_sentence(repo_id: str) -> Iterator[None]:
         if isinstance(error.__cause__, HfHubHTTPError):
             raise ValueError(_http_sentence(repo_id, error.__cause__)) from None
         raise ValueError(f"the upload to {repo_id} failed ({_short(error)}): push again") from None
-    except (HTTPError, OfflineModeIsEnabled) as error:
+    except OfflineModeIsEnabled:
+        raise ValueError("the Hub is not asked, since HF_HUB_OFFLINE is set: unset it, then try again") from None
+    except HTTPError as error:
         raise ValueError(f"the Hub cannot be reached ({_short(error)}): check the network, then try again") from None
 
 

@@ -99,7 +99,7 @@ def trade_off(table: pd.DataFrame, column: str, title: str, colours: dict[str, s
             marker={"size": 12, "color": colours[row["model"]]},
         )
     figure.update_layout(**LAYOUT | {"height": 380})
-    figure.update_xaxes(title=title, type="log", **GRID)
+    figure.update_xaxes(title=title, type="log", dtick="D2", **GRID)
     figure.update_yaxes(title="test RMSE, px", **GRID)
     return figure
 

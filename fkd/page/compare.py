@@ -22,9 +22,12 @@ MOST = len(COLOURS)
 LEAST_PX, MOST_PX = 800, 1600  # of the longer side of what is drawn on for a download
 BEGIN = "Choose a photo to begin."
 ADDED = "Any model that `fkd push` published. Its files are checked before they are read; none can run code."
+TO_THE_ANSWER = """photo => {
+    if (photo && window.innerWidth < 700) document.querySelector('#status').scrollIntoView({behavior: 'smooth'});
+}"""
 NO_FACE = (
     "**No face was found in this photo.** Draw a box around one, try a photo where the face is larger or looks more "
-    "towards the camera, or tick *the whole photo is one face* if it is cropped tightly already."
+    "towards the camera, or tick *the whole photo is one face* under *More options* if it is cropped tightly already."
 )
 
 
@@ -46,24 +49,24 @@ def compare_tab(models: Models, examples: Path) -> None:
             )
             # Gradio would open the file first, and answer a bad one with a bare "Error".
             photo.preprocess = lambda payload: payload and payload.path
+            gr.Examples([[str(path)] for path in sorted(examples.glob("*.*g"))], [photo], label="No photo at hand?")
         with gr.Column(scale=2, min_width=280):
             asked = gr.Dropdown(
                 names, value=chosen, multiselect=True, max_choices=MOST, label=f"Models, up to {MOST}", elem_id="models"
             )
-            with gr.Accordion("Add a model of the Hub", open=False):
+            with gr.Accordion("More options", open=False, elem_id="more"):
+                whole = gr.Checkbox(False, label="The whole photo is one face (skip finding faces)", elem_id="whole")
+                truth = gr.File(
+                    label="True points, if known: .pts (15 or 68), .csv or .json", file_types=[".pts", ".csv", ".json"],
+                    height=90, elem_id="truth",
+                )  # fmt: skip
                 wanted = gr.Textbox(
-                    label="Its name there", placeholder="user/repo", max_lines=1, submit_btn="Add", elem_id="wanted",
+                    label="Add a model of the Hub", placeholder="user/repo", max_lines=1, submit_btn="Add",
                     html_attributes=gr.InputHTMLAttributes(autocapitalize="off", autocorrect="off", spellcheck=False),
+                    elem_id="wanted",
                 )  # fmt: skip
                 added = gr.Markdown(ADDED, elem_id="added", elem_classes="caption")
                 own = gr.State([], time_to_live=3600)  # what this visitor added: nobody chooses names for others
-            whole = gr.Checkbox(False, label="The whole photo is one face (skip finding faces)", elem_id="whole")
-            with gr.Accordion("I know the true points", open=False):
-                truth = gr.File(
-                    label=".pts (15 or 68 points), .csv or .json", file_types=[".pts", ".csv", ".json"], height=90,
-                    elem_id="truth",
-                )  # fmt: skip
-            gr.Examples([[str(path)] for path in sorted(examples.glob("*.*g"))], [photo], label="No photo at hand?")
     status = gr.Markdown(BEGIN, elem_id="status")
     answers = gr.State(None, time_to_live=3600)
     shown = viewer(visible=False)
@@ -89,9 +92,10 @@ def compare_tab(models: Models, examples: Path) -> None:
     again = functools.partial(_again, models)
     inputs = [photo, asked, whole, truth]
     for event in (photo.change, asked.change, whole.change, truth.change):
-        event(run, inputs, outputs, trigger_mode="always_last", api_visibility="private").then(
-            _files, [answers, face], saves, api_visibility="private"
-        )
+        answered = event(run, inputs, outputs, trigger_mode="always_last", api_visibility="private")
+        answered.then(_files, [answers, face], saves, api_visibility="private")
+        if event is photo.change:
+            answered.then(None, photo, js=TO_THE_ANSWER)
 
     wanted.submit(
         functools.partial(_add, models), [wanted, asked, own], [added, asked, own], concurrency_limit=1,

@@ -1,7 +1,11 @@
 """The real page in Chromium, at phone and desktop size; no request may leave this machine."""
 
 import json
+import os
 import shutil
+import socket
+import subprocess
+import sys
 import time
 import zipfile
 from contextlib import contextmanager
@@ -134,6 +138,7 @@ def test_bad_files_and_faceless_photos_get_a_sentence_and_the_page_stays_usable(
     upload(page, tmp_path / "wall.png")
     expect(page.locator("#status")).to_contain_text("No face was found", timeout=30_000)
     screenshot(page, "no-face")
+    page.locator("#more > button").click()
     page.get_by_label("The whole photo is one face").check()
     answered(page)
     page.get_by_label("The whole photo is one face").uncheck()
@@ -220,7 +225,7 @@ def test_downloads_read_back_and_carry_nothing_else_of_the_photo(page, tmp_path,
 
     assert made and not any(folder.exists() for folder in made), "a photo outlived its download"
 
-    page.get_by_text("I know the true points").click()
+    page.locator("#more > button").click()
     page.locator("#truth input[type=file]").set_input_files(kept["pts"])
     expect(page.locator("#status")).to_contain_text("True points lie on 1", timeout=30_000)
     page.wait_for_timeout(1500)
@@ -432,7 +437,7 @@ def test_a_visitor_adds_a_model_of_the_hub(hub, browser):
         page.goto(url)
         upload(page, EXAMPLES / "grace_hopper.jpg")
         answered(page)
-        page.get_by_text("Add a model of the Hub").click()
+        page.locator("#more > button").click()
         name = page.locator("#wanted").get_by_role("textbox")
         name.fill("bea/nothing")
         name.press("Enter")
@@ -449,6 +454,36 @@ def test_a_visitor_adds_a_model_of_the_hub(hub, browser):
         page.locator("#models input").click()
         expect(page.get_by_role("option", name="bea/net")).to_have_count(0)
         page.close()
+
+
+@pytest.mark.slow
+def test_a_cold_start_and_a_first_page_are_quick(browser, tmp_path):
+    for name in ("app.py", "checkpoints", "examples"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    shutil.copytree(ROOT / "leaderboard", tmp_path / "leaderboard")  # the app writes there what it read from the Hub
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = {"GRADIO_SERVER_PORT": str(port), "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
+    start = time.perf_counter()
+    with subprocess.Popen(
+        [sys.executable, "app.py"], cwd=tmp_path, env=os.environ | settings, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert "Running on" in process.stdout.readline() + process.stdout.readline()
+            page = browser.new_page()
+            page.goto(f"http://127.0.0.1:{port}")
+            upload(page, EXAMPLES / "grace_hopper.jpg")
+            expect(page.locator(PANELS).first).to_be_visible(timeout=60_000)
+            cold, start = time.perf_counter() - start, time.perf_counter()
+            page.goto(f"http://127.0.0.1:{port}")
+            expect(page.locator("#photo input[type=file]").first).to_be_attached(timeout=30_000)
+            warm = time.perf_counter() - start
+            page.close()
+        finally:
+            process.terminate()
+    print(f"first overlay after {cold:.1f} s, first page after {warm:.2f} s")
+    assert cold < 15 and warm < 3
 
 
 def tab_to(page: Page, selector: str, text: str = "") -> None:
