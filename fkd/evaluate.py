@@ -109,7 +109,7 @@ def predict_points(
     images: np.ndarray,
     sparse: np.ndarray | None = None,
     mirror: bool = False,
-    batch_size: int = 256,
+    batch_size: int = 32,  # what a CPU's cache holds: 256 takes 1.8 times as long
 ) -> np.ndarray:
     """Points float32 [N, 15, 2], frame pixels, for images uint8 [N, 96, 96]; the mean over several models.
 
@@ -130,6 +130,13 @@ def predict_points(
                     points = (points + unmirror(model(batch.flip(-1), kind))) / 2
             total[rows] += points.float().cpu().numpy()
     return (total / len(models)).astype(np.float32)
+
+
+def bf16_is_quick(device: torch.device) -> bool:
+    """Whether a device multiplies bfloat16 numbers in hardware."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 
 
 def unmirror(points):

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from fkd.augment import similarity, warp
 from fkd.data import Faces, is_sparse
-from fkd.evaluate import accuracy, predict_points
+from fkd.evaluate import accuracy, bf16_is_quick, predict_points
 from fkd.keypoints import BOTTOM_LIP, FRAME_SIZE, LEFT_EYE, MEAN_FACE, RIGHT_EYE
 
 # What is done to a face, and in which steps; the first step of each leaves it as it is.
@@ -39,13 +39,15 @@ UNITS = {
 def robustness(models: Sequence[torch.nn.Module], faces: Faces, mirror: bool = False) -> dict[str, list[float]]:
     """RMSE in px of the mean of several models at each of STEPS, by kind.
 
-    A point that turning or shifting moves out of the frame is not counted.
+    A point that turning or shifting moves out of the frame is not counted. Computed in bfloat16 where that is quick:
+    it moves resnet18's answers by 0.012 px (root mean square), and takes less than half the time.
     """
-    sparse = is_sparse(faces.points)
+    sparse, device = is_sparse(faces.points), next(models[0].parameters()).device
 
     def error(kind: str, step: float) -> float:
         worse = degrade(faces, kind, step)
-        predicted = predict_points(models, worse.images, sparse, mirror)
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16_is_quick(device)):
+            predicted = predict_points(models, worse.images, sparse, mirror)
         return round(accuracy(predicted, worse.points, resamples=1).rmse, 4)
 
     unchanged = error("blur", STEPS["blur"][0])

@@ -17,7 +17,7 @@ from fkd import __version__
 from fkd.augment import AugmentConfig, augment
 from fkd.checkpoint import Checkpoint, save_checkpoint
 from fkd.data import Faces, is_sparse
-from fkd.evaluate import accuracy, predict_points
+from fkd.evaluate import accuracy, bf16_is_quick, predict_points
 from fkd.files import replacing
 from fkd.heatmap import heatmap_loss
 from fkd.keypoints import BOTTOM_LIP, NAMES, NOSE_TIP
@@ -33,8 +33,8 @@ HISTORY = "history.csv"
 class TrainConfig:
     """How to train.
 
-    labels: "all" rows with the masked loss (ML-ResNet), or "complete" rows only. precision: "bf16" (with
-    channels_last), "fp32", or "auto": bf16 for residual networks where the hardware computes in it.
+    labels: "all" rows with the masked loss (ML-ResNet), or "complete" rows only. precision: "bf16",
+    "fp32", or "auto": bf16 for residual networks where the hardware computes in it.
     ema: decay of the moving average of the weights, which is what is validated and saved.
     heatmap_weight: of the heatmaps' cross-entropy beside the loss of the points. half: save the weights in float16.
     """
@@ -139,8 +139,6 @@ def train(
         model = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
     model = model.to(dev)
     bf16 = _use_bf16(config, model_config, dev)
-    if bf16:
-        model = model.to(memory_format=torch.channels_last)
     average = ModelEmaV3(model, decay=config.ema, use_warmup=True)
     optimizer = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer](
         _parameter_groups(model, config.weight_decay), lr=config.lr
@@ -180,8 +178,6 @@ def train(
             if config.augment:
                 batch, target = augment(batch, target, config.augment, generator)
             batch, target = batch[rank::processes], target[rank::processes]
-            if bf16:
-                batch = batch.to(memory_format=torch.channels_last)
             schedule.step_update(update)
             with torch.autocast(dev.type, torch.bfloat16, enabled=bf16):
                 predicted, heatmaps = model.answer(batch)
@@ -285,9 +281,7 @@ def _use_bf16(config: TrainConfig, model_config: ModelConfig, device: torch.devi
         return config.precision == "bf16"
     if model_config.name == FCNN:  # it is bound by reading its weights: bf16 saves a fifth of a step, not half
         return False
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+    return bf16_is_quick(device)
 
 
 def _parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict]:
