@@ -43,7 +43,9 @@ def batch_tab(models: dict[str, Checkpoint]) -> None:
             gr.DownloadButton(label, size="sm", min_width=120, elem_id=f"batch-{kind}")
             for label, kind in (("Points as CSV", "csv"), ("Points as JSON", "json"), ("Drawings as a zip", "zip"))
         ]
-    gallery = gr.Gallery(label="Drawn", columns=4, object_fit="contain", visible=False, elem_id="batch-gallery")
+    gallery = gr.Gallery(
+        label="Drawn", columns=4, object_fit="contain", height="auto", visible=False, elem_id="batch-gallery"
+    )
     shown = [status, rows, downloads, *saves, gallery]
     event = run.click(functools.partial(_run, models), [files, model], shown, api_visibility="private")
     stop.click(lambda: "Stopped.", outputs=status, cancels=event, api_visibility="private")
