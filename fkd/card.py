@@ -126,6 +126,7 @@ def _text(checkpoint: Checkpoint, evaluation: Evaluation, repo_id: str) -> str:
 ```python
 from fkd.hub import load
 from fkd.predict import predict, read_photo
+
 faces = predict(load("{where}"), read_photo("photo.jpg"))
 print(faces[0].points)  # [15, 2], pixels of the photo
 ```
