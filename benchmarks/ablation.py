@@ -30,8 +30,9 @@ from fkd.checkpoint import WEIGHTS
 from fkd.data import Faces, is_sparse
 from fkd.evaluate import predict_points
 from fkd.files import replacing
-from fkd.heatmap import cells, heatmap_loss
+from fkd.heatmap import cells, expected_points, heatmap_loss
 from fkd.keypoints import FRAME_SIZE
+from fkd.loss import masked_loss
 from fkd.models import KeypointModel, ModelConfig
 from fkd.split import Split, split_data
 
@@ -144,37 +145,34 @@ def jensen_shannon(heatmaps: torch.Tensor, target: torch.Tensor) -> torch.Tensor
     return sum(F.kl_div(middle, part, reduction="batchmean") for part in (wanted, heat)) / 2
 
 
-def zero(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor | None:
-    return predicted.sum() * 0 if torch.isfinite(target).any() else None
-
-
-def squared(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor | None:
-    """Mean squared error, in the scale that Huber's has near zero."""
-    error = (predicted - target)[torch.isfinite(target)]
-    return error.square().mean() / 4 if len(error) else None
+def of_points(heatmaps: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Huber's loss of the expected coordinates."""
+    return masked_loss(expected_points(heatmaps), target)
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One change of the recipe."""
+    """One change of the recipe. loss: in place of `heatmap_loss`, for what a model answers beside the points."""
 
     model: dict = field(default_factory=dict)
     train: dict = field(default_factory=dict)
     build: Callable[[ModelConfig], nn.Module] = KeypointModel
-    point_loss: Callable = fkd_train.masked_loss
-    map_loss: Callable = heatmap_loss
+    loss: Callable = heatmap_loss
 
 
 OURS, DECODED = "ours", "heatmap, decoded as DARK"
 VARIANTS = {
     OURS: Variant(),
     "head: regression": Variant(model={"head": "regression"}),
-    "head: SimCC": Variant(build=SimCC, point_loss=zero, map_loss=simcc_loss),
-    "head: RLE": Variant(build=RLE, point_loss=zero, map_loss=rle_loss),
-    "heatmap, points' loss only": Variant(train={"heatmap_weight": 0}),
-    "heatmap, cross-entropy only": Variant(point_loss=zero),
-    "heatmap, Jensen-Shannon for cross-entropy (DSNT)": Variant(map_loss=jensen_shannon),
-    "squared error for Huber's": Variant(point_loss=squared),
+    "head: SimCC": Variant(build=SimCC, loss=simcc_loss),
+    "head: RLE": Variant(build=RLE, loss=rle_loss),
+    "heatmap, loss of the points": Variant(loss=of_points),
+    "heatmap, loss of the points and cross-entropy": Variant(
+        loss=lambda *given: of_points(*given) + heatmap_loss(*given)
+    ),
+    "heatmap, loss of the points and divergence (DSNT)": Variant(
+        loss=lambda *given: of_points(*given) + jensen_shannon(*given)
+    ),
     "stem stride 2": Variant(model={"stem_stride": 2}),
     "label conventions mixed": Variant(model={"conventions": 1}),
     "complete rows only": Variant(train={"labels": "complete"}),
@@ -192,7 +190,7 @@ def run(name: str, base: dict, faces: Faces, split: Split, seed: int, model: str
     variant = VARIANTS[name]
     config = ModelConfig(model, **variant.model)
     settings = fkd_train.TrainConfig(**base | variant.train, seed=seed)
-    patches = {"build_model": variant.build, "masked_loss": variant.point_loss, "heatmap_loss": variant.map_loss}
+    patches = {"build_model": variant.build, "heatmap_loss": variant.loss}
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         for target, value in patches.items():
             stack.enter_context(mock.patch.object(fkd_train, target, value))

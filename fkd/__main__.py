@@ -61,16 +61,10 @@ def train_command(
     weight_decay: float = DEFAULTS.weight_decay,
     warmup_epochs: int = DEFAULTS.warmup_epochs,
     ema: Annotated[float, typer.Option(help="Decay of the moving average of the weights; 0 is off.")] = DEFAULTS.ema,
-    heatmap_weight: Annotated[
-        float, typer.Option(help="Of the heatmaps' cross-entropy beside the loss of the points.")
-    ] = DEFAULTS.heatmap_weight,
     labels: Annotated[str, typer.Option(help="all (masked loss), or complete rows only.")] = DEFAULTS.labels,
     augment: Annotated[float, typer.Option(help="Strength of the augmentation; 0 is off, mirroring too.")] = 1.0,
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = DEFAULTS.precision,
     half: Annotated[bool, typer.Option("--half", help="Save the weights in float16.")] = False,
-    teacher: Annotated[
-        list[Path], typer.Option(help="A checkpoint whose answers stand in for missing labels; several are averaged.")
-    ] = [],  # noqa: B006 - typer makes a new list for every call
     start: Annotated[Path | None, typer.Option(help="A checkpoint whose weights to begin with.")] = None,
     seed: int = DEFAULTS.seed,
     terms: Annotated[str, typer.Option(help="Terms of the training data, for the model card.")] = "",
@@ -92,7 +86,6 @@ def train_command(
         weight_decay=weight_decay,
         warmup_epochs=warmup_epochs,
         ema=ema,
-        heatmap_weight=heatmap_weight,
         labels=labels,
         augment=AugmentConfig().scaled(augment) if augment else None,
         precision=precision,
@@ -103,16 +96,14 @@ def train_command(
     if "RANK" in os.environ:  # torchrun starts every process with one
         dist.init_process_group("nccl" if device == "cuda" else "gloo")
         device = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
-    teachers = [load(folder) for folder in teacher]
     begun = load(start) if start else None
     faces, split = split_data(data)
     prints = {part: fingerprint(faces[getattr(split, part)]) for part in ("train", "validation", "test")}
-    for one in [*teachers, begun] if begun else teachers:
-        if one.data.get("fingerprints") != prints:
-            raise ValueError(
-                f"{one.name} was trained on other data or another split, so as --teacher or --start it would leak "
-                "held-out faces: train it on this data first"
-            )
+    if begun and begun.data.get("fingerprints") != prints:
+        raise ValueError(
+            f"{begun.name} was trained on other data or another split, so as --start it would leak held-out faces: "
+            "train it on this data first"
+        )
     first = not dist.is_initialized() or dist.get_rank() == 0
     if first:
         typer.echo(
@@ -120,7 +111,7 @@ def train_command(
             f"{len(split.test):,} held out (10% each; look-alikes stay together)"
         )
     try:
-        done = train(model_config, config, faces, split, out, data_name(data), terms, device, resume, teachers, begun)
+        done = train(model_config, config, faces, split, out, data_name(data), terms, device, resume, begun)
     except KeyboardInterrupt:
         typer.echo(f"stopped; the same command with --resume continues after the last whole epoch ({out})", err=True)
         raise typer.Exit(130) from None

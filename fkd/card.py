@@ -112,9 +112,6 @@ def _text(checkpoint: Checkpoint, evaluation: Evaluation, repo_id: str) -> str:
     origins = ""
     if training["start"]:
         origins += f" It began with the weights of an earlier run (`{training['start'][:12]}`)."
-    if training["teachers"]:
-        hashes = ", ".join(f"`{sha256[:12]}`" for sha256 in training["teachers"])
-        origins += f" Missing labels were answered for by other models of ours, trained on the same faces ({hashes})."
     where = f"hf:{repo_id}" if repo_id else f"checkpoints/{name}"
     pictures = "".join(f"\n![{what}]({file})\n" for file, what in PICTURES.items()) if repo_id else ""
     return f"""# {name}

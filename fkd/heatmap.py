@@ -30,12 +30,15 @@ def spread(heatmaps: torch.Tensor) -> torch.Tensor:
     return ((across + down) / 2).sqrt()
 
 
-def heatmap_loss(heatmaps: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def heatmap_loss(heatmaps: torch.Tensor, target: torch.Tensor) -> torch.Tensor | None:
     """Mean cross-entropy between the heatmaps and a Gaussian of SIGMA about each labelled point.
 
-    heatmaps: logits [B, K, S, S]. target: [B, K, 2] px, NaN where a label is missing. At least one is labelled.
+    heatmaps: logits [B, K, S, S]. target: [B, K, 2] px, NaN where a label is missing. Returns a scalar, or None if
+    no point is labelled.
     """
     labelled = torch.isfinite(target).all(-1)  # [B, K]
+    if not labelled.any():
+        return None
     away = cells(heatmaps) - target[labelled][..., None]  # [L, 2, S] px
     across, down = (-away.square() / (2 * SIGMA**2)).softmax(-1).unbind(1)
     wanted = down[:, :, None] * across[:, None, :]  # [L, S, S]

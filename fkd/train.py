@@ -1,7 +1,6 @@
 """Training: one visible loop over a set of faces that lies on the device as a whole."""
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +19,6 @@ from fkd.data import Faces, is_sparse
 from fkd.evaluate import accuracy, bf16_is_quick, predict_points
 from fkd.files import replacing
 from fkd.heatmap import heatmap_loss
-from fkd.keypoints import BOTTOM_LIP, NAMES, NOSE_TIP
 from fkd.loss import masked_loss
 from fkd.models import FCNN, ModelConfig, build_model, targets
 from fkd.resume import STATE, load_state, save_state
@@ -36,7 +34,7 @@ class TrainConfig:
     labels: "all" rows with the masked loss (ML-ResNet), or "complete" rows only. precision: "bf16",
     "fp32", or "auto": bf16 for residual networks where the hardware computes in it.
     ema: decay of the moving average of the weights, which is what is validated and saved.
-    heatmap_weight: of the heatmaps' cross-entropy beside the loss of the points. half: save the weights in float16.
+    half: save the weights in float16.
     """
 
     epochs: int = 100
@@ -46,7 +44,6 @@ class TrainConfig:
     weight_decay: float = 0.05
     warmup_epochs: int = 3
     ema: float = 0.998
-    heatmap_weight: float = 1.0
     labels: str = "all"
     augment: AugmentConfig | None = field(default_factory=AugmentConfig)
     precision: str = "auto"
@@ -89,15 +86,13 @@ def train(
     terms: str = "",
     device: str = "cpu",
     resume: bool = False,
-    teachers: Sequence[Checkpoint] = (),
     start: Checkpoint | None = None,
 ) -> Trained:
     """Trains a model and keeps the best epoch by validation RMSE in the checkpoint folder `out`.
 
     Writes config.json, model.safetensors and history.csv, and after every epoch the state that `resume`
-    continues from (removed at the end). terms: of the training data, for the record. teachers: models whose
-    mean answers stand in for the labels that a training face lacks. start: a checkpoint whose weights to begin
-    with, in place of random ones.
+    continues from (removed at the end). terms: of the training data, for the record. start: a checkpoint whose
+    weights to begin with, in place of random ones.
     Where torch.distributed is initialised, each process takes its part of every batch, and the gradients are those of
     the whole batch; batch norm's statistics are shared on CUDA only. The first process writes.
     Raises ValueError if `out` holds another run and resume is off, or resume finds nothing that fits, or start
@@ -121,8 +116,7 @@ def train(
     }
     run = {
         "model": dataclasses.asdict(model_config),
-        "train": dataclasses.asdict(config)
-        | {"teachers": [teacher.sha256 for teacher in teachers], "start": start.sha256 if start else ""},
+        "train": dataclasses.asdict(config) | {"start": start.sha256 if start else ""},
         "data": record,
     }
 
@@ -160,8 +154,6 @@ def train(
 
     images = torch.from_numpy(training.images).to(dev)[:, None]  # uint8 [N, 1, 96, 96]
     labels = targets(torch.from_numpy(training.points), torch.from_numpy(is_sparse(training.points)), model_config)
-    if teachers:
-        labels = _taught(labels, training, teachers, dev)
     labels = labels.to(dev)  # [N, 15 or 17, 2] px
     update = len(history) * steps
     progress = tqdm(total=config.epochs * steps, initial=update, unit="step", desc=model_config.name, disable=rank > 0)
@@ -181,7 +173,7 @@ def train(
             schedule.step_update(update)
             with torch.autocast(dev.type, torch.bfloat16, enabled=bf16):
                 predicted, heatmaps = model.answer(batch)
-            loss = _loss(predicted, heatmaps, target, config.heatmap_weight)
+            loss = _loss(predicted, heatmaps, target)
             if loss is not None:
                 optimizer.zero_grad()
                 loss.backward()
@@ -226,26 +218,19 @@ def train(
     return Trained(best["epoch"], best["validation_rmse"], history)
 
 
-def _loss(
-    predicted: torch.Tensor, heatmaps: torch.Tensor | None, target: torch.Tensor, heatmap_weight: float
-) -> torch.Tensor | None:
+def _loss(predicted: torch.Tensor, heatmaps: torch.Tensor | None, target: torch.Tensor) -> torch.Tensor | None:
     """This process's part of the batch's loss: the parts of all add up to it. None if the batch has no label at all.
 
+    Heatmaps are taught as such (`heatmap_loss`), points without them by `masked_loss`.
     predicted, target: [B, K, 2] px, heatmaps: logits [B, K, S, S].
     """
     labelled = torch.isfinite(target)
-    counts = torch.stack([labelled.sum(), labelled.all(-1).sum()]).double()  # coordinates, points
-    everywhere = _over_all(counts)
-    if not everywhere[0]:
+    count = (labelled if heatmaps is None else labelled.all(-1)).sum().double()
+    everywhere = _over_all(count)
+    if not everywhere:
         return None
-    coordinates, points = (counts / everywhere.clamp_min(1)).float()
-    loss = masked_loss(predicted, target)
-    if loss is None:
-        return 0 * predicted.sum()
-    loss = loss * coordinates
-    if heatmaps is not None and heatmap_weight and counts[1]:
-        loss = loss + heatmap_weight * points * heatmap_loss(heatmaps, target)
-    return loss
+    loss = masked_loss(predicted, target) if heatmaps is None else heatmap_loss(heatmaps, target)
+    return 0 * predicted.sum() if loss is None else loss * (count / everywhere).float()
 
 
 def _over_all(values: torch.Tensor) -> torch.Tensor:
@@ -262,18 +247,6 @@ def _add_gradients(model: torch.nn.Module) -> None:
     total = _over_all(torch.cat([parameter.grad.flatten() for parameter in parameters]))
     for parameter, part in zip(parameters, total.split([p.numel() for p in parameters]), strict=True):
         parameter.grad.copy_(part.view_as(parameter))
-
-
-def _taught(
-    labels: torch.Tensor, training: Faces, teachers: Sequence[Checkpoint], device: torch.device
-) -> torch.Tensor:
-    """Labels [N, 15 or 17, 2] with the teachers' answers (mirrored too) where there is none."""
-    models = [teacher.model.to(device) for teacher in teachers]
-    answers = torch.from_numpy(predict_points(models, training.images, mirror=True))  # [N, 15, 2] px
-    if labels.shape[1] > len(NAMES):
-        other = predict_points(models, training.images, np.ones(len(training), bool), mirror=True)
-        answers = torch.cat([answers, torch.from_numpy(other[:, [NOSE_TIP, BOTTOM_LIP]])], 1)
-    return torch.where(torch.isfinite(labels), labels, answers)
 
 
 def _use_bf16(config: TrainConfig, model_config: ModelConfig, device: torch.device) -> bool:

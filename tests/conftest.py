@@ -23,7 +23,6 @@ from fkd.train import TrainConfig
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 TRAINING = dataclasses.asdict(TrainConfig()) | {
-    "teachers": [],
     "start": "",
     "best_epoch": 1,
     "validation_rmse": 48.0,

@@ -25,3 +25,4 @@ def test_the_loss_is_least_at_the_label_and_a_missing_one_moves_nothing():
         optimizer.step()
     assert (expected_points(heatmaps.detach())[0, 0] - target[0, 0]).abs().max() < 0.1
     assert heatmap_loss(torch.zeros(1, 2, 24, 24), target) > loss.detach() + 3
+    assert heatmap_loss(heatmaps, torch.full((1, 2, 2), torch.nan)) is None

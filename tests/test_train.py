@@ -120,25 +120,6 @@ def test_complete_rows_only_and_masked_differ(faces, small_split, tmp_path):
         train(ModelConfig("fcnn"), config, sparse_only, whole_split(24), tmp_path / "none", "drawn")
 
 
-def test_teachers_answer_for_missing_labels_and_for_no_other(faces, small_split, tmp_path, monkeypatch):
-    train(ModelConfig("fcnn", 2), SHORT, faces, small_split, tmp_path / "teacher", "drawn")
-    teacher = load_checkpoint(tmp_path / "teacher")
-    seen, original = [], train_module._taught
-    monkeypatch.setattr(
-        train_module, "_taught", lambda *given: seen.append((given[0], original(*given))) or seen[-1][1]
-    )
-    train(ModelConfig("fcnn", 2), SHORT, faces, small_split, tmp_path / "m", "drawn", teachers=[teacher])
-    ((labels, filled),) = seen
-    missing = torch.isnan(labels)
-    assert missing.any() and torch.isfinite(filled).all() and torch.equal(filled[~missing], labels[~missing])
-    images = faces.images[small_split.train]
-    expected = predict_points([teacher.model], images, mirror=True)
-    four = predict_points([teacher.model], images, np.ones(len(images), bool), mirror=True)
-    assert np.allclose(filled[:, :15][missing[:, :15]], expected[missing[:, :15]], atol=1e-4)
-    assert np.allclose(filled[:, 15:][missing[:, 15:]], four[:, [10, 14]][missing[:, 15:]], atol=1e-4)
-    assert load_checkpoint(tmp_path / "m").training["teachers"] == [teacher.sha256]
-
-
 def test_a_run_begins_with_the_weights_of_another(faces, small_split, tmp_path):
     train(ModelConfig("fcnn"), SHORT, faces, small_split, tmp_path / "first", "drawn")
     first = load_checkpoint(tmp_path / "first")
