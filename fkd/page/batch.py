@@ -1,6 +1,5 @@
 """The tab for many photos at once."""
 
-import functools
 import json
 import zipfile
 from collections.abc import Iterator
@@ -47,27 +46,48 @@ def batch_tab(models: dict[str, Checkpoint]) -> None:
         label="Drawn", columns=4, object_fit="contain", height="auto", visible=False, elem_id="batch-gallery"
     )
     shown = [status, rows, downloads, *saves, gallery]
-    event = run.click(functools.partial(_run, models), [files, model], shown, api_visibility="private")
-    stop.click(lambda: "Stopped.", outputs=status, cancels=event, api_visibility="private")
+    stopping: set[str] = set()  # sessions whose batch is to end after the photo at hand
+
+    # Functions of their own: Gradio gives progress and request to those that ask for them, not to a partial.
+    def answer_all(files, name, request: gr.Request, progress=gr.Progress()):  # noqa: B008
+        yield from _run(models, files, name, stopping, request.session_hash, progress)
+
+    def stop_after_this(request: gr.Request):
+        stopping.add(request.session_hash)
+
+    run.click(answer_all, [files, model], shown, api_visibility="private")
+    stop.click(stop_after_this, api_visibility="private")
 
 
-def _run(models: dict[str, Checkpoint], files: list[str] | None, name: str, progress=gr.Progress()) -> Iterator[list]:  # noqa: B008
-    """Handler: (status, table, downloads, csv, json, zip, gallery), once a photo, so that it can be stopped."""
+def _run(
+    models: dict[str, Checkpoint],
+    files: list[str] | None,
+    name: str,
+    stopping: set[str],
+    session: str,
+    progress: gr.Progress,
+) -> Iterator[list]:
+    """Handler: (status, table, downloads, csv, json, zip, gallery), once a photo, until it is done or stopped."""
     hidden = [gr.Dataframe(visible=False), gr.Row(visible=False), None, None, None, gr.Gallery(None, visible=False)]
     try:
         sources = list_sources(files or [])
     except ValueError as error:
         yield [f"**{error}**", *hidden]
         return
-    done = []
+    stopping.discard(session)
+    done, said = [], ""
     for number, answered in enumerate(answer(models[name], sources), 1):
         done.append(answered)
+        if session in stopping:
+            stopping.discard(session)
+            said = f"Stopped after {number} of {len(sources)} photos. "
+            break
         progress((number, len(sources)), unit="photos")
         yield [f"{number} of {len(sources)} photos", *hidden]
-    yield _finished(done, name)
+    yield _finished(done, name, said)
 
 
-def _finished(done: list[Answered], name: str) -> list:
+def _finished(done: list[Answered], name: str, said: str) -> list:
     folder = short_lived_folder()
     faces = [(item, number, face) for item in done for number, face in enumerate(item.faces, 1)]
     to_table([(item.name, number, name, face.points) for item, number, face in faces]).to_csv(
@@ -87,7 +107,7 @@ def _finished(done: list[Answered], name: str) -> list:
             pictures.append((drawn, item.name))
     problems = [item.problem for item in done if item.problem]
     faceless = [item.name for item in done if item.photo and not item.faces]
-    said = f"**{len(faces)} faces** in {len(done)} photos."
+    said += f"**{len(faces)} faces** in {len(done)} photos."
     if faceless:
         said += f"\n\nNo face was found in {', '.join(faceless)}."
     if problems:

@@ -258,6 +258,27 @@ def test_a_batch_is_answered_row_by_row_and_downloaded(page, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_batch_can_be_stopped(page, tmp_path):
+    open_tab(page, "Batch")
+    with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
+        for number in range(100):
+            archive.write(EXAMPLES / "grace_hopper.jpg", f"{number}.jpg")
+    page.locator("#batch-files input[type=file]").set_input_files(tmp_path / "many.zip")
+    expect(page.locator("#batch-files")).to_contain_text("many", timeout=20_000)
+    page.wait_for_timeout(500)
+    page.locator("#batch-run").click()
+    status = page.locator("#batch-status")
+    expect(status).to_contain_text("of 100 photos", timeout=60_000)
+    page.locator("#batch-stop").click()
+    expect(status).to_contain_text("Stopped after", timeout=20_000)
+    done = int(status.inner_text().split()[2])
+    assert 0 < done < 100 and len(table(page, "#batch-table")) > 0
+    with page.expect_download() as download:
+        page.locator("#batch-json").click()
+    assert len(json.loads(Path(download.value.path()).read_text())) == done
+
+
+@pytest.mark.slow
 def test_the_readmes_examples_run(address):
     readme = (ROOT / "README.md").read_text().replace("http://127.0.0.1:7860", address.rstrip("/"))
     (code,) = (block for block in re.findall(r"```python\n(.*?)```", readme, re.S) if "gradio_client" in block)
