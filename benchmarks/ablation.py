@@ -160,16 +160,15 @@ class Variant:
     loss: Callable = heatmap_loss
 
 
-OURS, DECODED = "ours", "heatmap, decoded as DARK"
+OURS, BOTH = "ours", "heatmap, loss of the points and cross-entropy"
+DECODED = "the same, decoded as DARK"
 VARIANTS = {
     OURS: Variant(),
     "head: regression": Variant(model={"head": "regression"}),
     "head: SimCC": Variant(build=SimCC, loss=simcc_loss),
     "head: RLE": Variant(build=RLE, loss=rle_loss),
     "heatmap, loss of the points": Variant(loss=of_points),
-    "heatmap, loss of the points and cross-entropy": Variant(
-        loss=lambda *given: of_points(*given) + heatmap_loss(*given)
-    ),
+    BOTH: Variant(loss=lambda *given: of_points(*given) + heatmap_loss(*given)),
     "heatmap, loss of the points and divergence (DSNT)": Variant(
         loss=lambda *given: of_points(*given) + jensen_shannon(*given)
     ),
@@ -185,7 +184,7 @@ VARIANTS = {
 def run(name: str, base: dict, faces: Faces, split: Split, seed: int, model: str, device: str) -> list[dict]:
     """Trains a variant; returns its row: validation RMSE in px by part, without and with mirroring.
 
-    The weights of OURS are read in a second way too, for a row of its own.
+    The weights of BOTH are read in a second way too, for a row of its own.
     """
     variant = VARIANTS[name]
     config = ModelConfig(model, **variant.model)
@@ -198,7 +197,7 @@ def run(name: str, base: dict, faces: Faces, split: Split, seed: int, model: str
         weights = load_file(Path(folder) / WEIGHTS)
     validation = faces[split.validation]
     sparse, found = is_sparse(validation.points), []
-    for row, build in {name: variant.build, **({DECODED: Dark} if name == OURS else {})}.items():
+    for row, build in {name: variant.build, **({DECODED: Dark} if name == BOTH else {})}.items():
         trained = build(config).to(device)
         trained.load_state_dict(weights)
         found.append({"variant": row, "seed": seed})
@@ -212,7 +211,9 @@ def run(name: str, base: dict, faces: Faces, split: Split, seed: int, model: str
 def summary(runs: pd.DataFrame) -> pd.DataFrame:
     """Mean and spread (smallest to largest) over the seeds, a row a variant, in the order of VARIANTS."""
     parts = [name for name in runs.columns if name not in ("variant", "seed")]
-    order = pd.Categorical(runs["variant"], [OURS, DECODED, *list(VARIANTS)[1:]])
+    names = list(VARIANTS)
+    names.insert(names.index(BOTH) + 1, DECODED)
+    order = pd.Categorical(runs["variant"], names)
     by_variant = runs.groupby(order, observed=True)[parts]
     mean, low, high = by_variant.mean(), by_variant.min(), by_variant.max()
     return pd.DataFrame(

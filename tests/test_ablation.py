@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from ablation import DECODED, OURS, VARIANTS, dark, run, summary
+from ablation import BOTH, DECODED, VARIANTS, dark, run, summary
 
 from fkd.heatmap import SIGMA, cells
 from fkd.split import Split
@@ -15,7 +15,7 @@ def test_every_variant_trains_and_is_measured(name, faces):
     split = Split(rows[rows % 3 > 0], rows[rows % 3 == 0], rows[:0])
     base = {"epochs": 1, "warmup_epochs": 0, "batch_size": 20}
     found = run(name, base, faces, split, 0, "test_resnet", "cpu")
-    assert [row.pop("variant") for row in found] == ([OURS, DECODED] if name == OURS else [name])
+    assert [row.pop("variant") for row in found] == ([BOTH, DECODED] if name == BOTH else [name])
     for row in found:
         assert row.pop("seed") == 0 and len(row) == 6 and all(0 < error < 80 for error in row.values())
 
