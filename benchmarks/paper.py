@@ -114,6 +114,27 @@ def run(name: str, parts: dict[str, Faces], epochs: int, seed: int, device: torc
     return row | {"minutes": (time.perf_counter() - start) / 60}, curve
 
 
+def markdown(table: pd.DataFrame) -> str:
+    """A table as README shows it."""
+    rows = [table.columns, ["---"] * table.shape[1], *table.itertuples(index=False)]
+    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
+
+
+def as_printed(table: list[dict]) -> str:
+    """The three rows in words, as README shows them: RMSE in px."""
+    columns = {
+        "model": "model",
+        "trained on": "trained on",
+        "published": "the paper's validation loss",
+        "epoch": "best epoch",
+        "validation_rmse": "validation RMSE, px",
+        "test_complete": "test RMSE, complete rows, px",
+        "test_all": "test RMSE, all rows, px",
+    }
+    shown = pd.DataFrame(table)[list(columns)].rename(columns=columns)
+    return markdown(shown.map(lambda value: f"{value:.3f}" if isinstance(value, float) else value).replace("nan", "-"))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
@@ -142,7 +163,7 @@ def main() -> None:
             "curves": curves,
         }
         write_json(arguments.out, result)  # after each model: the next may take an hour
-    print(pd.DataFrame(table).to_string(index=False, float_format="{:.3f}".format, na_rep="-"))
+    print(as_printed(table))
 
 
 if __name__ == "__main__":

@@ -136,7 +136,7 @@ Benchmark `{evaluation.benchmark}`: {result.faces:,} faces, {result.values:,} la
 `{evaluation.fingerprint}`; {held_out}. From
 `python -m fkd evaluate {where} --data {evaluation.benchmark}`, fkd {evaluation.fkd_version}:
 
-| | |
+| measure | value |
 | --- | --- |
 | RMSE | {result.rmse:.3f} px (95% interval by face {result.rmse_low:.3f} to {result.rmse_high:.3f}) |
 | mean error | {result.nme:.2f}% of the inter-ocular distance ({result.nme_faces:,} faces with both eyes labelled) |

@@ -37,7 +37,7 @@ def training_curves(histories: dict[str, pd.DataFrame], colours: dict[str, str])
             figure.add_scatter(x=history["epoch"], y=history[column], name=label, line=line, mode="lines")
     figure.update_layout(**LAYOUT)
     figure.update_xaxes(title="epoch", **GRID)
-    figure.update_yaxes(title="RMSE, px (log scale)", type="log", dtick="D2", **GRID)
+    figure.update_yaxes(title="RMSE, px (log scale)", type="log", **_steps((1, 1.5, 2, 3, 5)), **GRID)
     return figure
 
 
@@ -72,26 +72,31 @@ def robustness_curves(curves: dict[str, list[float]], kind: str, colours: dict[s
             mode="lines+markers",
             line={"color": colours[model], "width": 2.5},
         )
-    figure.update_layout(**LAYOUT | {"height": 280})
+    legend = LAYOUT["legend"] | {"entrywidth": 0.5, "entrywidthmode": "fraction", "font": {"size": 11}}
+    figure.update_layout(**LAYOUT | {"height": 280, "legend": legend})
     figure.update_xaxes(title=UNITS[kind], type="category", **GRID)
     figure.update_yaxes(title="test RMSE, px", rangemode="tozero", **GRID)
     return figure
 
 
-def trade_off(table: pd.DataFrame, column: str, title: str, colours: dict[str, str]) -> go.Figure:
+def trade_off(table: pd.DataFrame, column: str, title: str, colours: dict[str, str], unit: float = 1) -> go.Figure:
     """Test RMSE with its interval against a cost (log scale), and the Pareto front: what nothing cheaper beats.
 
-    table: measured rows of `leaderboard.table`. column: "parameters", "macs" or "latency_ms".
+    table: measured rows of `leaderboard.table`. column: "parameters", "macs" or "latency_ms", shown in units of `unit`.
     """
     figure = go.Figure()
     front = table.sort_values(column)
     front = front[front["rmse"] == front["rmse"].cummin()]
     figure.add_scatter(
-        x=front[column], y=front["rmse"], mode="lines", line={"color": "#8a8f98", "dash": "dot"}, name="Pareto front"
+        x=front[column] / unit,
+        y=front["rmse"],
+        mode="lines",
+        line={"color": "#8a8f98", "dash": "dot"},
+        name="Pareto front",
     )
     for row in table.to_dict("records"):
         figure.add_scatter(
-            x=[row[column]],
+            x=[row[column] / unit],
             y=[row["rmse"]],
             error_y={"array": [row["rmse_high"] - row["rmse"]], "arrayminus": [row["rmse"] - row["rmse_low"]]},
             name=row["model"],
@@ -99,7 +104,7 @@ def trade_off(table: pd.DataFrame, column: str, title: str, colours: dict[str, s
             marker={"size": 12, "color": colours[row["model"]]},
         )
     figure.update_layout(**LAYOUT | {"height": 380})
-    figure.update_xaxes(title=title, type="log", dtick="D2", **GRID)
+    figure.update_xaxes(title=title, type="log", **_steps((1, 2, 5)), **GRID)
     figure.update_yaxes(title="test RMSE, px", **GRID)
     return figure
 
@@ -180,6 +185,12 @@ def case_face(errors: Sequence[Sequence[float] | None], colour: str) -> go.Figur
     )  # fmt: skip
     figure.update_layout(height=260, margin={"l": 4, "r": 4, "t": 4, "b": 4})
     return figure
+
+
+def _steps(digits: tuple[float, ...]) -> dict:
+    """Labels of a log scale: these digits of every power of ten, written out."""
+    values = [digit * 10**power for power in range(-2, 5) for digit in digits]
+    return {"tickvals": values, "ticktext": [f"{value:g}" for value in values]}
 
 
 def _face(points) -> go.Figure:

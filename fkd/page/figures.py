@@ -68,7 +68,7 @@ def figures(benchmark: Benchmark, every: list[Evaluation], folders: dict[str, Pa
         if entry.name in folders and (folders[entry.name] / "history.csv").exists()
     }
     return [
-        trade_off(rows, "parameters", "parameters", colours),
+        trade_off(rows, "parameters", "parameters, millions", colours, 1e6),
         trade_off(rows, "latency_ms", "milliseconds a face", colours),
         cumulative_errors(entries, colours),
         error_face({entry.name: entry.detail for entry in entries}, colours),

@@ -1,5 +1,6 @@
 """The real page in Chromium, at phone and desktop size; no request may leave this machine."""
 
+import base64
 import json
 import os
 import re
@@ -36,6 +37,11 @@ ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = ROOT / "examples"
 # Mid-point between the eyes, and their distance, read off the photos by eye.
 EYES = {"grace_hopper.jpg": ((263, 190), 88), "eileen_collins.png": ((225, 102), 44)}
+
+# What is drawn in a tab, by class: how many figures.
+PLOTS = {"size-plot": 1, "time-plot": 1, "cumulative": 1, "face-plot": 1, "errors": 1, "heat": 1, "curves": 1}
+PLOTS["degraded"] = len(STEPS)
+DRAWN = {"Leaderboard": PLOTS, "Model": {"ellipses": 1, "model-curves": 1, "case": 6}}
 
 PANELS = "#viewer svg:has(image)"
 READY = "text=judge facial keypoint detectors"
@@ -155,6 +161,32 @@ def test_the_camera_takes_a_photo(page):
     page.wait_for_timeout(500)
     page.get_by_label("capture photo").click()
     answered(page)
+
+
+@pytest.mark.slow
+def test_a_photo_is_pasted_from_the_clipboard(page):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    photo = base64.b64encode((EXAMPLES / "eileen_collins.png").read_bytes()).decode()
+    page.evaluate(
+        """async photo => {
+            const blob = await (await fetch('data:image/png;base64,' + photo)).blob();
+            await navigator.clipboard.write([new ClipboardItem({'image/png': blob})]);
+        }""",
+        photo,
+    )
+    page.get_by_label("Paste from clipboard").click()
+    answered(page)
+
+
+@pytest.mark.slow
+def test_nothing_jumps_while_the_page_loads(page):
+    page.wait_for_timeout(2000)
+    moved = page.evaluate(
+        """() => new Promise(done => new PerformanceObserver(list => done(
+            list.getEntries().filter(e => !e.hadRecentInput).reduce((sum, e) => sum + e.value, 0)
+        )).observe({type: 'layout-shift', buffered: true}) || setTimeout(() => done(0), 1000))"""
+    )
+    assert moved < 0.1, "the sum that Web Vitals calls good"
 
 
 def test_several_faces_are_all_found_and_one_is_chosen_for_the_table(page, tmp_path):
@@ -333,6 +365,8 @@ def test_no_serious_hurdle_for_anyone(page, address, theme):
         if name == "Compare":
             upload(page, EXAMPLES / "grace_hopper.jpg")
             answered(page)
+        for which, count in DRAWN.get(name, {}).items():
+            expect(page.locator(f".{which} .js-plotly-plot")).to_have_count(count, timeout=30_000)
         page.wait_for_timeout(1500)
         screenshot(page, f"{name.lower()}-{theme}")
         for problem in Axe().run(page).response["violations"]:
@@ -346,16 +380,12 @@ def test_a_model_has_a_page_with_an_address(page, address):
     page.goto(f"{address}?tab=model&model=resnet18")
     expect(page.locator("#card")).to_contain_text("538 faces", timeout=20_000)
     expect(page.locator("#card")).to_contain_text("non-commercial")
-    for which, count in (("ellipses", 1), ("model-curves", 1), ("case", 6)):
+    for which, count in DRAWN["Model"].items():
         expect(page.locator(f".{which} .js-plotly-plot")).to_have_count(count, timeout=20_000)
     screenshot(page, "model")
     choose(page, "#model", "fcnn")
     expect(page.locator("#card")).to_contain_text("9216-500-30", timeout=20_000)
     assert "tab=model&model=fcnn" in page.url
-
-
-PLOTS = {"size-plot": 1, "time-plot": 1, "cumulative": 1, "face-plot": 1, "errors": 1, "heat": 1, "curves": 1}
-PLOTS["degraded"] = len(STEPS)
 
 
 def test_the_leaderboard_opens_sorts_and_draws(page):
