@@ -30,6 +30,8 @@ def main() -> None:
     faces, split = split_data(arguments.data)
     faces = faces[split.test]
     faces = faces[~is_sparse(faces.points)][: arguments.photos]
+    faces.points[..., 0] -= checkpoint.model.label_offset[0].item()  # a photo's points are not moved to the labels
+    checkpoint.model.label_offset.zero_()
     in_frame = predict_points([checkpoint.model], faces.images, mirror=True)
     rng = np.random.default_rng(0)
     found, rows = [], []

@@ -109,6 +109,12 @@ def _text(checkpoint: Checkpoint, evaluation: Evaluation, repo_id: str) -> str:
         else "the checkpoint does not record that they were kept out of its training"
     )
     augment = training["augment"]
+    dense, sparse = checkpoint.model.label_offset.tolist()
+    aside = (
+        f" Its labels lie {dense:.2f} px (15-point rows) and {sparse:.2f} px (four-point rows) to the right of the"
+        " points themselves, as measured on the validation faces. Answers on a benchmark do too; those for a photo"
+        " do not."
+    )
     origins = ""
     if training["start"]:
         origins += f" It began with the weights of an earlier run (`{training['start'][:12]}`)."
@@ -158,7 +164,7 @@ weights ({training["ema"]:g}), labels: {training["labels"]}, augmentation: {"on"
 {"half" if training["half"] else "single"} precision.{origins}
 
 Data: `{data["name"]}`, {data["faces"]["train"]:,} faces to train, {data["faces"]["validation"]:,} to validate,
-{data["faces"]["test"]:,} to test. Terms: {terms}.
+{data["faces"]["test"]:,} to test. Terms: {terms}.{aside}
 
 ## Limits
 

@@ -13,7 +13,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from fkd import __version__
-from fkd.keypoints import FRAME_SIZE, LEFT_EYE, MIRROR, NAMES, RIGHT_EYE
+from fkd.keypoints import FRAME_SIZE, LEFT_EYE, NAMES, RIGHT_EYE
 
 FAILURE = 10.0  # percent of the inter-ocular distance, as 300-W counts failures
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
@@ -125,9 +125,7 @@ def predict_points(
             batch = torch.tensor(images[rows], device=device)[:, None].float() / 255
             kind = None if sparse is None else torch.from_numpy(sparse[rows]).to(device)
             with torch.inference_mode():
-                points = model(batch, kind)
-                if mirror:
-                    points = (points + unmirror(model(batch.flip(-1), kind))) / 2
+                points = model(batch, kind, mirror)
             total[rows] += points.float().cpu().numpy()
     return (total / len(models)).astype(np.float32)
 
@@ -137,13 +135,6 @@ def bf16_is_quick(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
     return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
-
-
-def unmirror(points):
-    """Takes points [N, 15, 2] of mirrored faces (array or tensor) to where they lie in the faces themselves."""
-    points = points[:, list(MIRROR)]
-    points[..., 0] = FRAME_SIZE - 1 - points[..., 0]
-    return points
 
 
 def accuracy(predicted: np.ndarray, points: np.ndarray, resamples: int = 2000) -> Accuracy:
@@ -230,8 +221,7 @@ def cost(models: Sequence[torch.nn.Module], mirror: bool = False, repeats: int =
     face = torch.rand(1, 1, FRAME_SIZE, FRAME_SIZE, device=device)
 
     def answer() -> torch.Tensor:
-        passes = [model(x) for model in models for x in ([face, face.flip(-1)] if mirror else [face])]
-        return torch.stack(passes).mean(0).cpu()  # the copy waits for the device
+        return torch.stack([model(face, mirror=mirror) for model in models]).mean(0).cpu()  # waits for the device
 
     times = []
     for model in models:

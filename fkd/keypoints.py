@@ -37,6 +37,14 @@ SPARSE = (LEFT_EYE, RIGHT_EYE, NOSE_TIP, BOTTOM_LIP)
 # In a mirrored picture, what stands where the left eye stood is the right eye.
 MIRROR = tuple(NAMES.index(name.replace("left", "~").replace("right", "left").replace("~", "right")) for name in NAMES)
 
+
+def unmirror(points):
+    """Takes points [N, 15, 2] of mirrored faces (array or tensor) to where they lie in the faces themselves."""
+    points = points[:, list(MIRROR)]
+    points[..., 0] = FRAME_SIZE - 1 - points[..., 0]
+    return points
+
+
 # Pairs of points that a drawing joins by a line: eyes, brows, mouth.
 EDGES = (
     ("left_eye_inner_corner", "left_eye_center"),

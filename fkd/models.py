@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from fkd.heatmap import expected_points
-from fkd.keypoints import BOTTOM_LIP, FRAME_SIZE, NAMES, NOSE_TIP
+from fkd.keypoints import BOTTOM_LIP, FRAME_SIZE, NAMES, NOSE_TIP, unmirror
 
 FCNN = "fcnn"
 FCNN_HIDDEN = 500
@@ -88,6 +88,10 @@ class KeypointModel(nn.Module):
     "regression": one linear layer on its last feature map, which is not averaged away, since where a feature
     lies is what is asked. "heatmap": a heatmap a point from the maps of the stem and every stage, and its expected
     coordinates (`fkd.heatmap`).
+
+    label_offset: how far to the right of the points themselves a data set has its labels, px [2]: those of the 15-point
+    rows, and of the four-point rows. Points mirror to 95 - x, labels that stand half a pixel aside do not, so a model
+    that learns from mirrored faces cannot learn it: `train` measures it, and it is added to the answer.
     """
 
     def __init__(self, config: ModelConfig):
@@ -110,6 +114,7 @@ class KeypointModel(nn.Module):
         else:
             self.head = nn.Linear(features, 2 * self.outputs)
             nn.init.normal_(self.head.weight, std=0.1 / features**0.5)
+        self.register_buffer("label_offset", torch.zeros(2))
 
     @property
     def outputs(self) -> int:
@@ -117,8 +122,8 @@ class KeypointModel(nn.Module):
         return len(NAMES) + 2 * (self.config.conventions - 1)
 
     def answer(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """The head's points [B, outputs, 2], frame pixels, in the order of `targets`, and the heatmaps that
-        they are read from (logits [B, outputs, S, S]), which a regression does not have."""
+        """The head's points [B, outputs, 2], frame pixels, in the order of `targets` and without `label_offset`, and
+        the heatmaps that they are read from (logits [B, outputs, S, S]), which a regression does not have."""
         mean = images.mean((1, 2, 3), keepdim=True)
         # Light is no information about place: each face is brought to mean 0 and deviation 1.
         deviation = images.std((1, 2, 3), keepdim=True).clamp_min(0.01)
@@ -130,9 +135,17 @@ class KeypointModel(nn.Module):
                 return expected_points(heatmaps), heatmaps
             return self.head(features.float()).unflatten(1, (self.outputs, 2)) * HALF + CENTRE, None
 
-    def forward(self, images: torch.Tensor, sparse: torch.Tensor | None = None) -> torch.Tensor:
-        """Points [B, 15, 2], frame pixels: of the 15-point convention, or for the faces of `sparse`
-        (bool [B]) of the four-point convention, if the model knows both."""
+    def forward(self, images: torch.Tensor, sparse: torch.Tensor | None = None, mirror: bool = False) -> torch.Tensor:
+        """Points [B, 15, 2], frame pixels, where the training data's labels lie: of the 15-point convention, or for
+        the faces of `sparse` (bool [B]) of the four-point convention, if the model knows both. mirror: the mean with
+        the answers for the mirror images."""
+        points = self._points(images, sparse)
+        if mirror:
+            points = (points + unmirror(self._points(images.flip(-1), sparse))) / 2
+        offset = self.label_offset[0 if sparse is None else sparse.long()]  # [] or [B] px
+        return points + torch.stack([offset, torch.zeros_like(offset)], -1).view(-1, 1, 2)
+
+    def _points(self, images: torch.Tensor, sparse: torch.Tensor | None) -> torch.Tensor:
         every, _ = self.answer(images)
         points = every[:, : len(NAMES)]
         if sparse is None or self.config.conventions == 1:

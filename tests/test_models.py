@@ -79,3 +79,17 @@ def test_each_convention_has_its_own_nose_and_lip():
     assert torch.equal(asked[1:, [NOSE_TIP, BOTTOM_LIP]], every[1:, 15:])
     others = [i for i in range(len(NAMES)) if i not in (NOSE_TIP, BOTTOM_LIP)]
     assert torch.equal(asked[:, others], default[:, others])
+
+
+def test_answers_lie_where_the_labels_do_mirrored_or_not():
+    model = build_model(ModelConfig("fcnn", 2)).eval()
+    images, sparse = torch.rand(3, 1, 96, 96), torch.tensor([False, True, True])
+    for mirror in (False, True):
+        model.label_offset.zero_()
+        with torch.inference_mode():
+            before, before_all = model(images, sparse, mirror), model(images, mirror=mirror)
+            model.label_offset += torch.tensor([0.5, 1.0])
+            moved, moved_all = model(images, sparse, mirror) - before, model(images, mirror=mirror) - before_all
+        for face, offset in enumerate((0.5, 1.0, 1.0)):
+            assert torch.allclose(moved[face], torch.tensor([offset, 0.0]), atol=1e-4)
+        assert torch.allclose(moved_all, torch.tensor([0.5, 0.0]), atol=1e-4)

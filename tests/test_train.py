@@ -10,8 +10,9 @@ import torch
 from conftest import draw_faces
 
 from fkd import train as train_module
+from fkd.augment import AugmentConfig
 from fkd.checkpoint import load_checkpoint
-from fkd.data import Faces
+from fkd.data import Faces, is_sparse
 from fkd.evaluate import accuracy, predict_points
 from fkd.models import ModelConfig
 from fkd.resume import STATE
@@ -118,6 +119,25 @@ def test_complete_rows_only_and_masked_differ(faces, small_split, tmp_path):
     with pytest.raises(ValueError, match="no labelled face to train on"):
         config = dataclasses.replace(SHORT, labels="complete")
         train(ModelConfig("fcnn"), config, sparse_only, whole_split(24), tmp_path / "none", "drawn")
+
+
+def test_labels_beside_the_points_are_met_though_a_mirror_moves_them_to_the_other_side(tmp_path):
+    faces = draw_faces(160, sparse_share=0.5)
+    sparse = is_sparse(faces.points)
+    faces.points[..., 0] += np.where(sparse, 4, 2)[:, None]
+    rows = np.arange(160)
+    split = Split(rows[rows % 4 > 0], rows[rows % 4 == 0], rows[:0])
+    config = TrainConfig(
+        epochs=12, batch_size=20, warmup_epochs=1, ema=0.9, augment=AugmentConfig().scaled(0.3), weight_decay=0
+    )
+    train(ModelConfig("fcnn"), config, faces, split, tmp_path / "m", "drawn")
+    model, held = load_checkpoint(tmp_path / "m").model, faces[split.validation]
+    assert model.label_offset.tolist() == pytest.approx([2, 4], abs=0.7)
+    for mirror in (False, True):
+        found = predict_points([model], held.images, is_sparse(held.points), mirror)
+        for kind in (False, True):
+            error = (found - held.points)[is_sparse(held.points) == kind, :, 0]
+            assert abs(np.nanmean(error)) < 0.3
 
 
 def test_a_run_begins_with_the_weights_of_another(faces, small_split, tmp_path):
