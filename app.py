@@ -56,6 +56,7 @@ input[role=combobox] {color: var(--body-text-color) !important}
     outline: 3px solid var(--body-text-color) !important; outline-offset: 1px
 }
 footer {display: none !important}
+@media (hover: none), (max-width: 700px) {.modebar-container {display: none !important}}
 """
 THEME = gr.themes.Default(
     primary_hue="emerald",

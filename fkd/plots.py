@@ -17,8 +17,13 @@ LAYOUT = {
     "plot_bgcolor": "rgba(0,0,0,0)",
     "font": {"color": "#8a8f98", "size": 13},
     "margin": {"l": 48, "r": 8, "t": 40, "b": 44},
-    "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0},
-}
+    # Two names a line, which a phone has room for.
+    "legend": {
+        "orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "font": {"size": 11},
+        "entrywidth": 0.5, "entrywidthmode": "fraction",
+    },
+    "dragmode": False,  # a finger that scrolls the page over a figure would zoom the figure
+}  # fmt: skip
 GRID = {"gridcolor": "rgba(128,128,128,0.25)", "zeroline": False}
 
 
@@ -34,7 +39,9 @@ def training_curves(histories: dict[str, pd.DataFrame], colours: dict[str, str])
             ("train_rmse", "dot", f"{model}, training"),
         ):
             line = {"color": colours[model], "dash": dash, "width": 2.5 if dash == "solid" else 1.5}
-            figure.add_scatter(x=history["epoch"], y=history[column], name=label, line=line, mode="lines")
+            figure.add_scatter(
+                x=history["epoch"], y=history[column], name=label, line=line, mode="lines", showlegend=dash == "solid"
+            )
     figure.update_layout(**LAYOUT)
     figure.update_xaxes(title="epoch", **GRID)
     figure.update_yaxes(title="RMSE, px (log scale)", type="log", **_steps((1, 1.5, 2, 3, 5)), **GRID)
@@ -52,7 +59,8 @@ def keypoint_errors(table: pd.DataFrame, colours: dict[str, str]) -> go.Figure:
             orientation="h",
             marker_color=colours[row["model"]],
         )
-    figure.update_layout(**LAYOUT | {"barmode": "group", "height": 620})
+    legend = LAYOUT["legend"] | {"orientation": "v", "x": 0}  # beside the points' names two do not fit on a line
+    figure.update_layout(**LAYOUT | {"barmode": "group", "height": 620, "legend": legend})
     figure.update_xaxes(title="test RMSE, px", **GRID)
     figure.update_yaxes(autorange="reversed", automargin=True)
     return figure
@@ -72,8 +80,7 @@ def robustness_curves(curves: dict[str, list[float]], kind: str, colours: dict[s
             mode="lines+markers",
             line={"color": colours[model], "width": 2.5},
         )
-    legend = LAYOUT["legend"] | {"entrywidth": 0.5, "entrywidthmode": "fraction", "font": {"size": 11}}
-    figure.update_layout(**LAYOUT | {"height": 280, "legend": legend})
+    figure.update_layout(**LAYOUT | {"height": 280, "legend": LAYOUT["legend"] | {"font": {"size": 9.5}}})
     figure.update_xaxes(title=UNITS[kind], type="category", **GRID)
     figure.update_yaxes(title="test RMSE, px", rangemode="tozero", **GRID)
     return figure

@@ -99,4 +99,4 @@ def paper_section(paper: dict) -> None:
     )
     colours = dict(zip(paper["curves"], (RED, GREEN, PALETTE[2]), strict=True))
     curves = {name: pd.DataFrame(rows) for name, rows in paper["curves"].items()}
-    gr.Plot(training_curves(curves, colours), show_label=False)
+    gr.Plot(training_curves(curves, colours), show_label=False, elem_classes="paper-curves")

@@ -3,12 +3,13 @@
 import functools
 import json
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import gradio as gr
 import pandas as pd
 from pandas.io.formats.style import Styler
 
+from fkd.evaluate import Evaluation
 from fkd.leaderboard import Benchmark, read_benchmarks, read_entries, read_published, read_synced, table
 from fkd.page.downloads import remember, short_lived_folder
 from fkd.page.figures import COUNT, figures, paper_section, plot_places
@@ -18,7 +19,15 @@ from fkd.sync import sync
 MOST_ROWS = 100  # of a ranking on the page: a browser takes seconds to draw thousands
 STATUSES = ["verified", "claimed", "refused"]
 SIZES = {"any size": (0, 1e12), "below 5 M": (0, 5e6), "5 to 20 M": (5e6, 2e7), "above 20 M": (2e7, 1e12)}
-WIDTHS = {"rank": 60, "model": 130, "RMSE, px": 90, "95% interval": 140, "why unranked": 300, "measured on": 190}
+WIDTHS = {
+    "rank": 60,
+    "model": 130,
+    "RMSE, px": 90,
+    "95% interval": 140,
+    "card": 70,
+    "why unranked": 300,
+    "measured on": 190,
+}
 COPY_LINK = "() => navigator.clipboard.writeText(window.location.href)"
 
 
@@ -41,7 +50,7 @@ def leaderboard_tab(
             family = gr.Dropdown(["all", "fcnn", "resnet"], value="all", label="Family", elem_id="family")
             size = gr.Dropdown(list(SIZES), value="any size", label="Parameters", elem_id="size")
         first = next(iter(benchmarks.values()))
-        names = list(_shown(table(first, read_entries(root, first))))[2:]
+        names = list(_shown(table(first, read_entries(root, first)), folders))[2:]
         columns = gr.Dropdown(names, multiselect=True, label="Columns (none chosen: all)", elem_id="columns")
     ranking = gr.Dataframe(
         interactive=False, wrap=True, show_search="search", pinned_columns=2, elem_id="ranking", elem_classes="ranking",
@@ -72,7 +81,7 @@ def leaderboard_tab(
 
     filters = [benchmark, status, family, size, columns]
     shown = [about, ranking, csv, as_json, elsewhere, published, below, models]
-    show = functools.partial(_show, root, benchmarks)
+    show = functools.partial(_show, root, benchmarks, folders)
     draw = functools.partial(_draw, root, benchmarks, folders)
     for change in (benchmark.change, status.change, family.change, size.change, columns.change):
         change(show, [*filters, models], shown, api_visibility="private")
@@ -108,15 +117,23 @@ def _open(root: Path, benchmarks: dict[str, Benchmark], request: gr.Request):
     asked = request.query_params
     name = asked.get("benchmark", "")
     name = name if name in benchmarks else next(iter(benchmarks))
-    measured = [entry.name for entry in read_entries(root, benchmarks[name])]
+    entries = read_entries(root, benchmarks[name])
+    measured = [entry.name for entry in entries]
     wanted = [model for model in asked.get("model", "").split(",") if model in measured]
     selected = {"selected": asked["tab"]} if asked.get("tab") in ("leaderboard", "model") else {}
-    return gr.Tabs(**selected), name, gr.Dropdown(choices=measured, value=wanted or measured[:4])
+    return gr.Tabs(**selected), name, gr.Dropdown(choices=measured, value=wanted or _plotted_first(entries))
+
+
+def _plotted_first(entries: list[Evaluation]) -> list[str]:
+    """The models in the plots until a visitor chooses: the best four as they are, without mirroring or ensembles."""
+    plain = [entry.name for entry in entries if entry.members == 1 and not entry.mirror]
+    return (plain or [entry.name for entry in entries])[:4]
 
 
 def _show(
     root: Path,
     benchmarks: dict[str, Benchmark],
+    folders: dict[str, Path],
     name: str,
     statuses: list[str],
     family: str,
@@ -146,15 +163,20 @@ def _show(
         about += "\n\n" + NO_ENTRY.format(name=benchmark.name)
     if len(rows) > MOST_ROWS:
         about += f" The first {MOST_ROWS} of {len(rows):,} rows are shown; the CSV has them all."
-    shown = _shown(rows.head(MOST_ROWS))
+    shown = _shown(rows.head(MOST_ROWS), folders)
     chosen = ["rank", "model", *(column for column in columns if column not in ("rank", "model"))]
     shown = shown[chosen] if columns and len(rows) else shown
     measured = [entry.name for entry in entries]
-    plotted = [model for model in models if model in measured] or measured[:4]
+    plotted = [model for model in models if model in measured] or _plotted_first(entries)
     published = read_published(root, benchmark)
     return [
         about,
-        gr.Dataframe(_styled(shown), visible=bool(entries), column_widths=[WIDTHS.get(c, 110) for c in shown]),
+        gr.Dataframe(
+            _styled(shown),
+            visible=bool(entries),
+            datatype=["markdown" if column == "card" else "str" for column in shown],
+            column_widths=[WIDTHS.get(column, 110) for column in shown],
+        ),
         gr.DownloadButton(value=_file(f"{benchmark.name}.csv", rows.to_csv(index=False)), visible=bool(entries)),
         gr.DownloadButton(
             value=_file(f"{benchmark.name}.json", rows.to_json(orient="records", indent=2)), visible=bool(entries)
@@ -195,8 +217,8 @@ def _read_again(root: Path) -> str:
     return _from_hub(root)
 
 
-def _shown(ranking: pd.DataFrame) -> pd.DataFrame:
-    """The columns of a ranking that the page shows, as it names them."""
+def _shown(ranking: pd.DataFrame, folders: dict[str, Path]) -> pd.DataFrame:
+    """The columns of a ranking that the page shows, as it names them. folders: of the page's models, by name."""
     if not len(ranking):
         return pd.DataFrame(columns=["rank", "model"])
     return pd.DataFrame(
@@ -212,6 +234,7 @@ def _shown(ranking: pd.DataFrame) -> pd.DataFrame:
             "answer": [
                 _answer(*each) for each in zip(ranking["members"], ranking["mirror"], ranking["status"], strict=True)
             ],
+            "card": [_card(*each, folders) for each in zip(ranking["model"], ranking["members"], strict=True)],
             "network": ranking["network"],
             "mean error, %": ranking["nme"],
             "failures, %": ranking["failure_rate"],
@@ -224,6 +247,14 @@ def _shown(ranking: pd.DataFrame) -> pd.DataFrame:
             "why unranked": ranking["unranked"],
         }
     )
+
+
+def _card(name: str, members: float, folders: dict[str, Path]) -> str:
+    """A link to what is said of a model: on this page, or on the Hub."""
+    model = name.removesuffix("-mirror")
+    if model in folders and not members > 1:
+        return f"[card](?{urlencode({'tab': 'model', 'model': model})})"
+    return f"[card](https://huggingface.co/{quote(name)})" if "/" in name else ""
 
 
 def _answer(members: float, mirror: bool, status: str) -> str:
