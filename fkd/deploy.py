@@ -20,7 +20,7 @@ from fkd.hub import SCHEME, in_a_sentence, pull
 from fkd.leaderboard import BENCHMARK, Benchmark, read_entries
 
 PAGE = ["app.py", "requirements.txt", "README.md", "LICENSE", "CITATION.cff", "fkd/**/*.py", "fkd/page/viewer.*"]
-PAGE += ["examples/*", "leaderboard/*/*.json", "benchmarks/paper.json"]
+PAGE += ["examples/*", "examples/page/*", "leaderboard/*/*.json", "benchmarks/paper.json", "benchmarks/paper.png"]
 CHECKPOINTS, REFERENCES = "checkpoints/*/*", "checkpoints/hub.json"
 METRICS = {
     "rmse": "root mean squared error over all labelled coordinates, px of the 96 px frame; lower is better",

@@ -1,14 +1,17 @@
 """What the README and the set-up files say must hold."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
 
 import gradio
+import paper
 import yaml
 from huggingface_hub import ModelCard, RepoCard
 
 from fkd import __version__
+from fkd.leaderboard import read_benchmarks, read_entries
 
 ROOT = Path(__file__).parent.parent
 
@@ -31,6 +34,18 @@ def test_every_command_of_the_readme_exists():
         assert f'@app.command("{command}")' in commands or f'name="{command}"' in commands
     for target in set(re.findall(r"^make (\w+)", text, re.M)):
         assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M), target
+
+
+def test_the_tables_hold_what_was_measured():
+    text = (ROOT / "README.md").read_text()
+    (benchmark,) = (one for one in read_benchmarks(ROOT / "leaderboard") if one.name == "wild15")
+    for entry in read_entries(ROOT / "leaderboard", benchmark):
+        result, cost = entry.accuracy, entry.cost
+        assert (
+            f"{result.rmse:.3f} ({result.rmse_low:.3f} to {result.rmse_high:.3f}) | {result.nme:.2f} | "
+            f"{result.failure_rate:.1f}% | {cost.parameters / 1e6:.1f} M | {cost.latency_ms:.1f} ms |"
+        ) in text.replace("*", ""), entry.name
+    assert paper.as_printed(json.loads((ROOT / "benchmarks" / "paper.json").read_text())["table"]) in text
 
 
 def test_the_version_is_one():
