@@ -1,0 +1,1 @@
+"""A package, so that its conftest does not hide that of the other tests."""
