@@ -52,6 +52,12 @@ def plot_places() -> list[gr.Plot]:
     return places
 
 
+def plotted_first(entries: list[Evaluation]) -> list[str]:
+    """The models in the plots until a visitor chooses: the best four as they are, without mirroring or ensembles."""
+    plain = [entry.name for entry in entries if entry.members == 1 and not entry.mirror]
+    return (plain or [entry.name for entry in entries])[:4]
+
+
 def figures(benchmark: Benchmark, every: list[Evaluation], folders: dict[str, Path], models: list[str]) -> list:
     """The figures of some of a benchmark's entries, in the order of `plot_places`; None where there is nothing.
 

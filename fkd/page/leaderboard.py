@@ -9,10 +9,9 @@ import gradio as gr
 import pandas as pd
 from pandas.io.formats.style import Styler
 
-from fkd.evaluate import Evaluation
 from fkd.leaderboard import Benchmark, read_benchmarks, read_entries, read_published, read_synced, table
 from fkd.page.downloads import remember, short_lived_folder
-from fkd.page.figures import COUNT, figures, paper_section, plot_places
+from fkd.page.figures import COUNT, figures, paper_section, plot_places, plotted_first
 from fkd.page.words import CITATION, METRICS, NO_ENTRY, QUESTIONS, REPORTED, WHAT_RANKS
 from fkd.sync import sync
 
@@ -121,13 +120,7 @@ def _open(root: Path, benchmarks: dict[str, Benchmark], request: gr.Request):
     measured = [entry.name for entry in entries]
     wanted = [model for model in asked.get("model", "").split(",") if model in measured]
     selected = {"selected": asked["tab"]} if asked.get("tab") in ("leaderboard", "model") else {}
-    return gr.Tabs(**selected), name, gr.Dropdown(choices=measured, value=wanted or _plotted_first(entries))
-
-
-def _plotted_first(entries: list[Evaluation]) -> list[str]:
-    """The models in the plots until a visitor chooses: the best four as they are, without mirroring or ensembles."""
-    plain = [entry.name for entry in entries if entry.members == 1 and not entry.mirror]
-    return (plain or [entry.name for entry in entries])[:4]
+    return gr.Tabs(**selected), name, gr.Dropdown(choices=measured, value=wanted or plotted_first(entries))
 
 
 def _show(
@@ -167,7 +160,7 @@ def _show(
     chosen = ["rank", "model", *(column for column in columns if column not in ("rank", "model"))]
     shown = shown[chosen] if columns and len(rows) else shown
     measured = [entry.name for entry in entries]
-    plotted = [model for model in models if model in measured] or _plotted_first(entries)
+    plotted = [model for model in models if model in measured] or plotted_first(entries)
     published = read_published(root, benchmark)
     return [
         about,
