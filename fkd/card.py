@@ -159,8 +159,8 @@ Benchmark `{evaluation.benchmark}`: {result.faces:,} faces, {result.values:,} la
 
 {training["epochs"]} epochs, best by validation RMSE: epoch {training["best_epoch"]} (`history.csv` has them all);
 {training["optimizer"]}, learning rate {training["lr"]:g}, batches of {training["batch_size"]}, moving average of the
-weights ({training["ema"]:g}), labels: {training["labels"]}, augmentation: {"on" if augment else "off"}, seed
-{training["seed"]}. Every setting is in `config.json`. Weights are stored in
+weights ({training["ema"]:g}), labels: {training["labels"]}, augmentation: {"on" if augment else "off"},
+seed {training["seed"]}. Every setting is in `config.json`. Weights are stored in
 {"half" if training["half"] else "single"} precision.{origins}
 
 Data: `{data["name"]}`, {data["faces"]["train"]:,} faces to train, {data["faces"]["validation"]:,} to validate,
