@@ -244,7 +244,7 @@ def _loss(predicted: torch.Tensor, heatmaps: torch.Tensor | None, target: torch.
 def _mean_aside(predicted: np.ndarray, points: np.ndarray, sparse: np.ndarray) -> np.ndarray:
     """How far right of the answers the labels lie, mean px [2]: of the 15-point rows, and of the four-point rows.
 
-    predicted, points: [N, 15, 2] px, labels NaN where missing. sparse: bool [N]. Two means of hundreds of labels.
+    predicted, points: [N, 15, 2] px, labels NaN where missing. sparse: bool [N]. 0 for a kind that has no row here.
     """
     aside = np.zeros(2)
     for kind in (0, 1):
