@@ -6,8 +6,10 @@ import tomllib
 from pathlib import Path
 
 import gradio
+import pandas as pd
 import paper
 import yaml
+from ablation import summary
 from huggingface_hub import ModelCard, RepoCard
 
 from fkd import __version__
@@ -46,6 +48,9 @@ def test_the_tables_hold_what_was_measured():
             f"{result.failure_rate:.1f}% | {cost.parameters / 1e6:.1f} M | {cost.latency_ms:.1f} ms |"
         ) in text.replace("*", ""), entry.name
     assert paper.as_printed(json.loads((ROOT / "benchmarks" / "paper.json").read_text())["table"]) in text
+    for path in (ROOT / "benchmarks").glob("ablation*.csv"):
+        runs = summary(pd.read_csv(path)).reset_index(names="variant")
+        assert paper.markdown(runs) in text, f"{path.name} and README's table differ"
 
 
 def test_the_version_is_one():
