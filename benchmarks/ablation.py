@@ -213,21 +213,27 @@ def run(name: str, base: dict, faces: Faces, split: Split, seed: int, model: str
 
 
 def summary(runs: pd.DataFrame) -> pd.DataFrame:
-    """Mean and spread (smallest to largest) over the seeds, a row a variant, in the order of VARIANTS."""
+    """Mean and spread (smallest to largest) over the seeds, a row a variant, in the order of VARIANTS.
+
+    One seed has no spread.
+    """
     parts = [name for name in runs.columns if name not in ("variant", "seed")]
     names = list(VARIANTS)
     names.insert(names.index(BOTH) + 1, DECODED)
     order = pd.Categorical(runs["variant"], names)
     by_variant = runs.groupby(order, observed=True)[parts]
-    mean, low, high = by_variant.mean(), by_variant.min(), by_variant.max()
+    mean, low, high, seeds = by_variant.mean(), by_variant.min(), by_variant.max(), by_variant.size()
     return pd.DataFrame(
         {
-            part: [f"{mean[part][v]:.3f} ({low[part][v]:.3f} to {high[part][v]:.3f})" for v in mean.index]
+            part: [
+                f"{mean[part][v]:.3f}" + (f" ({low[part][v]:.3f} to {high[part][v]:.3f})" if seeds[v] > 1 else "")
+                for v in mean.index
+            ]
             for part in parts
             if part in ("all", "15 points", "4 points", "all, mirrored")
         },
         index=mean.index,
-    ).assign(seeds=by_variant.size())
+    ).assign(seeds=seeds)
 
 
 def main() -> None:

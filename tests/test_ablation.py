@@ -30,3 +30,4 @@ def test_dark_finds_the_centre_of_a_gaussian_between_cells():
 def test_the_table_gives_mean_and_spread_over_seeds():
     runs = pd.DataFrame([{"variant": "ours", "seed": seed, "all": 1.0 + seed} for seed in range(3)])
     assert summary(runs).loc["ours"].to_dict() == {"all": "2.000 (1.000 to 3.000)", "seeds": 3}
+    assert summary(runs[:1]).loc["ours"].to_dict() == {"all": "1.000", "seeds": 1}, "one seed has no spread"
