@@ -17,6 +17,7 @@ from fkd.leaderboard import read_benchmarks, write_entry
 ROOT = Path(__file__).parent.parent
 
 
+@pytest.mark.slow
 def test_a_space_is_made_and_updated_with_all_that_the_page_needs(hub, tmp_path):
     assert run("deploy", "ada/page").endswith("/spaces/ada/page")
     files = hub.files("ada/page", repo_type="space")
