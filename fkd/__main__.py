@@ -185,7 +185,8 @@ def predict_command(
     """Find the faces in photos and their keypoints, in pixels of the upright photo."""
     # Training and evaluation run on machines without a face detector, so it is imported only here.
     from fkd.draw import GREEN, draw_points  # noqa: PLC0415
-    from fkd.predict import list_photos, predict, read_photo  # noqa: PLC0415
+    from fkd.photo_file import list_photos, read_photo  # noqa: PLC0415
+    from fkd.predict import predict  # noqa: PLC0415
 
     loaded = load(checkpoint)
     paths = list_photos(photos)

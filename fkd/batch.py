@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from fkd.checkpoint import Checkpoint
-from fkd.predict import PHOTOS, Face, predict, read_photo
+from fkd.photo_file import PHOTOS, read_photo
+from fkd.predict import Face, predict
 
 MOST_PHOTOS, MOST_BYTES = 200, 500_000_000  # of one batch; bytes as unpacked
 

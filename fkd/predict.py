@@ -1,14 +1,11 @@
 """A photo -> its faces with keypoints, in pixels of the upright photo."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from fkd.checkpoint import Checkpoint
 from fkd.crop import align_matrix, apply, crop, frame_matrix, invert
@@ -16,11 +13,11 @@ from fkd.faces import FaceBox, find_faces
 from fkd.heatmap import spread
 from fkd.keypoints import FRAME_SIZE, MEAN_FACE, NAMES, unmirror
 from fkd.models import KeypointModel
+from fkd.photo_file import read_photo  # noqa: F401 - model cards that are out there import it from here
 
 SURE = 0.3  # detector score from which a face needs no model to confirm it: all such boxes were faces
 # Of 59 weak boxes on faces resnet18 confirms all, of 60 elsewhere one (those of benchmarks/faces.py); at 1 it loses 6.
 CONFIRMED = 1.25
-PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -47,54 +44,6 @@ class Face:
         if self.spread is not None:
             value["spread"] = {name: round(float(px), 2) for name, px in zip(NAMES, self.spread, strict=True)}
         return value
-
-
-def read_photo(file: Path | str | BinaryIO, name: str = "") -> Image.Image:
-    """Opens a photo, turned upright as its EXIF orientation says, as RGB.
-
-    name: what to call it in an error; the file's name if empty.
-    Raises ValueError with one sentence if it is no picture that Pillow can read.
-    """
-    name = name or Path(str(file)).name
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file) as photo:
-                return upright(photo)
-    except FileNotFoundError:
-        raise ValueError(f"{file} does not exist") from None
-    except UnidentifiedImageError:
-        raise ValueError(f"{name} is no picture that can be read: use a JPEG, PNG or WebP file") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ValueError(
-            f"{name} is larger than {Image.MAX_IMAGE_PIXELS / 1e6:.0f} megapixels: shrink it first"
-        ) from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(f"{name} is damaged ({error}): save it again as a JPEG or PNG file") from None
-
-
-def upright(photo: Image.Image) -> Image.Image:
-    """Turns a photo as its EXIF orientation says, and converts it to RGB."""
-    return ImageOps.exif_transpose(photo).convert("RGB")
-
-
-def list_photos(paths: Sequence[Path | str]) -> list[Path]:
-    """The photos named, and those in the folders named (not in folders below), in order of name.
-
-    Raises ValueError for a path that does not exist or a folder without photos.
-    """
-    found = []
-    for path in map(Path, paths):
-        if path.is_dir():
-            photos = sorted(item for item in path.iterdir() if item.suffix.lower() in PHOTOS)
-            if not photos:
-                raise ValueError(f"{path} holds no photos ({', '.join(PHOTOS)})")
-            found += photos
-        elif path.is_file():
-            found.append(path)
-        else:
-            raise ValueError(f"{path} does not exist")
-    return found
 
 
 def find_confirmed_faces(checkpoints: Sequence[Checkpoint], photo: Image.Image) -> list[FaceBox]:

@@ -11,7 +11,8 @@ from fkd.card import PICTURES, model_card
 from fkd.checkpoint import Checkpoint
 from fkd.draw import GREEN, draw_errors, draw_points
 from fkd.evaluate import Evaluation
-from fkd.predict import predict, read_photo
+from fkd.photo_file import read_photo
+from fkd.predict import predict
 
 
 def publication(

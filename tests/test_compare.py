@@ -7,7 +7,7 @@ from conftest import EXAMPLES
 from fkd.checkpoint import load_checkpoint
 from fkd.compare import compare, points_table
 from fkd.faces import FaceBox
-from fkd.predict import read_photo
+from fkd.photo_file import read_photo
 
 PHOTO = EXAMPLES / "grace_hopper.jpg"
 BOX = FaceBox((180, 100, 350, 270), 1.0)

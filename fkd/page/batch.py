@@ -15,7 +15,7 @@ from fkd.draw import GREEN, draw_points
 from fkd.export import to_table
 from fkd.keypoints import LEFT_EYE, RIGHT_EYE
 from fkd.page.downloads import short_lived_folder
-from fkd.predict import PHOTOS
+from fkd.photo_file import PHOTOS
 
 INTRODUCTION = f"""Photos, or zips of photos: up to {MOST_PHOTOS} at a time, {MOST_BYTES / 1e6:.0f} MB unpacked. One row
 a face; the points are in the files below. Nothing is kept beyond the hour."""
