@@ -14,9 +14,11 @@ from fkd.hub import SCHEME, pull
 from fkd.page.api import api
 from fkd.page.batch import batch_tab
 from fkd.page.compare import compare_tab
+from fkd.page.guard import LIMITS, MOST_WAITING, Page
 from fkd.page.leaderboard import leaderboard_tab
 from fkd.page.live import live_tab
 from fkd.page.model import model_tab
+from fkd.page.uploads import photo_folder
 from fkd.page.visitors import Models
 from fkd.sync import sync
 
@@ -69,6 +71,9 @@ THEME = gr.themes.Default(
     button_primary_background_fill_dark="*primary_700",
 )
 
+# How the page is served, wherever that is.
+LAUNCH = {"theme": THEME, "css": CSS, "ssr_mode": False, "footer_links": [], **LIMITS}
+
 
 def build_app(
     checkpoints: Path = HOME / "checkpoints", leaderboard: Path = HOME / "leaderboard", models: Sequence[str] = ()
@@ -86,7 +91,8 @@ def build_app(
     if not folders:
         raise ValueError(f"{checkpoints} holds no checkpoint: train one with `python -m fkd train`")
     loaded = {name: load_checkpoint(folder, name) for name, folder in folders.items()}
-    with gr.Blocks(title="fkd: facial keypoint detectors", analytics_enabled=False, delete_cache=(600, 3000)) as page:
+    photo_folder()  # before any part of the page is made: each notes where its files are to lie
+    with Page(title="fkd: facial keypoint detectors", analytics_enabled=False) as page:
         gr.Markdown(TITLE)
         with gr.Tabs() as tabs:
             with gr.Tab("Compare", id="compare") as compare:
@@ -103,7 +109,7 @@ def build_app(
         compare.select(None, js=FORGET)
         page.load(None, js=NAME_PARTS)
         api(loaded, leaderboard)
-    return page
+    return page.queue(max_size=MOST_WAITING, api_open=False)
 
 
 def keep_synced(root: Path) -> None:
@@ -122,4 +128,4 @@ if __name__ == "__main__":
     except (ValueError, OSError) as error:
         sys.exit(f"fkd: {error}")
     threading.Thread(target=keep_synced, args=[HOME / "leaderboard"], daemon=True).start()
-    app.launch(theme=THEME, css=CSS, ssr_mode=False, inbrowser="--open" in sys.argv, footer_links=[])
+    app.launch(inbrowser="--open" in sys.argv, **LAUNCH)

@@ -16,13 +16,14 @@ from fkd.predict import Face, find_confirmed_faces, predict
 
 @dataclass(frozen=True)
 class Comparison:
-    """The answers of M models for the N faces of an upright photo.
+    """The answers of M models for the N faces of an upright photo of width x height px, which is not kept.
 
     answers: by model, N faces each. milliseconds: of each stage, by its name. truth: for each of the N faces its true
     points, float32 [15, 2] photo px, NaN where missing, or None.
     """
 
-    photo: Image.Image
+    width: int
+    height: int
     boxes: list[FaceBox]
     answers: dict[str, list[Face]]
     milliseconds: dict[str, float]
@@ -31,8 +32,8 @@ class Comparison:
     def to_json(self) -> dict:
         """{"width", "height", "milliseconds": {stage: ms}, "models": {name: {"faces": [...]}}}, px of the photo."""
         return {
-            "width": self.photo.width,
-            "height": self.photo.height,
+            "width": self.width,
+            "height": self.height,
             "milliseconds": {stage: round(spent, 1) for stage, spent in self.milliseconds.items()},
             "models": {name: {"faces": [face.to_json() for face in faces]} for name, faces in self.answers.items()},
         }
@@ -58,7 +59,7 @@ def compare(
         start = time.perf_counter()
         answers[name] = predict(model, photo, boxes)
         spent[name] = 1000 * (time.perf_counter() - start)
-    return Comparison(photo, list(boxes), answers, spent, [_true_points(box, truth) for box in boxes])
+    return Comparison(*photo.size, list(boxes), answers, spent, [_true_points(box, truth) for box in boxes])
 
 
 def points_table(comparison: Comparison, face: int) -> pd.DataFrame:

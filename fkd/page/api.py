@@ -1,8 +1,4 @@
-"""What programs may ask of the page: /predict, /compare and /leaderboard, by gradio_client or curl.
-
-The photo goes through a component of its own, though nobody sees it: only that way does Gradio make sure that a path
-in a request is one that was uploaded.
-"""
+"""What programs may ask of the page: /predict, /compare and /leaderboard, by gradio_client or curl."""
 
 import json
 from pathlib import Path
@@ -12,7 +8,9 @@ import gradio as gr
 from fkd.checkpoint import Checkpoint
 from fkd.compare import compare
 from fkd.leaderboard import read_benchmarks, read_entries, read_synced, table
-from fkd.predict import predict, read_photo
+from fkd.page.guard import Photo, pick_models
+from fkd.photo_file import read_photo
+from fkd.predict import predict
 
 PREDICT = """Finds the faces in a photo and their 15 keypoints. model: a name of the page's models. Answers
 {"faces": [{"box": [x0, y0, x1, y1], "points": {name: [x, y]}, "spread": {name: px}}]}, pixels of the upright photo."""
@@ -25,8 +23,7 @@ def api(models: dict[str, Checkpoint], root: Path) -> None:
     """Adds the endpoints to the page. models: by name. root: of the leaderboard's entries."""
     best = min(models, key=lambda name: models[name].training["validation_rmse"])
     benchmarks = [one.name for one in sorted(read_benchmarks(root), key=lambda one: not one.fingerprint)]
-    photo = gr.Image(type="filepath", label="photo", visible=False)
-    photo.preprocess = lambda payload: payload and payload.path  # Gradio would open the file first
+    photo = Photo(label="photo", visible=False)
     answer = gr.JSON(label="answer", visible=False)
 
     # Functions of their own: the endpoints' parameters are named as theirs, which a partial would hide.
@@ -57,13 +54,13 @@ def api(models: dict[str, Checkpoint], root: Path) -> None:
 
 
 def _predict(models: dict[str, Checkpoint], photo: str | None, model: str) -> dict:
-    known = _chosen(models, model)
+    known = pick_models(models, model)
     faces = _asked(lambda: predict(known[model], read_photo(_given(photo))))
     return {"faces": [face.to_json() for face in faces]}
 
 
 def _compare(models: dict[str, Checkpoint], photo: str | None, names: str) -> dict:
-    known = _chosen(models, *(name.strip() for name in names.split(",")))
+    known = pick_models(models, *(name.strip() for name in (names or "").split(",")))
     return _asked(lambda: compare(known, read_photo(_given(photo)))).to_json()
 
 
@@ -75,13 +72,6 @@ def _leaderboard(root: Path, name: str) -> list[dict]:
         )
     rows = table(benchmarks[name], read_entries(root, benchmarks[name]), read_synced(root).claims)
     return json.loads(rows.to_json(orient="records"))
-
-
-def _chosen(models: dict[str, Checkpoint], *names: str) -> dict[str, Checkpoint]:
-    for name in names:
-        if name not in models:
-            raise gr.Error(f"there is no model {name!r}: expected one of {', '.join(models)}", print_exception=False)
-    return {name: models[name] for name in names}
 
 
 def _given(photo: str | None) -> str:

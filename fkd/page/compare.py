@@ -2,6 +2,8 @@
 
 import functools
 import json
+import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import gradio as gr
@@ -13,12 +15,14 @@ from fkd.compare import Comparison, compare, points_table
 from fkd.draw import draw_points
 from fkd.export import read_points, to_pts, to_table
 from fkd.faces import FaceBox
-from fkd.page.downloads import short_lived_folder
+from fkd.page.guard import Photo, UploadedFile, told
+from fkd.page.uploads import new_folder
 from fkd.page.viewer import COLOURS, view, viewer
 from fkd.page.visitors import Models
-from fkd.predict import read_photo
+from fkd.photo_file import read_photo
 
 MOST = len(COLOURS)
+MOST_FACES = 100  # of one photo: found and drawn by hand
 LEAST_PX, MOST_PX = 800, 1600  # of the longer side of what is drawn on for a download
 BEGIN = "Choose a photo to begin."
 ADDED = "Any model that `fkd push` published. Its files are checked before they are read; none can run code."
@@ -29,6 +33,16 @@ NO_FACE = (
     "**No face was found in this photo.** Draw a box around one, try a photo where the face is larger or looks more "
     "towards the camera, or tick *the whole photo is one face* under *More options* if it is cropped tightly already."
 )
+GONE = "**The photo is no longer here: photos are deleted within the hour. Choose it again.**"
+FAR = 1e6  # px: no corner of a box lies further away
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a session keeps: where the uploaded photo lies, and the answers on it; never the picture itself."""
+
+    path: str
+    found: Comparison
 
 
 def compare_tab(models: Models, examples: Path) -> None:
@@ -39,7 +53,7 @@ def compare_tab(models: Models, examples: Path) -> None:
     chosen = [*first, *(name for name in by_error if name not in first)][:2]
     with gr.Row():
         with gr.Column(scale=3, min_width=300):
-            photo = gr.Image(
+            photo = Photo(
                 label="Your photo",
                 sources=["upload", "webcam", "clipboard"],
                 webcam_options=gr.WebcamOptions(mirror=False),
@@ -47,8 +61,6 @@ def compare_tab(models: Models, examples: Path) -> None:
                 height=300,
                 elem_id="photo",
             )
-            # Gradio would open the file first, and answer a bad one with a bare "Error".
-            photo.preprocess = lambda payload: payload and payload.path
             gr.Examples([[str(path)] for path in sorted(examples.glob("*.*g"))], [photo], label="No photo at hand?")
         with gr.Column(scale=2, min_width=280):
             asked = gr.Dropdown(
@@ -56,7 +68,7 @@ def compare_tab(models: Models, examples: Path) -> None:
             )
             with gr.Accordion("More options", open=False, elem_id="more"):
                 whole = gr.Checkbox(False, label="The whole photo is one face (skip finding faces)", elem_id="whole")
-                truth = gr.File(
+                truth = UploadedFile(
                     label="True points, if known: .pts (15 or 68), .csv or .json", file_types=[".pts", ".csv", ".json"],
                     height=90, elem_id="truth",
                 )  # fmt: skip
@@ -91,38 +103,39 @@ def compare_tab(models: Models, examples: Path) -> None:
     run = functools.partial(_run, models)
     again = functools.partial(_again, models)
     inputs = [photo, asked, whole, truth]
+
+    def save_after(event) -> None:
+        event.then(_files, [answers, face], saves, api_visibility="private")
+
     for event in (photo.change, asked.change, whole.change, truth.change):
         answered = event(run, inputs, outputs, trigger_mode="always_last", api_visibility="private")
-        answered.then(_files, [answers, face], saves, api_visibility="private")
-        if event is photo.change:
-            answered.then(None, photo, js=TO_THE_ANSWER)
+        save_after(answered)
+    photo.change(None, photo, js=TO_THE_ANSWER)
 
     wanted.submit(
         functools.partial(_add, models), [wanted, asked, own], [added, asked, own], concurrency_limit=1,
         api_visibility="private",
     )  # fmt: skip
 
-    def drawn(event: gr.EventData, known: Comparison | None, path: str | None, names: list[str], truth: str | None):
-        return again(event.box, event.face, known, path, names, truth)
+    def drawn(event: gr.EventData, known: Asked | None, names: list[str], truth: str | None):
+        return again(told(event, "box"), told(event, "face"), known, names, truth)
 
-    def clicked(event: gr.EventData, known: Comparison | None):
-        return gr.Dropdown(value=_choices(known)[event.face]), _table(known, event.face), _seen(known, event.face)
+    def clicked(event: gr.EventData, known: Asked | None):
+        number = told(event, "face")
+        if known is None or not isinstance(number, int) or not 0 <= number < len(known.found.boxes):
+            return gr.skip(), gr.skip(), gr.skip()
+        found = known.found
+        return gr.Dropdown(value=_choices(found)[number]), _table(found, number), _seen(found, number)
 
-    shown.input(drawn, [answers, photo, asked, truth], outputs, api_visibility="private").then(
-        _files, [answers, face], saves, api_visibility="private"
-    )
-    shown.select(clicked, answers, [face, points, seen], api_visibility="private").then(
-        _files, [answers, face], saves, api_visibility="private"
-    )
-    face.input(_choose, [answers, face], [shown, points, seen], api_visibility="private").then(
-        _files, [answers, face], saves, api_visibility="private"
-    )
+    save_after(shown.input(drawn, [answers, asked, truth], outputs, api_visibility="private"))
+    save_after(shown.select(clicked, answers, [face, points, seen], api_visibility="private"))
+    save_after(face.input(_choose, [answers, face], [shown, points, seen], api_visibility="private"))
 
 
 def _add(models: Models, wanted: str, chosen: list[str], own: list[str]):
     """Handler: (what was said, choice of models, this visitor's models) after a model of the Hub was asked for."""
     try:
-        name = models.add(wanted)
+        name = models.add(wanted or "")
     except ValueError as error:
         return f"**{error}**", gr.skip(), own
     own = [*(name for name in own if name in models), name]
@@ -132,50 +145,76 @@ def _add(models: Models, wanted: str, chosen: list[str], own: list[str]):
 
 
 def _run(models: dict[str, Checkpoint], path: str | None, names: list[str], whole: bool, truth: str | None) -> list:
-    """Handler: (status, results, viewer, comparison, face choice, table, crops) of a photo."""
+    """Handler: (status, results, viewer, what is kept, face choice, table, crops) of a photo."""
     if path is None:
         return _nothing(BEGIN)
+    return _asked(models, path, names, "whole" if whole else None, truth, 0)
+
+
+def _again(
+    models: dict[str, Checkpoint],
+    corners: object,
+    face: object,
+    known: Asked | None,
+    names: list[str],
+    truth: str | None,
+) -> list:
+    """Handler: as `_run`, after a box was drawn (face None) or a face's box corrected: what a browser sent."""
+    if known is None:
+        return _nothing(BEGIN)
+    boxes = list(known.found.boxes)
+    if not isinstance(corners, list) or len(corners) != 4 or not all(_is_a_place(value) for value in corners):
+        return _nothing("**That is not a box in the photo: draw it again.**")
+    box = FaceBox(tuple(map(float, corners)), 1.0)
+    if isinstance(face, int) and 0 <= face < len(boxes):
+        boxes[face] = box
+    elif len(boxes) < MOST_FACES:
+        face = len(boxes)
+        boxes.append(box)
+    else:
+        return _nothing(f"**{MOST_FACES} faces are the most that one photo may have here.**")
+    return _asked(models, known.path, names, boxes, truth, face)
+
+
+def _is_a_place(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value) and abs(value) < FAR
+
+
+def _asked(
+    models: dict[str, Checkpoint],
+    path: str,
+    names: list[str],
+    boxes: list[FaceBox] | str | None,
+    truth: str | None,
+    face: int,
+) -> list:
+    """What the tab shows of models' answers on a photo. boxes: None to find them, or "whole"."""
     if not names:
         return _nothing("Choose a model.")
     if gone := [name for name in names if name not in models]:
         return _nothing(f"**{gone[0]} was added long ago and has made room for other models: add it again.**")
+    if not Path(path).exists():
+        return _nothing(GONE)
     try:
         photo = read_photo(path)
         known = read_points(truth) if truth else []
     except ValueError as error:
         return _nothing(f"**{error}**")
-    boxes = [FaceBox((-0.5, -0.5, photo.width - 0.5, photo.height - 0.5), 0.0)] if whole else None
-    return _shown(compare({name: models[name] for name in names}, photo, boxes, known), 0)
+    if boxes == "whole":
+        boxes = [FaceBox((-0.5, -0.5, photo.width - 0.5, photo.height - 0.5), 0.0)]
+    try:
+        found = compare({name: models[name] for name in names[:MOST]}, photo, boxes, known)
+    except ValueError as error:  # a box without a size
+        return _nothing(f"**{error}**")
+    return _shown(Asked(path, found), photo, face)
 
 
-def _again(
-    models: dict[str, Checkpoint],
-    box: list[float],
-    face: int | None,
-    known: Comparison | None,
-    path: str | None,
-    names: list[str],
-    truth: str | None,
-) -> list:
-    """Handler: as `_run`, after a box was drawn (face None) or a face's box corrected."""
-    if path is None:
-        return _nothing(BEGIN)
-    boxes = list(known.boxes) if known else []
-    if face is None:
-        boxes.append(FaceBox(tuple(box), 1.0))
-        face = len(boxes) - 1
-    else:
-        boxes[face] = FaceBox(tuple(box), 1.0)
-    photo = known.photo if known else read_photo(path)
-    points = read_points(truth) if truth else []
-    return _shown(compare({name: models[name] for name in names}, photo, boxes, points), face)
-
-
-def _shown(found: Comparison, face: int) -> list:
+def _shown(asked: Asked, photo: Image.Image, face: int) -> list:
+    found = asked.found
     stages = ", ".join(f"{stage} {spent:.0f} ms" for stage, spent in found.milliseconds.items())
     if not found.boxes:
         empty = _nothing(f"{NO_FACE} ({stages})")
-        empty[2], empty[3] = gr.HTML(_view(found, 0), visible=True), found
+        empty[2], empty[3] = gr.HTML(_view(found, 0, photo), visible=True), asked
         return empty
     count = "1 face" if len(found.boxes) == 1 else f"{len(found.boxes)} faces"
     matched = sum(truth is not None for truth in found.truth)
@@ -183,8 +222,8 @@ def _shown(found: Comparison, face: int) -> list:
     return [
         said,
         gr.Column(visible=True),
-        gr.HTML(_view(found, face), visible=True),
-        found,
+        gr.HTML(_view(found, face, photo), visible=True),
+        asked,
         gr.Dropdown(choices=_choices(found), value=_choices(found)[face], visible=len(found.boxes) > 1),
         _table(found, face),
         _seen(found, face),
@@ -196,18 +235,19 @@ def _nothing(said: str) -> list:
     return [said, gr.Column(visible=False), gr.HTML(None, visible=False), None, empty, None, None]
 
 
-def _choose(found: Comparison | None, face: int | None):
+def _choose(asked: Asked | None, face: int | None):
     """Handler: (viewer, table, crops) of another face."""
-    if found is None or face is None:
+    if asked is None or face is None:
         return None, None, None
-    return _view(found, face), _table(found, face), _seen(found, face)
+    return _view(asked.found, face), _table(asked.found, face), _seen(asked.found, face)
 
 
-def _choices(found: Comparison | None) -> list[str]:
-    return [f"{number} of {len(found.boxes)}" for number in range(1, len(found.boxes) + 1)] if found else []
+def _choices(found: Comparison) -> list[str]:
+    return [f"{number} of {len(found.boxes)}" for number in range(1, len(found.boxes) + 1)]
 
 
-def _view(found: Comparison, face: int) -> dict:
+def _view(found: Comparison, face: int, photo: Image.Image | None = None) -> dict:
+    """The viewer's value; without the photo, the one that it shows stays."""
     models = [
         {"name": name, "faces": [{"box": one.box, "points": one.points, "spread": one.spread} for one in faces]}
         for name, faces in found.answers.items()
@@ -215,12 +255,10 @@ def _view(found: Comparison, face: int) -> dict:
     truth = None
     if any(points is not None for points in found.truth):
         truth = [[None] * 15 if points is None else points for points in found.truth]
-    return view(found.photo, models, truth, face)
+    return view(photo, models, truth, face, size=(found.width, found.height))
 
 
-def _table(found: Comparison | None, face: int | None) -> Styler | None:
-    if found is None or face is None:
-        return None
+def _table(found: Comparison, face: int) -> Styler:
     return points_table(found, face).style.format(precision=1, na_rep="")
 
 
@@ -233,12 +271,12 @@ def _seen(found: Comparison, face: int) -> Image.Image:
     return row
 
 
-def _files(found: Comparison | None, face: int | None) -> list:
-    """Handler: the files (png, json, csv, pts) of a comparison; the .pts is the last model's, of this face."""
-    if found is None or not found.boxes:
+def _files(asked: Asked | None, face: int | None) -> list:
+    """Handler: the files (png, json, csv, pts) of the answers; the .pts is the last model's, of this face."""
+    if asked is None or not asked.found.boxes or not Path(asked.path).exists():
         return [None] * 4
-    folder = short_lived_folder()
-    _drawn(found).save(folder / "keypoints.png")
+    found, folder = asked.found, new_folder()
+    _drawn(read_photo(asked.path), found).save(folder / "keypoints.png")
     (folder / "keypoints.json").write_text(json.dumps(found.to_json(), indent=2))
     rows = [
         ("photo", number, name, one.points)
@@ -252,11 +290,11 @@ def _files(found: Comparison | None, face: int | None) -> list:
     return [*(str(folder / f"keypoints.{kind}") for kind in ("png", "json", "csv")), str(pts)]
 
 
-def _drawn(found: Comparison) -> Image.Image:
+def _drawn(photo: Image.Image, found: Comparison) -> Image.Image:
     """The photo with all answers; made anew from its pixels, so it carries nothing else of the file."""
-    longest = max(found.photo.size)
+    longest = max(photo.size)
     scale = min(max(longest, LEAST_PX), MOST_PX) / longest
-    drawn = found.photo.resize([max(1, round(side * scale)) for side in found.photo.size])
+    drawn = photo.resize([max(1, round(side * scale)) for side in photo.size])
     for colour, faces in zip(COLOURS, found.answers.values(), strict=False):
         drawn = draw_points(drawn, [(one.points + 0.5) * scale - 0.5 for one in faces], colour)
     return drawn

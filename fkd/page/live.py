@@ -5,10 +5,11 @@ import time
 from dataclasses import dataclass
 
 import gradio as gr
-from PIL import Image
 
 from fkd.checkpoint import Checkpoint
 from fkd.draw import GREEN, draw_points
+from fkd.page.guard import Photo, pick_models
+from fkd.photo_file import read_photo
 from fkd.predict import Face, find_confirmed_faces, follow, predict
 
 INTRODUCTION = """Let the camera look at a face: the points follow it. Frames are looked at as they come and then
@@ -32,8 +33,8 @@ def live_tab(models: dict[str, Checkpoint]) -> None:
     best = min(names, key=lambda name: models[name].training["validation_rmse"])
     chosen = gr.Dropdown(names, value=best, label="Model", elem_id="live-model")
     with gr.Row():
-        camera = gr.Image(
-            label="Camera", sources=["webcam"], type="pil", streaming=True, height=360, min_width=280,
+        camera = Photo(
+            label="Camera", sources=["webcam"], streaming=True, height=360, min_width=280,
             webcam_options=gr.WebcamOptions(mirror=False), elem_id="camera",
         )  # fmt: skip
         drawn = gr.Image(label="Points", interactive=False, height=360, min_width=280, elem_id="live", buttons=[])
@@ -45,11 +46,11 @@ def live_tab(models: dict[str, Checkpoint]) -> None:
     )  # fmt: skip
 
 
-def _frame(models: dict[str, Checkpoint], frame: Image.Image | None, name: str, before: Seen | None):
+def _frame(models: dict[str, Checkpoint], frame: str | None, name: str, before: Seen | None):
     """Handler: (drawn frame, what is seen in words, what is seen) of the camera's next frame."""
     if frame is None:
         return None, "", None
-    photo, model = frame.convert("RGB"), models[name]
+    photo, model = read_photo(frame), pick_models(models, name)[name]
     photo.thumbnail((LONGEST, LONGEST))
     face = follow(model, photo, before.face) if before and before.face else None
     if face is None:

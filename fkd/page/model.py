@@ -12,6 +12,7 @@ from fkd.checkpoint import Checkpoint
 from fkd.draw import GREEN
 from fkd.evaluate import CASES, from_json
 from fkd.page.downloads import remember
+from fkd.page.guard import pick_models
 from fkd.plots import case_face, error_face, training_curves
 
 CASES_SAID = """### Its best and its worst faces
@@ -61,6 +62,7 @@ def _show(models: dict[str, Checkpoint], folders: dict[str, Path], name: str, se
     """Handler: (card, error ellipses, training curves, cases, a figure a case) of a model, once the tab is seen."""
     if not seen:
         return [gr.skip()] * (4 + 2 * CASES)
+    model = pick_models(models, name)[name]
     history = folders[name] / "history.csv"
     curves = training_curves({name: pd.read_csv(history)}, {name: GREEN}) if history.exists() else None
     path = folders[name] / "evaluation.json"
@@ -68,7 +70,7 @@ def _show(models: dict[str, Checkpoint], folders: dict[str, Path], name: str, se
         return [f"# {name}\nIt has not been evaluated.", None, curves, gr.Column(visible=False), *[None] * 2 * CASES]
     evaluation = from_json(json.loads(path.read_text()))
     # The card is made anew from the records: a README from the Hub may hold anything.
-    card = model_card(models[name], evaluation, name if "/" in name else "").split("---\n", 2)[2]
+    card = model_card(model, evaluation, name if "/" in name else "").split("---\n", 2)[2]
     text = "\n".join(line for line in card.splitlines() if not line.startswith(("![", "<!--")))
     cases = [*evaluation.detail.best, *evaluation.detail.worst]
     figures = [case_face(case, GREEN) for case in cases] + [None] * (2 * CASES - len(cases))

@@ -110,6 +110,7 @@ function show() {
   find(".filled").hidden = !data;
   panels = [];
   if (!data) return void panelsBox.replaceChildren();
+  data.photo ??= before?.photo ?? ""; // another face of the same photo: it is not sent again
   data.models = (data.models ?? []).slice(0, 4);
   data.models.forEach((model, number) => {
     if (!CSS.supports("color", model.colour)) model.colour = COLOURS[number];

@@ -79,25 +79,27 @@ def viewer(**given) -> gr.HTML:
 
 
 def view(
-    photo: Image.Image,
+    photo: Image.Image | None,
     models: Sequence[dict],
     truth: Sequence[Sequence] | None = None,
     chosen: int = 0,
     names: Sequence[str] = NAMES,
     edges: Sequence[tuple[str, str]] = EDGES,
+    size: tuple[int, int] | None = None,
 ) -> dict:
     """The viewer's value for an upright photo and 1 to 4 models' answers, coordinates in its pixels.
 
-    models: each {"name": str, "faces": [{"box": [4], "points": [15, 2], "spread": [15] or None}]}, and "colour" if
+    photo: None for the one that the viewer shows already, with its size (width, height). models: each {"name": str, "faces": [{"box": [4], "points": [15, 2], "spread": [15] or None}]}, and "colour" if
     it shall not be one of COLOURS. truth: [15, 2] a face. A point that is None or not finite is not drawn.
 
     >>> view(photo, [{"name": "fcnn", "faces": [{"box": face.box, "points": face.points} for face in faces]}])
     """
     names = list(names)
+    width, height = size or photo.size
     return {
-        "photo": _data_url(photo),
-        "width": photo.width,
-        "height": photo.height,
+        "photo": photo and _data_url(photo),
+        "width": width,
+        "height": height,
         "names": names,
         "edges": [[names.index(start), names.index(stop)] for start, stop in edges],
         "models": [
