@@ -1,42 +1,97 @@
-"""A photo's file -> an upright picture."""
+"""A photo's file -> an upright RGB picture, whoever made the file.
 
-import warnings
+Strangers' files reach this: only the formats below are opened, the size is known before a pixel is decoded, and
+whatever a decoder makes of a damaged file ends in one sentence.
+"""
+
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+import numpy as np
+import pillow_heif
+from PIL import Image, UnidentifiedImageError
 
-PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+from fkd.files import one_line, open_regular
+
+pillow_heif.register_heif_opener()
+
+PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".gif", ".bmp", ".tif", ".tiff")
+# As Pillow names them. Not all that it knows: it hands a PostScript file, whatever its name, to Ghostscript.
+FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF", "BMP", "TIFF")
+MOST_MEGAPIXELS = 64  # phones make photos of 50
+MOST_FILE_BYTES = 80_000_000
+SHORTEST = 24  # px: no face is found in less
+ORIENTATION = 0x0112  # of EXIF
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def read_photo(file: Path | str | BinaryIO, name: str = "") -> Image.Image:
-    """Opens a photo, turned upright as its EXIF orientation says, as RGB.
+    """Opens a photo, the first picture of an animation, turned upright as its EXIF orientation says, as RGB.
 
-    name: what to call it in an error; the file's name if empty.
-    Raises ValueError with one sentence if it is no picture that Pillow can read.
+    file: a path, or an open file that can seek. name: what to call it in an error; the file's name if empty.
+    Raises ValueError with one sentence if it is not a readable image of one of FORMATS, or too large or too small.
     """
-    name = name or Path(str(file)).name
+    if isinstance(file, (str, Path)):
+        with open_regular(file, MOST_FILE_BYTES) as opened:
+            return read_photo(opened, name or Path(file).name)
+    name = one_line(name or "the photo")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file) as photo:
-                return upright(photo)
-    except FileNotFoundError:
-        raise ValueError(f"{file} does not exist") from None
+        photo = Image.open(file, formats=FORMATS)
     except UnidentifiedImageError:
-        raise ValueError(f"{name} is no picture that can be read: use a JPEG, PNG or WebP file") from None
+        raise ValueError(f"{name} is not a readable image: use a JPEG, PNG, WebP or HEIC file") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ValueError(
-            f"{name} is larger than {Image.MAX_IMAGE_PIXELS / 1e6:.0f} megapixels: shrink it first"
-        ) from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(f"{name} is damaged ({error}): save it again as a JPEG or PNG file") from None
+        raise _too_large(name) from None
+    except Exception as error:  # each decoder raises its own: struct.error, RuntimeError, KeyError, ...
+        raise _damaged(name, error) from None
+    with photo:
+        width, height = photo.size
+        if width * height > MOST_MEGAPIXELS * 1e6:
+            raise _too_large(name)
+        if min(width, height) < SHORTEST:
+            raise ValueError(
+                f"{name} is {width} x {height} px: too small to hold a face, expected at least "
+                f"{SHORTEST} x {SHORTEST} px"
+            )
+        try:
+            photo.load()
+            return upright(photo)
+        except Exception as error:  # as above
+            raise _damaged(name, error) from None
 
 
 def upright(photo: Image.Image) -> Image.Image:
-    """Turns a photo as its EXIF orientation says, and converts it to RGB."""
-    return ImageOps.exif_transpose(photo).convert("RGB")
+    """Turns a photo as its EXIF orientation says, and converts it to RGB as `to_rgb` does."""
+    try:
+        turn = TURNS.get(photo.getexif().get(ORIENTATION))
+    except Exception:  # a photo with broken EXIF is shown as it lies, as browsers do
+        turn = None
+    photo = to_rgb(photo)
+    return photo if turn is None else photo.transpose(turn)
+
+
+def to_rgb(photo: Image.Image) -> Image.Image:
+    """A copy of a picture of any mode, as RGB; what is transparent becomes white.
+
+    Pillow cuts values of more than 8 bits off at 255; here they are scaled, whole numbers by the bits in use (12 of a
+    16-bit file, say), fractions from their least to their greatest.
+    """
+    if photo.mode == "F" or photo.mode.startswith("I"):
+        return _to_bytes(np.asarray(photo)).convert("RGB")
+    if photo.has_transparency_data:
+        photo = photo.convert("RGBA")
+        white = Image.new("RGB", photo.size, "white")
+        white.paste(photo, mask=photo.getchannel("A"))
+        return white
+    return photo.convert("RGB")
 
 
 def list_photos(paths: Sequence[Path | str]) -> list[Path]:
@@ -51,8 +106,26 @@ def list_photos(paths: Sequence[Path | str]) -> list[Path]:
             if not photos:
                 raise ValueError(f"{path} holds no photos ({', '.join(PHOTOS)})")
             found += photos
-        elif path.is_file():
+        elif path.exists():
             found.append(path)
         else:
             raise ValueError(f"{path} does not exist")
     return found
+
+
+def _to_bytes(values: np.ndarray) -> Image.Image:
+    known = np.isfinite(values)
+    low, high = (float(values[known].min()), float(values[known].max())) if known.any() else (0.0, 0.0)
+    if values.dtype.kind in "iu":
+        low, high = min(low, 0.0), 2.0 ** max(8, int(max(high, 0)).bit_length()) - 1
+    scaled = np.where(known, values - np.float64(low), 0) * (255 / (high - low) if high > low else 0)
+    return Image.fromarray(scaled.round().clip(0, 255).astype(np.uint8))
+
+
+def _too_large(name: str) -> ValueError:
+    return ValueError(f"{name} is larger than {MOST_MEGAPIXELS} megapixels: shrink it first")
+
+
+def _damaged(name: str, error: Exception) -> ValueError:
+    what = one_line(error) or type(error).__name__
+    return ValueError(f"{name} is damaged ({what}): save it again as a JPEG or PNG file")

@@ -90,6 +90,7 @@ ROOMS = {
     "timm": {"models", "train"},
     "plotly": {"plots"},
     "dlib": {"faces"},
+    "pillow_heif": {"photo_file"},
     "huggingface_hub": {"hub", "card", "publication", "sync", "deploy"},
 }
 

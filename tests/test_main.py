@@ -105,7 +105,7 @@ def test_an_unreadable_photo_is_named_and_the_others_are_answered(tmp_path, tiny
     (tmp_path / "bad.jpg").write_bytes(b"x")
     photos = [tmp_path / "bad.jpg", EXAMPLES / "grace_hopper.jpg"]
     said = run("predict", *photos, "--checkpoint", tiny_checkpoint, "--json", tmp_path / "p.json", status=1)
-    assert "bad.jpg is no picture" in said
+    assert "bad.jpg is not a readable image" in said
     assert len(json.loads((tmp_path / "p.json").read_text())) == 1
 
 

@@ -154,7 +154,7 @@ def test_bad_files_and_faceless_photos_get_a_sentence_and_the_page_stays_usable(
     (tmp_path / "broken.jpg").write_bytes(b"this is no picture")
     Image.new("RGB", (300, 200), "teal").save(tmp_path / "wall.png")
     upload(page, tmp_path / "broken.jpg")
-    expect(page.locator("#status")).to_contain_text("no picture that can be read", timeout=30_000)
+    expect(page.locator("#status")).to_contain_text("not a readable image", timeout=30_000)
     upload(page, tmp_path / "wall.png")
     expect(page.locator("#status")).to_contain_text("No face was found", timeout=30_000)
     screenshot(page, "no-face")
@@ -297,7 +297,7 @@ def test_a_batch_is_answered_row_by_row_and_downloaded(page, tmp_path):
     page.wait_for_timeout(500)
     page.locator("#batch-run").click()
     expect(page.locator("#batch-status")).to_contain_text("2 faces in 3 photos", timeout=60_000)
-    expect(page.locator("#batch-status")).to_contain_text("broken.jpg is no picture that can be read")
+    expect(page.locator("#batch-status")).to_contain_text("broken.jpg is not a readable image")
     assert [row[0] for row in table(page, "#batch-table")] == list(EYES)
     screenshot(page, "batch")
     with page.expect_download() as download:
