@@ -1,4 +1,4 @@
-"""Many photos at once: from files and zips, one after the other, what cannot be read said beside what can."""
+"""Many photos at once: from files and zips, one after the other; what cannot be read is reported beside what can."""
 
 import io
 import zipfile
@@ -9,15 +9,20 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from fkd.checkpoint import Checkpoint
-from fkd.photo_file import PHOTOS, read_photo
+from fkd.files import one_line, open_regular
+from fkd.photo_file import MOST_FILE_BYTES, PHOTOS, read_photo
 from fkd.predict import Face, predict
+from fkd.zips import open_member, open_zip
 
 MOST_PHOTOS, MOST_BYTES = 200, 500_000_000  # of one batch; bytes as unpacked
 
 
 @dataclass(frozen=True)
 class Answered:
-    """One photo of a batch: its name, the upright photo and its faces, or why it has none of them."""
+    """One photo of a batch: its name, the upright photo and its faces, or why it has none of them.
+
+    Photos are large: whoever collects answers keeps them without (`dataclasses.replace(answered, photo=None)`).
+    """
 
     name: str
     photo: Image.Image | None
@@ -27,33 +32,38 @@ class Answered:
 
 @dataclass(frozen=True)
 class Source:
-    """A photo yet to be read: a file, or a member of a zip."""
+    """A photo yet to be read: a file, or a member of a zip; or what cannot be one, and the problem with it."""
 
     name: str
     file: Path
-    member: str = ""
+    member: zipfile.ZipInfo | None = None
+    problem: str = ""
 
 
 def list_sources(files: Sequence[Path | str]) -> list[Source]:
     """The photos among files and in zips (not zips in zips), in the order given; what is no photo by name is left out.
 
-    Raises ValueError if there is none, more than MOST_PHOTOS, more than MOST_BYTES, or a zip is damaged.
+    A damaged zip is a source with a problem. Raises ValueError if there is no photo, more than MOST_PHOTOS, or more
+    than MOST_BYTES.
     """
     found, size = [], 0
     for file in map(Path, files):
         if file.suffix.lower() == ".zip":
+            name = one_line(file.name)
             try:
-                with zipfile.ZipFile(file) as archive:
+                with open_regular(file, MOST_BYTES) as opened, open_zip(opened, name) as archive:
                     members = [info for info in archive.infolist() if _is_photo(info.filename)]
-            except (zipfile.BadZipFile, OSError) as error:
-                raise ValueError(f"{file.name} is a damaged zip ({error}): pack it again") from None
+            except ValueError as error:
+                found.append(Source(name, file, problem=str(error)))
+                continue
             size += sum(info.file_size for info in members)
-            found += [Source(info.filename, file, info.filename) for info in members]
+            found += [Source(_harmless(info.filename), file, info) for info in members]
         elif _is_photo(file.name):
-            size += file.stat().st_size
-            found.append(Source(file.name, file))
-    if not found:
-        raise ValueError(f"there is no photo ({', '.join(PHOTOS)}) among these files")
+            size += file.stat().st_size if file.is_file() else 0
+            found.append(Source(_harmless(file.name), file))
+    if all(source.problem for source in found):
+        problems = [source.problem for source in found]
+        raise ValueError("; ".join(problems) or f"there is no photo ({', '.join(PHOTOS)}) among these files")
     if len(found) > MOST_PHOTOS or size > MOST_BYTES:
         raise ValueError(
             f"{len(found):,} photos of {size / 1e6:,.0f} MB are more than one batch takes "
@@ -64,28 +74,34 @@ def list_sources(files: Sequence[Path | str]) -> list[Source]:
 
 def answer(checkpoint: Checkpoint, sources: Sequence[Source]) -> Iterator[Answered]:
     """Finds the faces of each photo and their keypoints, one photo at a time, so that a caller may stop."""
-    for source in sources:
-        try:
-            photo = _read(source)
-            yield Answered(source.name, photo, predict(checkpoint, photo), "")
-        except ValueError as error:
-            yield Answered(source.name, None, [], str(error))
+    return (_answer(checkpoint, source) for source in sources)
+
+
+def _answer(checkpoint: Checkpoint, source: Source) -> Answered:
+    try:
+        photo = _read(source)
+        return Answered(source.name, photo, predict(checkpoint, photo), "")
+    except ValueError as error:
+        return Answered(source.name, None, [], str(error))
 
 
 def _is_photo(name: str) -> bool:
-    path = PurePosixPath(name)
-    hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
+    path = PurePosixPath(name.replace("\\", "/"))
+    hidden = any(part.startswith((".", "__MACOSX")) and part != ".." for part in path.parts)
     return path.suffix.lower() in PHOTOS and not hidden
 
 
+def _harmless(name: str) -> str:
+    """A name that leads nowhere else, wherever the answers are unpacked or printed."""
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    return one_line("/".join(part for part in parts if part not in ("/", "//", "..")))
+
+
 def _read(source: Source) -> Image.Image:
+    if source.problem:
+        raise ValueError(source.problem)
     if not source.member:
-        return read_photo(source.file)
-    try:
-        with zipfile.ZipFile(source.file) as archive, archive.open(source.member) as member:
-            content = member.read(MOST_BYTES + 1)  # a zip may lie about a member's size
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
-        raise ValueError(f"{source.name} cannot be unpacked ({error})") from None
-    if len(content) > MOST_BYTES:
-        raise ValueError(f"{source.name} unpacks to more than {MOST_BYTES / 1e6:.0f} MB")
-    return read_photo(io.BytesIO(content), source.name)
+        return read_photo(source.file, source.name)
+    with open_regular(source.file, MOST_BYTES) as opened, open_zip(opened, source.name) as archive:
+        with open_member(archive, source.member, MOST_FILE_BYTES, source.name) as member:
+            return read_photo(io.BytesIO(member.read()), source.name)

@@ -1,6 +1,10 @@
 """The tab for many photos at once."""
 
+import dataclasses
 import json
+import re
+import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +23,7 @@ from fkd.photo_file import PHOTOS
 
 INTRODUCTION = f"""Photos, or zips of photos: up to {MOST_PHOTOS} at a time, {MOST_BYTES / 1e6:.0f} MB unpacked. One row
 a face; the points are in the files below. Nothing is kept beyond the hour."""
-GALLERY = 800  # px, longest side of what the gallery shows
+DRAWN, GALLERY = 2000, 800  # px, longest side of the drawings in the zip, and of those that the gallery shows
 
 
 def batch_tab(models: dict[str, Checkpoint]) -> None:
@@ -76,37 +80,54 @@ def _run(
         return
     stopping.discard(session)
     done, said = [], ""
-    for number, answered in enumerate(answer(models[name], sources), 1):
-        done.append(answered)
-        if session in stopping:
-            stopping.discard(session)
-            said = f"Stopped after {number} of {len(sources)} photos. "
-            break
-        progress((number, len(sources)), unit="photos")
-        yield [f"{number} of {len(sources)} photos", *hidden]
-    yield _finished(done, name, said)
+    with tempfile.TemporaryDirectory(prefix="fkd-") as aside, zipfile.ZipFile(f"{aside}/drawn.zip", "w") as archive:
+        for number, answered in enumerate(answer(models[name], sources), 1):
+            if answered.faces:
+                _draw(answered, f"{number:03}-{_plain(answered.name)}.jpg", archive, Path(aside))
+            done.append(dataclasses.replace(answered, photo=None))
+            if session in stopping:
+                stopping.discard(session)
+                said = f"Stopped after {number} of {len(sources)} photos. "
+                break
+            progress((number, len(sources)), unit="photos")
+            yield [f"{number} of {len(sources)} photos", *hidden]
+        archive.close()
+        folder = short_lived_folder()  # only now: its minute has begun
+        for path in Path(aside).iterdir():
+            shutil.move(path, folder)
+    yield _finished(done, name, said, folder)
 
 
-def _finished(done: list[Answered], name: str, said: str) -> list:
-    folder = short_lived_folder()
+def _draw(answered: Answered, file: str, archive: zipfile.ZipFile, folder: Path) -> None:
+    """Adds the drawing of a photo with faces to the archive, and to the folder as the gallery shows it."""
+    drawn = draw_points(answered.photo, [face.points for face in answered.faces], GREEN)
+    drawn.thumbnail((DRAWN, DRAWN))
+    with archive.open(file, "w") as member:
+        drawn.save(member, "JPEG", quality=90)
+    drawn.thumbnail((GALLERY, GALLERY))
+    drawn.save(folder / file, "JPEG", quality=90)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^\w-]+", "_", Path(name).stem)[:60]
+
+
+def _finished(done: list[Answered], name: str, said: str, folder: Path) -> list:
     faces = [(item, number, face) for item in done for number, face in enumerate(item.faces, 1)]
     to_table([(item.name, number, name, face.points) for item, number, face in faces]).to_csv(
         folder / "points.csv", index=False
     )
-    found = [{"photo": item.name, "faces": [face.to_json() for face in item.faces]} for item in done if item.photo]
+    found = [
+        {"photo": item.name, "faces": [face.to_json() for face in item.faces]} for item in done if not item.problem
+    ]
     (folder / "points.json").write_text(json.dumps(found, indent=2))
-    pictures = []
-    with zipfile.ZipFile(folder / "drawn.zip", "w") as archive:
-        for number, item in enumerate((item for item in done if item.faces), 1):
-            drawn = draw_points(item.photo, [face.points for face in item.faces], GREEN)
-            path = folder / f"{number:03}-{Path(item.name).stem}.png"
-            drawn.save(path)
-            archive.write(path, path.name)
-            path.unlink()
-            drawn.thumbnail((GALLERY, GALLERY))
-            pictures.append((drawn, item.name))
+    pictures = [
+        (str(folder / f"{number:03}-{_plain(item.name)}.jpg"), item.name)
+        for number, item in enumerate(done, 1)
+        if item.faces
+    ]
     problems = [item.problem for item in done if item.problem]
-    faceless = [item.name for item in done if item.photo and not item.faces]
+    faceless = [item.name for item in done if not item.faces and not item.problem]
     said += f"**{len(faces)} faces** in {len(done)} photos."
     if faceless:
         said += f"\n\nNo face was found in {', '.join(faceless)}."

@@ -1,0 +1,67 @@
+"""Zips from strangers, read within bounds whatever their tables of contents claim."""
+
+import io
+import zipfile
+from typing import BinaryIO
+
+from fkd.files import one_line
+
+MOST_LISTING = 2_000_000  # bytes of the table of contents, which zipfile reads whole: more than 10,000 members
+STEP = 4096  # bytes unpacked from at a time: bzip2 makes up to 80 MB of them
+
+
+def open_zip(file: BinaryIO, name: str) -> zipfile.ZipFile:
+    """Opens a zip; `name` is what an error calls it.
+
+    Raises ValueError if it is damaged or no zip, or its table of contents is longer than MOST_LISTING.
+    """
+    try:
+        return zipfile.ZipFile(_Bounded(file))
+    except Exception as error:  # zipfile raises more than BadZipFile: struct.error, UnicodeDecodeError, ...
+        raise ValueError(f"{name} is a damaged zip ({one_line(error)}): pack or download it again") from None
+
+
+def open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int, name: str) -> BinaryIO:
+    """Opens a member of a zip for reading; `name` is what an error calls it.
+
+    Reading raises ValueError where the member is damaged, encrypted or packed in an unknown way, and as soon as more
+    than `most` bytes have come out of it, whatever the zip says of its size.
+    """
+    return io.BufferedReader(_Member(archive, member, most, name))
+
+
+class _Bounded(io.BufferedReader):
+    """A file that hands out no more than MOST_LISTING at once."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is not None and size > MOST_LISTING:
+            raise ValueError(f"its table of contents is longer than {MOST_LISTING / 1e6:.0f} MB")
+        return super().read(size)
+
+
+class _Member(io.RawIOBase):
+    """What comes out of a member of a zip, counted."""
+
+    def __init__(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int, name: str):
+        self.left, self.most, self.name = most, most, name
+        try:
+            self.stream = archive.open(member)
+        except Exception as error:  # RuntimeError if encrypted, NotImplementedError, ...
+            raise self._damaged(error) from None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        try:
+            data = self.stream.read(min(len(buffer), STEP))
+        except Exception as error:  # zipfile, zlib and lzma each raise their own
+            raise self._damaged(error) from None
+        self.left -= len(data)
+        if self.left < 0:
+            raise ValueError(f"{self.name} unpacks to more than {self.most / 1e6:,.0f} MB")
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _damaged(self, error: Exception) -> ValueError:
+        return ValueError(f"{self.name} cannot be unpacked ({one_line(error) or type(error).__name__})")
