@@ -4,6 +4,7 @@ Points are in pixels of the upright photo, (0, 0) the centre of its top-left pix
 as its inventors' Matlab does.
 """
 
+import csv
 import io
 import json
 from collections.abc import Sequence
@@ -12,7 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fkd.files import one_line, open_regular
 from fkd.keypoints import COLUMNS, NAMES
+
+MOST_BYTES, MOST_FACES = 5_000_000, 1000  # of one file of points
+MOST_PIXELS = 1_000_000  # no photo is as wide: a coordinate beyond is a mistake
 
 # The 15 points among the 68 of 300-W (Sagonas et al. 2013), counted from 0; an eye's centre is the mean of its six.
 OF_68 = {
@@ -57,18 +62,41 @@ def read_points(path: Path | str) -> list[np.ndarray]:
     Raises ValueError, with what was expected, for anything else.
     """
     path = Path(path)
+    name = one_line(path.name)
     reader = {".pts": _read_pts, ".csv": _read_csv, ".json": _read_json}.get(path.suffix.lower())
     if reader is None:
-        raise ValueError(f"{path.name} is no .pts, .csv or .json file: save the true points as one of these")
+        raise ValueError(f"{name} is no .pts, .csv or .json file: save the true points as one of these")
+    with open_regular(path, MOST_BYTES) as file:
+        content = file.read()
     try:
-        faces = reader(path.read_text(encoding="utf-8-sig"))
+        faces = reader(content.decode("utf-8-sig"))
+        _check(faces)
     except UnicodeDecodeError:
-        raise ValueError(f"{path.name} is no text: expected {path.suffix} with points") from None
+        raise ValueError(f"{name} is no text: expected {path.suffix} with points") from None
     except ValueError as error:
-        raise ValueError(f"{path.name}: {error}") from None
-    if not any(np.isfinite(face).all(1).any() for face in faces):
-        raise ValueError(f"{path.name} holds no point")
+        raise ValueError(f"{name}: {one_line(error, 300)}") from None
     return [face.astype(np.float32) for face in faces]
+
+
+def _check(faces: list[np.ndarray]) -> None:
+    if len(faces) > MOST_FACES:
+        raise ValueError(f"it has more than {MOST_FACES:,} faces")
+    points = np.array(faces).reshape(-1, 2)
+    if (np.abs(points) > MOST_PIXELS).any():
+        raise ValueError(f"a point is more than {MOST_PIXELS:,} px away, expected pixels of the photo")
+    if (np.isnan(points).sum(1) == 1).any():
+        raise ValueError("a point has only one of x and y, expected both or none")
+    if np.isnan(points).all():
+        raise ValueError("it holds no point")
+
+
+def _number(text: str) -> float:
+    """A number as a file has it, NaN where it is empty or says nan. Python alone reads 1_000 as one."""
+    text = text.strip()
+    try:
+        return float("x" if "_" in text else text or "nan")
+    except ValueError:
+        raise ValueError(f"expected a number or nothing, not {one_line(text, 40)!r}") from None
 
 
 def _read_pts(text: str) -> list[np.ndarray]:
@@ -76,47 +104,68 @@ def _read_pts(text: str) -> list[np.ndarray]:
     body, closed, _ = rest.partition("}")
     words = body.split()
     if not opened or not closed or len(words) % 2:
-        raise ValueError("expected `version: 1`, `n_points: 68` and one `x y` a line between { and }")
-    try:
-        points = np.array(words, np.float64).reshape(-1, 2) - 1
-    except ValueError:
-        raise ValueError("expected numbers between { and }, one `x y` a line") from None
+        raise ValueError("expected `version: 1`, `n_points: 68` and one `x y` per line between { and }")
+    if len(words) not in (2 * len(NAMES), 2 * 68):
+        raise ValueError(f"it has {len(words) // 2} points, expected {len(NAMES)} or the 68 of 300-W")
+    points = np.array([_number(word) for word in words]).reshape(-1, 2) - 1
     if len(points) == 68:
         points = np.stack([points[OF_68[name]].mean(0) for name in NAMES])
-    if len(points) != len(NAMES):
-        raise ValueError(f"it has {len(points)} points, expected {len(NAMES)} or the 68 of 300-W")
     return [points]
 
 
 def _read_csv(text: str) -> list[np.ndarray]:
     try:
-        table = pd.read_csv(io.StringIO(text))
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        header, *rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row] or [[]]
+    except csv.Error as error:
         raise ValueError(f"not readable as csv ({error})") from None
-    missing = [column for column in COLUMNS if column not in table]
+    missing = [column for column in COLUMNS if column not in header]
     if missing:
         raise ValueError(f"it lacks {len(missing)} of the competition's columns, {missing[0]} for one")
-    try:
-        points = table[list(COLUMNS)].to_numpy(np.float64)
-    except ValueError as error:
-        raise ValueError(f"expected numbers or empty cells ({error})") from None
-    return list(points.reshape(-1, len(NAMES), 2))
+    twice = [column for column in COLUMNS if header.count(column) > 1]
+    if twice:
+        raise ValueError(f"it has the column {twice[0]} more than once")
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(header):
+            raise ValueError(f"row {number} has {len(row):,} cells, expected {len(header):,}")
+    places = [header.index(column) for column in COLUMNS]
+    return [np.array([_number(row[place]) for place in places]).reshape(-1, 2) for row in rows[: MOST_FACES + 1]]
 
 
 def _read_json(text: str) -> list[np.ndarray]:
-    value = json.loads(text)
-    photos = value if isinstance(value, list) else [value]
-    found = []
-    for photo in photos:
-        faces = photo.get("faces", [photo]) if isinstance(photo, dict) else [photo]
-        for face in faces:
-            points = face.get("points") if isinstance(face, dict) else None
-            if not isinstance(points, dict) or not set(points) <= set(NAMES):
-                raise ValueError('expected {"points": {name: [x, y], ...}} with the names of the 15 points')
-            try:
-                found.append(np.array([points.get(name) or (np.nan, np.nan) for name in NAMES], np.float64))
-            except (TypeError, ValueError):
-                raise ValueError("expected two numbers for each point") from None
-            if found[-1].shape != (len(NAMES), 2):
-                raise ValueError("expected two numbers for each point")
-    return found
+    try:
+        value = json.loads(text, object_pairs_hook=_without_repeats, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    faces = []
+    for photo in value if isinstance(value, list) else [value]:
+        inside = photo.get("faces", [photo]) if isinstance(photo, dict) else [photo]
+        faces += inside if isinstance(inside, list) else [inside]
+    return [_read_face(face) for face in faces[: MOST_FACES + 1]]
+
+
+def _read_face(face: object) -> np.ndarray:
+    points = face.get("points") if isinstance(face, dict) else None
+    if not isinstance(points, dict) or not set(points) <= set(NAMES):
+        raise ValueError('expected {"points": {name: [x, y], ...}} with the names of the 15 points')
+    return np.array([_pair(points.get(name)) for name in NAMES])
+
+
+def _pair(value: object) -> tuple[float, float]:
+    if value is None:
+        return np.nan, np.nan
+    # Of exactly these types: to Python True is a number as well.
+    if not isinstance(value, list) or len(value) != 2 or not all(type(number) in (int, float) for number in value):
+        raise ValueError("expected two numbers for each point")
+    x, y = (min(max(number, -2 * MOST_PIXELS), 2 * MOST_PIXELS) for number in value)  # some integers fit no float
+    return float(x), float(y)
+
+
+def _without_repeats(pairs: list[tuple[str, object]]) -> dict:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise ValueError("a name is there twice in one object")
+    return value
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")

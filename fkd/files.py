@@ -35,7 +35,7 @@ def open_regular(path: Path | str, most_bytes: int) -> BinaryIO:
     if not regular:
         raise ValueError(f"{name} is not a regular file")
     if file is None:
-        raise ValueError(f"{name} has {state.st_size / 1e6:,.0f} MB, expected at most {most_bytes / 1e6:,.0f} MB")
+        raise ValueError(f"{name} is larger than {most_bytes / 1e6:,.0f} MB")
     return file
 
 

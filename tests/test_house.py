@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "check": {"keypoints", "data", "split"},
     "augment": {"keypoints"},
     "heatmap": {"keypoints"},
-    "export": {"keypoints"},
+    "export": {"files", "keypoints"},
     "models": {"keypoints", "heatmap"},
     "draw": {"keypoints"},
     "evaluate": {"keypoints"},
