@@ -3,12 +3,14 @@
 import dataclasses
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hub_server import HubServer
 from huggingface_hub import file_download
 from huggingface_hub.utils import _http
@@ -18,7 +20,7 @@ from fkd.checkpoint import load_checkpoint, save_checkpoint
 from fkd.data import Faces
 from fkd.evaluate import Accuracy, Cost, Detail, Evaluation
 from fkd.keypoints import COLUMNS, EDGES, MEAN_FACE, NAMES, SPARSE
-from fkd.models import ModelConfig, build_model
+from fkd.models import KeypointModel, ModelConfig, build_model
 from fkd.train import TrainConfig
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -28,6 +30,25 @@ TRAINING = dataclasses.asdict(TrainConfig()) | {
     "validation_rmse": 48.0,
     "fkd_version": "0",
 }
+
+
+def pytest_addoption(parser):
+    parser.addoption("--no-bf16", action="store_true", help="run as on a processor without bfloat16 instructions")
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    seed = getattr(config.option, "randomly_seed", None)
+    if seed is not None and terminalreporter.stats.get("failed", []) + terminalreporter.stats.get("error", []):
+        terminalreporter.write_line(f"Run in random order; --randomly-seed={seed} repeats it.")
+
+
+@pytest.fixture(autouse=True)
+def same_start(request, monkeypatch):
+    """Every test finds PyTorch as a fresh process has it, seeded, whichever tests ran before."""
+    torch.manual_seed(0)
+    torch.set_flush_denormal(False)  # training switches it on
+    if request.config.getoption("--no-bf16"):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
 
 
 @pytest.fixture(autouse=True)
@@ -100,8 +121,14 @@ def write_competition(folder: Path, faces: Faces, test: Faces) -> Path:
 
 
 @pytest.fixture(scope="session")
-def faces() -> Faces:
+def sixty() -> Faces:
     return draw_faces(60)
+
+
+@pytest.fixture
+def faces(sixty) -> Faces:
+    """60 drawn faces that the test may change."""
+    return Faces(sixty.images.copy(), sixty.points.copy())
 
 
 @pytest.fixture
@@ -110,13 +137,26 @@ def competition(tmp_path, faces) -> Path:
     return write_competition(tmp_path / "drawn", faces, draw_faces(12, seed=1))
 
 
+def untrained(config: ModelConfig, seed: int = 0) -> KeypointModel:
+    """A model whose weights depend on the seed alone; the global generator stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build_model(config)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
 @pytest.fixture(scope="session")
-def tiny_checkpoint(tmp_path_factory) -> Path:
-    """An untrained resnet18 checkpoint."""
+def tiny_checkpoint(tmp_path_factory) -> Iterator[Path]:
+    """An untrained resnet18 checkpoint; a test that writes into it copies it first."""
     folder = tmp_path_factory.mktemp("checkpoints") / "tiny"
     record = {"name": "drawn", "terms": "", "faces": dict.fromkeys(("train", "validation", "test"), 0)}
-    save_checkpoint(folder, build_model(ModelConfig("resnet18")), TRAINING, record)
-    return folder
+    save_checkpoint(folder, untrained(ModelConfig("resnet18")), TRAINING, record)
+    before = contents(folder)
+    yield folder
+    assert contents(folder) == before, "a test has changed the checkpoint that all share"
 
 
 @pytest.fixture(scope="session")
@@ -137,11 +177,11 @@ def hub(server, monkeypatch, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def evaluated(tmp_path_factory) -> Path:
-    """A checkpoint of an untrained fcnn with evaluation and history."""
+def evaluated(tmp_path_factory) -> Iterator[Path]:
+    """A checkpoint of an untrained fcnn with evaluation and history; a test that writes into it copies it first."""
     folder = tmp_path_factory.mktemp("checkpoints") / "net"
     data = {"name": "drawn", "terms": "drawn by tests", "faces": {"train": 8, "validation": 1, "test": 1}}
-    save_checkpoint(folder, build_model(ModelConfig("fcnn", 1)), TRAINING, data, half=True)
+    save_checkpoint(folder, untrained(ModelConfig("fcnn", 1)), TRAINING, data, half=True)
     (folder / "history.csv").write_text("epoch,train_rmse,validation_rmse,lr\n1,50,48,0.1\n")
     evaluation = Evaluation(
         name="net", benchmark="drawn", fingerprint="f00d", checkpoint=load_checkpoint(folder).sha256, model="fcnn",
@@ -154,4 +194,6 @@ def evaluated(tmp_path_factory) -> Path:
         members=1, mirror=False, data=data, held_out=True, robustness={},
     )  # fmt: skip
     (folder / "evaluation.json").write_text(json.dumps(dataclasses.asdict(evaluation)))
-    return folder
+    before = contents(folder)
+    yield folder
+    assert contents(folder) == before, "a test has changed the checkpoint that all share"

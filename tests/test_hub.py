@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import contents
 from hub_server import Fault
 from huggingface_hub import ModelCard, constants, list_models
 from PIL import Image
@@ -290,10 +291,6 @@ def test_a_hostile_repository_is_refused_before_any_weight_is_built(hub, evaluat
             attempt()
     assert fails("pull", "eve/net").startswith("hf:eve/net")
     assert not (tmp_path / "ran").exists()
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def copy(folder: Path, to: Path) -> Path:
