@@ -85,10 +85,12 @@ class Served:
         asked = self.client.post("gradio_api/queue/join", json=body)
         if asked.status_code != 200:
             return False, {"error": asked.text}
+        end = time.monotonic() + 90
         with self.client.stream("GET", "gradio_api/queue/data", params={"session_hash": session}) as lines:
             for line in lines.iter_lines():
+                assert time.monotonic() < end, f"handler {number} has not answered"
                 message = json.loads(line.removeprefix("data: ")) if line.startswith("data: ") else {}
-                if message.get("msg") == "process_completed":
+                if message.get("msg") in ("process_completed", "process_streaming"):  # a stream's first answer
                     return message["success"], message["output"]
         return False, {"error": "the stream ended"}
 

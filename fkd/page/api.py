@@ -8,7 +8,7 @@ import gradio as gr
 from fkd.checkpoint import Checkpoint
 from fkd.compare import compare
 from fkd.leaderboard import read_benchmarks, read_entries, read_synced, table
-from fkd.page.guard import Photo, pick_models
+from fkd.page.guard import as_path, pick_models
 from fkd.photo_file import read_photo
 from fkd.predict import predict
 
@@ -23,7 +23,7 @@ def api(models: dict[str, Checkpoint], root: Path) -> None:
     """Adds the endpoints to the page. models: by name. root: of the leaderboard's entries."""
     best = min(models, key=lambda name: models[name].training["validation_rmse"])
     benchmarks = [one.name for one in sorted(read_benchmarks(root), key=lambda one: not one.fingerprint)]
-    photo = Photo(label="photo", visible=False)
+    photo = as_path(gr.Image(type="filepath", label="photo", visible=False))
     answer = gr.JSON(label="answer", visible=False)
 
     # Functions of their own: the endpoints' parameters are named as theirs, which a partial would hide.

@@ -3,8 +3,6 @@
 import dataclasses
 import json
 import re
-import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +16,8 @@ from fkd.checkpoint import Checkpoint
 from fkd.draw import GREEN, draw_points
 from fkd.export import to_table
 from fkd.keypoints import LEFT_EYE, RIGHT_EYE
-from fkd.page.downloads import short_lived_folder
+from fkd.page.guard import pick_models
+from fkd.page.uploads import new_folder
 from fkd.photo_file import PHOTOS
 
 INTRODUCTION = f"""Photos, or zips of photos: up to {MOST_PHOTOS} at a time, {MOST_BYTES / 1e6:.0f} MB unpacked. One row
@@ -72,6 +71,7 @@ def _run(
     progress: gr.Progress,
 ) -> Iterator[list]:
     """Handler: (status, table, downloads, csv, json, zip, gallery), once a photo, until it is done or stopped."""
+    model = pick_models(models, name)[name]
     hidden = [gr.Dataframe(visible=False), gr.Row(visible=False), None, None, None, gr.Gallery(None, visible=False)]
     try:
         sources = list_sources(files or [])
@@ -80,10 +80,11 @@ def _run(
         return
     stopping.discard(session)
     done, said = [], ""
-    with tempfile.TemporaryDirectory(prefix="fkd-") as aside, zipfile.ZipFile(f"{aside}/drawn.zip", "w") as archive:
-        for number, answered in enumerate(answer(models[name], sources), 1):
+    folder = new_folder()
+    with zipfile.ZipFile(folder / "drawn.zip", "w") as archive:
+        for number, answered in enumerate(answer(model, sources), 1):
             if answered.faces:
-                _draw(answered, f"{number:03}-{_plain(answered.name)}.jpg", archive, Path(aside))
+                _draw(answered, f"{number:03}-{_plain(answered.name)}.jpg", archive, folder)
             done.append(dataclasses.replace(answered, photo=None))
             if session in stopping:
                 stopping.discard(session)
@@ -91,10 +92,6 @@ def _run(
                 break
             progress((number, len(sources)), unit="photos")
             yield [f"{number} of {len(sources)} photos", *hidden]
-        archive.close()
-        folder = short_lived_folder()  # only now: its minute has begun
-        for path in Path(aside).iterdir():
-            shutil.move(path, folder)
     yield _finished(done, name, said, folder)
 
 

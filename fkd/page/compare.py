@@ -15,7 +15,7 @@ from fkd.compare import Comparison, compare, points_table
 from fkd.draw import draw_points
 from fkd.export import read_points, to_pts, to_table
 from fkd.faces import FaceBox
-from fkd.page.guard import Photo, UploadedFile, told
+from fkd.page.guard import as_path, told
 from fkd.page.uploads import new_folder
 from fkd.page.viewer import COLOURS, view, viewer
 from fkd.page.visitors import Models
@@ -53,7 +53,7 @@ def compare_tab(models: Models, examples: Path) -> None:
     chosen = [*first, *(name for name in by_error if name not in first)][:2]
     with gr.Row():
         with gr.Column(scale=3, min_width=300):
-            photo = Photo(
+            photo = gr.Image(
                 label="Your photo",
                 sources=["upload", "webcam", "clipboard"],
                 webcam_options=gr.WebcamOptions(mirror=False),
@@ -61,6 +61,7 @@ def compare_tab(models: Models, examples: Path) -> None:
                 height=300,
                 elem_id="photo",
             )
+            as_path(photo)
             gr.Examples([[str(path)] for path in sorted(examples.glob("*.*g"))], [photo], label="No photo at hand?")
         with gr.Column(scale=2, min_width=280):
             asked = gr.Dropdown(
@@ -68,7 +69,7 @@ def compare_tab(models: Models, examples: Path) -> None:
             )
             with gr.Accordion("More options", open=False, elem_id="more"):
                 whole = gr.Checkbox(False, label="The whole photo is one face (skip finding faces)", elem_id="whole")
-                truth = UploadedFile(
+                truth = gr.File(
                     label="True points, if known: .pts (15 or 68), .csv or .json", file_types=[".pts", ".csv", ".json"],
                     height=90, elem_id="truth",
                 )  # fmt: skip

@@ -11,11 +11,10 @@ from typing import Any
 import gradio as gr
 from fastapi import Request
 from fastapi.responses import JSONResponse
-from gradio.data_classes import FileData
 from gradio.exceptions import InvalidPathError
 from gradio.route_utils import FnIndexInferError
 from gradio.utils import get_upload_folder, is_in_or_equal
-from gradio_client.utils import is_http_url_like
+from gradio_client.utils import is_file_obj_with_meta, is_http_url_like
 
 from fkd.checkpoint import Checkpoint
 from fkd.page.uploads import keep_swept, photo_folder
@@ -23,7 +22,7 @@ from fkd.page.uploads import keep_swept, photo_folder
 ANSWER_LIMIT = 60  # s, of one answer, or of one step of a batch
 MOST_WAITING = 60  # requests in all queues together
 MOST_SESSIONS = 200  # whose settings and answers are kept; the one unused for longest makes room
-MOST_UPLOADED = "60mb"  # of one file
+MOST_UPLOADED = 100_000_000  # bytes of one file: a zip of photos may be larger than a photo
 
 NOT_UPLOADED = "This file was not uploaded here: upload it to this page first, then send the path that was answered."
 NOT_FITTING = "This request does not fit the page: it is to send what the page itself, or its API page, says."
@@ -36,9 +35,10 @@ _log = logging.getLogger(__name__)
 class Page(gr.Blocks):
     """gr.Blocks in which every error reaches the visitor as one sentence, and no answer takes for ever."""
 
-    async def preprocess_data(self, *given, **named) -> list[Any]:
+    async def preprocess_data(self, block_fn, inputs, *given, **named) -> list[Any]:
+        check_files(inputs)
         try:
-            return await super().preprocess_data(*given, **named)
+            return await super().preprocess_data(block_fn, inputs, *given, **named)
         except gr.Error:
             raise
         except InvalidPathError:
@@ -81,50 +81,38 @@ def told(event: gr.EventData, name: str) -> object:
     return event._data.get(name) if isinstance(event._data, dict) else None
 
 
-def _checked(path: str) -> str:
-    """The path of an uploaded file. Raises gr.Error for any other, the same whether there is such a file or not."""
-    real = os.path.realpath(path)
-    if not is_in_or_equal(real, get_upload_folder()) or not os.path.isfile(real):
-        raise gr.Error(NOT_UPLOADED, print_exception=False)
-    return path
+def as_path(image: gr.Image) -> gr.Image:
+    """Makes a component give its handler the path of the uploaded file, for `read_photo` to open: Gradio would open it
+    first, in any format, and answer a bad one with a bare "Error"."""
+    image.preprocess = lambda payload: payload and payload.path
+    return image
 
 
-class Photo(gr.Image):
-    """gr.Image that gives the handler the path of the uploaded file, unopened: what it holds is for `read_photo`.
+def check_files(value: object) -> None:
+    """Raises gr.Error if a request names a file, in whatever way, that does not lie in the folder of uploads.
 
-    FileData, unlike the ImageData that gr.Image has, insists on the mark by which Gradio checks where a file lies.
+    Gradio checks only what bears the mark of its FileData, which some components do not insist on. The error is the
+    same whether there is such a file or not.
     """
-
-    is_template = True  # to the browser it is a gr.Image
-    data_model = FileData
-
-    async def async_move_resource_to_block_cache(self, url_or_file_path) -> str | None:
-        return await super().async_move_resource_to_block_cache(_no_address(url_or_file_path))
-
-    def preprocess(self, payload: FileData | None) -> str | None:
-        return None if payload is None else _checked(payload.path)
-
-
-class UploadedFile(gr.File):
-    """gr.File that takes only files that were uploaded here, by their paths."""
-
-    is_template = True
-
-    async def async_move_resource_to_block_cache(self, url_or_file_path) -> str | None:
-        return await super().async_move_resource_to_block_cache(_no_address(url_or_file_path))
-
-    def preprocess(self, payload) -> Any:
-        for file in getattr(payload, "root", [payload]):
-            if file is not None:
-                _checked(file.path)
-        return super().preprocess(payload)
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting.extend(value.values())
+            if "path" in value or "url" in value:
+                path = value.get("path")
+                if not is_file_obj_with_meta(value) or not _is_uploaded(path):
+                    raise gr.Error(NOT_UPLOADED, print_exception=False)
+        elif isinstance(value, list | tuple):
+            waiting.extend(value)
 
 
-def _no_address(path):
-    """The path, if it is not an address: Gradio would download it, for anyone and of any size."""
-    if path is not None and is_http_url_like(str(path)):
-        raise InvalidPathError("an address")
-    return path
+def _is_uploaded(path: object) -> bool:
+    # An address is refused too: Gradio would download it, for anyone and of any size.
+    if not isinstance(path, str) or is_http_url_like(path) or "\0" in path:
+        return False
+    real = os.path.realpath(path)
+    return is_in_or_equal(real, get_upload_folder()) and os.path.isfile(real)
 
 
 @contextlib.asynccontextmanager

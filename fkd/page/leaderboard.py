@@ -10,8 +10,9 @@ import pandas as pd
 from pandas.io.formats.style import Styler
 
 from fkd.leaderboard import Benchmark, read_benchmarks, read_entries, read_published, read_synced, table
-from fkd.page.downloads import remember, short_lived_folder
+from fkd.page.address import remember
 from fkd.page.figures import COUNT, figures, paper_section, plot_places, plotted_first
+from fkd.page.uploads import new_folder
 from fkd.page.words import CITATION, METRICS, NO_ENTRY, QUESTIONS, REPORTED, WHAT_RANKS
 from fkd.sync import sync
 
@@ -276,6 +277,6 @@ def _published(published: pd.DataFrame) -> pd.DataFrame:
 
 def _file(name: str, text: str) -> str:
     """A file for a download, in a folder of its own, so that it has its name."""
-    path = short_lived_folder() / name
+    path = new_folder() / name
     path.write_text(text)
     return str(path)

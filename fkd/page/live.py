@@ -8,7 +8,7 @@ import gradio as gr
 
 from fkd.checkpoint import Checkpoint
 from fkd.draw import GREEN, draw_points
-from fkd.page.guard import Photo, pick_models
+from fkd.page.guard import as_path, pick_models
 from fkd.photo_file import read_photo
 from fkd.predict import Face, find_confirmed_faces, follow, predict
 
@@ -33,10 +33,11 @@ def live_tab(models: dict[str, Checkpoint]) -> None:
     best = min(names, key=lambda name: models[name].training["validation_rmse"])
     chosen = gr.Dropdown(names, value=best, label="Model", elem_id="live-model")
     with gr.Row():
-        camera = Photo(
-            label="Camera", sources=["webcam"], streaming=True, height=360, min_width=280,
+        camera = gr.Image(
+            label="Camera", sources=["webcam"], type="filepath", streaming=True, height=360, min_width=280,
             webcam_options=gr.WebcamOptions(mirror=False), elem_id="camera",
         )  # fmt: skip
+        as_path(camera)
         drawn = gr.Image(label="Points", interactive=False, height=360, min_width=280, elem_id="live", buttons=[])
     said = gr.Markdown(elem_id="live-status")
     seen = gr.State(None, time_to_live=600)

@@ -11,7 +11,7 @@ from fkd.card import model_card
 from fkd.checkpoint import Checkpoint
 from fkd.draw import GREEN
 from fkd.evaluate import CASES, from_json
-from fkd.page.downloads import remember
+from fkd.page.address import remember
 from fkd.page.guard import pick_models
 from fkd.plots import case_face, error_face, training_curves
 

@@ -53,11 +53,12 @@ def run_area(name: str, quick: bool) -> dict:
 def in_a_process(name: str, quick: bool) -> dict:
     """Runs an area in a process of its own; one that dies has fallen."""
     here = Path(__file__).parents[1]
+    paths = f"{here.parent}:{here}"
     with tempfile.TemporaryDirectory(prefix="fkd-torture-") as scratch:
         result = subprocess.run(
             [sys.executable, "-m", "torture", name, "--json", *(["--quick"] if quick else [])],
             cwd=here.parent,
-            env=os.environ | {"PYTHONPATH": f"{here.parent}:{here}", "TMPDIR": scratch, "FKD_CACHE": f"{scratch}/cache"},
+            env=os.environ | {"PYTHONPATH": paths, "TMPDIR": scratch, "FKD_CACHE": f"{scratch}/cache"},
             capture_output=True,
             text=True,
         )

@@ -1,20 +1,4 @@
-"""Files for downloads, and lasting addresses: what several tabs need."""
-
-import shutil
-import tempfile
-import threading
-from pathlib import Path
-
-KEPT = 60  # s: Gradio copies a file into its own cache, which it empties within the hour, as a handler returns it
-
-
-def short_lived_folder() -> Path:
-    """A new folder for files that a handler returns; it is removed a minute later, since photos may be in them."""
-    folder = Path(tempfile.mkdtemp(prefix="fkd-"))
-    timer = threading.Timer(KEPT, shutil.rmtree, [folder], {"ignore_errors": True})
-    timer.daemon = True
-    timer.start()
-    return folder
+"""Lasting addresses: what several tabs need."""
 
 
 def remember(tab: str, *names: str) -> str:
