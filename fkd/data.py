@@ -1,21 +1,23 @@
-"""Competition files -> Faces: reading, checks, a cache by content."""
+"""Competition files -> Faces: reading row by row, checks, a cache by content."""
 
+import csv
 import hashlib
 import io
 import os
 import warnings
-import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
 import safetensors
 from safetensors.numpy import load_file, save_file
 
-from fkd.files import replacing
+from fkd.files import one_line, open_regular, replacing
 from fkd.keypoints import COLUMNS, FRAME_SIZE, NAMES, SPARSE
+from fkd.zips import open_member, open_zip
 
 COMPETITION = "facial-keypoints-detection"
 BUNDLE = f"{COMPETITION}.zip"
@@ -27,6 +29,10 @@ PIXELS = FRAME_SIZE * FRAME_SIZE
 # Half a frame outside is no label any more but a mistake.
 LOWEST, HIGHEST = -FRAME_SIZE / 2, FRAME_SIZE * 1.5
 CACHE_VERSION = 1
+# The competition's training.csv has 7,049 rows, 240 MB and 35,000 letters a line, its lookup table 27,124 rows.
+MOST_BYTES, MOST_LINES, MOST_LETTERS = 1_000_000_000, 1_000_000, 100_000
+MOST_INSIDE = 400_000_000  # bytes of a file in the one big zip, which is unpacked into memory
+MOST_WHOLE = 2**53  # up to here a float64 holds every whole number
 
 
 @dataclass(frozen=True)
@@ -60,8 +66,9 @@ def read_training(data: Path | str) -> Faces:
     Raises FileNotFoundError if there is no such file, ValueError for a defect, with the file and the row
     (counted from 1 after the header).
     """
-    label, raw = _open(Path(data), "training")
-    arrays = cached("training", raw, lambda: _parse_training(label, raw))
+    label, file = _open(Path(data), "training")
+    with file:
+        arrays = cached("training", file, lambda: _parse_training(label, file))
     return Faces(arrays["images"], arrays["points"])
 
 
@@ -70,8 +77,9 @@ def read_test(data: Path | str) -> TestSet:
 
     Raises as `read_training` does.
     """
-    label, raw = _open(Path(data), "test")
-    arrays = cached("test", raw, lambda: _parse_test(label, raw))
+    label, file = _open(Path(data), "test")
+    with file:
+        arrays = cached("test", file, lambda: _parse_test(label, file))
     return TestSet(arrays["images"], arrays["image_ids"])
 
 
@@ -80,20 +88,23 @@ def read_lookup(data: Path | str) -> pd.DataFrame:
 
     Raises as `read_training` does.
     """
-    label, raw = _open(Path(data), "IdLookupTable")
-    table = _read_csv(label, raw)
+    label, file = _open(Path(data), "IdLookupTable")
+    with file:
+        header, *rows = _rows(label, file)
     expected = ["RowId", "ImageId", "FeatureName", "Location"]
-    if list(table.columns) != expected:
-        raise ValueError(f"{label}: columns are {_some(table.columns)}, expected {_some(expected)}")
-    for row, name in enumerate(table["FeatureName"], 1):
+    if header != expected:
+        raise ValueError(f"{label}: columns are {_some(header)}, expected {_some(expected)}")
+    row_ids, image_ids, names, _ = zip(*rows, strict=True)
+    for row, name in enumerate(names, 1):
         if name not in COLUMNS:
-            raise ValueError(f"{label}: row {row} asks for {name!r}, which is no keypoint coordinate")
-    for column in ("RowId", "ImageId"):
-        table[column] = _whole_numbers(label, table[column])
-    if table["RowId"].duplicated().any():
-        row = int(np.flatnonzero(table["RowId"].duplicated())[0]) + 1
-        raise ValueError(f"{label}: row {row} repeats RowId {table['RowId'].iloc[row - 1]}")
-    return table[["RowId", "ImageId", "FeatureName"]]
+            raise ValueError(f"{label}: row {row} asks for {_quoted(name)}, which is no keypoint coordinate")
+    return pd.DataFrame(
+        {
+            "RowId": _different(label, "RowId", _whole_numbers(label, "RowId", row_ids)),
+            "ImageId": _whole_numbers(label, "ImageId", image_ids),
+            "FeatureName": names,
+        }
+    )
 
 
 def is_sparse(points: np.ndarray) -> np.ndarray:
@@ -106,8 +117,8 @@ def is_sparse(points: np.ndarray) -> np.ndarray:
     return labelled.any(1) & ~labelled[:, others].any(1)
 
 
-def _open(data: Path, stem: str) -> tuple[str, bytes]:
-    """Finds STEM.csv under `data` and returns its name for messages and the bytes of the csv or its zip."""
+def _open(data: Path, stem: str) -> tuple[str, BinaryIO]:
+    """Finds STEM.csv under `data`: its name for messages, and the csv, or a zip with nothing else in it, opened."""
     if data.is_file():
         candidates = [data]
     elif data.is_dir():
@@ -119,45 +130,33 @@ def _open(data: Path, stem: str) -> tuple[str, bytes]:
             continue
         if path.suffix == ".csv":
             if path.stem == stem:
-                return path.name, path.read_bytes()
+                return one_line(path.name), open_regular(path, MOST_BYTES)
             continue
-        member = _member(path.name, path.read_bytes(), stem)
+        member = _member(path, stem)
         if member:
             return member
     raise FileNotFoundError(f"no {stem}.csv, {stem}.zip or {BUNDLE} in {data}: {WHERE_TO_GET}")
 
 
-def _member(label: str, raw: bytes, stem: str) -> tuple[str, bytes] | None:
+def _member(path: Path, stem: str) -> tuple[str, BinaryIO] | None:
     """Looks into a zip for STEM.csv, or for STEM.zip inside it (as the competition's one big file has)."""
-    with _zip(label, raw) as archive:
-        names = {Path(name).name: name for name in archive.namelist() if "__MACOSX" not in name}
-        if f"{stem}.csv" in names:
-            if len(names) == 1:  # hashed as it lies; it is unpacked only if the cache does not know it
-                return label, raw
-            return f"{label}/{stem}.csv", _extract(archive, names[f"{stem}.csv"], label)
-        if f"{stem}.zip" in names:
-            return f"{label}/{stem}.zip", _extract(archive, names[f"{stem}.zip"], label)
+    label = one_line(path.name)
+    with open_regular(path, MOST_BYTES) as file, open_zip(file, label) as archive:
+        members = {Path(info.filename).name: info for info in archive.infolist() if "__MACOSX" not in info.filename}
+        if list(members) == [f"{stem}.csv"]:  # hashed as it lies; it is unpacked only if the cache does not know it
+            return label, open_regular(path, MOST_BYTES)
+        for name in (f"{stem}.csv", f"{stem}.zip"):
+            if name in members:
+                inside = f"{label}/{name}"
+                with open_member(archive, members[name], MOST_INSIDE, inside) as member:
+                    return inside, io.BytesIO(member.read())
     return None
 
 
-def _zip(label: str, raw: bytes) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(io.BytesIO(raw))
-    except zipfile.BadZipFile as error:
-        raise ValueError(f"{label} is damaged or no zip file ({error}): download it again") from None
-
-
-def _extract(archive: zipfile.ZipFile, name: str, label: str) -> bytes:
-    try:
-        return archive.read(name)
-    except Exception as error:  # zipfile, zlib and lzma each raise their own
-        raise ValueError(f"{label} is damaged at {name} ({error}): download it again") from None
-
-
-def cached(kind: str, raw: bytes, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Returns make() from the cache if these bytes were seen before; writes aside, then renames."""
+def cached(kind: str, file: BinaryIO, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Returns make() from the cache if a file of these bytes was seen before; writes aside, then renames."""
     root = Path(os.environ.get("FKD_CACHE") or Path.home() / ".cache" / "fkd")
-    path = root / f"{kind}-v{CACHE_VERSION}-{hashlib.sha256(raw).hexdigest()[:32]}.safetensors"
+    path = root / f"{kind}-v{CACHE_VERSION}-{hashlib.file_digest(file, 'sha256').hexdigest()[:32]}.safetensors"
     if path.exists():
         try:
             return load_file(path)
@@ -173,103 +172,165 @@ def cached(kind: str, raw: bytes, make: Callable[[], dict[str, np.ndarray]]) -> 
     return arrays
 
 
-def _read_csv(label: str, raw: bytes) -> pd.DataFrame:
-    """Reads a csv, or the one csv in a zip, all as text."""
-    if raw[:2] == b"PK":
-        with _zip(label, raw) as archive:
-            names = [name for name in archive.namelist() if name.endswith(".csv") and "__MACOSX" not in name]
-            if len(names) != 1:
-                raise ValueError(f"{label} holds {len(names)} csv files, expected one")
-            raw = _extract(archive, names[0], label)
-    if not raw.strip():
-        raise ValueError(f"{label} is empty: download it again")
+def _rows(label: str, file: BinaryIO) -> Iterator[list[str]]:
+    """The header of a csv, or of the one csv in a zip, then its rows, each with as many cells; at least one."""
+    file.seek(0)
+    zipped = file.read(2) == b"PK"
+    file.seek(0)
+    if not zipped:
+        yield from _cells(label, file)
+        return
+    with open_zip(file, label) as archive:
+        members = [info for info in archive.infolist() if info.filename.endswith(".csv")]
+        members = [info for info in members if "__MACOSX" not in info.filename]
+        if len(members) != 1:
+            raise ValueError(f"{label} holds {len(members)} csv files, expected one")
+        with open_member(archive, members[0], MOST_BYTES, label) as member:
+            yield from _cells(label, member)
+
+
+def _cells(label: str, file: BinaryIO) -> Iterator[list[str]]:
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+    width, count = 0, 0
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header would be cut
-            table = pd.read_csv(io.BytesIO(raw), dtype=str, keep_default_na=False, index_col=False)
-    except (pd.errors.ParserError, pd.errors.ParserWarning, UnicodeDecodeError) as error:
-        what = " ".join(str(error).split())
-        raise ValueError(f"{label} is not a readable csv file ({what}): export or download it again") from None
-    if table.empty:
+        for cells in csv.reader(_lines(text), strict=True):
+            if not cells:
+                continue
+            if not width:
+                width = len(cells)
+            else:
+                count += 1
+                if len(cells) != width:
+                    raise ValueError(f"{label}: row {count} has {len(cells):,} cells, expected {width:,}")
+            yield cells
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ValueError(f"{label} is not a readable csv file ({one_line(error)}): download it again") from None
+    if not width:
+        raise ValueError(f"{label} is empty: download it again")
+    if not count:
         raise ValueError(f"{label} has a header but no rows: download it again")
-    return table
 
 
-def _parse_training(label: str, raw: bytes) -> dict[str, np.ndarray]:
-    table = _read_csv(label, raw)
+def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+    count = 0
+    while line := text.readline(MOST_LETTERS + 1):
+        count += 1
+        if count > MOST_LINES:
+            raise csv.Error(f"it has more than {MOST_LINES:,} lines")
+        if len(line) > MOST_LETTERS:
+            raise csv.Error(f"a line is longer than {MOST_LETTERS:,} letters")
+        yield line
+
+
+def _parse_training(label: str, file: BinaryIO) -> dict[str, np.ndarray]:
+    rows = _rows(label, file)
+    _check_header(label, next(rows))
+    images, points = [], []
+    for row, (*cells, image) in enumerate(rows, 1):
+        images.append(_pixels(label, row, image))
+        points.append(_coordinates(label, row, cells))
+    return {"images": np.stack(images), "points": np.array(points, np.float32).reshape(-1, len(NAMES), 2)}
+
+
+def _check_header(label: str, columns: list[str]) -> None:
     expected = [*COLUMNS, "Image"]
-    columns = list(table.columns)
-    if columns != expected:
-        missing = [name for name in expected if name not in columns]
-        strange = [name for name in columns if name not in expected]
-        if missing or strange:
-            what = f"lacks {_some(missing)}" if missing else f"has the unknown {_some(strange)}"
-        else:
-            at = next(i for i, (a, b) in enumerate(zip(columns, expected, strict=True)) if a != b)
-            what = f"has {columns[at]} where {expected[at]} belongs"
-        raise ValueError(f"{label}: the header {what}; expected the competition's 30 coordinates, then Image")
-    images = _pixels(label, table["Image"])
-    numbers = table[list(COLUMNS)].apply(pd.to_numeric, errors="coerce")
-    values = numbers.to_numpy(np.float32)  # [N, 30]
-    blank = table[list(COLUMNS)].apply(lambda column: column.str.strip() == "").to_numpy()
-    bad = ~blank & ~np.isfinite(values)
-    if bad.any():
-        row, column = np.argwhere(bad)[0]
-        found = table[COLUMNS[column]].iloc[row]
-        raise ValueError(f"{label}: row {row + 1} has {COLUMNS[column]} = {found!r}, expected a number or nothing")
-    far = (values < LOWEST) | (values > HIGHEST)
-    if far.any():
-        row, column = np.argwhere(far)[0]
-        raise ValueError(
-            f"{label}: row {row + 1} has {COLUMNS[column]} = {values[row, column]:g}, far outside the frame of "
-            f"{FRAME_SIZE} x {FRAME_SIZE} px: correct it, or leave it empty if the point is not known"
-        )
-    points = values.reshape(-1, len(NAMES), 2)
-    half = np.isnan(points).any(-1) & ~np.isnan(points).all(-1)
-    if half.any():
-        row, point = np.argwhere(half)[0]
-        raise ValueError(f"{label}: row {row + 1} has only one of x and y for {NAMES[point]}, expected both or none")
-    return {"images": images, "points": points}
+    if columns == expected:
+        return
+    missing = [name for name in expected if name not in columns]
+    strange = [name for name in columns if name not in expected]
+    twice = [name for name in expected if columns.count(name) > 1]
+    if missing:
+        what = f"lacks {_some(missing)}"
+    elif strange:
+        what = f"has the unknown {_some(strange)}"
+    elif twice:
+        what = f"repeats {_some(twice)}"
+    else:
+        at = next(i for i, (a, b) in enumerate(zip(columns, expected, strict=True)) if a != b)
+        what = f"has {columns[at]} where {expected[at]} belongs"
+    raise ValueError(f"{label}: the header {what}; expected the competition's 30 coordinates, then Image")
 
 
-def _parse_test(label: str, raw: bytes) -> dict[str, np.ndarray]:
-    table = _read_csv(label, raw)
-    if list(table.columns) != ["ImageId", "Image"]:
-        raise ValueError(f"{label}: columns are {_some(table.columns)}, expected ImageId, Image")
-    ids = _whole_numbers(label, table["ImageId"])
-    return {"images": _pixels(label, table["Image"]), "image_ids": ids}
+def _coordinates(label: str, row: int, cells: list[str]) -> list[float]:
+    """The 30 coordinates of a row, frame px, NaN where a cell is empty."""
+    values = [_number(cell) for cell in cells]
+    for name, cell, value in zip(COLUMNS, cells, values, strict=True):
+        if cell.strip() and not np.isfinite(value):
+            raise ValueError(f"{label}: row {row} has {name} = {_quoted(cell)}, expected a number or nothing")
+        if value < LOWEST or value > HIGHEST:
+            raise ValueError(
+                f"{label}: row {row} has {name} = {value:g}, far outside the frame of {FRAME_SIZE} x {FRAME_SIZE} px: "
+                "correct it, or leave it empty if the point is not known"
+            )
+    for point, x, y in zip(NAMES, values[::2], values[1::2], strict=True):
+        if np.isnan(x) != np.isnan(y):
+            raise ValueError(f"{label}: row {row} has only one of x and y for {point}, expected both or none")
+    return values
 
 
-def _whole_numbers(label: str, column: pd.Series) -> np.ndarray:
-    numbers = pd.to_numeric(column, errors="coerce").to_numpy()
-    bad = ~(np.isfinite(numbers) & (numbers % 1 == 0))
+def _parse_test(label: str, file: BinaryIO) -> dict[str, np.ndarray]:
+    rows = _rows(label, file)
+    header = next(rows)
+    if header != ["ImageId", "Image"]:
+        raise ValueError(f"{label}: columns are {_some(header)}, expected ImageId, Image")
+    ids, images = [], []
+    for row, (image_id, image) in enumerate(rows, 1):
+        ids.append(image_id)
+        images.append(_pixels(label, row, image))
+    return {
+        "images": np.stack(images),
+        "image_ids": _different(label, "ImageId", _whole_numbers(label, "ImageId", ids)),
+    }
+
+
+def _number(text: str) -> float:
+    """NaN for what is no number. Python alone reads 1_000 as one."""
+    try:
+        return float("nan" if "_" in text else text)
+    except ValueError:
+        return float("nan")
+
+
+def _whole_numbers(label: str, name: str, cells: Sequence[str]) -> np.ndarray:
+    """A column's cells -> int64 [N]."""
+    numbers = np.array([_number(cell) for cell in cells])
+    bad = ~((np.abs(numbers) <= MOST_WHOLE) & (numbers % 1 == 0))
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
-        raise ValueError(f"{label}: row {row + 1} has {column.name} = {column.iloc[row]!r}, expected a whole number")
+        raise ValueError(f"{label}: row {row + 1} has {name} = {_quoted(cells[row])}, expected a whole number")
     return numbers.astype(np.int64)
 
 
-def _pixels(label: str, column: pd.Series) -> np.ndarray:
-    """Text of 9,216 numbers a row -> uint8 [N, 96, 96]."""
-    images = np.empty((len(column), PIXELS), np.uint8)
-    for row, text in enumerate(column):
-        words = text.split()
-        if len(words) != PIXELS:
-            raise ValueError(
-                f"{label}: row {row + 1} has {len(words):,} pixels, expected {PIXELS:,} ({FRAME_SIZE} x {FRAME_SIZE})"
-            )
-        try:
-            images[row] = np.array(words, dtype=np.uint8)
-        except (ValueError, OverflowError):
-            bad = next(word for word in words if not (word.isdecimal() and int(word) <= 255))
-            raise ValueError(
-                f"{label}: row {row + 1} has the pixel {bad!r}, expected a whole number from 0 to 255"
-            ) from None
-    return images.reshape(-1, FRAME_SIZE, FRAME_SIZE)
+def _different(label: str, name: str, numbers: np.ndarray) -> np.ndarray:
+    repeated = pd.Series(numbers).duplicated().to_numpy()
+    if repeated.any():
+        row = int(np.flatnonzero(repeated)[0])
+        raise ValueError(f"{label}: row {row + 1} repeats {name} {numbers[row]}")
+    return numbers
+
+
+def _pixels(label: str, row: int, text: str) -> np.ndarray:
+    """Text of 9,216 numbers -> uint8 [96, 96]."""
+    words = text.split()
+    if len(words) != PIXELS:
+        raise ValueError(
+            f"{label}: row {row} has {len(words):,} pixels, expected {PIXELS:,} ({FRAME_SIZE} x {FRAME_SIZE})"
+        )
+    try:
+        return np.frombuffer(bytes(map(int, words)), np.uint8).reshape(FRAME_SIZE, FRAME_SIZE)
+    except ValueError:  # bytes takes 0 to 255 alone
+        bad = next((word for word in words if not (word.isdecimal() and len(word) <= 3 and int(word) <= 255)), "")
+        raise ValueError(
+            f"{label}: row {row} has the pixel {_quoted(bad)}, expected a whole number from 0 to 255"
+        ) from None
+
+
+def _quoted(text: str) -> str:
+    return repr(one_line(text, 40))
 
 
 def _some(names) -> str:
-    names = list(names)
+    names = [one_line(name, 40) for name in names]
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 

@@ -1,6 +1,7 @@
 """A leak-free split: look-alikes stay together, by content and not by row order."""
 
 import hashlib
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def split_data(data: Path | str) -> tuple[Faces, Split]:
     Raises as `read_training` does.
     """
     faces = read_training(data)
-    groups = cached("groups", faces.images.tobytes(), lambda: {"groups": look_alikes(faces.images)})
+    groups = cached("groups", io.BytesIO(faces.images.tobytes()), lambda: {"groups": look_alikes(faces.images)})
     return faces, split_faces(faces, groups["groups"])
 
 

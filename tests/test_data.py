@@ -2,6 +2,7 @@ import io
 import multiprocessing
 import sys
 import time
+import tracemalloc
 import types
 import zipfile
 
@@ -12,6 +13,7 @@ from conftest import draw_faces, training_table, write_competition
 from fkd import data
 from fkd.check import check
 from fkd.data import Faces, read_lookup, read_test, read_training
+from fkd.keypoints import COLUMNS
 from fkd.split import fingerprint, in_order, look_alikes, split_data, split_faces
 
 
@@ -78,6 +80,9 @@ DEFECTS = {
     "infinite": (lambda t: edit(t, 4, "nose_tip_y", "inf"), "row 5 has nose_tip_y = 'inf'"),
     "far out": (lambda t: edit(t, 4, "nose_tip_y", 960), "row 5 has nose_tip_y = 960, far outside the frame"),
     "x without y": (lambda t: edit(t, 0, "nose_tip_y", ""), "row 1 has only one of x and y for nose_tip"),
+    "column twice": (lambda t: t.assign(b=1).rename(columns={"b": "nose_tip_x"}), "the header repeats nose_tip_x"),
+    "endless pixel": (lambda t: edit(t, 1, "Image", " ".join(["7"] * 9215 + ["9" * 5000])), "the pixel '9999"),
+    "endless number": (lambda t: edit(t, 4, "nose_tip_y", "9" * 400), "row 5 has nose_tip_y = '9999"),
     "no rows": (lambda t: t.head(0), "has a header but no rows"),
 }  # fmt: skip
 
@@ -104,7 +109,7 @@ def test_damaged_empty_and_absent_files(tmp_path, competition):
     whole = zipped("training.csv", (competition / "training.csv").read_bytes())
     for damaged in (whole[: len(whole) // 2], whole[:2000] + b"\0" * 500 + whole[2500:], b"no zip at all"):
         (tmp_path / "training.zip").write_bytes(damaged)
-        with pytest.raises(ValueError, match="training.zip is damaged"):
+        with pytest.raises(ValueError, match="training.zip (is a damaged zip|cannot be unpacked)"):
             read_training(tmp_path)
 
 
@@ -114,10 +119,12 @@ def test_rows_of_another_length_than_the_header_are_said(competition):
     for spoilt, message in (
         (
             [header, rows[0], rows[1] + ",7", *rows[2:]],
-            "not a readable csv file .*Expected 31 fields in line 3, saw 32",
+            "row 2 has 32 cells, expected 31",
         ),
-        ([header, *(row + ",7" for row in rows)], "not a readable csv file .*Length of header"),
-        ([header, rows[0], "1,2,3"], "row 2 has 0 pixels"),
+        ([header, *(row + ",7" for row in rows)], "row 1 has 32 cells, expected 31"),
+        ([header, rows[0], "1,2,3"], "row 2 has 3 cells, expected 31"),
+        ([header + ',"', *rows], "not a readable csv file"),
+        ([header, rows[0] + "7 " * 50_000], "not a readable csv file .a line is longer than 100,000 letters"),
     ):
         path.write_text("\n".join(spoilt))
         with pytest.raises(ValueError, match=message) as error:
@@ -132,10 +139,72 @@ def test_lookup_table_defects(competition):
         ("1,1,chin_x,", "row 1 asks for 'chin_x'"),
         ("x,1,nose_tip_x,", "row 1 has RowId = 'x'"),
         ("2,1,nose_tip_x,", "row 2 repeats RowId 2"),
+        ("1e25,1,nose_tip_x,", "row 1 has RowId = '1e25', expected a whole number"),
+        (f"{2**53 + 2},1,nose_tip_x,", "row 1 has RowId = '9007199254740994', expected a whole number"),
+        ("1,-1e25,nose_tip_x,", "row 1 has ImageId = '-1e25', expected a whole number"),
+        ("1,1,nose_tip_x", "row 1 has 3 cells, expected 4"),
     ):
         path.write_text("\n".join([lines[0], spoilt, *lines[2:]]))
         with pytest.raises(ValueError, match=message):
             read_lookup(competition)
+
+
+def test_an_image_id_that_is_there_twice_is_said(competition):
+    path = competition / "test.csv"
+    header, first, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([header, first, first, *rows]))
+    with pytest.raises(ValueError, match="test.csv: row 2 repeats ImageId 1"):
+        read_test(competition)
+
+
+def bomb(head: bytes, tail: bytes, megabytes: int) -> bytes:
+    """A zip of a training.csv of this size, made without making the csv."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("training.csv", "w", force_zip64=True) as member:
+            member.write(head)
+            for _ in range(megabytes):
+                member.write(tail * (1_000_000 // len(tail)))
+    return buffer.getvalue()
+
+
+HEADER = ",".join([*COLUMNS, "Image"]).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "tail", "message"),
+    [
+        (b"", b"0", "a line is longer than"),
+        (HEADER + b'"', b"0\n", "field larger than field limit"),
+        (HEADER, b"\n", "it has more than 100,000 lines"),
+        (HEADER, b"," * 30 + b"7 " * 9216 + b"\n", "unpacks to more than 6 MB"),
+        (HEADER, b"," * 30 + b"\n", "row 1 has 0 pixels"),
+    ],
+)
+def test_a_csv_of_gigabytes_in_a_zip_is_refused_while_it_is_read(head, tail, message, tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "MOST_BYTES", 6_000_000)
+    monkeypatch.setattr(data, "MOST_LINES", 100_000)
+    (tmp_path / "training.zip").write_bytes(bomb(head, tail, 7))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=f"training.zip.*{message}"):
+            read_training(tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_zip_in_a_zip_and_files_too_large_are_refused(tmp_path, monkeypatch, competition):
+    inner = zipped("training.csv", (competition / "training.csv").read_bytes())
+    (tmp_path / "training.zip").write_bytes(zipped("training.zip", zipped("training.zip", inner)))
+    with pytest.raises(ValueError, match="training.zip/training.zip holds 0 csv files, expected one"):
+        read_training(tmp_path)
+    monkeypatch.setattr(data, "MOST_INSIDE", 100)
+    with pytest.raises(ValueError, match="training.zip/training.zip unpacks to more than 0 MB"):
+        read_training(tmp_path)
+    monkeypatch.setattr(data, "MOST_BYTES", 1000)
+    with pytest.raises(ValueError, match="training.csv is larger than 0 MB"):
+        read_training(competition)
 
 
 def test_a_damaged_cache_is_made_anew_and_says_so(competition, faces, tmp_path_factory, monkeypatch):

@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "crop": set(),
     "files": set(),
     "faces": {"crop"},
-    "data": {"keypoints", "files"},
+    "data": {"keypoints", "files", "zips"},
     "split": {"data"},
     "check": {"keypoints", "data", "split"},
     "augment": {"keypoints"},
