@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from fkd.keypoints import FRAME_SIZE, MIRROR
 
 LAST = FRAME_SIZE - 1
+STRONGEST = 10  # times the defaults: far beyond what leaves a face to see
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class AugmentConfig:
 
     rotation: degrees. scale: relative. shift: px. brightness, noise: of the range 0..1. contrast: relative.
     blur: up to a Gaussian of 1.5 px at 1. cover: side of a square of one random grey, up to, px.
+    Raises ValueError for a range below 0, or of more than STRONGEST times its default.
     """
 
     mirror: bool = True
@@ -34,13 +36,22 @@ class AugmentConfig:
     blur: float = 0.5
     cover: float = 20.0
 
-    def scaled(self, strength: float) -> "AugmentConfig":
-        """All ranges times strength, 0 or more; the mirror stays.
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            most = STRONGEST * field.default
+            if field.name != "mirror" and not 0 <= getattr(self, field.name) <= most:
+                raise ValueError(
+                    f"augmentation's {field.name} is {getattr(self, field.name)}, expected 0 to {most:g} "
+                    f"({STRONGEST} times the default)"
+                )
 
-        Raises ValueError for a negative strength.
+    def scaled(self, strength: float) -> "AugmentConfig":
+        """All ranges times strength, 0 to STRONGEST; the mirror stays.
+
+        Raises ValueError for another strength.
         """
-        if strength < 0:
-            raise ValueError(f"the strength of augmentation is {strength:g}, expected 0 or more")
+        if not 0 <= strength <= STRONGEST:  # so is what is no number
+            raise ValueError(f"the strength of augmentation is {strength:g}, expected 0 to {STRONGEST}")
         ranges = {name: value * strength for name, value in dataclasses.asdict(self).items() if name != "mirror"}
         return AugmentConfig(self.mirror, **ranges)
 

@@ -162,8 +162,20 @@ def test_strength_scales_every_range_but_the_mirror():
     images, points = torch.rand(3, 1, 96, 96), torch.rand(3, 15, 2) * 95
     still = AugmentConfig(mirror=False).scaled(0)
     assert torch.allclose(augment(images, points, still, torch.Generator())[1], points, atol=1e-4)
-    with pytest.raises(ValueError, match="strength of augmentation is -1"):
-        config.scaled(-1)
+
+
+@pytest.mark.parametrize("strength", [-1, 10.5, 1e6, float("nan"), float("inf")])
+def test_a_strength_that_leaves_no_face_is_refused(strength):
+    with pytest.raises(ValueError, match="strength of augmentation is .*, expected 0 to 10"):
+        AugmentConfig().scaled(strength)
+    with pytest.raises(ValueError, match="augmentation's scale is .*, expected 0 to 2"):
+        AugmentConfig(scale=strength)
+
+
+def test_the_greatest_strength_gives_numbers():
+    images, points = torch.rand(64, 1, 96, 96), torch.rand(64, 15, 2) * 95
+    images, _ = augment(images, points, AugmentConfig().scaled(10), torch.Generator().manual_seed(0))
+    assert torch.isfinite(images).all()
 
 
 def test_points_after_the_fifteen_keep_their_names_in_a_mirror():
