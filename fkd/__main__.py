@@ -20,6 +20,7 @@ from fkd.files import replacing, write_json
 from fkd.hub import load
 from fkd.models import FCNN, ModelConfig
 from fkd.online import app as online_app
+from fkd.resume import STATE
 from fkd.split import fingerprint, split_data
 from fkd.submission import submission, write_submission
 from fkd.train import TrainConfig, train
@@ -59,7 +60,9 @@ def train_command(
     optimizer: Annotated[str, typer.Option(help="adamw or adam.")] = DEFAULTS.optimizer,
     lr: float = DEFAULTS.lr,
     weight_decay: float = DEFAULTS.weight_decay,
-    warmup_epochs: int = DEFAULTS.warmup_epochs,
+    warmup_epochs: Annotated[
+        int | None, typer.Option(help="3 if not given, or as many as leave one epoch after them.")
+    ] = None,
     ema: Annotated[float, typer.Option(help="Decay of the moving average of the weights; 0 is off.")] = DEFAULTS.ema,
     labels: Annotated[str, typer.Option(help="all (masked loss), or complete rows only.")] = DEFAULTS.labels,
     augment: Annotated[float, typer.Option(help="Strength of the augmentation; 0 is off, mirroring too.")] = 1.0,
@@ -113,7 +116,8 @@ def train_command(
     try:
         done = train(model_config, config, faces, split, out, data_name(data), terms, device, resume, begun)
     except KeyboardInterrupt:
-        typer.echo(f"stopped; the same command with --resume continues after the last whole epoch ({out})", err=True)
+        then = "with --resume continues after the last whole epoch" if (out / STATE).exists() else "starts anew"
+        typer.echo(f"stopped; the same command {then} ({out})", err=True)
         raise typer.Exit(130) from None
     if dist.is_initialized():
         dist.destroy_process_group()

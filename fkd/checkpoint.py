@@ -3,6 +3,8 @@
 import dataclasses
 import hashlib
 import json
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +46,7 @@ def save_checkpoint(folder: Path | str, model: KeypointModel, training: dict, da
     """Writes a checkpoint folder, each file aside and then renamed.
 
     half: weight matrices and kernels in float16 (norms, biases and running statistics stay float32).
+    Raises OSError if it cannot be written.
     """
     folder = Path(folder)
     tensors = {
@@ -56,9 +59,23 @@ def save_checkpoint(folder: Path | str, model: KeypointModel, training: dict, da
         "training": training,
         "data": data,
     }
-    with replacing(folder / WEIGHTS) as aside:
-        save_file(tensors, aside)
+    write_tensors(folder / WEIGHTS, tensors)
     write_json(folder / CONFIG, config)
+
+
+def write_tensors(path: Path | str, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
+    """Writes a safetensors file aside, then renames it.
+
+    Raises OSError if it cannot be written: safetensors has an error of its own for that, without a number.
+    """
+    with replacing(path) as aside:
+        try:
+            save_file(tensors, aside, metadata)
+        except safetensors.SafetensorError as error:
+            number = re.search(r"os error (\d+)", str(error))
+            if number:
+                raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from None
+            raise OSError(f"{path}: {error}") from None
 
 
 def load_checkpoint(folder: Path | str, name: str = "") -> Checkpoint:

@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,9 +45,21 @@ def replacing(path: Path | str) -> Iterator[Path]:
     """Gives a path aside to write to, and renames it to `path` if the block ends without an error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as aside:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=_aside_prefix(path)) as aside:
         yield Path(aside) / path.name
         os.replace(Path(aside) / path.name, path)
+
+
+def remove_leftovers(path: Path | str) -> None:
+    """Removes what killed writes of `path` left aside. Only for who knows that nobody is writing it now."""
+    path = Path(path)
+    for aside in path.parent.iterdir():
+        if aside.name.startswith(_aside_prefix(path)) and aside.is_dir():
+            shutil.rmtree(aside)
+
+
+def _aside_prefix(path: Path) -> str:
+    return f".fkd-{path.name[:40]}-"  # cut, so that a long name stays one that a file can have
 
 
 def write_json(path: Path | str, value: dict) -> None:

@@ -1,6 +1,8 @@
 """Training: one visible loop over a set of faces that lies on the device as a whole."""
 
 import dataclasses
+import math
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,17 +16,15 @@ from tqdm import tqdm
 
 from fkd import __version__
 from fkd.augment import AugmentConfig, augment
-from fkd.checkpoint import Checkpoint, save_checkpoint
+from fkd.checkpoint import CONFIG, Checkpoint, save_checkpoint
 from fkd.data import Faces, is_sparse
 from fkd.evaluate import accuracy, bf16_is_quick, predict_points
 from fkd.files import replacing
 from fkd.heatmap import heatmap_loss
 from fkd.loss import masked_loss
 from fkd.models import FCNN, ModelConfig, build_model, targets
-from fkd.resume import STATE, load_state, save_state
+from fkd.resume import HISTORY, STATE, alone, check_best, finished, load_state, save_state, writing
 from fkd.split import Split, fingerprint
-
-HISTORY = "history.csv"
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class TrainConfig:
 
     labels: "all" rows with the masked loss (ML-ResNet), or "complete" rows only. precision: "bf16",
     "fp32", or "auto": bf16 for residual networks where the hardware computes in it.
+    warmup_epochs: 3 if not given, or as many as leave one epoch after them.
     ema: decay of the moving average of the weights, which is what is validated and saved.
     half: save the weights in float16.
     """
@@ -42,7 +43,7 @@ class TrainConfig:
     optimizer: str = "adamw"
     lr: float = 1e-3
     weight_decay: float = 0.05
-    warmup_epochs: int = 3
+    warmup_epochs: int | None = None
     ema: float = 0.998
     labels: str = "all"
     augment: AugmentConfig | None = field(default_factory=AugmentConfig)
@@ -59,10 +60,16 @@ class TrainConfig:
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(choices)}")
         for name in ("epochs", "batch_size", "lr"):
-            if getattr(self, name) <= 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected more than 0")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ValueError(f"weight_decay is {self.weight_decay}, expected 0 or more")
+        if not -(2**31) <= self.seed < 2**31:
+            raise ValueError(f"seed is {self.seed}, expected {-(2**31)} to {2**31 - 1}")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema is {self.ema}, expected 0 (off) or more, below 1")
+        if self.warmup_epochs is None:
+            object.__setattr__(self, "warmup_epochs", min(3, self.epochs - 1))
         if not 0 <= self.warmup_epochs < self.epochs:
             raise ValueError(f"warmup_epochs is {self.warmup_epochs}, expected 0 to {self.epochs - 1}")
 
@@ -90,13 +97,15 @@ def train(
 ) -> Trained:
     """Trains a model and keeps the best epoch by validation RMSE in the checkpoint folder `out`.
 
-    Writes config.json, model.safetensors and history.csv, and after every epoch the state that `resume`
-    continues from (removed at the end). terms: of the training data, for the record. start: a checkpoint whose
-    weights to begin with, in place of random ones.
+    Writes after every epoch the state that `resume` continues from (removed at the end), then config.json,
+    model.safetensors and history.csv. Killed at whatever moment, a run either resumes and ends with the weights of an
+    unbroken one, or has left nothing and can be started anew; to resume one that has ended changes nothing.
+    terms: of the training data, for the record. start: a checkpoint whose weights to begin with, in place of random
+    ones.
     Where torch.distributed is initialised, each process takes its part of every batch, and the gradients are those of
     the whole batch; batch norm's statistics are shared on CUDA only. The first process writes.
-    Raises ValueError if `out` holds another run and resume is off, or resume finds nothing that fits, or start
-    is another kind of model.
+    Raises ValueError if `out` holds another run and resume is off, or another process trains into it, or resume finds
+    nothing that fits, or start is another kind of model; OSError, with what to do, if `out` cannot be written.
     """
     if start and start.model.config != model_config:
         raise ValueError(f"{start.name} is {start.model.config}, so it cannot start {model_config}: ask for the same")
@@ -123,6 +132,27 @@ def train(
     rank, processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
     if config.batch_size % processes:
         raise ValueError(f"batches of {config.batch_size} do not part evenly among {processes} processes")
+    with alone(out) if rank == 0 else nullcontext():
+        history = finished(out, run) if resume else None
+        if history is None:
+            history = _epochs(model_config, config, training, validation, run, out, device, resume, start)
+    best = _best(history)
+    return Trained(best["epoch"], best["validation_rmse"], history)
+
+
+def _epochs(
+    model_config: ModelConfig,
+    config: TrainConfig,
+    training: Faces,
+    validation: Faces,
+    run: dict,
+    out: Path,
+    device: str,
+    resume: bool,
+    start: Checkpoint | None,
+) -> list[dict]:
+    """The epochs of a run, from its first or from where it stopped; returns the history, one row per epoch."""
+    rank, processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
     torch.set_flush_denormal(True)  # the moments of dead units fade into denormals, which made epochs 3x slower
     torch.manual_seed(config.seed)
     dev = torch.device(device)
@@ -149,8 +179,14 @@ def train(
     history: list[dict] = []
     if resume:
         history = load_state(out / STATE, run, model, average, optimizer)
-    elif (out / STATE).exists() or (out / "config.json").exists():
+        if rank == 0:  # what the state was written before
+            if _best(history)["epoch"] < len(history):
+                check_best(out, _best(history)["epoch"])
+            _save_outcome(out, run, history, average, config.half)
+    elif (out / STATE).exists():
         raise ValueError(f"{out} already holds a run: continue it with --resume, or choose another folder")
+    elif (out / CONFIG).exists():
+        raise ValueError(f"{out} already holds a run, or a checkpoint, that is complete: choose another folder")
 
     images = torch.from_numpy(training.images).to(dev)[:, None]  # uint8 [N, 1, 96, 96]
     kind = torch.from_numpy(is_sparse(training.points))
@@ -206,24 +242,38 @@ def train(
                 "lr": optimizer.param_groups[0]["lr"],
             }
         )
-        best = min(history, key=lambda row: row["validation_rmse"])
-        progress.set_postfix(train=history[-1]["train_rmse"], val=history[-1]["validation_rmse"], best=best["epoch"])
-        if rank > 0:
-            continue
-        if best["epoch"] == epoch:
-            done = run["train"] | {
-                "best_epoch": epoch,
+        train_rmse, rmse = history[-1]["train_rmse"], history[-1]["validation_rmse"]
+        progress.set_postfix(train=train_rmse, val=rmse, best=_best(history)["epoch"])
+        if rank == 0:
+            with writing(out):
+                save_state(out / STATE, run, history, model, average, optimizer)
+            _save_outcome(out, run, history, average, config.half)
+    progress.close()
+    if processes > 1:
+        dist.barrier()  # no process may still have to read the state
+    if rank == 0:
+        with writing(out):
+            (out / STATE).unlink()
+    return history
+
+
+def _best(history: list[dict]) -> dict:
+    return min(history, key=lambda row: row["validation_rmse"])
+
+
+def _save_outcome(out: Path, run: dict, history: list[dict], average: ModelEmaV3, half: bool) -> None:
+    """Writes the checkpoint, if the last epoch is the best, and the history: all of it follows from the state."""
+    best = _best(history)
+    with writing(out):
+        if best is history[-1]:
+            done = {
+                "best_epoch": best["epoch"],
                 "validation_rmse": best["validation_rmse"],
                 "fkd_version": __version__,
             }
-            save_checkpoint(out, average.module, done, record, config.half)
-        _write_history(out / HISTORY, history)
-        save_state(out / STATE, run, history, model, average, optimizer)
-    progress.close()
-    if rank == 0:
-        (out / STATE).unlink()
-    best = min(history, key=lambda row: row["validation_rmse"])
-    return Trained(best["epoch"], best["validation_rmse"], history)
+            save_checkpoint(out, average.module, run["train"] | done, run["data"], half)
+        with replacing(out / HISTORY) as aside:
+            pd.DataFrame(history).to_csv(aside, index=False)
 
 
 def _loss(predicted: torch.Tensor, heatmaps: torch.Tensor | None, target: torch.Tensor) -> torch.Tensor | None:
@@ -283,8 +333,3 @@ def _parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict]
     weights = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
     others = [parameter for parameter in model.parameters() if parameter.ndim < 2]
     return [{"params": weights, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-
-
-def _write_history(path: Path, history: list[dict]) -> None:
-    with replacing(path) as aside:
-        pd.DataFrame(history).to_csv(aside, index=False)

@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "evaluate": {"keypoints"},
     "leaderboard": {"evaluate", "files"},
     "checkpoint": {"models", "files"},
-    "resume": {"files"},
+    "resume": {"checkpoint", "files"},
     "train": {
         "resume",
         "keypoints",
@@ -103,6 +103,7 @@ ROOMS = {
         "page.guard",
     },
     "timm": {"models", "train"},
+    "filelock": {"resume"},
     "plotly": {"plots"},
     "dlib": {"faces"},
     "pillow_heif": {"photo_file"},

@@ -1,14 +1,23 @@
 import dataclasses
+import errno
+import itertools
+import json
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import safetensors
 import torch
 from conftest import draw_faces
+from safetensors.torch import load_file, save_file
 
+from fkd import checkpoint as checkpoint_module
 from fkd import train as train_module
 from fkd.augment import AugmentConfig
 from fkd.checkpoint import load_checkpoint
@@ -17,7 +26,7 @@ from fkd.evaluate import accuracy, predict_points
 from fkd.models import ModelConfig
 from fkd.resume import STATE
 from fkd.split import Split
-from fkd.train import TrainConfig, train
+from fkd.train import TrainConfig, Trained, train
 
 ROOT = Path(__file__).parent.parent
 SHORT = TrainConfig(epochs=4, batch_size=16, warmup_epochs=1)
@@ -196,9 +205,212 @@ def test_bad_settings_are_said():
         ({"epochs": 0}, "epochs is 0, expected more than 0"),
         ({"ema": 1.0}, "ema is 1.0"),
         ({"warmup_epochs": 100}, "warmup_epochs is 100, expected 0 to 99"),
+        ({"lr": float("nan")}, "lr is nan, expected more than 0"),
+        ({"weight_decay": float("inf")}, "weight_decay is inf, expected 0 or more"),
+        ({"seed": 2**60}, "seed is 1152921504606846976, expected"),
     ):
         with pytest.raises(ValueError, match=message):
             TrainConfig(**change)
+
+
+TINY = ModelConfig("test_resnet", 1, "regression")
+ONE_STEP = TrainConfig(epochs=3, batch_size=4, warmup_epochs=1, precision="fp32")
+FILES = ("config.json", "history.csv", "model.safetensors")
+
+
+def tiny_run(out: Path, resume: bool = False, config: TrainConfig = ONE_STEP) -> Trained:
+    """A run of a fraction of a second on eight faces, one step per epoch; in one thread, so that it has one outcome."""
+    split = Split(np.arange(4), np.arange(4, 6), np.arange(6, 8))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return train(TINY, config, draw_faces(8), split, out, "drawn", resume=resume)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+class Killed(BaseException):
+    """What nothing on the way catches."""
+
+
+def test_a_run_killed_between_any_two_writes_resumes_or_starts_anew(tmp_path, monkeypatch):
+    """Before each rename and removal; tests/torture/training.py kills processes, at every call."""
+    two = dataclasses.replace(ONE_STEP, epochs=2)
+    tiny_run(tmp_path / "whole", config=two)
+    whole = contents(tmp_path / "whole")
+    assert sorted(whole) == list(FILES)
+    countdown = [0]
+
+    def dying(original):
+        def call(*args, **kwargs):
+            countdown[0] -= 1
+            if countdown[0] == 0:
+                raise Killed
+            return original(*args, **kwargs)
+
+        return call
+
+    monkeypatch.setattr(os, "replace", dying(os.replace))
+    monkeypatch.setattr(Path, "unlink", dying(Path.unlink))
+    ended = []
+    for moment in itertools.count(1):
+        folder, countdown[0] = tmp_path / str(moment), moment
+        try:
+            tiny_run(folder, config=two)
+            break
+        except Killed:
+            countdown[0] = 0
+        try:
+            tiny_run(folder, resume=True, config=two)
+            ended.append("resumed")
+        except ValueError as error:
+            assert "start without --resume" in str(error)
+            tiny_run(folder, config=two)
+            ended.append("started")
+        assert contents(folder) == whole, moment
+    assert ended == ["started"] + ["resumed"] * 9  # four files per epoch, then the state and the lock go
+
+
+def test_to_resume_a_finished_run_changes_nothing(tmp_path):
+    done = tiny_run(tmp_path / "m")
+    before = contents(tmp_path / "m")
+    assert tiny_run(tmp_path / "m", resume=True) == done
+    assert contents(tmp_path / "m") == before
+    with pytest.raises(ValueError, match="begun with train seed = 0, not 1"):
+        tiny_run(tmp_path / "m", resume=True, config=dataclasses.replace(ONE_STEP, seed=1))
+    (tmp_path / "m" / "history.csv").unlink()
+    with pytest.raises(ValueError, match="without the state or the whole history of its run: choose another folder"):
+        tiny_run(tmp_path / "m", resume=True)
+
+
+@pytest.fixture
+def stopped(tmp_path, monkeypatch) -> Path:
+    """The folder of a run that stopped after its second epoch's state."""
+    original = train_module.save_state
+
+    def stop(path, run, history, *models):
+        original(path, run, history, *models)
+        if len(history) == 2:
+            raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(train_module, "save_state", stop)
+        tiny_run(tmp_path / "m")
+    return tmp_path / "m"
+
+
+def test_weights_of_another_epoch_than_the_best_are_not_resumed(stopped):
+    with safetensors.safe_open(stopped / STATE, "pt") as file:
+        metadata = file.metadata()
+    history = json.loads(metadata["history"])
+    history[0]["validation_rmse"] = 0.5
+    save_file(load_file(stopped / STATE), stopped / STATE, metadata | {"history": json.dumps(history)})
+    (stopped / "model.safetensors").unlink()
+    with pytest.raises(ValueError, match="of epoch 1, are not in .* any more .*missing.*: choose another folder"):
+        tiny_run(stopped, resume=True)
+
+
+@pytest.mark.parametrize("broken", ["empty", "cut", "foreign", "no file", "history", "tensor", "shape", "record"])
+def test_a_broken_state_is_said_in_a_sentence(broken, stopped):
+    state = stopped / STATE
+    with safetensors.safe_open(state, "pt") as file:
+        metadata = file.metadata()
+    tensors = load_file(state)
+    if broken == "empty":
+        state.write_bytes(b"")
+    elif broken == "cut":
+        state.write_bytes(state.read_bytes()[:-100])
+    elif broken == "foreign":
+        save_file({"weight": torch.zeros(3)}, state)
+    elif broken == "no file":
+        state.unlink()
+        state.mkdir()
+    elif broken == "history":
+        save_file(tensors, state, metadata | {"history": "[{}]"})
+    elif broken == "tensor":
+        del tensors["optimizer.0.exp_avg"]
+        save_file(tensors, state, metadata)
+    elif broken == "shape":
+        save_file(tensors | {"average.label_offset": torch.zeros(1)}, state, metadata)
+    elif broken == "record":
+        save_file(tensors, state, metadata | {"run": "[]"})
+    with pytest.raises(ValueError, match="is not a training state that can be resumed .*: choose another folder"):
+        tiny_run(stopped, resume=True)
+
+
+def test_a_second_run_into_a_folder_is_refused_while_the_first_is_alive(tmp_path, monkeypatch):
+    def meanwhile(*args):
+        for resume in (False, True):
+            with pytest.raises(ValueError, match="another run is training into .*m: wait until it has ended"):
+                tiny_run(tmp_path / "m", resume)
+        return original(*args)
+
+    original = train_module.predict_points
+    monkeypatch.setattr(train_module, "predict_points", meanwhile)
+    tiny_run(tmp_path / "m")
+    assert sorted(contents(tmp_path / "m")) == list(FILES)
+
+
+def test_what_killed_writes_left_goes_and_nothing_else(stopped):
+    for name in (".fkd-model.safetensors-x", ".fkd-training-state.safetensors-y", ".fkd-README.md-z", ".mine"):
+        (stopped / name).mkdir()
+        (stopped / name / "half").write_text("half")
+    tiny_run(stopped, resume=True)
+    assert sorted(path.name for path in stopped.iterdir()) == [".fkd-README.md-z", ".mine", *FILES]
+
+
+def test_a_full_disk_is_said_and_the_run_continues_when_there_is_room(tmp_path, monkeypatch):
+    tiny_run(tmp_path / "whole")
+    full = safetensors.SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+    original, written = checkpoint_module.save_file, []
+
+    def save_file(*args):
+        written.append(1)
+        if len(written) in (1, 4, 6):
+            raise full
+        original(*args)
+
+    monkeypatch.setattr(checkpoint_module, "save_file", save_file)
+    with pytest.raises(OSError, match=r"m cannot be written \(No space left.*\): free some space, then start again"):
+        tiny_run(tmp_path / "m")
+    assert not (tmp_path / "m").exists()
+    for resume in (False, True):
+        with pytest.raises(OSError, match="free some space, then continue with --resume"):
+            tiny_run(tmp_path / "m", resume)
+    tiny_run(tmp_path / "m", resume=True)
+    assert contents(tmp_path / "m") == contents(tmp_path / "whole")
+
+
+def test_a_folder_that_cannot_be_written_is_said(stopped, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match=r"file/m cannot be written \(Not a directory\)"):
+        tiny_run(tmp_path / "file" / "m")
+
+    def refuse(*args, **kwargs):
+        raise OSError(errno.EROFS, "Read-only file system", "m")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", refuse)
+    with pytest.raises(OSError, match=r"\(Read-only file system\): make it writable or choose another folder, then"):
+        tiny_run(stopped, resume=True)
+
+
+def test_a_folder_removed_while_training_is_said(tmp_path, monkeypatch):
+    def remove(*args):
+        shutil.rmtree(tmp_path / "m")
+        return original(*args)
+
+    original = train_module.predict_points
+    monkeypatch.setattr(train_module, "predict_points", remove)
+    with pytest.raises(OSError, match="removed while a run was training into it.*, then start again"):
+        tiny_run(tmp_path / "m")
+
+
+def test_the_warm_up_is_as_long_as_fits_if_not_given():
+    assert [TrainConfig(epochs=epochs).warmup_epochs for epochs in (1, 2, 3, 4, 100)] == [0, 1, 2, 3, 3]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
