@@ -115,6 +115,8 @@ def test_an_unreadable_photo_is_named_and_the_others_are_answered(tmp_path, tiny
         (["train", "--model", "resnet19", "--data", ".", "--out", "x"], "did you mean resnet18"),
         (["train", "--data", "nowhere", "--out", "x"], "fkd: nowhere does not exist"),
         (["train", "--data", ".", "--out", "x", "--optimizer", "sgd"], "expected one of adam, adamw"),
+        (["train", "--data", ".", "--out", "x", "--augment", "nan"], "augmentation is nan, expected 0 to 10"),
+        (["train", "--data", "nowhere", "--out", "x", "--epochs", "3"], "fkd: nowhere does not exist"),
         (["evaluate", "nowhere", "--data", "."], "nowhere has no config.json"),
         (["data", "check", "."], "no training.csv, training.zip or facial-keypoints-detection.zip"),
         (["train", "--data", ".", "--out", "x", "--device", "tpu"], "--device is 'tpu', expected auto, cpu or cuda"),
@@ -128,6 +130,15 @@ def test_a_users_mistake_ends_in_one_sentence(arguments, message, tmp_path, monk
     assert stop.value.code == 1
     said = capsys.readouterr().err
     assert message in said and "Traceback" not in said and said.count("\n") == 1
+
+
+def test_a_run_stopped_before_its_first_state_is_to_be_started_anew(competition, tmp_path, monkeypatch):
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fkd.__main__.train", stop)
+    said = run("train", "--model", "fcnn", "--data", competition, "--out", tmp_path / "m", status=130)
+    assert f"stopped; the same command starts anew ({tmp_path / 'm'})" in said
 
 
 @pytest.mark.slow
