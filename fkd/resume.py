@@ -8,6 +8,7 @@ import dataclasses
 import errno
 import json
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,14 +24,10 @@ from fkd.files import remove_leftovers
 
 STATE, LOCK, HISTORY = "training-state.safetensors", "training-state.lock", "history.csv"
 COLUMNS = {"epoch", "train_rmse", "validation_rmse", "lr"}
-ADVICE = {
-    errno.ENOENT: "leave it in place",
-    errno.ENOSPC: "free some space",
-    errno.EDQUOT: "free some space",
-    errno.EROFS: "make it writable or choose another folder",
-    errno.EACCES: "make it writable or choose another folder",
-    errno.EPERM: "make it writable or choose another folder",
-}
+ADVICE = {errno.ENOENT: "leave it in place"}
+ADVICE |= dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space")
+ADVICE |= dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "make it writable or choose another folder")
+ADVICE |= dict.fromkeys((errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG), "choose another folder")
 
 
 @contextmanager
@@ -40,7 +37,7 @@ def alone(folder: Path) -> Iterator[None]:
     The lock ends with its process, however that ends; a folder made here and still empty goes again.
     Raises ValueError if another run holds the folder, OSError if it cannot be written.
     """
-    made = not folder.exists()
+    made = not os.path.exists(folder)  # which, unlike Path.exists, says no where a folder may not be looked at
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / LOCK, timeout=0)
@@ -71,7 +68,7 @@ def writing(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or _short(error)
-        then = "continue with --resume" if (folder / STATE).exists() else "start again"
+        then = "continue with --resume" if os.path.exists(folder / STATE) else "start again"
         advice = ADVICE.get(error.errno, "mend that")
         raise OSError(f"{folder} cannot be written ({reason}): {advice}, then {then}") from None
 

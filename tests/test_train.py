@@ -387,8 +387,9 @@ def test_a_full_disk_is_said_and_the_run_continues_when_there_is_room(tmp_path, 
 
 def test_a_folder_that_cannot_be_written_is_said(stopped, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match=r"file/m cannot be written \(Not a directory\)"):
-        tiny_run(tmp_path / "file" / "m")
+    for out, why in (("file/m", "Not a directory"), ("file", "File exists"), ("m" * 300, "File name too long")):
+        with pytest.raises(OSError, match=rf"{out} cannot be written \({why}\): choose another folder, then start"):
+            tiny_run(tmp_path / out)
 
     def refuse(*args, **kwargs):
         raise OSError(errno.EROFS, "Read-only file system", "m")
