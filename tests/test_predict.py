@@ -52,8 +52,8 @@ def test_several_faces_are_answered_as_each_alone():
         assert np.allclose(alone.points, face.points, atol=0.01) and (alone.seen == face.seen).all()
 
 
-def test_a_heatmap_model_says_how_sure_it_is_in_photo_pixels(tiny_checkpoint):
-    checkpoint, photo = load_checkpoint(tiny_checkpoint), read_photo(EXAMPLES / "grace_hopper.jpg")
+def test_a_heatmap_model_says_how_sure_it_is_in_photo_pixels():
+    checkpoint, photo = load_checkpoint(SHIPPED), read_photo(EXAMPLES / "grace_hopper.jpg")
     (face,) = predict(checkpoint, photo, [FaceBox((180, 100, 350, 270), 1.0)])
     assert face.spread.shape == (15,) and (face.spread > 0).all()
     assert list(face.to_json()["spread"]) == list(NAMES)

@@ -48,7 +48,9 @@ def test_the_tables_hold_what_was_measured():
             f"{result.failure_rate:.1f}% | {cost.parameters / 1e6:.1f} M | {cost.latency_ms:.1f} ms |"
         ) in text.replace("*", ""), entry.name
     assert paper.as_printed(json.loads((ROOT / "benchmarks" / "paper.json").read_text())["table"]) in text
-    for path in (ROOT / "benchmarks").glob("ablation*.csv"):
+    tables = list((ROOT / "benchmarks").glob("ablation*.csv"))
+    assert tables
+    for path in tables:
         runs = summary(pd.read_csv(path)).reset_index(names="variant")
         assert paper.markdown(runs) in text, f"{path.name} and README's table differ"
 
@@ -59,7 +61,9 @@ def test_the_version_is_one():
 
 
 def test_model_cards_read_by_the_hubs_own_parser_and_name_the_terms():
-    for path in (ROOT / "checkpoints").glob("*/README.md"):
+    cards = list((ROOT / "checkpoints").glob("*/README.md"))
+    assert len(cards) == len(list((ROOT / "checkpoints").glob("*/config.json")))
+    for path in cards:
         card = ModelCard.load(path)
         assert card.data.to_dict()["pipeline_tag"] == "keypoint-detection" and "fkd" in card.data.tags
         assert "non-commercial" in card.text

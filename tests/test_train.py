@@ -416,4 +416,5 @@ def test_the_warm_up_is_as_long_as_fits_if_not_given():
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_trains_too(faces, small_split, tmp_path):
-    train(ModelConfig("resnet18"), SHORT, faces, small_split, tmp_path / "m", "drawn", device="cuda")
+    done = train(ModelConfig("resnet18"), SHORT, faces, small_split, tmp_path / "m", "drawn", device="cuda")
+    assert len(done.history) == 4 and np.isfinite(done.validation_rmse)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from app import CSS, THEME, build_app
 from fkd.export import read_points
 from fkd.keypoints import NAMES
 from fkd.leaderboard import read_benchmarks, read_entries
-from fkd.page import compare, downloads
+from fkd.page import compare, downloads, live
 from fkd.robustness import STEPS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -72,12 +73,46 @@ def address():
 def screenshot(page: Page, name: str) -> None:
     folder = ROOT / "artefacts"
     folder.mkdir(exist_ok=True)
-    for _ in range(6):  # pictures are loaded as they come into view
-        page.mouse.wheel(0, 600)
-        page.wait_for_timeout(100)
-    page.evaluate("window.scrollTo(0, 0)")
-    page.wait_for_timeout(600)  # what fades in has faded in
-    page.screenshot(path=folder / f"{name}-{page.size}.png", full_page=True)
+    page.evaluate(
+        """async () => {  // pictures are loaded as they come into view
+            for (let y = 0; y < document.body.scrollHeight; y += innerHeight / 2) {
+                scrollTo(0, y);
+                await new Promise(requestAnimationFrame);
+            }
+            const visible = [...document.images].filter(image => image.checkVisibility());
+            await Promise.all(visible.map(image => image.decode().catch(() => {})));
+            scrollTo(0, 0);
+        }"""
+    )
+    page.screenshot(path=folder / f"{name}-{page.size}.png", full_page=True, animations="disabled")
+
+
+def settle(page: Page) -> None:
+    """Waits until Gradio is at work on nothing and the page has not changed for a quarter of a second."""
+    page.evaluate(
+        """() => new Promise((done, fail) => {
+            let timer;
+            const busy = () => document.querySelector('[data-testid=status-tracker]:not(.hide)')
+                || document.getAnimations().some(one => one.playState === 'running'
+                    && isFinite(one.effect.getComputedTiming().endTime));
+            const wait = () => {
+                clearTimeout(timer);
+                timer = setTimeout(() => busy() ? wait() : done(), 250);
+            };
+            new MutationObserver(wait).observe(
+                document.body, {subtree: true, childList: true, characterData: true, attributes: true});
+            setTimeout(() => fail(new Error('the page changes without end')), 30_000);
+            wait();
+        })"""
+    )
+
+
+def wait_until(page: Page, holds: Callable[[], bool]) -> None:
+    """Waits for something outside the page, half a minute at most."""
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(50)
 
 
 def open_tab(page: Page, name: str) -> None:
@@ -105,16 +140,13 @@ def upload(page: Page, path: Path) -> None:
 
 
 def table(page: Page, where: str) -> list[list[str]]:
-    """The cells of a table, once they have stood still for half a second: rows are drawn one after the other."""
+    """The cells of a table, once all are drawn: rows are drawn one after the other."""
     rows = page.locator(f"{where} .virtual-row")
     expect(rows.first).to_be_visible(timeout=20_000)
-    read = "rows => rows.map(row => [...row.querySelectorAll('[role=gridcell]')].map(cell => cell.innerText.trim()))"
-    cells, same = rows.evaluate_all(read), 0
-    while same < 2:
-        page.wait_for_timeout(250)
-        before, cells = cells, rows.evaluate_all(read)
-        same = same + 1 if cells == before else 0
-    return cells
+    settle(page)
+    return rows.evaluate_all(
+        "rows => rows.map(row => [...row.querySelectorAll('[role=gridcell]')].map(cell => cell.innerText.trim()))"
+    )
 
 
 def points(page: Page) -> dict[str, dict[str, float]]:
@@ -129,7 +161,7 @@ def answered(page: Page, text: str = "1 face") -> None:
     expect(page.locator("#status")).to_contain_text(text, timeout=60_000)
     expect(page.locator(PANELS).first).to_be_visible(timeout=30_000)
     expect(page.locator("#points")).to_contain_text("mouth center bottom lip", timeout=20_000)
-    page.wait_for_timeout(700)
+    settle(page)
 
 
 def test_the_answers_lie_on_the_face(page):
@@ -169,8 +201,7 @@ def test_bad_files_and_faceless_photos_get_a_sentence_and_the_page_stays_usable(
 def test_the_camera_takes_a_photo(page):
     page.get_by_label("Capture from camera").click()
     page.locator("#photo").get_by_text("Access Webcam").click()
-    page.wait_for_function("document.querySelector('#photo video')?.videoWidth > 0")
-    page.wait_for_timeout(500)
+    page.wait_for_function("document.querySelector('#photo video')?.currentTime > 0")  # it shows a frame
     page.get_by_label("capture photo").click()
     answered(page)
 
@@ -192,17 +223,19 @@ def test_a_photo_is_pasted_from_the_clipboard(page):
 
 @pytest.mark.slow
 def test_nothing_jumps_while_the_page_loads(page):
-    moved = """() => new Promise(done => {
-        let sum = 0;
-        const add = list => list.getEntries().forEach(entry => sum += entry.value);
-        new PerformanceObserver(add).observe({type: 'layout-shift', buffered: true});
-        setTimeout(() => done(sum), 1000);
-    })"""
-    page.wait_for_timeout(2000)
-    loading = page.evaluate(moved)
+    settle(page)
+    page.evaluate(
+        """() => {
+            window.moved = 0;
+            const add = list => list.getEntries().forEach(entry => window.moved += entry.value);
+            new PerformanceObserver(add).observe({type: 'layout-shift', buffered: true});
+        }"""
+    )
+    settle(page)
+    loading = page.evaluate("moved")
     assert loading < 0.1, "the sum that Web Vitals calls good"
     page.evaluate("document.body.style.paddingTop = '300px'")
-    assert page.evaluate(moved) > loading + 0.1, "a jump would be seen"
+    page.wait_for_function("before => moved > before + 0.1", arg=loading)  # a jump would be seen
 
 
 def test_several_faces_are_all_found_and_one_is_chosen_for_the_table(page, tmp_path):
@@ -215,7 +248,7 @@ def test_several_faces_are_all_found_and_one_is_chosen_for_the_table(page, tmp_p
     answered(page, "2 faces")
     before = points(page)["nose tip"][f"{BETTER} x"]
     choose(page, "#face", "2 of 2")
-    page.wait_for_timeout(1500)
+    expect(page.locator("#points")).not_to_contain_text(f"{before:.1f}", timeout=20_000)
     assert abs(abs(points(page)["nose tip"][f"{BETTER} x"] - before) - pair.width / 2) < 5
 
 
@@ -225,8 +258,9 @@ def test_an_example_is_one_click_away_and_models_can_be_changed(page):
     assert points(page)["mean"][f"{BETTER} apart"] > 0
     page.locator("#models").get_by_label("Remove fcnn").or_(page.locator("#models .token-remove").first).first.click()
     expect(page.locator(PANELS)).to_have_count(1, timeout=20_000)
-    page.wait_for_timeout(1000)
-    assert not [head for head in points(page)["nose tip"] if "fcnn" in head or "apart" in head]
+    expect(page.locator("#points")).not_to_contain_text("fcnn", timeout=20_000)
+    heads = set(points(page)["nose tip"])
+    assert f"{BETTER} x" in heads and not [head for head in heads if "apart" in head]
 
 
 def test_a_box_drawn_by_hand_is_answered_for(page, tmp_path):
@@ -248,7 +282,7 @@ def test_a_box_drawn_by_hand_is_answered_for(page, tmp_path):
 def test_downloads_read_back_and_carry_nothing_else_of_the_photo(page, tmp_path, monkeypatch):
     made, original = [], downloads.short_lived_folder
     monkeypatch.setattr(compare, "short_lived_folder", lambda: made.append(original()) or made[-1])
-    monkeypatch.setattr(downloads, "KEPT", 0.5)
+    monkeypatch.setattr(downloads, "KEPT", 3)
     with Image.open(EXAMPLES / "grace_hopper.jpg") as grace:
         exif = Image.Exif()
         exif[0x010F] = "a camera"
@@ -257,7 +291,7 @@ def test_downloads_read_back_and_carry_nothing_else_of_the_photo(page, tmp_path,
     upload(page, tmp_path / "grace.jpg")
     answered(page)
     shown, kept = points(page), {}
-    page.wait_for_timeout(1500)
+    wait_until(page, lambda: made and not any(folder.exists() for folder in made))  # a photo outlives no download
     for kind in ("png", "json", "csv", "pts"):
         with page.expect_download() as download:
             page.locator(f"#save-{kind}").click()
@@ -275,12 +309,10 @@ def test_downloads_read_back_and_carry_nothing_else_of_the_photo(page, tmp_path,
     )
     assert set(json.loads(kept["json"].read_text())["models"]) == {"fcnn", BETTER}
 
-    assert made and not any(folder.exists() for folder in made), "a photo outlived its download"
-
     page.locator("#more > button").click()
     page.locator("#truth input[type=file]").set_input_files(kept["pts"])
     expect(page.locator("#status")).to_contain_text("True points lie on 1", timeout=30_000)
-    page.wait_for_timeout(1500)
+    expect(page.locator("#points")).to_contain_text("fcnn error", timeout=20_000)
     errors = points(page)["mean"]
     assert errors[f"{BETTER} error"] == pytest.approx(0, abs=0.05) and errors["fcnn error"] > 0.5
 
@@ -293,8 +325,7 @@ def test_a_batch_is_answered_row_by_row_and_downloaded(page, tmp_path):
         for name in EYES:
             archive.write(EXAMPLES / name, name)
     page.locator("#batch-files input[type=file]").set_input_files([tmp_path / "two.zip", tmp_path / "broken.jpg"])
-    expect(page.locator("#batch-files")).to_contain_text("two", timeout=20_000)
-    page.wait_for_timeout(500)
+    expect(page.locator("#batch-files .file-preview")).to_contain_text("two", timeout=20_000)
     page.locator("#batch-run").click()
     expect(page.locator("#batch-status")).to_contain_text("2 faces in 3 photos", timeout=60_000)
     expect(page.locator("#batch-status")).to_contain_text("broken.jpg is not a readable image")
@@ -314,8 +345,7 @@ def test_a_batch_can_be_stopped(page, tmp_path):
         for number in range(100):
             archive.write(EXAMPLES / "grace_hopper.jpg", f"{number}.jpg")
     page.locator("#batch-files input[type=file]").set_input_files(tmp_path / "many.zip")
-    expect(page.locator("#batch-files")).to_contain_text("many", timeout=20_000)
-    page.wait_for_timeout(500)
+    expect(page.locator("#batch-files .file-preview")).to_contain_text("many", timeout=20_000)
     page.locator("#batch-run").click()
     status = page.locator("#batch-status")
     expect(status).to_contain_text("of 100 photos", timeout=60_000)
@@ -360,17 +390,26 @@ def test_programs_ask_by_name_with_the_photo_first(address):
 
 
 @pytest.mark.slow
-def test_a_face_is_followed_live(page):
+def test_a_face_is_followed_live(page, monkeypatch):
+    looks, follows = count_calls(monkeypatch, live, "find_confirmed_faces"), count_calls(monkeypatch, live, "follow")
     open_tab(page, "Live")
     page.locator("#camera").get_by_text("Access Webcam").click()
-    page.wait_for_function("document.querySelector('#camera video')?.videoWidth > 0")
+    page.wait_for_function("document.querySelector('#camera video')?.currentTime > 0")
     page.locator("#camera [aria-label='start recording'], #camera [aria-label='capture photo']").first.click()
     expect(page.locator("#live-status")).to_contain_text("A face is followed", timeout=30_000)
     expect(page.locator("#live img")).to_be_visible()
-    page.wait_for_timeout(3000)
-    speed = int(page.locator("#live-status").inner_text().split()[-4])
+    looked, followed = len(looks), len(follows)
+    wait_until(page, lambda: len(follows) >= followed + 5)
+    expect(page.locator("#live-status")).to_contain_text(re.compile(r"A face is followed\. \d+ frames a second"))
+    assert len(looks) == looked, "the detector, which takes most of the time, is spared while a face is followed"
     screenshot(page, "live")
-    assert speed >= 3, "5 on an idle machine"
+
+
+def count_calls(monkeypatch, module, name: str) -> list[str]:
+    """A list that grows by one with every call of the module's function."""
+    calls, original = [], getattr(module, name)
+    monkeypatch.setattr(module, name, lambda *given: calls.append(name) or original(*given))
+    return calls
 
 
 @pytest.mark.slow
@@ -385,7 +424,7 @@ def test_no_serious_hurdle_for_anyone(page, address, theme):
             answered(page)
         for which, count in DRAWN.get(name, {}).items():
             expect(page.locator(f".{which} .js-plotly-plot")).to_have_count(count, timeout=30_000)
-        page.wait_for_timeout(1500)
+        settle(page)
         screenshot(page, f"{name.lower()}-{theme}")
         for problem in Axe().run(page).response["violations"]:
             if problem["impact"] in ("serious", "critical"):
@@ -429,7 +468,7 @@ def test_the_leaderboard_opens_sorts_and_draws(page):
         header.hover()
         header.get_by_label("Open cell menu").click()
         page.get_by_text(f"Sort {order}").click()
-        page.wait_for_timeout(500)
+        expect(page.locator("#ranking .virtual-row").first).to_contain_text(f"{expected[0]:.3f}")
         assert [float(row[2]) for row in table(page, "#ranking")] == expected
 
 
@@ -499,11 +538,9 @@ def test_claims_from_the_hub_stand_below_what_was_measured(hub, browser, tmp_pat
         assert {row[1] for row in rows[: len(measured)]} == measured
         assert rows[len(measured)][:3] == ["-", "user0/net0", "0.500"] and "claimed" in rows[len(measured)]
 
-        start = time.perf_counter()
         page.goto(url)
         open_tab(page, "Leaderboard")
-        expect(page.locator("#ranking .virtual-row").first).to_be_visible(timeout=20_000)
-        opened = time.perf_counter() - start
+        assert len(table(page, "#ranking")) <= 100, "no browser is given thousands of rows"
         hub.faults.append(Fault("GET", "/api/models", status=500, times=100))
         page.locator("#sync").click()
         expect(page.locator("#from-hub")).to_contain_text("The last reading failed", timeout=60_000)
@@ -512,8 +549,6 @@ def test_claims_from_the_hub_stand_below_what_was_measured(hub, browser, tmp_pat
             f"The first 100 of {5000 + len(measured):,} rows are shown"
         )
         page.close()
-    print(f"opened in {opened:.2f} s")
-    assert opened < 5, "it takes 2 s on an idle machine"
 
 
 @pytest.mark.slow
@@ -535,8 +570,8 @@ def test_a_visitor_adds_a_model_of_the_hub(hub, browser):
         expect(page.locator("#added")).to_contain_text("bea/net is loaded", timeout=20_000)
         expect(page.locator(PANELS)).to_have_count(3, timeout=30_000)
         answered(page)
-        for row in points(page).values():
-            assert row.get("bea/net x") == row.get("fcnn x")
+        found = points(page)
+        assert all(found[point]["bea/net x"] == found[point]["fcnn x"] for point in found if point != "mean")
         page.goto(url)
         expect(page.locator("#models")).to_contain_text("fcnn", timeout=30_000)
         page.locator("#models input").click()
@@ -545,7 +580,7 @@ def test_a_visitor_adds_a_model_of_the_hub(hub, browser):
 
 
 @pytest.mark.slow
-def test_a_cold_start_and_a_first_page_are_quick(browser, tmp_path):
+def test_a_fresh_copy_starts_without_a_network_and_answers(browser, tmp_path):
     for name in ("app.py", "checkpoints", "examples"):
         (tmp_path / name).symlink_to(ROOT / name)
     shutil.copytree(ROOT / "leaderboard", tmp_path / "leaderboard")  # the app writes there what it read from the Hub
@@ -553,34 +588,28 @@ def test_a_cold_start_and_a_first_page_are_quick(browser, tmp_path):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     settings = {"GRADIO_SERVER_PORT": str(port), "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
-    start = time.perf_counter()
     with subprocess.Popen(
         [sys.executable, "app.py"], cwd=tmp_path, env=os.environ | settings, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
             assert "Running on" in process.stdout.readline() + process.stdout.readline()
             page = browser.new_page()
-            page.goto(f"http://127.0.0.1:{port}")
-            upload(page, EXAMPLES / "grace_hopper.jpg")
-            expect(page.locator(PANELS).first).to_be_visible(timeout=60_000)
-            cold, start = time.perf_counter() - start, time.perf_counter()
-            page.goto(f"http://127.0.0.1:{port}")
-            expect(page.locator("#photo input[type=file]").first).to_be_attached(timeout=30_000)
-            warm = time.perf_counter() - start
+            for _ in ("first visit", "second visit"):
+                page.goto(f"http://127.0.0.1:{port}")
+                upload(page, EXAMPLES / "grace_hopper.jpg")
+                answered(page)
             page.close()
         finally:
             process.terminate()
-    print(f"first overlay after {cold:.1f} s, first page after {warm:.2f} s")
-    assert cold < 15 and warm < 3
 
 
 def tab_to(page: Page, selector: str, text: str = "") -> None:
     """Presses Tab until an element that fits has the focus; on the way, whatever has it must show that."""
     for _ in range(120):
         page.keyboard.press("Tab")
-        page.wait_for_timeout(20)
         found = page.evaluate(
-            """([selector, text]) => {
+            """async ([selector, text]) => {
+                await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
                 const at = document.activeElement;
                 const marked = part => part && getComputedStyle(part).outlineStyle !== 'none';
                 const seen = at === document.body || marked(at) || marked(at.closest('.frame'))

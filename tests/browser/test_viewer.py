@@ -6,12 +6,13 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 import pytest
-from PIL import Image
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image, ImageColor
 from playwright.sync_api import Page, expect
 
 from app import CSS, THEME
 from fkd.keypoints import EDGES, MEAN_FACE, NAMES
-from fkd.page.viewer import LONGEST, view, viewer
+from fkd.page.viewer import COLOURS, LONGEST, view, viewer
 
 ROOT = Path(__file__).parent.parent.parent
 EVIL = "<img src=x onerror=alert(1)>"
@@ -158,9 +159,10 @@ def test_three_ways_to_look_and_layers_that_stay(page):
     expect(
         page.get_by_role("img", name=f"Photo with the keypoints of fcnn, resnet18 and {EVIL}; 2 faces")
     ).to_have_count(1)
-    assert panels.count() == 1 and page.locator(".boxes .ink").count() == 2, "a box that all share is drawn once"
+    expect(panels).to_have_count(1)
+    expect(page.locator(".boxes .ink")).to_have_count(2)  # a box that all share is drawn once
     press(page, "Slider")
-    assert page.locator("#viewer select").count() == 2
+    expect(page.locator("#viewer select")).to_have_count(2)
     viewer.get_by_label("Left model").select_option(EVIL)
     viewer.get_by_label("Right model").select_option(EVIL)  # the two swap
     assert state(page)["pair"] == [1, 2]
@@ -172,11 +174,11 @@ def test_three_ways_to_look_and_layers_that_stay(page):
     assert after[0] < before[0] and sum(after) == pytest.approx(1024, abs=0.1)
 
     press(page, "Points")
-    assert not page.locator(".point").count()
+    expect(page.locator(".point")).to_have_count(0)
     viewer.get_by_role("button", name="Uncertainty").press("Space")
     expect(viewer.get_by_role("button", name="Uncertainty")).to_have_attribute("aria-pressed", "true")
     press(page, "True points")
-    assert page.locator(".true .ink").count() == 30 + 1  # one in the legend
+    expect(page.locator(".true .ink")).to_have_count(30 + 1)  # one in the legend
     page.get_by_role("button", name="Another photo").click()
     expect(page.locator(PICTURES).locator("image")).to_have_attribute("width", "512")
     assert state(page)["mode"] == "slider" and not state(page)["layers"]["points"]
@@ -201,7 +203,7 @@ def test_zoom_is_the_same_in_all_panels_and_points_tell_their_numbers(page):
     press(page, "Fit")
     page.mouse.move(*screen(page, 263, 190))
     page.mouse.wheel(0, -400)
-    page.wait_for_timeout(100)
+    page.wait_for_function("document.querySelector('#viewer .viewer').fkdViewer.view.width < 800")
     (wheeled,) = view_boxes(page)
     x, _, width, _ = map(float, wheeled.split())
     assert width < 800 and x < 263 < x + width
@@ -251,7 +253,7 @@ def test_a_face_is_chosen_and_boxes_are_drawn_and_corrected_in_pixels_of_the_pho
     press(page, "One picture")
     page.mouse.click(*point(page, 10, model=1, face=1))
     assert heard(page, "select") == [1] and state(page)["chosen"] == 1
-    assert page.locator(".points .face.dim").count() == 3
+    expect(page.locator(".points .face.dim")).to_have_count(3)
     page.mouse.click(*screen(page, 263, 120))  # in the first face's box, on no point
     page.wait_for_function("document.querySelector('#viewer .viewer').fkdViewer.chosen === 0")
     expect(page.locator("#heard")).to_contain_text("select 0")
@@ -269,7 +271,7 @@ def test_a_face_is_chosen_and_boxes_are_drawn_and_corrected_in_pixels_of_the_pho
     page.keyboard.press("Escape")
     page.mouse.up()
     assert heard(page, "input") == box, "Escape sends nothing"
-    assert page.locator(".draft").is_hidden()
+    expect(page.locator(".draft")).to_be_hidden()
     press(page, "Fit")
     press(page, "Draw a box")
     drag(page, screen(page, 100, 400), (screen(page, 0, 0)[0] - 30, screen(page, 0, 599)[1] + 20))
@@ -278,12 +280,12 @@ def test_a_face_is_chosen_and_boxes_are_drawn_and_corrected_in_pixels_of_the_pho
 
     press(page, "Correct the box")
     x0, y0, x1, y1 = first_view()["models"][0]["faces"][0]["box"]
-    assert page.locator(".handle").count() == 8
+    expect(page.locator(".handle")).to_have_count(8)
     drag(page, screen(page, x1, y1), screen(page, x1 + 30, y1 + 20))
     expect(page.locator("#heard")).to_contain_text("face 0")
     assert heard(page, "input")[:4] == pytest.approx([x0, y0, x1 + 30, y1 + 20], abs=2)
     page.keyboard.press("Escape")
-    assert page.locator(".handle").count() == 0
+    expect(page.locator(".handle")).to_have_count(0)
 
     press(page, "Draw a box")  # with keys alone: a box in the middle, its corner moved, sent
     page.locator(PICTURES).press("Enter")
@@ -294,25 +296,43 @@ def test_a_face_is_chosen_and_boxes_are_drawn_and_corrected_in_pixels_of_the_pho
     assert [x0, y0, y1] == pytest.approx([306.7, 179.5, 419.5], abs=0.1) and x1 > 720
 
 
-def test_screenshots(page):
+def shot(page: Page, name: str) -> np.ndarray:
+    """The viewer as it is painted, int [H, W, 3]; kept among the artefacts for whoever wants to look."""
+    state(page)
     folder = ROOT / "artefacts"
     folder.mkdir(exist_ok=True)
-    for theme in ("light", "dark"):
-        page.goto(f"{page.url.split('?')[0]}?__theme={theme}")
-        expect(page.locator(PICTURES).first).to_be_visible(timeout=30_000)
+    path = folder / f"viewer-{name}-{page.size}.png"
+    page.locator("#viewer").screenshot(path=path, animations="disabled")
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB")).astype(int)
 
-        def shoot(name: str, theme: str = theme) -> None:
-            state(page)
-            page.locator("#viewer").screenshot(path=folder / f"viewer-{name}-{page.size}-{theme}.png")
 
-        shoot("side")
-        for name in ("One picture", "Differences", "Names"):
-            press(page, name)
-        shoot("one")
-        for name in ("Slider", "Names", "Uncertainty", "True points", "To the face", "Correct the box"):
-            press(page, name)
-        page.locator('.point[data-key="0 0 4"]').focus()
-        shoot("slider")
+def painted(pixels: np.ndarray) -> list[bool]:
+    """Whether each of the first three models' colours is seen in a picture: a dot covers some ten pixels."""
+    colours = [ImageColor.getrgb(colour) for colour in COLOURS[:3]]
+    return [bool((np.abs(pixels - colour).max(2) < 12).sum() > 40) for colour in colours]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_way_to_look_is_painted_and_legible_in_both_themes(page, theme):
+    page.goto(f"{page.url.split('?')[0]}?__theme={theme}")
+    expect(page.locator(PICTURES).first).to_be_visible(timeout=30_000)
+    side = shot(page, f"side-{theme}")
+    assert (side[0, 0].mean() < 100) == (theme == "dark")
+    assert painted(side) == [True, True, True]
+    hurdles = Axe().run(page, "#viewer").response["violations"]
+
+    for name in ("One picture", "Differences", "Names"):
+        press(page, name)
+    assert painted(shot(page, f"one-{theme}")) == [True, True, True]
+    hurdles += Axe().run(page, "#viewer").response["violations"]
+
+    for name in ("Slider", "Names", "Uncertainty", "True points", "To the face", "Correct the box"):
+        press(page, name)
+    page.locator('.point[data-key="0 0 4"]').focus()
+    assert painted(shot(page, f"slider-{theme}")) == [True, True, False]
+    hurdles += Axe().run(page, "#viewer").response["violations"]
+    assert not [(one["id"], one["nodes"][0]["html"]) for one in hurdles if one["impact"] in ("serious", "critical")]
 
 
 def test_the_value_is_small_and_plain():
