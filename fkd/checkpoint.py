@@ -1,22 +1,28 @@
 """A checkpoint is a folder {config.json, model.safetensors}; loading is strict and never asks the network."""
 
 import dataclasses
+import functools
 import hashlib
-import json
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import safetensors
 import torch
+from pydantic import Field
 from safetensors.torch import load_file, save_file
+from typing_extensions import TypedDict  # the standard library's, before Python 3.12, is not enough for pydantic
 
-from fkd.files import replacing, write_json
+from fkd.files import STRICT, Count, Figure, Line, read_json, replacing, typed, write_json
 from fkd.models import KeypointModel, ModelConfig, build_model
 
 FORMAT = "fkd-1"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
+LARGEST_CONFIG = 100_000  # bytes
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
@@ -33,13 +39,61 @@ class Checkpoint:
     sha256: str
 
 
+class Training(TypedDict, total=False):
+    """What a model was trained with: TrainConfig and the outcome. A checkpoint that was not trained by fkd lacks most
+    of it, and a run may add to it; but what is there is what it says."""
+
+    __pydantic_config__ = STRICT | {"extra": "allow"}
+
+    epochs: Count
+    batch_size: Count
+    optimizer: Line
+    lr: Figure
+    weight_decay: Figure
+    ema: Share
+    labels: Line
+    augment: dict[str, Any] | None
+    half: bool
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**64)]
+    start: Line
+    best_epoch: Count
+    validation_rmse: Annotated[float, Field(gt=0, le=1e6)]
+    fkd_version: Line
+
+
+class Data(TypedDict, total=False):
+    """What a model was trained on: the data's name and terms, and by part the count of faces and their fingerprint."""
+
+    __pydantic_config__ = STRICT | {"extra": "allow"}
+
+    name: Line
+    terms: Annotated[str, Field(max_length=2000)]
+    faces: dict[Literal["train", "validation", "test"], Count]
+    fingerprints: dict[Literal["train", "validation", "test"], Line]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A row of history.csv: RMSE in px on the training and validation faces, and the learning rate."""
+
+    __pydantic_config__ = STRICT
+
+    epoch: Count
+    train_rmse: Figure | None
+    validation_rmse: Figure | None
+    lr: Figure | None
+
+
 @dataclass(frozen=True)
 class Config:
     """What a config.json says: the model, and what it was trained with and on (JSON values)."""
 
+    __pydantic_config__ = STRICT
+
     model: ModelConfig
-    training: dict
-    data: dict
+    training: Training
+    data: Data
+    format: Literal[FORMAT] = FORMAT
 
 
 def save_checkpoint(folder: Path | str, model: KeypointModel, training: dict, data: dict, half: bool = False) -> None:
@@ -110,32 +164,31 @@ def read_config(path: Path) -> Config:
     Raises ValueError, with what is wrong, for anything but what `save_checkpoint` writes.
     """
 
-    def refuse(constant: str):
-        raise ValueError(f"{constant} is no number")
-
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not readable as JSON ({error})") from None
-    keys = {"format", "model", "training", "data"}
-    if not isinstance(config, dict) or set(config) != keys:
-        found = sorted(config) if isinstance(config, dict) else type(config).__name__
-        raise ValueError(f"{path} has {found}, expected exactly {sorted(keys)}")
-    if config["format"] != FORMAT:
-        raise ValueError(f"{path} has format {config['format']!r}; this version reads {FORMAT!r}")
-    known = {field.name for field in dataclasses.fields(ModelConfig)}
-    if not isinstance(config["model"], dict) or set(config["model"]) != known:
-        raise ValueError(f"{path}: model has {config['model']}, expected exactly {sorted(known)}")
-    try:
-        model = ModelConfig(**config["model"])
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    training = config["training"]
-    if not isinstance(training, dict) or not isinstance(training.get("validation_rmse"), float):
+    value = read_json(path, LARGEST_CONFIG)
+    if isinstance(value, dict) and value.get("format") != FORMAT:
+        raise ValueError(f"{path} has format {str(value.get('format'))[:40]!r}; this version reads {FORMAT!r}")
+    config = typed(value, Config, str(path))
+    if "validation_rmse" not in config.training:
         raise ValueError(f"{path}: training lacks validation_rmse, a number of px: train it with `fkd train`")
-    if not isinstance(config["data"], dict):
-        raise ValueError(f"{path}: data is {config['data']!r}, expected what it was trained on: train it again")
-    return Config(model, training, config["data"])
+    return config
+
+
+def weights_in(folders: Iterable[Path]) -> dict[str, Path]:
+    """The checkpoint folders by the sha256 of their weights; what is no checkpoint is left out."""
+    found = {}
+    for folder in folders:
+        weights = folder / WEIGHTS
+        if weights.is_file() and (folder / CONFIG).is_file():
+            about = weights.stat()
+            found.setdefault(_sha256(weights, about.st_mtime_ns, about.st_size), folder)
+    return found
+
+
+@functools.lru_cache(256)
+def _sha256(path: Path, changed: int, size: int) -> str:
+    """The hash of a file that has not `changed`: a page asks for it at every view."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_shapes(shapes: dict[str, list[int]], config: ModelConfig, where: str) -> None:
@@ -150,7 +203,8 @@ def check_shapes(shapes: dict[str, list[int]], config: ModelConfig, where: str) 
         ("has the unknown", shapes.keys() - expected),
     ):
         if keys:
-            raise ValueError(f"{where} {problem} {sorted(keys)[0]} ({len(keys)} such), for {config}")
+            first = " ".join(sorted(keys)[0].split())[:100]
+            raise ValueError(f"{where} {problem} {first} ({len(keys)} such), for {config}")
     for key, shape in shapes.items():
         if shape != expected[key]:
             raise ValueError(f"{where}: {key} is {shape}, expected {expected[key]}")

@@ -1,14 +1,52 @@
-"""Files: written so that a reader sees the old one or the new one whole, and opened with a stranger's in mind."""
+"""Files: written so that a reader sees the old one or the new one whole, opened and read with strangers in mind.
 
+What anybody may have written (entries, claims, config.json, headers of weights) comes in through `read_json` or
+`parse_json`, which take plain JSON of limited size, and `typed`, which makes a frozen dataclass of it.
+"""
+
+import csv
+import functools
 import json
+import math
 import os
-import stat
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, Any, BinaryIO, NoReturn, TypeVar
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+Kind = TypeVar("Kind")
+LARGEST, DEEPEST = 1_000_000, 20  # bytes of a file of JSON, levels of brackets in it
+STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+# What the fields of records may hold. The limits keep sums finite and tables readable.
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Figure = Annotated[float, Field(ge=0, le=1e9)]
+Signed = Annotated[float, Field(ge=-1e9, le=1e9)]
+Line = Annotated[str, Field(max_length=300, pattern=r"^\P{C}*$")]  # no control characters
+# How pydantic calls what it found wrong -> what was expected.
+EXPECTED = {
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "string_type": "text",
+    "string_pattern_mismatch": "one line of text of the right form",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "dict_type": "an object",
+    "dataclass_type": "an object",
+    "too_short": "{min_length} or more of them",
+    "too_long": "{max_length} of them at most",
+    "string_too_short": "{min_length} characters or more",
+    "string_too_long": "{max_length} characters at most",
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "{ge:g} or more",
+    "less_than_equal": "{le:g} at most",
+}
 
 
 def one_line(text: object, most: int = 100) -> str:
@@ -66,3 +104,143 @@ def write_json(path: Path | str, value: dict) -> None:
     """Writes a value as indented JSON."""
     with replacing(path) as aside:
         aside.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def read_bytes(path: Path | str, largest: int = LARGEST) -> bytes:
+    """The contents of a regular file of at most `largest` bytes.
+
+    Raises FileNotFoundError, or ValueError for a larger file or what is no file.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is not a file")
+    with path.open("rb") as file:
+        content = file.read(largest + 1)
+    if len(content) > largest:
+        raise ValueError(f"{path} has more than the {largest:,} bytes that fkd reads")
+    return content
+
+
+def read_json(path: Path | str, largest: int = LARGEST) -> Any:
+    """The JSON value in a file, as `parse_json` reads it.
+
+    Raises FileNotFoundError, or ValueError with the file and what is wrong with it.
+    """
+    return parse_json(read_bytes(path, largest), str(path))
+
+
+def parse_json(content: bytes, where: str) -> Any:
+    """The value of UTF-8 JSON as the standard has it: no NaN, no number too large, no key twice, no deep nesting.
+
+    Raises ValueError of one line that begins with `where`.
+    """
+    try:
+        value = json.loads(
+            content.decode(), parse_constant=_refuse, parse_float=_finite, parse_int=_whole, object_pairs_hook=_once
+        )
+    except RecursionError:
+        raise ValueError(f"{where} is not readable as JSON (more than {DEEPEST} levels of brackets)") from None
+    except ValueError as error:
+        raise ValueError(f"{where} is not readable as JSON ({error})") from None
+    level, depth = [value], 0
+    while level := [inner for one in level if isinstance(one, dict | list) for inner in _within(one)]:
+        depth += 1
+        if depth > DEEPEST:
+            raise ValueError(f"{where} is not readable as JSON (more than {DEEPEST} levels of brackets)")
+    return value
+
+
+def typed(value: Any, kind: type[Kind], where: str) -> Kind:
+    """Makes a `kind` (a dataclass that is STRICT, or a list of them) of a JSON value, field by field.
+
+    Raises ValueError of one line: `where`, the field, what was found and what was expected.
+    """
+    try:
+        return _adapter(kind).validate_json(json.dumps(value, ensure_ascii=False).encode(), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ValueError(f"{where}{_sentence(first)}") from None
+    except UnicodeEncodeError:
+        raise ValueError(f"{where} has text that is not Unicode (half a surrogate pair)") from None
+
+
+def typed_rows(path: Path | str, kind: type[Kind], largest: int = LARGEST) -> list[Kind]:
+    """The rows of a csv file with a header, each a `kind`, a dataclass of numbers; an empty cell is None.
+
+    Raises FileNotFoundError, or ValueError with the file, the row, what was found and what was expected.
+    """
+    try:
+        lines = read_bytes(path, largest).decode().splitlines()
+        rows = [{name: _number(cell) for name, cell in row.items()} for row in csv.DictReader(lines, restkey="more")]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not readable as csv ({error})") from None
+    return typed(rows, list[kind], str(path))
+
+
+@functools.cache
+def _adapter(kind: type) -> TypeAdapter:
+    return TypeAdapter(kind)
+
+
+def _sentence(error: dict) -> str:
+    """What follows the file's name, of one of pydantic's errors."""
+    place = ""
+    for part in error["loc"]:
+        part = " ".join(str(part).split())[:60] if isinstance(part, str) else part
+        place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else part
+    within, _, field = place.rpartition(".")
+    within = f": {within}" if within else ""
+    if error["type"] in ("missing", "unexpected_keyword_argument", "extra_forbidden"):
+        return f"{within} {'lacks' if error['type'] == 'missing' else 'has the unknown'} {field}"
+    place = f": {place}" if place else ""
+    if error["type"] == "json_invalid":
+        return " is not readable as JSON (too deeply nested)"
+    if error["type"] == "value_error":  # a dataclass's own check has said it
+        return f"{place}: {error['ctx']['error']}"
+    expected = EXPECTED.get(error["type"], "").format(**error.get("ctx", {}))
+    expected = expected or error["msg"].removeprefix("Input should be ")
+    return f"{place} is {_short(error['input'])}, expected {expected[:200]}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, default=lambda other: type(other).__name__)
+    return text if len(text) <= 60 else f"{text[:56]} ..."
+
+
+def _within(value: dict | list) -> Iterator[Any]:
+    return iter(value.values()) if isinstance(value, dict) else iter(value)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number")
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(float(text)):
+        raise ValueError(f"{text[:40]} is too large a number")
+    return float(text)
+
+
+def _whole(text: str) -> int:
+    if len(text) > 20:
+        raise ValueError(f"{text[:20]}... is too large a number")
+    return int(text)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice[:40]!r} is there twice")
+    return value
+
+
+def _number(cell: Any) -> Any:
+    """A cell of a csv file as JSON has it: a number if it is one, None if it is empty."""
+    if not isinstance(cell, str) or not cell.strip():
+        return cell if isinstance(cell, list) else None
+    try:
+        return int(cell) if cell.strip().isdigit() else _finite(cell)
+    except ValueError:
+        return cell

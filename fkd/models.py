@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from fkd.files import STRICT
 from fkd.heatmap import expected_points
 from fkd.keypoints import BOTTOM_LIP, FRAME_SIZE, NAMES, NOSE_TIP, unmirror
 
@@ -29,6 +30,8 @@ class ModelConfig:
     head: "heatmap" or "regression"; if not given, what is best: "heatmap", but for FCNN.
     stem_stride: of a residual network before its first stage: 4, as timm builds it, or 2: all maps twice as large.
     """
+
+    __pydantic_config__ = STRICT
 
     name: str = "resnet18"
     conventions: int = 2

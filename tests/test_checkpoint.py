@@ -56,18 +56,24 @@ def edit_config(folder, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c.update(extra=1), "expected exactly"),
-        (lambda c: c.pop("training"), "expected exactly"),
+        (lambda c: c.update(extra=1), "config.json has the unknown extra"),
+        (lambda c: c.pop("training"), "config.json lacks training"),
         (lambda c: c.update(format="fkd-9"), "this version reads 'fkd-1'"),
-        (lambda c: c["model"].update(depth=3), "model has .*expected exactly"),
+        (lambda c: c["model"].update(depth=3), "model has the unknown depth"),
         (lambda c: c["model"].update(name="resnet19"), "unknown model 'resnet19'.*did you mean"),
         (lambda c: c["model"].update(name="resnet34"), "lacks .*for ModelConfig"),
         (lambda c: c["model"].update(conventions=1), r"head.* is \[17.*expected \[15"),
-        (lambda c: c["model"].update(name=["resnet18"]), "unknown model"),
+        (lambda c: c["model"].update(name=["resnet18"]), r'model.name is \["resnet18"\], expected text'),
         (lambda c: c["training"].pop("validation_rmse"), "training lacks validation_rmse"),
-        (lambda c: c.update(training=7), "training lacks validation_rmse"),
+        (lambda c: c.update(training=7), "training is 7, expected an object"),
         (lambda c: c["training"].update(lr=float("nan")), "NaN is no number"),
-        (lambda c: c.update(data=[]), r"data is \[\], expected what it was trained on"),
+        (lambda c: c["training"].update(validation_rmse=0), "validation_rmse is 0, expected more than 0"),
+        (lambda c: c["training"].update(validation_rmse=-1.5), "validation_rmse is -1.5, expected more than 0"),
+        (lambda c: c["training"].update(validation_rmse=10**400), "too large a number"),
+        (lambda c: c["training"].update(validation_rmse="2.5"), 'validation_rmse is "2.5", expected a number'),
+        (lambda c: c["training"].update(epochs=[3]), r"training.epochs is \[3\], expected a whole number"),
+        (lambda c: c["data"].update(faces="many"), 'data.faces is "many", expected an object'),
+        (lambda c: c.update(data=[]), r"data is \[\], expected an object"),
     ],
 )
 def test_a_changed_config_fails_loudly(saved, change, message):
@@ -104,6 +110,9 @@ def test_damaged_and_absent_files_are_said(saved, tmp_path):
         load_checkpoint(folder)
     (folder / "config.json").write_text("[" * 100_000)
     with pytest.raises(ValueError, match="not readable as JSON"):
+        load_checkpoint(folder)
+    (folder / "config.json").write_text('{"training": {"validation_rmse": 1e999}}')
+    with pytest.raises(ValueError, match="1e999 is too large a number"):
         load_checkpoint(folder)
     (folder / "config.json").write_text("{")
     with pytest.raises(ValueError, match="not readable as JSON"):

@@ -1,7 +1,6 @@
 import io
 import multiprocessing
 import sys
-import time
 import tracemalloc
 import types
 import zipfile
