@@ -2,7 +2,9 @@
 
 WHAT_RANKS = """Ranked by **RMSE**, pixels of the 96 x 96 frame: lower is better."""
 METRICS = """- **rank**: by RMSE. Models that the faces cannot tell apart (a paired bootstrap by face) share one.
-- **status**: *verified* was measured here; *claimed* is what a model on the Hub says of itself, and has no rank.
+- **status**: *verified* was measured by fkd, its figures follow from its own errors face by face, and its checkpoint
+  is here to be measured again; *not verified* lacks one of these; *unreadable* is a file that is no entry; *claimed* is
+  what a model on the Hub says of itself. Only what is verified has a rank.
 - **RMSE, px**: square root of the mean squared error of all labelled coordinates: the competition's
   metric. The 95% interval is from a bootstrap by face.
 - **mean error, %**: mean distance between answer and label, in percent of the distance between the eye centres.
@@ -18,7 +20,8 @@ Publish yours with `python -m fkd push checkpoints/NAME user/repo`, then press *
 
 **Why has a model no rank?** Because it was not measured here. `python -m fkd verify hf:user/repo --data DIR`, by
 whoever has the benchmark's faces, measures and ranks it. A row that is refused says why in its last column: other test
-faces, not all of them, or a value that cannot be. Choose *refused* above to see those.
+faces, not all of them, or a value that cannot be. An entry that is *not verified* contradicts itself, or its checkpoint
+is not here. Choose *refused* above to see those.
 
 **Why do two models share a rank?** Their difference is smaller than what the choice of test faces makes.
 
