@@ -1,6 +1,5 @@
 """The page: two detectors side by side on your own photo, and the leaderboard."""
 
-import json
 import sys
 import threading
 import time
@@ -11,6 +10,7 @@ import gradio as gr
 
 from fkd.checkpoint import load_checkpoint
 from fkd.hub import SCHEME, pull
+from fkd.known import read_pinned
 from fkd.page.api import api
 from fkd.page.batch import batch_tab
 from fkd.page.compare import compare_tab
@@ -23,7 +23,6 @@ from fkd.page.visitors import Models
 from fkd.sync import sync
 
 HOME = Path(__file__).parent
-REFERENCES = "hub.json"
 TITLE = """# fkd: judge facial keypoint detectors on your own face
 Upload a photo: up to four models mark 15 keypoints on every face. Photos are looked at in memory,
 never logged, and deleted from the server within the hour."""
@@ -84,8 +83,7 @@ def build_app(
     Raises ValueError if there is no checkpoint, or one cannot be read.
     """
     folders = {path.parent.name: path.parent for path in sorted(checkpoints.glob("*/config.json"))}
-    pinned = json.loads((checkpoints / REFERENCES).read_text()) if (checkpoints / REFERENCES).exists() else []
-    for model in [*pinned, *models]:
+    for model in [*read_pinned(checkpoints), *models]:
         repo, _, revision = model.removeprefix(SCHEME).partition("@")
         folders[repo] = pull(repo, revision or None)
     if not folders:
@@ -108,7 +106,7 @@ def build_app(
                 model_tab(loaded, folders, page, about)
         compare.select(None, js=FORGET)
         page.load(None, js=NAME_PARTS)
-        api(loaded, leaderboard)
+        api(loaded, leaderboard, folders)
     return page.queue(max_size=MOST_WAITING, api_open=False)
 
 

@@ -11,19 +11,22 @@ import typer
 from tqdm import tqdm
 
 from fkd import data as fkd_data
-from fkd import leaderboard
 from fkd.augment import AugmentConfig
 from fkd.benchmark import data_name, measure
 from fkd.card import model_card
 from fkd.check import check
+from fkd.checkpoint import Config
+from fkd.entries import read_benchmarks, write_entry
 from fkd.files import replacing, write_json
 from fkd.hub import load
+from fkd.leaderboard import unranked_reason
 from fkd.models import FCNN, ModelConfig
 from fkd.online import app as online_app
 from fkd.resume import STATE
 from fkd.split import fingerprint, split_data
 from fkd.submission import submission, write_submission
 from fkd.train import TrainConfig, train
+from fkd.verified import unverified_reason
 
 app = typer.Typer(help="Train, compare and rank facial keypoint detectors.", no_args_is_help=True, add_completion=False)
 data_app = typer.Typer(help="The competition's files: check, download.", no_args_is_help=True)
@@ -147,7 +150,7 @@ def evaluate_command(
     description = (
         f"The held-out tenth of {data_name(data)}'s training file: by content, no look-alike of a training face"
     )
-    path = leaderboard.write_entry(leaderboard_dir, evaluation, description)
+    path = write_entry(leaderboard_dir, evaluation, description)
     if len(loaded) == 1 and not mirror and checkpoint[0].is_dir():
         write_json(checkpoint[0] / "evaluation.json", dataclasses.asdict(evaluation))
         with replacing(checkpoint[0] / "README.md") as aside:
@@ -157,8 +160,9 @@ def evaluate_command(
         f"{evaluation.name} on {evaluation.benchmark}: RMSE {result.rmse:.3f} px "
         f"({result.rmse_low:.3f} to {result.rmse_high:.3f}), {result.faces} faces, {result.values} coordinates; {path}"
     )
-    (definition,) = (b for b in leaderboard.read_benchmarks(leaderboard_dir) if b.name == evaluation.benchmark)
-    if reason := leaderboard.unranked_reason(definition, evaluation):
+    (definition,) = (b for b in read_benchmarks(leaderboard_dir) if b.name == evaluation.benchmark)
+    known = {one.sha256: Config(one.model.config, one.training, one.data) for one in loaded}
+    if reason := unranked_reason(definition, evaluation) or unverified_reason(evaluation, known):
         typer.echo(f"not ranked: {reason}", err=True)
 
 

@@ -15,13 +15,14 @@ from huggingface_hub import (
 )
 from huggingface_hub.errors import HfHubHTTPError
 
+from fkd.entries import BENCHMARK, Benchmark, file_name, read_entries
 from fkd.files import write_json
-from fkd.hub import SCHEME, in_a_sentence, pull
-from fkd.leaderboard import BENCHMARK, Benchmark, read_entries
+from fkd.hub import SCHEME, in_a_sentence, pull, uploading
+from fkd.known import PINNED
 
 PAGE = ["app.py", "requirements.txt", "README.md", "LICENSE", "CITATION.cff", "fkd/**/*.py", "fkd/page/viewer.*"]
 PAGE += ["examples/*", "examples/page/*", "leaderboard/*/*.json", "benchmarks/paper.json", "benchmarks/paper.png"]
-CHECKPOINTS, REFERENCES = "checkpoints/*/*", "checkpoints/hub.json"
+CHECKPOINTS, REFERENCES = "checkpoints/*/*", f"checkpoints/{PINNED}"
 METRICS = {
     "rmse": "root mean squared error over all labelled coordinates, px of the 96 px frame; lower is better",
     "nme": "mean error in percent of the distance between the eye centres; lower is better",
@@ -53,13 +54,13 @@ def publish_benchmark(root: Path, benchmark: Benchmark, repo_id: str, private: b
     Raises ValueError, with what to do, for a missing right, name or network.
     """
     benchmark = dataclasses.replace(benchmark, dataset=repo_id)
-    entries = read_entries(root, benchmark)
+    entries = read_entries(root, benchmark).measured
     contents = {
         "README.md": _dataset_card(benchmark, len(entries)).encode(),
         "eval.yaml": yaml.safe_dump(_eval_yaml(benchmark), sort_keys=False).encode(),
         BENCHMARK: _json(benchmark),
     }
-    contents |= {f"entries/{entry.name.replace('/', '--')}.json": _json(entry) for entry in entries}
+    contents |= {f"entries/{file_name(entry)}": _json(entry) for entry in entries}
     url = _publish(repo_id, "dataset", contents, private)
     write_json(root / benchmark.name / BENCHMARK, dataclasses.asdict(benchmark))
     return url
@@ -89,7 +90,8 @@ def _publish(repo_id: str, kind: str, contents: dict, private: bool) -> str:
         there = {path for path in api.list_repo_files(repo_id, repo_type=kind) if path.partition("/")[0] in folders}
         operations = [CommitOperationAdd(path, content) for path, content in contents.items()]
         operations += [CommitOperationDelete(path) for path in sorted(there - set(contents))]
-        api.create_commit(repo_id, operations, commit_message="Written by fkd", repo_type=kind)
+        with uploading(repo_id):
+            api.create_commit(repo_id, operations, commit_message="Written by fkd", repo_type=kind)
     return str(url)
 
 

@@ -1,23 +1,41 @@
-"""Predictions + labels -> Evaluation: sums first, one division last."""
+"""Predictions + labels -> Evaluation: sums first, one division last; and Evaluation <-> JSON."""
 
 import dataclasses
 import datetime
+import hashlib
 import platform
+import re
 import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch.utils.flop_counter import FlopCounterMode
 
 from fkd import __version__
+from fkd.files import STRICT, Count, Figure, Line, Signed, read_json, typed
 from fkd.keypoints import FRAME_SIZE, LEFT_EYE, NAMES, RIGHT_EYE
 
 FAILURE = 10.0  # percent of the inter-ocular distance, as 300-W counts failures
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
 CASES = 3
+FORMAT = 2  # of an Evaluation as JSON
+ROUNDING = 5e-4  # what the figures of a Detail are rounded by at most
+MOST_FACES = 20_000
+Percent = Annotated[float, Field(ge=0, le=100)]
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Keypoint = Literal[NAMES]
+Quantile = Literal[tuple(str(quantile) for quantile in QUANTILES)]
+PerFace = Field(max_length=MOST_FACES)
+EachKeypoint = Field(min_length=len(NAMES), max_length=len(NAMES))
+Offset = Annotated[list[Signed], Field(min_length=5, max_length=5)]
+Error = Annotated[list[Signed], Field(min_length=2, max_length=2)]
+Case = Annotated[list[Error | None], EachKeypoint]
 
 
 @dataclass(frozen=True)
@@ -30,16 +48,18 @@ class Accuracy:
     failure_rate: percent of those faces above 10%. error_quantiles: point distance in px by quantile.
     """
 
-    faces: int
-    values: int
-    rmse: float
-    rmse_low: float
-    rmse_high: float
-    rmse_by_keypoint: dict[str, float | None]
-    nme: float | None
-    nme_faces: int
-    failure_rate: float | None
-    error_quantiles: dict[str, float]
+    __pydantic_config__ = STRICT
+
+    faces: Count
+    values: Count
+    rmse: Figure
+    rmse_low: Figure
+    rmse_high: Figure
+    rmse_by_keypoint: Annotated[dict[Keypoint, Figure | None], EachKeypoint]
+    nme: Figure | None
+    nme_faces: Count
+    failure_rate: Percent | None
+    error_quantiles: dict[Quantile, Figure]
 
 
 @dataclass(frozen=True)
@@ -53,22 +73,26 @@ class Detail:
     by their RMSE, among those with the most labels; None where there is no label.
     """
 
-    squares: list[float]
-    values: list[int]
-    nme: list[float | None]
-    offsets: dict[str, list[float] | None]
-    worst: list[list[list[float] | None]]
-    best: list[list[list[float] | None]]
+    __pydantic_config__ = STRICT
+
+    squares: Annotated[list[Figure], PerFace]
+    values: Annotated[list[Annotated[int, Field(ge=0, le=2 * len(NAMES))]], PerFace]
+    nme: Annotated[list[Figure | None], PerFace]
+    offsets: Annotated[dict[Keypoint, Offset | None], EachKeypoint]
+    worst: Annotated[list[Case], Field(max_length=CASES)]
+    best: Annotated[list[Case], Field(max_length=CASES)]
 
 
 @dataclass(frozen=True)
 class Cost:
     """What a model takes: parameters, multiply-adds for a face, median milliseconds for one face, and where."""
 
-    parameters: int
-    macs: int
-    latency_ms: float
-    hardware: str
+    __pydantic_config__ = STRICT
+
+    parameters: Count
+    macs: Count
+    latency_ms: Figure
+    hardware: Line
 
 
 @dataclass(frozen=True)
@@ -76,32 +100,33 @@ class Evaluation:
     """One model on one benchmark: what a leaderboard entry is made of.
 
     fingerprint: hash of the test images and of which labels they have. checkpoint: sha256 of the weights; of
-    an ensemble, of its members' hashes. members: how many models' answers are averaged. mirror: whether each
-    answer is the mean over the face and its mirror image. data: what the model was trained on, as its
-    checkpoint says. held_out: whether that record shows the test faces were kept apart. robustness: RMSE in px
+    an ensemble, of its members' hashes one after another (`joined`). members: how many models' answers are averaged.
+    mirror: whether each answer is the mean over the face and its mirror image. data: what the model was trained on,
+    as its checkpoint says. held_out: whether that record shows the test faces were kept apart. robustness: RMSE in px
     at each of `fkd.robustness.STEPS`, by kind. revision: the commit on the Hub that was measured, if it
-    is from there.
+    is from there. weights: the sha256 of each member's weights; empty in an ensemble's entry from before format 2.
     """
 
-    name: str
-    benchmark: str
-    fingerprint: str
+    __pydantic_config__ = STRICT
+
+    name: Annotated[Line, Field(min_length=1)]
+    benchmark: Annotated[Line, Field(min_length=1)]
+    fingerprint: Line
     accuracy: Accuracy
     detail: Detail
     cost: Cost
-    checkpoint: str
-    model: str
-    members: int
+    checkpoint: Line
+    model: Line
+    members: Annotated[int, Field(ge=1, le=100)]
     mirror: bool
-    data: dict
+    data: dict[str, Any]
     held_out: bool
-    robustness: dict[str, list[float]]
-    revision: str = ""
-    fkd_version: str = __version__
-    date: str = dataclasses.field(default_factory=lambda: datetime.date.today().isoformat())
-
-
-PARTS = {"accuracy": Accuracy, "detail": Detail, "cost": Cost}
+    robustness: dict[Line, Annotated[list[Figure], Field(max_length=100)]]
+    revision: Line = ""
+    weights: Annotated[list[Hash], Field(max_length=100)] = dataclasses.field(default_factory=list)
+    fkd_version: Line = __version__
+    date: Line = dataclasses.field(default_factory=lambda: datetime.date.today().isoformat())
+    format: Literal[FORMAT] = FORMAT
 
 
 def predict_points(
@@ -149,11 +174,7 @@ def accuracy(predicted: np.ndarray, points: np.ndarray, resamples: int = 2000) -
     if not labelled.any():
         raise ValueError("none of the faces has a label: nothing can be measured")
     total, count = np.nansum(squares, (1, 2)), labelled.sum((1, 2))  # [N]
-    # A fixed seed: the same predictions give the same interval.
-    draws = np.random.default_rng(0).integers(len(points), size=(resamples, len(points)))
-    counts = np.maximum(count[draws].sum(1), 1)
-    low, high = np.quantile(np.sqrt(total[draws].sum(1) / counts), (0.025, 0.975))
-
+    low, high = rmse_interval(total, count, resamples)
     by_point, point_count = np.nansum(squares, (0, 2)), labelled.sum((0, 2))
     distance = np.sqrt(squares.sum(-1))  # [N, 15] px
     nme = _nme(predicted.astype(np.float64) - points, points)
@@ -162,8 +183,8 @@ def accuracy(predicted: np.ndarray, points: np.ndarray, resamples: int = 2000) -
         faces=int((count > 0).sum()),
         values=int(count.sum()),
         rmse=float(np.sqrt(total.sum() / count.sum())),
-        rmse_low=float(low),
-        rmse_high=float(high),
+        rmse_low=low,
+        rmse_high=high,
         rmse_by_keypoint={
             name: float(np.sqrt(by_point[i] / point_count[i])) if point_count[i] else None
             for i, name in enumerate(NAMES)
@@ -173,6 +194,16 @@ def accuracy(predicted: np.ndarray, points: np.ndarray, resamples: int = 2000) -
         failure_rate=float(100 * (nme > FAILURE).mean()) if len(nme) else None,
         error_quantiles={str(q): float(np.nanquantile(distance, q)) for q in QUANTILES},
     )
+
+
+def rmse_interval(squares: np.ndarray, values: np.ndarray, resamples: int = 2000) -> tuple[float, float]:
+    """The 95% bootstrap interval by face of an RMSE, px, from each face's sum of squares (px²) and count of values."""
+    rng, means = np.random.default_rng(0), []  # a fixed seed: the same predictions give the same interval
+    for _ in range(resamples):  # one at a time: all of them take gigabytes for 20,000 faces
+        faces = rng.integers(len(squares), size=len(squares))
+        means.append(squares[faces].sum() / max(values[faces].sum(), 1))
+    low, high = np.quantile(np.sqrt(means), (0.025, 0.975))
+    return float(low), float(high)
 
 
 def detail(predicted: np.ndarray, points: np.ndarray) -> Detail:
@@ -248,17 +279,28 @@ def hardware(device: torch.device) -> str:
     return f"{_processor()}, {torch.get_num_threads()} threads"
 
 
-def from_json(value: dict) -> Evaluation:
-    """Reads back what `dataclasses.asdict` made of an Evaluation.
+def joined(hashes: Sequence[str]) -> str:
+    """The hash by which one set of weights, or an ensemble of several, is known."""
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
 
-    Raises ValueError for missing or unknown fields.
+
+def read_evaluation(path: Path | str) -> Evaluation:
+    """Reads an entry or a checkpoint's evaluation.json, which may come from anyone.
+
+    Raises FileNotFoundError, or ValueError with the file, the field, what was found and what was expected.
     """
-    try:
-        value = dict(value)
-        parts = {name: part(**value[name]) for name, part in PARTS.items()}
-        return Evaluation(**value | parts)
-    except (TypeError, KeyError, ValueError) as error:
-        raise ValueError(f"not an evaluation of this version of fkd: {error}") from None
+    return from_json(read_json(path), str(path))
+
+
+def from_json(value: Any, where: str = "the evaluation") -> Evaluation:
+    """Reads back what `dataclasses.asdict` made of an Evaluation, of this format or an older one.
+
+    Raises ValueError of one line, beginning with `where`, for a missing, unknown or wrong field.
+    """
+    if isinstance(value, dict) and "format" not in value:  # format 1 did not say of which weights an ensemble was
+        alone = value.get("members") == 1 and re.fullmatch("[0-9a-f]{64}", str(value.get("checkpoint")))
+        value = value | {"weights": [value["checkpoint"]] if alone else [], "format": FORMAT}
+    return typed(value, Evaluation, where)
 
 
 def _processor() -> str:

@@ -29,19 +29,17 @@ from huggingface_hub.errors import (
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
-    SafetensorsParsingError,
 )
 from huggingface_hub.utils.sha import git_hash, sha_fileobj
 
-from fkd.checkpoint import CONFIG, WEIGHTS, Checkpoint, check_shapes, load_checkpoint, read_config
-from fkd.models import ModelConfig
+from fkd.checkpoint import CONFIG, LARGEST_CONFIG, WEIGHTS, Checkpoint, load_checkpoint, read_config
+from fkd.files import LARGEST
+from fkd.header import TIMEOUT, check_header, read_header
 
 SCHEME = "hf:"
 EVALUATION, HISTORY, CARD = "evaluation.json", "history.csv", "README.md"
-LARGEST = {CONFIG: 100_000, EVALUATION: 1_000_000, HISTORY: 5_000_000, WEIGHTS: 1_000_000_000}  # bytes
+SIZES = {CONFIG: LARGEST_CONFIG, EVALUATION: LARGEST, HISTORY: LARGEST, WEIGHTS: 1_000_000_000}  # bytes at most
 RUNS_CODE = {".bin", ".ckpt", ".dill", ".h5", ".joblib", ".keras", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth"}
-KINDS = {"F32", "F16"}
-TIMEOUT = 30  # s
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def load(where: Path | str) -> Checkpoint:
     return load_checkpoint(pull(repo_id, revision or None), repo_id)
 
 
-def pull(repo_id: str, revision: str | None = None, largest: int = LARGEST[WEIGHTS], anonymous: bool = False) -> Path:
+def pull(repo_id: str, revision: str | None = None, largest: int = SIZES[WEIGHTS], anonymous: bool = False) -> Path:
     """Downloads a checkpoint into huggingface_hub's cache and returns its folder, named by its commit.
 
     A revision that is a whole commit hash, and is in the cache, is not asked for again. largest: bytes that its
@@ -77,9 +75,8 @@ def pull(repo_id: str, revision: str | None = None, largest: int = LARGEST[WEIGH
     where = f"{SCHEME}{repo_id}"
     with in_a_sentence(repo_id):
         if revision and re.fullmatch("[0-9a-f]{40}", revision) and not anonymous:
-            cached = [try_to_load_from_cache(repo_id, name, revision=revision) for name in (CONFIG, WEIGHTS)]
-            if all(isinstance(path, str) for path in cached):
-                return Path(cached[0]).parent
+            if there := cached(repo_id, revision):
+                return there
         token = False if anonymous else None
         api = HfApi(token=token)
         info = api.model_info(repo_id, revision=revision, files_metadata=True, timeout=TIMEOUT)
@@ -88,16 +85,23 @@ def pull(repo_id: str, revision: str | None = None, largest: int = LARGEST[WEIGH
         path = _download(repo_id, CONFIG, info.sha, hashes[CONFIG], token)
         with _named(where, path.parent):
             config = read_config(path)
-        try:
-            header = api.parse_safetensors_file_metadata(repo_id, WEIGHTS, revision=info.sha)
-        except SafetensorsParsingError as error:
-            raise ValueError(f"{where}: {WEIGHTS} is no safetensors file ({_short(error)})") from None
-        _check_header(where, header.tensors, config.model)
+        check_header(where, read_header(where, repo_id, info.sha, token), config.model)
         for name in names:
             folder = _download(repo_id, name, info.sha, hashes[name], token).parent
     with _named(where, folder):
         load_checkpoint(folder, repo_id)  # strict: what is broken is refused now, not when it is needed
     return folder
+
+
+def cached(repo_id: str, revision: str) -> Path | None:
+    """The folder of a checkpoint that `pull` brought at this commit, without asking the network; None if it did not."""
+    if not re.fullmatch("[0-9a-f]{40}", revision) or not re.fullmatch(r"[\w.-]+/[\w.-]+", repo_id):
+        return None
+    try:
+        found = [try_to_load_from_cache(repo_id, name, revision=revision) for name in (CONFIG, WEIGHTS)]
+    except HFValidationError:
+        return None
+    return Path(found[0]).parent if all(isinstance(path, str) for path in found) else None
 
 
 def forget(folder: Path) -> None:
@@ -132,13 +136,14 @@ def push(
         else:
             before = api.model_info(repo_id).sha
         try:
-            commit = api.create_commit(
-                repo_id,
-                operations,
-                commit_message="Checkpoint, evaluation and card by fkd",
-                create_pr=pull_request,
-                parent_commit=before,
-            )
+            with uploading(repo_id):
+                commit = api.create_commit(
+                    repo_id,
+                    operations,
+                    commit_message="Checkpoint, evaluation and card by fkd",
+                    create_pr=pull_request,
+                    parent_commit=before,
+                )
         except BaseException:
             if made:
                 api.delete_repo(repo_id, missing_ok=True)
@@ -176,14 +181,21 @@ def in_a_sentence(repo_id: str) -> Iterator[None]:
         raise ValueError(f"{repo_id}: {_short(error)}") from None
     except HfHubHTTPError as error:
         raise ValueError(_http_sentence(repo_id, error)) from None
-    except RuntimeError as error:  # how the client says that an upload failed; the reason is its cause
-        if isinstance(error.__cause__, HfHubHTTPError):
-            raise ValueError(_http_sentence(repo_id, error.__cause__)) from None
-        raise ValueError(f"the upload to {repo_id} failed ({_short(error)}): push again") from None
     except OfflineModeIsEnabled:
         raise ValueError("the Hub is not asked, since HF_HUB_OFFLINE is set: unset it, then try again") from None
     except HTTPError as error:
         raise ValueError(f"the Hub cannot be reached ({_short(error)}): check the network, then try again") from None
+
+
+@contextmanager
+def uploading(repo_id: str) -> Iterator[None]:
+    """Turns what the client raises for an upload that failed into a ValueError; the reason is its cause."""
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error.__cause__, HfHubHTTPError):
+            raise ValueError(_http_sentence(repo_id, error.__cause__)) from None
+        raise ValueError(f"the upload to {repo_id} failed ({_short(error)}): push again") from None
 
 
 @contextmanager
@@ -215,17 +227,10 @@ def _safe_names(where: str, sizes: dict[str, int], largest_weights: int) -> list
     for name in (CONFIG, WEIGHTS):
         if name not in sizes:
             raise ValueError(f"{where} has no {name}: expected a checkpoint as `fkd push` publishes it")
-    for name, largest in (LARGEST | {WEIGHTS: largest_weights}).items():
+    for name, largest in (SIZES | {WEIGHTS: largest_weights}).items():
         if sizes.get(name, 0) > largest:
             raise ValueError(f"{where}: {name} has {sizes[name]:,} bytes, more than the {largest:,} that fkd loads")
-    return [name for name in LARGEST if name in sizes]
-
-
-def _check_header(where: str, tensors: dict, config: ModelConfig) -> None:
-    for name, tensor in tensors.items():
-        if tensor.dtype not in KINDS and not (tensor.dtype == "I64" and tensor.shape == []):  # batch counters
-            raise ValueError(f"{where}: {name} is {tensor.dtype}, expected {' or '.join(sorted(KINDS))}")
-    check_shapes({name: list(tensor.shape) for name, tensor in tensors.items()}, config, f"{where}: {WEIGHTS}")
+    return [name for name in SIZES if name in sizes]
 
 
 def _http_sentence(repo_id: str, error: HfHubHTTPError) -> str:

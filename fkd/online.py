@@ -1,26 +1,30 @@
 """The commands that talk to the Hugging Face Hub; `fkd.__main__` takes them in."""
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
 import typer
 
-from fkd import hub, leaderboard
-from fkd.benchmark import measure
-from fkd.checkpoint import load_checkpoint
+from fkd import hub
+from fkd.benchmark import data_name, measure, measure_again
+from fkd.checkpoint import CONFIG, load_checkpoint, read_config
 from fkd.deploy import deploy, hub_leaderboard, publish_benchmark
-from fkd.evaluate import from_json
+from fkd.entries import SYNCED, problems, read_benchmarks, read_entries, read_published, read_synced, write_entry
+from fkd.evaluate import read_evaluation
+from fkd.known import checkpoint_folders, known_checkpoints, weights_there
+from fkd.leaderboard import table, unranked_reason
 from fkd.sync import sync
+from fkd.verified import unverified_reason
 
 app = typer.Typer()
 board = typer.Typer(help="The rankings: print them; sync with the Hub; publish there.", invoke_without_command=True)
 app.add_typer(board, name="leaderboard")
 SHOWN = ["rank", "status", "model", "rmse", "rmse_low", "rmse_high", "nme", "parameters", "latency_ms", "unranked"]
 Root = Annotated[Path, typer.Option("--leaderboard", help="The folder of entries.")]
-LEADERBOARD = Path("leaderboard")
+Checkpoints = Annotated[Path, typer.Option("--checkpoints", help="The folder of checkpoints that entries are of.")]
+LEADERBOARD, CHECKPOINTS = Path("leaderboard"), Path("checkpoints")
 HOME = Path(__file__).parent.parent
 EXAMPLE = HOME / "examples" / "eileen_collins.png"
 Private = Annotated[bool, typer.Option("--private", help="If it is made: only for you.")]
@@ -44,8 +48,8 @@ def push_command(
     path = checkpoint / hub.EVALUATION
     if not path.is_file():
         raise ValueError(f"{checkpoint} has no {hub.EVALUATION}: run `fkd evaluate {checkpoint} --data DIR` first")
-    evaluation = from_json(json.loads(path.read_text()))
-    known = {benchmark.name: benchmark.dataset for benchmark in leaderboard.read_benchmarks(root)}
+    evaluation = read_evaluation(path)
+    known = {benchmark.name: benchmark.dataset for benchmark in read_benchmarks(root)}
     dataset = known.get(evaluation.benchmark, "")
     files = publication(loaded, evaluation, repo, photo, hub.remote_card(repo), dataset)
     pushed = hub.push(checkpoint, repo, files, private, pr)
@@ -73,38 +77,70 @@ def verify_command(
     folder = hub.pull(repo, revision or None)
     evaluation = measure([load_checkpoint(folder, repo)], data, benchmark)
     evaluation = dataclasses.replace(evaluation, revision=folder.name)
-    known = [one for one in leaderboard.read_benchmarks(root) if one.name == evaluation.benchmark]
+    known = [one for one in read_benchmarks(root) if one.name == evaluation.benchmark]
     if not known:
         raise ValueError(f"{root} has no benchmark {evaluation.benchmark}: --benchmark or --data names another")
-    path = leaderboard.write_entry(root, evaluation, known[0].description)
+    path = write_entry(root, evaluation, known[0].description)
     typer.echo(
         f"{repo} at {folder.name[:12]}: RMSE {evaluation.accuracy.rmse:.3f} px, weights {evaluation.checkpoint[:12]}; "
         f"{path}"
     )
-    for claim in leaderboard.read_synced(root).claims:
+    for claim in read_synced(root).claims:
         if claim.repo == repo and claim.benchmark == evaluation.benchmark and claim.rmse is not None:
             typer.echo(f"its author claims {claim.rmse:.3f} px")
-    if reason := leaderboard.unranked_reason(known[0], evaluation):
+    reason = unranked_reason(known[0], evaluation)
+    if reason := reason or unverified_reason(evaluation, {evaluation.checkpoint: read_config(folder / CONFIG)}):
         typer.echo(f"not ranked: {reason}", err=True)
 
 
 @board.callback()
-def show_command(context: typer.Context, root: Root = LEADERBOARD) -> None:
+def show_command(context: typer.Context, root: Root = LEADERBOARD, checkpoints: Checkpoints = CHECKPOINTS) -> None:
     """Print the ranking of every benchmark."""
     if context.invoked_subcommand:
         return
-    synced = leaderboard.read_synced(root)
-    for benchmark in leaderboard.read_benchmarks(root):
-        ranking = leaderboard.table(benchmark, leaderboard.read_entries(root, benchmark), synced.claims)
+    synced, folders = read_synced(root), _folders(checkpoints)
+    for benchmark in read_benchmarks(root):
+        entries = read_entries(root, benchmark)
+        known = known_checkpoints(folders, entries.measured)
+        ranking = table(benchmark, entries, known, synced.claims)
         typer.echo(
             f"{benchmark.name}: {benchmark.description}; {benchmark.faces} faces, {benchmark.values} coordinates"
         )
         typer.echo(_text(ranking.reindex(columns=SHOWN)) if len(ranking) else "no entry yet")
-        published = leaderboard.read_published(root, benchmark)
+        published = read_published(root, benchmark)
         if len(published):
             typer.echo(f"reported elsewhere, not measured here:\n{_text(published)}")
     if synced.date:
         typer.echo(f"claims of the Hub's models: as of {synced.date}")
+    for problem in problems(root):
+        typer.echo(f"not read: {problem}", err=True)
+
+
+@board.command("check")
+def check_command(
+    data: Annotated[Path, typer.Option(help="The benchmark's data, as for `evaluate`.")],
+    benchmark: Annotated[str, typer.Option(help="The ranking; the data folder's name, if not given.")] = "",
+    checkpoints: Checkpoints = CHECKPOINTS,
+    root: Root = LEADERBOARD,
+) -> None:
+    """Measure every entry again, and list those that do not come out; exit status 1 if there is one."""
+    name = benchmark or data_name(data)
+    found = [one for one in read_benchmarks(root) if one.name == name]
+    if not found:
+        raise ValueError(f"{root} has no benchmark {name}: --benchmark or --data names another")
+    entries = read_entries(root, found[0])
+    for entry in entries.measured:
+        if entry.revision and "/" in entry.name:
+            try:
+                hub.pull(entry.name, entry.revision)
+            except ValueError as error:
+                typer.echo(f"{entry.name}: {error}", err=True)
+    folders = weights_there(_folders(checkpoints), entries.measured)
+    wrong = entries.unreadable | measure_again(entries.measured, folders, data)
+    for entry, why in wrong.items():
+        typer.echo(f"{entry}: {why or 'comes out'}")
+    if any(wrong.values()):
+        raise typer.Exit(1)
 
 
 @board.command("sync")
@@ -112,7 +148,7 @@ def sync_command(root: Root = LEADERBOARD) -> None:
     """Read what models on the Hub claim, and keep it beside the entries."""
     claims = sync(root).claims
     refused = [claim for claim in claims if claim.refused]
-    typer.echo(f"{len(claims) - len(refused)} claims, {len(refused)} refused; {root / leaderboard.SYNCED}")
+    typer.echo(f"{len(claims) - len(refused)} claims, {len(refused)} refused; {root / SYNCED}")
     for claim in refused:
         typer.echo(f"refused {claim.repo}: {claim.refused}")
 
@@ -125,7 +161,7 @@ def publish_command(
     root: Root = LEADERBOARD,
 ) -> None:
     """Publish a benchmark and its entries as a dataset repository, in the Hub's benchmark format."""
-    found = [one for one in leaderboard.read_benchmarks(root) if one.fingerprint and benchmark in ("", one.name)]
+    found = [one for one in read_benchmarks(root) if one.fingerprint and benchmark in ("", one.name)]
     if len(found) != 1:
         raise ValueError(f"{root} has {len(found)} such rankings with entries: name one by --benchmark")
     typer.echo(publish_benchmark(root, found[0], repo, private))
@@ -147,6 +183,15 @@ def deploy_command(
     if not (HOME / "app.py").is_file():
         raise ValueError(f"{HOME} has no app.py: run this in a clone of fkd")
     typer.echo(deploy(HOME, space, private, [one.removeprefix(hub.SCHEME) for one in model]))
+
+
+def _folders(checkpoints: Path) -> list[Path]:
+    """The folders of checkpoints that are there; what is pinned wrongly hides none of them."""
+    try:
+        return checkpoint_folders(checkpoints)
+    except (ValueError, OSError) as error:
+        typer.echo(f"not read: {error}", err=True)
+        return sorted(path.parent for path in checkpoints.glob(f"*/{CONFIG}"))
 
 
 def _text(table: pd.DataFrame) -> str:

@@ -7,20 +7,59 @@ wants it ranked has it measured (`fkd verify`).
 import dataclasses
 import datetime
 import itertools
-import math
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import constants
-from huggingface_hub.repocard_data import model_index_to_eval_results
 from huggingface_hub.utils import build_hf_headers, paginate
+from pydantic import ConfigDict
+from typing_extensions import TypedDict  # the standard library's, before Python 3.12, is not enough for pydantic
 
-from fkd.files import write_json
-from fkd.hub import TIMEOUT, in_a_sentence
-from fkd.leaderboard import SYNCED, Benchmark, Claim, Synced, read_benchmarks, read_synced
+from fkd.entries import SYNCED, Benchmark, Claim, Synced, read_benchmarks, read_synced
+from fkd.files import typed, write_json
+from fkd.header import TIMEOUT
+from fkd.hub import in_a_sentence
 from fkd.models import model_names
 
 TAG, MOST = "fkd", 20_000
 RANGES = {"rmse": (0.0, 96.0), "nme": (0.0, 1000.0), "failure_rate": (0.0, 100.0)}  # px, percent, percent
+OTHERS = ConfigDict(strict=True, extra="ignore")  # cards hold more than we read
+
+
+class Metric(TypedDict, total=False):
+    """A figure of a card; what it is worth, `_refusal` judges."""
+
+    __pydantic_config__ = OTHERS
+
+    type: Any
+    value: Any
+
+
+class Source(TypedDict, total=False):
+    """What a card's figures were measured on."""
+
+    __pydantic_config__ = OTHERS
+
+    type: Any
+    revision: Any
+    args: Any
+
+
+class Result(TypedDict):
+    """A data set, and a card's figures on it."""
+
+    __pydantic_config__ = OTHERS
+
+    dataset: Source
+    metrics: list[Metric]
+
+
+class Index(TypedDict):
+    """A model of a card's model-index."""
+
+    __pydantic_config__ = OTHERS
+
+    results: list[Result]
 
 
 def sync(root: Path | str) -> Synced:
@@ -45,24 +84,29 @@ def _list(root: Path | str) -> list[Claim]:
     with in_a_sentence("the list of models"):
         # Plain JSON, not the client's types: a model whose card breaks them must not break the list.
         models = paginate(f"{constants.ENDPOINT}/api/models", params, build_hf_headers(), TIMEOUT)
-        return [claim for model in itertools.islice(models, MOST) for claim in _claims(model, benchmarks)]
+        try:
+            return [claim for model in itertools.islice(models, MOST) for claim in _claims(model, benchmarks)]
+        except RecursionError:
+            raise ValueError("the Hub's list of models is not readable as JSON (too deeply nested)") from None
 
 
-def _claims(model: dict, benchmarks: dict[str, Benchmark]) -> list[Claim]:
+def _claims(model: Any, benchmarks: dict[str, Benchmark]) -> list[Claim]:
     """One claim a benchmark; a card that cannot be read is one, refused."""
+    if not isinstance(model, dict):
+        return []
     try:
-        index = model.get("model-index") or []
-        results = model_index_to_eval_results(index)[1] if index else []
-        found: dict[str, list] = {}
-        for result in results:
-            found.setdefault(str(result.dataset_type)[:100], []).append(result)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        return [_claim(model, "", {}, f"its model-index cannot be read ({type(error).__name__}: {error})"[:200])]
+        index = typed(model.get("model-index") or [], list[Index], "its model-index cannot be read")
+    except ValueError as error:
+        return [_claim(model, "", {}, str(error)[:200])]
+    found: dict[str, list[Result]] = {}
+    for result in itertools.chain.from_iterable(one["results"] for one in index):
+        found.setdefault(_line(result["dataset"].get("type"), 100), []).append(result)
     if not found:
         return [_claim(model, "", {}, "its card has no model-index with results")]
     claims = []
     for name, results in found.items():
-        figures = {result.metric_type: result.metric_value for result in results if result.metric_type in RANGES}
+        metrics = [metric for result in results for metric in result["metrics"]]
+        figures = {kind: metric.get("value") for metric in metrics if (kind := str(metric.get("type"))) in RANGES}
         claims.append(_claim(model, name, figures, _refusal(benchmarks.get(name), figures, results)))
     return claims
 
@@ -75,36 +119,43 @@ def _refusal(benchmark: Benchmark | None, figures: dict, results: list) -> str:
         return "it states no rmse"
     for metric, value in figures.items():
         low, high = RANGES[metric]
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
             return f"its {metric} is no number"
         if not low <= value <= high or (metric == "rmse" and value == 0):
-            return f"its {metric} of {value:g} cannot be: expected {low:g} to {high:g}"
+            return f"its {metric} of {str(value)[:20]} cannot be: expected {low:g} to {high:g}"
     for result in results:
-        if result.dataset_revision != benchmark.fingerprint:
-            return f"measured on other test data ({str(result.dataset_revision)[:40]}, not {benchmark.fingerprint})"
-        counts = result.dataset_args if isinstance(result.dataset_args, dict) else {}
+        source = result["dataset"]
+        if source.get("revision") != benchmark.fingerprint:
+            return f"measured on other test data ({_line(source.get('revision'), 40)}, not {benchmark.fingerprint})"
+        counts = source.get("args") if isinstance(source.get("args"), dict) else {}
         if (counts.get("faces"), counts.get("values")) != (benchmark.faces, benchmark.values):
-            return f"measured on {str(counts.get('values'))[:20]} of {benchmark.values} coordinates"
+            return f"measured on {_line(counts.get('values'), 20)} of {benchmark.values} coordinates"
     return ""
 
 
 def _claim(model: dict, benchmark: str, figures: dict, refused: str) -> Claim:
     safetensors = model.get("safetensors")
     parameters = safetensors.get("total") if isinstance(safetensors, dict) else None
-    networks = {str(tag) for tag in model.get("tags") or []} & set(model_names())
+    tags = model.get("tags") if isinstance(model.get("tags"), list) else []
+    networks = {tag for tag in tags if isinstance(tag, str)} & set(model_names())
 
     def number(metric: str) -> float | None:
         return float(figures[metric]) if metric in figures and not refused else None
 
     return Claim(
-        repo=str(model.get("id"))[:200],
-        revision=str(model.get("sha"))[:40],
+        repo=_line(model.get("id"), 200),
+        revision=_line(model.get("sha"), 40),
         benchmark=benchmark,
         network=min(networks, default=""),
         rmse=number("rmse"),
         nme=number("nme"),
         failure_rate=number("failure_rate"),
-        parameters=parameters if isinstance(parameters, int) else None,
-        date=str(model.get("lastModified"))[:10],
-        refused=refused,
+        parameters=parameters if type(parameters) is int and 0 <= parameters < 2**53 else None,
+        date=_line(model.get("lastModified"), 10),
+        refused=_line(refused, 300),
     )
+
+
+def _line(value: Any, longest: int) -> str:
+    """A value of the Hub as one line of text that every terminal and every file can hold."""
+    return "".join(letter if letter.isprintable() else " " for letter in str(value))[:longest]

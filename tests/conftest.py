@@ -181,15 +181,17 @@ def evaluated(tmp_path_factory) -> Iterator[Path]:
     """A checkpoint of an untrained fcnn with evaluation and history; a test that writes into it copies it first."""
     folder = tmp_path_factory.mktemp("checkpoints") / "net"
     data = {"name": "drawn", "terms": "drawn by tests", "faces": {"train": 8, "validation": 1, "test": 1}}
+    data["fingerprints"] = {"train": "cafe", "validation": "beef", "test": "f00d"}
     save_checkpoint(folder, untrained(ModelConfig("fcnn", 1)), TRAINING, data, half=True)
     (folder / "history.csv").write_text("epoch,train_rmse,validation_rmse,lr\n1,50,48,0.1\n")
+    sha256 = load_checkpoint(folder).sha256
     evaluation = Evaluation(
-        name="net", benchmark="drawn", fingerprint="f00d", checkpoint=load_checkpoint(folder).sha256, model="fcnn",
+        name="net", benchmark="drawn", fingerprint="f00d", checkpoint=sha256, weights=[sha256], model="fcnn",
         accuracy=Accuracy(
-            faces=10, values=200, rmse=2.5, rmse_low=2.4, rmse_high=2.6, rmse_by_keypoint=dict.fromkeys(NAMES, 2.5),
+            faces=10, values=200, rmse=2.5, rmse_low=2.5, rmse_high=2.5, rmse_by_keypoint=dict.fromkeys(NAMES, 2.5),
             nme=5.0, nme_faces=10, failure_rate=0.0, error_quantiles={"0.5": 2.0},
         ),
-        detail=Detail([125.0] * 10, [20] * 10, [5.0] * 10, dict.fromkeys(NAMES, [0.0] * 5), [], []),
+        detail=Detail([125.0] * 10, [20] * 10, [5.0] * 10, dict.fromkeys(NAMES, [2.5, 2.5, 0.0, 0.0, 0.0]), [], []),
         cost=Cost(parameters=1, macs=1, latency_ms=1.0, hardware="here"),
         members=1, mirror=False, data=data, held_out=True, robustness={},
     )  # fmt: skip

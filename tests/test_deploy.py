@@ -11,8 +11,8 @@ from huggingface_hub import HfApi, RepoCard
 from test_hub import fails, run
 
 from app import build_app
+from fkd.entries import read_benchmarks, write_entry
 from fkd.evaluate import from_json
-from fkd.leaderboard import read_benchmarks, write_entry
 
 ROOT = Path(__file__).parent.parent
 

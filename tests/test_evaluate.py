@@ -113,6 +113,10 @@ def test_an_evaluation_survives_json(faces):
     )  # fmt: skip
     text = json.dumps(dataclasses.asdict(result), allow_nan=False)
     assert from_json(json.loads(text)) == result
-    for spoil in ({"extra": 1}, {"accuracy": {"rmse": 1}}, {"cost": None}):
-        with pytest.raises(ValueError, match="not an evaluation"):
+    for spoil, message in (
+        ({"extra": 1}, "the evaluation has the unknown extra"),
+        ({"accuracy": {"rmse": 1}}, "the evaluation: accuracy lacks faces"),
+        ({"cost": None}, "the evaluation: cost is null, expected an object"),
+    ):
+        with pytest.raises(ValueError, match=message):
             from_json(json.loads(text) | spoil)

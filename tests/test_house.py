@@ -22,8 +22,10 @@ MAY_IMPORT = {
     "export": {"files", "keypoints"},
     "models": {"keypoints", "heatmap"},
     "draw": {"keypoints"},
-    "evaluate": {"keypoints"},
-    "leaderboard": {"evaluate", "files"},
+    "evaluate": {"files", "keypoints"},
+    "verified": {"checkpoint", "evaluate", "keypoints"},
+    "entries": {"evaluate", "files"},
+    "leaderboard": {"checkpoint", "entries", "evaluate", "keypoints", "verified"},
     "checkpoint": {"models", "files"},
     "resume": {"checkpoint", "files"},
     "train": {
@@ -51,7 +53,7 @@ MAY_IMPORT = {
     "sync": {"files", "hub", "leaderboard", "models"},
     "publication": {"card", "checkpoint", "draw", "evaluate", "photo_file", "predict"},
     "robustness": {"keypoints", "data", "augment", "evaluate"},
-    "benchmark": {"data", "split", "evaluate", "checkpoint", "leaderboard", "robustness"},
+    "benchmark": {"data", "split", "evaluate", "checkpoint", "entries", "robustness", "verified"},
     "page.compare": {
         "checkpoint",
         "compare",

@@ -9,8 +9,8 @@ from conftest import draw_faces
 from test_main import run
 
 from fkd.data import Faces, is_sparse, read_training
+from fkd.entries import KAGGLE
 from fkd.keypoints import COLUMNS, SPARSE
-from fkd.leaderboard import KAGGLE
 
 WORDS = np.array([str(value) for value in range(256)])
 OTHERS = [index for index in range(15) if index not in SPARSE]

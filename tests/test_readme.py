@@ -13,7 +13,7 @@ from ablation import summary
 from huggingface_hub import ModelCard, RepoCard
 
 from fkd import __version__
-from fkd.leaderboard import read_benchmarks, read_entries
+from fkd.entries import read_benchmarks, read_entries
 
 ROOT = Path(__file__).parent.parent
 
@@ -41,7 +41,7 @@ def test_every_command_of_the_readme_exists():
 def test_the_tables_hold_what_was_measured():
     text = (ROOT / "README.md").read_text()
     (benchmark,) = (one for one in read_benchmarks(ROOT / "leaderboard") if one.name == "wild15")
-    for entry in read_entries(ROOT / "leaderboard", benchmark):
+    for entry in read_entries(ROOT / "leaderboard", benchmark).measured:
         result, cost = entry.accuracy, entry.cost
         assert (
             f"{result.rmse:.3f} ({result.rmse_low:.3f} to {result.rmse_high:.3f}) | {result.nme:.2f} | "

@@ -7,11 +7,15 @@ import re
 import pytest
 from hub_server import Fault
 from test_hub import run
+from typer.testing import CliRunner
 
+from fkd.__main__ import app
 from fkd.card import model_card
-from fkd.checkpoint import load_checkpoint
+from fkd.checkpoint import Config, load_checkpoint
+from fkd.entries import read_benchmarks, read_entries, read_synced, write_entry
 from fkd.evaluate import from_json
-from fkd.leaderboard import read_benchmarks, read_entries, read_synced, table, write_entry
+from fkd.leaderboard import table
+from fkd.models import ModelConfig
 from fkd.sync import sync
 
 
@@ -41,7 +45,9 @@ def card(evaluated):
 
 def ranking(root):
     (benchmark,) = read_benchmarks(root)
-    return table(benchmark, read_entries(root, benchmark), read_synced(root).claims)
+    entries = read_entries(root, benchmark)
+    known = {one.checkpoint: Config(ModelConfig(one.model), {}, one.data) for one in entries.measured}
+    return table(benchmark, entries, known, read_synced(root).claims)
 
 
 def test_a_claim_is_shown_but_an_absurd_one_takes_no_place(hub, board, card):
@@ -61,6 +67,12 @@ def test_a_claim_is_shown_but_an_absurd_one_takes_no_place(hub, board, card):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
+        (("value: 2.5", f"value: 1{'0' * 400}"), "rmse of 10000000000000000000 cannot be"),
+        (("value: 2.5", "value: .inf"), "rmse of inf cannot be"),
+        (("value: 2.5", "value: []"), "rmse is no number"),
+        (("type: rmse", "type: [rmse]"), "states no rmse"),
+        (("  results:", "  results: 3\n  rest:"), "model-index cannot be read: .0..results is 3, expected a list"),
+        (("revision: f00d", 'revision: "a\\nb"'), "other test data .a b, not f00d"),
         (("value: 2.5", "value: -1"), "rmse of -1 cannot be"),
         (("value: 2.5", "value: 0"), "rmse of 0 cannot be"),
         (("value: 2.5", "value: .nan"), "rmse is no number"),
@@ -108,6 +120,34 @@ def test_verify_measures_a_model_of_the_hub(hub, competition, tmp_path):
     assert entry["name"] == "ada/net" and entry["revision"] == hub.commits("ada/net")[-1]
     assert entry["checkpoint"] == load_checkpoint(tmp_path / "net").sha256
     assert ranking(root)["rank"].tolist() == [1, 1]
+
+    shown = run("leaderboard", "--leaderboard", root, "--checkpoints", tmp_path)
+    assert shown.count(" verified ") == 2 and "not verified" not in shown
+    shown = run("leaderboard", "--leaderboard", root, "--checkpoints", tmp_path / "none")
+    assert shown.count(" verified ") == 2, "what was pulled from the Hub is there, and has the same weights"
+
+    board = ["--data", competition, "--leaderboard", root, "--checkpoints", tmp_path]
+    assert run("leaderboard", "check", *board).splitlines() == ["ada/net: comes out", "net: comes out"]
+    forged = evaluation_of(tmp_path / "net")
+    half = [square / 4 for square in forged.detail.squares]
+    offsets = {name: offset and [0.5 * x for x in offset[:2]] + [x / 4 for x in offset[2:]]
+               for name, offset in forged.detail.offsets.items()}  # fmt: skip
+    told = forged.accuracy
+    told = dataclasses.replace(
+        told, rmse=told.rmse / 2, rmse_low=told.rmse_low / 2, rmse_high=told.rmse_high / 2,
+        rmse_by_keypoint={name: rmse and rmse / 2 for name, rmse in told.rmse_by_keypoint.items()},
+        error_quantiles={share: value / 2 for share, value in told.error_quantiles.items()},
+    )  # fmt: skip
+    detail = dataclasses.replace(forged.detail, squares=half, offsets=offsets, best=[], worst=[])
+    write_entry(root, dataclasses.replace(forged, name="forged", accuracy=told, detail=detail, robustness={}), "")
+    elsewhere = "0" * 64
+    write_entry(root, dataclasses.replace(forged, name="gone", checkpoint=elsewhere, weights=[elsewhere]), "")
+    (root / "drawn" / "bad.json").write_text("{")
+    assert ranking(root)["model"][0] == "forged", "figures that were all made up together are found by measuring only"
+    said = CliRunner().invoke(app, [str(one) for one in ["leaderboard", "check", *board]])
+    assert said.exit_code == 1 and "forged: it says" in said.output
+    assert "gone: its checkpoint (000000000000) is not here" in said.output
+    assert "bad.json is not readable" in said.output and "net: comes out" in said.output
 
 
 def test_the_last_good_copy_stays(hub, board, card):

@@ -1,13 +1,16 @@
 """What programs may ask of the page: /predict, /compare and /leaderboard, by gradio_client or curl."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import gradio as gr
 
 from fkd.checkpoint import Checkpoint
 from fkd.compare import compare
-from fkd.leaderboard import read_benchmarks, read_entries, read_synced, table
+from fkd.entries import read_benchmarks, read_entries, read_synced
+from fkd.known import known_checkpoints
+from fkd.leaderboard import table
 from fkd.page.guard import as_path, pick_models
 from fkd.photo_file import read_photo
 from fkd.predict import predict
@@ -19,8 +22,8 @@ COMPARE = """Asks several models about a photo. models: their names, parted by c
 LEADERBOARD = """The ranking of a benchmark: a list with an object for each row, errors in pixels of the 96 px frame."""
 
 
-def api(models: dict[str, Checkpoint], root: Path) -> None:
-    """Adds the endpoints to the page. models: by name. root: of the leaderboard's entries."""
+def api(models: dict[str, Checkpoint], root: Path, folders: Mapping[str, Path]) -> None:
+    """Adds the endpoints to the page. models: by name; folders: theirs. root: of the leaderboard's entries."""
     best = min(models, key=lambda name: models[name].training["validation_rmse"])
     benchmarks = [one.name for one in sorted(read_benchmarks(root), key=lambda one: not one.fingerprint)]
     photo = as_path(gr.Image(type="filepath", label="photo", visible=False))
@@ -31,12 +34,12 @@ def api(models: dict[str, Checkpoint], root: Path) -> None:
         return _predict(models, photo, model)
 
     def ask_several(photo, models):
-        return _compare(known, photo, models)
+        return _compare(every, photo, models)
 
     def rank(benchmark):
-        return _leaderboard(root, benchmark)
+        return _leaderboard(root, folders, benchmark)
 
-    known = models
+    every = models
     one, several, which = (
         gr.Textbox(value, label=label, visible=False)
         for value, label in (
@@ -64,13 +67,15 @@ def _compare(models: dict[str, Checkpoint], photo: str | None, names: str) -> di
     return _asked(lambda: compare(known, read_photo(_given(photo)))).to_json()
 
 
-def _leaderboard(root: Path, name: str) -> list[dict]:
+def _leaderboard(root: Path, folders: Mapping[str, Path], name: str) -> list[dict]:
     benchmarks = {one.name: one for one in read_benchmarks(root)}
     if name not in benchmarks:
         raise gr.Error(
             f"there is no benchmark {name!r}: expected one of {', '.join(benchmarks)}", print_exception=False
         )
-    rows = table(benchmarks[name], read_entries(root, benchmarks[name]), read_synced(root).claims)
+    entries = read_entries(root, benchmarks[name])
+    known = known_checkpoints(folders.values(), entries.measured)
+    rows = table(benchmarks[name], entries, known, read_synced(root).claims)
     return json.loads(rows.to_json(orient="records"))
 
 

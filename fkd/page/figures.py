@@ -5,9 +5,12 @@ from pathlib import Path
 import gradio as gr
 import pandas as pd
 
+from fkd.checkpoint import Epoch
 from fkd.draw import GREEN, RED
+from fkd.entries import Benchmark, Entries
 from fkd.evaluate import Evaluation
-from fkd.leaderboard import Benchmark, table
+from fkd.files import typed_rows
+from fkd.leaderboard import table
 from fkd.page.words import PAPER_COLUMNS, PAPER_TEXT
 from fkd.plots import (
     cumulative_errors,
@@ -67,12 +70,9 @@ def figures(benchmark: Benchmark, every: list[Evaluation], folders: dict[str, Pa
     entries = [entry for entry in every if entry.name in models]
     if not entries:
         return [None] * COUNT
-    rows = table(benchmark, entries)
-    histories = {
-        entry.name: pd.read_csv(folders[entry.name] / "history.csv")
-        for entry in entries
-        if entry.name in folders and (folders[entry.name] / "history.csv").exists()
-    }
+    rows = table(benchmark, Entries(entries), {})  # for its columns: ranks are not drawn
+    histories = {entry.name: history(folders[entry.name]) for entry in entries if entry.name in folders}
+    histories = {name: rows for name, rows in histories.items() if rows is not None}
     return [
         trade_off(rows, "parameters", "parameters, millions", colours, 1e6),
         trade_off(rows, "latency_ms", "milliseconds a face", colours),
@@ -81,8 +81,19 @@ def figures(benchmark: Benchmark, every: list[Evaluation], folders: dict[str, Pa
         keypoint_errors(rows, colours),
         keypoint_heatmap(rows),
         training_curves(histories, colours),
-        *(robustness_curves({e.name: e.robustness[kind] for e in entries}, kind, colours) for kind in STEPS),
+        *(
+            robustness_curves({e.name: e.robustness[kind] for e in entries if kind in e.robustness}, kind, colours)
+            for kind in STEPS
+        ),
     ]
+
+
+def history(folder: Path) -> pd.DataFrame | None:
+    """A checkpoint's training, one row per epoch; None if it is not recorded, or not as fkd records it."""
+    try:
+        return pd.DataFrame(typed_rows(folder / "history.csv", Epoch))
+    except (ValueError, OSError):
+        return None
 
 
 def model_colours(names: list[str]) -> dict[str, str]:

@@ -9,7 +9,9 @@ import gradio as gr
 import pandas as pd
 from pandas.io.formats.style import Styler
 
-from fkd.leaderboard import Benchmark, read_benchmarks, read_entries, read_published, read_synced, table
+from fkd.entries import Benchmark, problems, read_benchmarks, read_entries, read_published, read_synced
+from fkd.known import known_checkpoints
+from fkd.leaderboard import table
 from fkd.page.address import remember
 from fkd.page.figures import COUNT, figures, paper_section, plot_places, plotted_first
 from fkd.page.uploads import new_folder
@@ -17,7 +19,7 @@ from fkd.page.words import CITATION, METRICS, NO_ENTRY, QUESTIONS, REPORTED, WHA
 from fkd.sync import sync
 
 MOST_ROWS = 100  # of a ranking on the page: a browser takes seconds to draw thousands
-STATUSES = ["verified", "claimed", "refused"]
+STATUSES = ["verified", "not verified", "unreadable", "claimed", "refused"]
 SIZES = {"any size": (0, 1e12), "below 5 M": (0, 5e6), "5 to 20 M": (5e6, 2e7), "above 20 M": (2e7, 1e12)}
 WIDTHS = {
     "rank": 60,
@@ -28,6 +30,9 @@ WIDTHS = {
     "why unranked": 300,
     "measured on": 190,
 }
+COLUMNS = ["rank", "model", "RMSE, px", "95% interval", "status", "answer", "card", "network", "mean error, %"]
+COLUMNS += ["failures, %", "parameters, M", "multiply-adds, M", "time, ms", "measured on", "trained on", "date"]
+COLUMNS += ["why unranked"]
 COPY_LINK = "() => navigator.clipboard.writeText(window.location.href)"
 
 
@@ -41,17 +46,16 @@ def leaderboard_tab(
     benchmarks = {one.name: one for one in sorted(read_benchmarks(root), key=lambda one: not one.fingerprint)}
     if not benchmarks:
         gr.Markdown("There are no results yet: `python -m fkd evaluate checkpoints/NAME --data DIR` makes the first.")
+        gr.Markdown(_problems(root))
         return
     benchmark = gr.Dropdown(list(benchmarks), value=next(iter(benchmarks)), label="Benchmark", elem_id="benchmark")
     about = gr.Markdown(elem_id="about-benchmark")
     with gr.Accordion("Filters and columns", open=False, elem_id="filters"):
         with gr.Row():
-            status = gr.CheckboxGroup(STATUSES, value=STATUSES[:2], label="Status", elem_id="status-filter")
+            status = gr.CheckboxGroup(STATUSES, value=STATUSES[:4], label="Status", elem_id="status-filter")
             family = gr.Dropdown(["all", "fcnn", "resnet"], value="all", label="Family", elem_id="family")
             size = gr.Dropdown(list(SIZES), value="any size", label="Parameters", elem_id="size")
-        first = next(iter(benchmarks.values()))
-        names = list(_shown(table(first, read_entries(root, first)), folders))[2:]
-        columns = gr.Dropdown(names, multiselect=True, label="Columns (none chosen: all)", elem_id="columns")
+        columns = gr.Dropdown(COLUMNS[2:], multiselect=True, label="Columns (none chosen: all)", elem_id="columns")
     ranking = gr.Dataframe(
         interactive=False, wrap=True, show_search="search", pinned_columns=2, elem_id="ranking", elem_classes="ranking",
         max_height=600,
@@ -63,6 +67,8 @@ def leaderboard_tab(
         again = gr.Button("Read the Hub again", size="sm", min_width=120, elem_id="sync")
     from_hub = gr.Markdown(elem_id="from-hub")
     page.load(functools.partial(_from_hub, root), None, from_hub, api_visibility="private")
+    broken = gr.Markdown(elem_id="problems")
+    page.load(functools.partial(_problems, root), None, broken, api_visibility="private")
     with gr.Accordion("What the columns mean", open=False):
         gr.Markdown(METRICS)
     with gr.Accordion("Questions: why is a model missing, or without a rank?", open=False, elem_id="questions"):
@@ -117,7 +123,7 @@ def _open(root: Path, benchmarks: dict[str, Benchmark], request: gr.Request):
     asked = request.query_params
     name = asked.get("benchmark", "")
     name = name if name in benchmarks else next(iter(benchmarks))
-    entries = read_entries(root, benchmarks[name])
+    entries = read_entries(root, benchmarks[name]).measured
     measured = [entry.name for entry in entries]
     wanted = [model for model in asked.get("model", "").split(",") if model in measured]
     selected = {"selected": asked["tab"]} if asked.get("tab") in ("leaderboard", "model") else {}
@@ -137,8 +143,9 @@ def _show(
 ):
     """Handler: (about, ranking, csv, json, reported elsewhere, its table, plots, models to plot) of a benchmark."""
     benchmark = benchmarks.get(name) or next(iter(benchmarks.values()))
-    entries = read_entries(root, benchmark)
-    rows = table(benchmark, entries, read_synced(root).claims)
+    found = read_entries(root, benchmark)
+    entries = found.measured
+    rows = table(benchmark, found, known_checkpoints(folders.values(), entries), read_synced(root).claims)
     about = f"{benchmark.description}. "
     if len(rows):
         least, most = SIZES[size]
@@ -167,7 +174,7 @@ def _show(
         about,
         gr.Dataframe(
             _styled(shown),
-            visible=bool(entries),
+            visible=bool(entries or found.unreadable),
             datatype=["markdown" if column == "card" else "str" for column in shown],
             column_widths=[WIDTHS.get(column, 110) for column in shown],
         ),
@@ -189,7 +196,12 @@ def _draw(
     if not seen:
         return [gr.skip()] * COUNT
     benchmark = benchmarks.get(name) or next(iter(benchmarks.values()))
-    return figures(benchmark, read_entries(root, benchmark), folders, models)
+    return figures(benchmark, read_entries(root, benchmark).measured, folders, models)
+
+
+def _problems(root: Path) -> str:
+    """What cannot be read of the leaderboard's files, as Markdown that shows their words as they are."""
+    return "\n".join(f"- `{problem.replace('`', '')}`" for problem in problems(root))
 
 
 def _from_hub(root: Path) -> str:
@@ -214,8 +226,8 @@ def _read_again(root: Path) -> str:
 def _shown(ranking: pd.DataFrame, folders: dict[str, Path]) -> pd.DataFrame:
     """The columns of a ranking that the page shows, as it names them. folders: of the page's models, by name."""
     if not len(ranking):
-        return pd.DataFrame(columns=["rank", "model"])
-    return pd.DataFrame(
+        return pd.DataFrame(columns=COLUMNS[:2])
+    shown = pd.DataFrame(
         {
             "rank": [str(rank) if pd.notna(rank) else "-" for rank in ranking["rank"]],
             "model": ranking["model"],
@@ -241,6 +253,8 @@ def _shown(ranking: pd.DataFrame, folders: dict[str, Path]) -> pd.DataFrame:
             "why unranked": ranking["unranked"],
         }
     )
+    assert list(shown) == COLUMNS
+    return shown
 
 
 def _card(name: str, members: float, folders: dict[str, Path]) -> str:
@@ -252,7 +266,7 @@ def _card(name: str, members: float, folders: dict[str, Path]) -> str:
 
 
 def _answer(members: float, mirror: bool, status: str) -> str:
-    if status != "verified":
+    if status not in ("verified", "not verified"):
         return ""
     what = "one model" if members == 1 else f"mean of {members:.0f} models"
     return f"{what}, mirrored too" if mirror else what

@@ -1,17 +1,16 @@
 """The tab of one model: its card, its curves, and what its errors look like, without showing a test face."""
 
 import functools
-import json
 from pathlib import Path
 
 import gradio as gr
-import pandas as pd
 
 from fkd.card import model_card
 from fkd.checkpoint import Checkpoint
 from fkd.draw import GREEN
-from fkd.evaluate import CASES, from_json
+from fkd.evaluate import CASES, read_evaluation
 from fkd.page.address import remember
+from fkd.page.figures import history
 from fkd.page.guard import pick_models
 from fkd.plots import case_face, error_face, training_curves
 
@@ -63,14 +62,17 @@ def _show(models: dict[str, Checkpoint], folders: dict[str, Path], name: str, se
     if not seen:
         return [gr.skip()] * (4 + 2 * CASES)
     model = pick_models(models, name)[name]
-    history = folders[name] / "history.csv"
-    curves = training_curves({name: pd.read_csv(history)}, {name: GREEN}) if history.exists() else None
-    path = folders[name] / "evaluation.json"
-    if not path.exists():
-        return [f"# {name}\nIt has not been evaluated.", None, curves, gr.Column(visible=False), *[None] * 2 * CASES]
-    evaluation = from_json(json.loads(path.read_text()))
-    # The card is made anew from the records: a README from the Hub may hold anything.
-    card = model_card(model, evaluation, name if "/" in name else "").split("---\n", 2)[2]
+    rows = history(folders[name])
+    curves = None if rows is None else training_curves({name: rows}, {name: GREEN})
+    nothing = [curves, gr.Column(visible=False), *[None] * 2 * CASES]
+    try:
+        evaluation = read_evaluation(folders[name] / "evaluation.json")
+        # The card is made anew from the records: a README from the Hub may hold anything.
+        card = model_card(model, evaluation, name if "/" in name else "").split("---\n", 2)[2]
+    except FileNotFoundError:
+        return [f"# {name}\nIt has not been evaluated.", None, *nothing]
+    except ValueError as error:
+        return [f"# {name}\nIts records cannot be read: `{str(error).replace('`', '')}`.", None, *nothing]
     text = "\n".join(line for line in card.splitlines() if not line.startswith(("![", "<!--")))
     cases = [*evaluation.detail.best, *evaluation.detail.worst]
     figures = [case_face(case, GREEN) for case in cases] + [None] * (2 * CASES - len(cases))
