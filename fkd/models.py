@@ -40,13 +40,15 @@ class ModelConfig:
 
     def __post_init__(self):
         if self.name not in model_names():
-            near = difflib.get_close_matches(str(self.name), model_names(), 3) or [FCNN, "resnet18", "resnet50"]
-            raise ValueError(f"unknown model {self.name!r}: did you mean {', '.join(near)}?")
+            asked = str(self.name)[:60]
+            near = difflib.get_close_matches(asked, model_names(), 3) or [FCNN, "resnet18", "resnet50"]
+            raise ValueError(f"unknown model {asked!r}: did you mean {', '.join(near)}?")
         if not self.head:
             object.__setattr__(self, "head", "regression" if self.name == FCNN else "heatmap")
         for field, choices in (("conventions", (1, 2)), ("head", ("regression", "heatmap")), ("stem_stride", (4, 2))):
             if getattr(self, field) not in choices:
-                raise ValueError(f"{field} is {getattr(self, field)!r}, expected {choices[0]!r} or {choices[1]!r}")
+                found = repr(getattr(self, field))[:60]
+                raise ValueError(f"{field} is {found}, expected {choices[0]!r} or {choices[1]!r}")
         if self.name == FCNN and (self.head, self.stem_stride) != ("regression", 4):
             raise ValueError(f"{FCNN} has no feature maps: leave head and stem_stride out")
 
