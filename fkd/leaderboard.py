@@ -77,10 +77,12 @@ def table(
             }
         )
     for name, why in entries.unreadable.items():
-        rows.append({"rank": 0, "status": "unreadable", "model": name, "network": "", "date": "", "unranked": why})
+        rows.append({"rank": 0, "status": "unreadable", "model": name, "unranked": why})
     if not rows:
         return pd.DataFrame()
     result = pd.DataFrame(rows, columns=COLUMNS)
+    texts = ["network", "hardware", "trained_on", "date"]
+    result[texts] = result[texts].astype(object).fillna("")
     result = result.sort_values("rmse", kind="stable").sort_values("unranked", key=lambda why: why != "", kind="stable")
     result["rank"] = pd.array([pd.NA] * len(result), "Int64")
     leader = None

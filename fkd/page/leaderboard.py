@@ -247,8 +247,8 @@ def _shown(ranking: pd.DataFrame, folders: dict[str, Path]) -> pd.DataFrame:
             "parameters, M": ranking["parameters"] / 1e6,
             "multiply-adds, M": ranking["macs"] / 1e6,
             "time, ms": ranking["latency_ms"],
-            "measured on": ranking["hardware"].fillna(""),
-            "trained on": ranking["trained_on"].fillna(""),
+            "measured on": ranking["hardware"],
+            "trained on": ranking["trained_on"],
             "date": ranking["date"],
             "why unranked": ranking["unranked"],
         }
