@@ -89,9 +89,9 @@ def view(
 ) -> dict:
     """The viewer's value for an upright photo and 1 to 4 models' answers, coordinates in its pixels.
 
-    photo: None for the one that the viewer shows already, of `size` (width, height). models: each {"name": str, "faces":
-    [{"box": [4], "points": [15, 2], "spread": [15] or None}]}, and "colour" if it shall not be one of COLOURS. truth:
-    [15, 2] a face. A point that is None or not finite is not drawn.
+    photo: None for the one that the viewer shows already, of `size` (width, height). models: each {"name": str,
+    "faces": [{"box": [4], "points": [15, 2], "spread": [15] or None}]}, and "colour" if it shall not be one of
+    COLOURS. truth: [15, 2] a face. A point that is None or not finite is not drawn.
 
     >>> view(photo, [{"name": "fcnn", "faces": [{"box": face.box, "points": face.points} for face in faces]}])
     """

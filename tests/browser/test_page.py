@@ -28,11 +28,11 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from app import CSS, THEME, build_app
+from app import LAUNCH, build_app
 from fkd.entries import read_benchmarks, read_entries
 from fkd.export import read_points
 from fkd.keypoints import NAMES
-from fkd.page import compare, downloads, live
+from fkd.page import live
 from fkd.robustness import STEPS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -59,7 +59,7 @@ pytestmark = pytest.mark.browser
 @contextmanager
 def launched(**given):
     page = build_app(**given)
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, theme=THEME, css=CSS, ssr_mode=False, footer_links=[])
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **LAUNCH)
     yield url
     page.close()
 
@@ -279,10 +279,7 @@ def test_a_box_drawn_by_hand_is_answered_for(page, tmp_path):
 
 
 @pytest.mark.slow
-def test_downloads_read_back_and_carry_nothing_else_of_the_photo(page, tmp_path, monkeypatch):
-    made, original = [], downloads.short_lived_folder
-    monkeypatch.setattr(compare, "short_lived_folder", lambda: made.append(original()) or made[-1])
-    monkeypatch.setattr(downloads, "KEPT", 3)
+def test_downloads_read_back_and_carry_nothing_else_of_the_photo(page, tmp_path):
     with Image.open(EXAMPLES / "grace_hopper.jpg") as grace:
         exif = Image.Exif()
         exif[0x010F] = "a camera"
@@ -291,7 +288,6 @@ def test_downloads_read_back_and_carry_nothing_else_of_the_photo(page, tmp_path,
     upload(page, tmp_path / "grace.jpg")
     answered(page)
     shown, kept = points(page), {}
-    wait_until(page, lambda: made and not any(folder.exists() for folder in made))  # a photo outlives no download
     for kind in ("png", "json", "csv", "pts"):
         with page.expect_download() as download:
             page.locator(f"#save-{kind}").click()
