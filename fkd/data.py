@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -284,9 +285,9 @@ def _parse_test(label: str, file: BinaryIO) -> dict[str, np.ndarray]:
 
 
 def _number(text: str) -> float:
-    """NaN for what is no number. Python alone reads 1_000 as one."""
+    """NaN for what is no number. Python alone reads 1_000 as one, and digits of every script."""
     try:
-        return float("nan" if "_" in text else text)
+        return float(text if text.isascii() and "_" not in text else "nan")
     except ValueError:
         return float("nan")
 
@@ -317,9 +318,12 @@ def _pixels(label: str, row: int, text: str) -> np.ndarray:
             f"{label}: row {row} has {len(words):,} pixels, expected {PIXELS:,} ({FRAME_SIZE} x {FRAME_SIZE})"
         )
     try:
+        if not text.isascii() or "_" in text:
+            raise ValueError
         return np.frombuffer(bytes(map(int, words)), np.uint8).reshape(FRAME_SIZE, FRAME_SIZE)
     except ValueError:  # bytes takes 0 to 255 alone
-        bad = next((word for word in words if not (word.isdecimal() and len(word) <= 3 and int(word) <= 255)), "")
+        digits = re.compile("0*[0-9]{1,3}")
+        bad = next((word for word in words if not (digits.fullmatch(word) and int(word) <= 255)), "")
         raise ValueError(
             f"{label}: row {row} has the pixel {_quoted(bad)}, expected a whole number from 0 to 255"
         ) from None

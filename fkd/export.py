@@ -94,7 +94,7 @@ def _number(text: str) -> float:
     """A number as a file has it, NaN where it is empty or says nan. Python alone reads 1_000 as one."""
     text = text.strip()
     try:
-        return float("x" if "_" in text else text or "nan")
+        return float((text or "nan") if text.isascii() and "_" not in text else "x")
     except ValueError:
         raise ValueError(f"expected a number or nothing, not {one_line(text, 40)!r}") from None
 

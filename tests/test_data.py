@@ -75,6 +75,8 @@ DEFECTS = {
     "pixel 256": (lambda t: edit(t, 1, "Image", " ".join(["7"] * 9215 + ["256"])), "row 2 has the pixel '256'"),
     "pixel -1": (lambda t: edit(t, 1, "Image", " ".join(["-1"] + ["7"] * 9215)), "row 2 has the pixel '-1'"),
     "pixel 1.5": (lambda t: edit(t, 1, "Image", " ".join(["1.5"] + ["7"] * 9215)), "row 2 has the pixel '1.5'"),
+    "pixel 1_0": (lambda t: edit(t, 1, "Image", " ".join(["1_0"] + ["7"] * 9215)), "row 2 has the pixel '1_0'"),
+    "number 1_0": (lambda t: edit(t, 4, "nose_tip_y", "1_0"), "row 5 has nose_tip_y = '1_0'"),
     "not a number": (lambda t: edit(t, 4, "nose_tip_y", "low"), "row 5 has nose_tip_y = 'low', expected a number"),
     "infinite": (lambda t: edit(t, 4, "nose_tip_y", "inf"), "row 5 has nose_tip_y = 'inf'"),
     "far out": (lambda t: edit(t, 4, "nose_tip_y", 960), "row 5 has nose_tip_y = 960, far outside the frame"),
