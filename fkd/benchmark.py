@@ -1,6 +1,6 @@
 """Checkpoints and a data set -> the Evaluation that a leaderboard entry is made of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from fkd.checkpoint import Checkpoint, load_checkpoint
@@ -62,26 +62,25 @@ def measure(
 
 def measure_again(
     entries: Sequence[Evaluation], folders: Mapping[str, Path], data: Path, device: str = "cpu"
-) -> dict[str, str]:
-    """Measures every entry of a benchmark once more: by its name what does not come out, or an empty text.
+) -> Iterator[tuple[str, str]]:
+    """Measures every entry of a benchmark once more: its name, and what does not come out or an empty text.
 
     folders: the checkpoints that are there, by the sha256 of their weights.
     """
     faces, split = split_data(data)
-    test, found = in_order(faces[split.test]), {}
+    test = in_order(faces[split.test])
     here = fingerprint(faces[split.test])
     for entry in entries:
         members = members_of(entry, folders)
         if entry.fingerprint != here:
-            found[entry.name] = f"it was measured on other faces ({entry.fingerprint[:40]}, {data} has {here})"
+            yield entry.name, f"it was measured on other faces ({entry.fingerprint[:40]}, {data} has {here})"
         elif not members:
-            found[entry.name] = f"its checkpoint ({entry.checkpoint[:12]}) is not here"
+            yield entry.name, f"its checkpoint ({entry.checkpoint[:12]}) is not here"
         else:
             models = [load_checkpoint(folders[one]).model.to(device) for one in members]
             again = accuracy(predict_points(models, test.images, is_sparse(test.points), entry.mirror), test.points, 1)
             same = abs(again.rmse - entry.accuracy.rmse) <= SAME
-            found[entry.name] = "" if same else f"it says {entry.accuracy.rmse:.4f} px, but {again.rmse:.4f} came out"
-    return found
+            yield entry.name, "" if same else f"it says {entry.accuracy.rmse:.4f} px, but {again.rmse:.4f} came out"
 
 
 def data_name(data: Path) -> str:

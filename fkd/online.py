@@ -1,6 +1,7 @@
 """The commands that talk to the Hugging Face Hub; `fkd.__main__` takes them in."""
 
 import dataclasses
+import itertools
 from pathlib import Path
 from typing import Annotated
 
@@ -136,10 +137,11 @@ def check_command(
             except ValueError as error:
                 typer.echo(f"{entry.name}: {error}", err=True)
     folders = weights_there(_folders(checkpoints), entries.measured)
-    wrong = entries.unreadable | measure_again(entries.measured, folders, data)
-    for entry, why in wrong.items():
+    wrong = False
+    for entry, why in itertools.chain(entries.unreadable.items(), measure_again(entries.measured, folders, data)):
         typer.echo(f"{entry}: {why or 'comes out'}")
-    if any(wrong.values()):
+        wrong = wrong or bool(why)
+    if wrong:
         raise typer.Exit(1)
 
 
