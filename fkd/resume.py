@@ -127,7 +127,8 @@ def load_state(path: Path, run: dict, model, average, optimizer) -> list[dict]:
     state: dict[int, dict] = {}
     for name, tensor in part("optimizer.").items():
         number, key = name.split(".", 1)
-        state.setdefault(int(number), {})[key] = tensor
+        # A copy: the tensor is a view of the file, whose room on the disk would be held as long as the run lasts.
+        state.setdefault(int(number), {})[key] = tensor.clone()
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     return history
 

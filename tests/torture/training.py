@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ import numpy as np
 import safetensors
 import torch
 from safetensors.torch import load_file, save_file
+from tqdm import tqdm
 
 from fkd.augment import AugmentConfig
 from fkd.data import Faces
@@ -87,8 +89,12 @@ def fork(work: Callable[[], object], die_at: int = 0, under: Path | None = None)
     os.close(writing)
 
     def wait() -> End:
-        with open(reading, "rb") as file:
-            said = file.read()
+        try:
+            with open(reading, "rb") as file:
+                said = file.read()
+        except BaseException:  # the case took too long
+            os.kill(child, signal.SIGKILL)
+            raise
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         sentence, writes = json.loads(said) if said else ("", 0)
         assert status != 2, f"a traceback: {sentence[-500:]}"
@@ -441,7 +447,9 @@ def states(quick: bool) -> Iterator[Case]:
             work = functools.partial(with_parts, metadata, changed, must=False)
             yield Case(f"a state with {name} not finite", work)
     for name in ("more", "optimizer.x.step", "optimizer.9999.step", "optimizer.0.more", "optimizer.", "a\nb" * 1000):
-        yield Case(f"a state with {name[:20]!r} too", functools.partial(with_parts, metadata, tensors | {name: tensor}))
+        yield Case(
+            f"a state with {name[:20]!r} too", functools.partial(with_parts, metadata, tensors | {name: tensor.clone()})
+        )
 
 
 def without(name: str) -> None:
@@ -461,6 +469,8 @@ def without(name: str) -> None:
 def cases(quick: bool) -> Iterator[Case]:
     """The cases; quick: a few of each."""
     torch.set_num_threads(1)  # before anything else: a fork in one thread has nothing to wait for
+    tqdm.monitor_interval = 0  # which would be a thread
+    tqdm.set_lock(threading.RLock())  # its own is shared with all children, and one that is killed would keep it
     rng = random.Random(0)
     _, took, writes = whole()
     moments = range(1, writes + 1)
