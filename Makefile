@@ -4,7 +4,7 @@ PYTHON ?= python3
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: app test lint bench
+.PHONY: app test shuffle lint bench lock
 
 app: $(READY)
 	$(PY) app.py --open
@@ -12,6 +12,18 @@ app: $(READY)
 test: $(READY)
 	$(PY) -m pytest
 	$(PY) -m pytest -m slow
+
+# The default suite ten times, each in an order of its own: with one thread and with two, and each of these also as on a
+# processor without bfloat16 and AVX-512. `make shuffle SEED=n` repeats the run of one seed and the nine after it.
+SEED ?= $(shell date +%s)
+shuffle: $(READY)
+	@set -e; for run in 0 1 2 3 4 5 6 7 8 9; do \
+		export OMP_NUM_THREADS=$$((1 + run % 2)); older=; \
+		if [ $$((run / 2 % 2)) = 1 ]; then older=--no-bf16; export ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2; \
+		else unset ONEDNN_MAX_CPU_ISA ATEN_CPU_CAPABILITY; fi; \
+		echo "run $$((run + 1)) of 10: seed $$(($(SEED) + run)), threads $$OMP_NUM_THREADS $$older"; \
+		$(PY) -m pytest -m 'not slow and not browser' --randomly-seed=$$(($(SEED) + run)) $$older; \
+	done
 
 lint: $(READY)
 	$(PY) -m ruff check .
@@ -22,8 +34,14 @@ bench: $(READY)
 	$(PY) benchmarks/faces.py --data $(FKD_DATA)
 	$(PY) benchmarks/crop.py --data $(FKD_DATA) --checkpoint checkpoints/resnet18
 
-$(READY): requirements.txt pyproject.toml
+# A Space adds extras of Gradio and the package `spaces` to requirements.txt; with them the versions must fit too.
+lock:
+	$(PYTHON) -m venv --clear build/lock
+	build/lock/bin/python -m pip install --quiet -r requirements.txt 'gradio[oauth,mcp]' spaces
+	build/lock/bin/python tests/lock.py
+
+$(READY): requirements.txt requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("fkd needs Python 3.11 or newer; set PYTHON=") if sys.version_info < (3, 11) else 0'
 	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt -e '.[dev]'
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt -c requirements.lock -e '.[dev]'
 	@touch $@

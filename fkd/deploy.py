@@ -20,7 +20,7 @@ from fkd.files import write_json
 from fkd.hub import SCHEME, in_a_sentence, pull, uploading
 from fkd.known import PINNED
 
-PAGE = ["app.py", "requirements.txt", "README.md", "LICENSE", "CITATION.cff", "fkd/**/*.py", "fkd/page/viewer.*"]
+PAGE = ["app.py", "requirements.lock", "README.md", "LICENSE", "CITATION.cff", "fkd/**/*.py", "fkd/page/viewer.*"]
 PAGE += ["examples/*", "examples/page/*", "leaderboard/*/*.json", "benchmarks/paper.json", "benchmarks/paper.png"]
 CHECKPOINTS, REFERENCES = "checkpoints/*/*", f"checkpoints/{PINNED}"
 METRICS = {
@@ -40,6 +40,7 @@ def deploy(home: Path, repo_id: str, private: bool = False, models: Sequence[str
     patterns = PAGE if models else [*PAGE, CHECKPOINTS]
     paths = sorted(path for pattern in patterns for path in home.glob(pattern) if path.is_file())
     contents = {path.relative_to(home).as_posix(): path for path in paths if not path.name.startswith("training-state")}
+    contents["requirements.txt"] = home / "requirements.lock"  # a Space reads this one file alone
     if models:
         pinned = [f"{SCHEME}{model}@{pull(model).name}" for model in models]
         contents[REFERENCES] = json.dumps(pinned, indent=2).encode()

@@ -26,6 +26,7 @@ def test_a_space_is_made_and_updated_with_all_that_the_page_needs(hub, tmp_path)
     files = hub.files("ada/page", repo_type="space")
     assert HfApi().space_info("ada/page").sdk == "gradio"
     assert RepoCard(files["README.md"].decode()).data.to_dict()["sdk_version"] in files["requirements.txt"].decode()
+    assert files["requirements.txt"] == (ROOT / "requirements.lock").read_bytes(), "it installs what the tests run with"
     for path, content in files.items():
         (tmp_path / "space" / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "space" / path).write_bytes(content)

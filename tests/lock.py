@@ -1,0 +1,55 @@
+"""Writes requirements.lock from what is installed; `make lock` runs this in an environment made for it."""
+
+import re
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent
+CUDA = re.compile("cuda-|nvidia-|triton$")
+HEAD = """\
+# Every package that requirements.txt brings in, at one version: `make` and a Space install these; `make lock` writes
+# the file. pydantic is as new as a Space allows, which adds gradio[mcp]. The CUDA packages are left out: on Linux
+# PyTorch's own requirements choose them, elsewhere there are none.
+"""
+
+
+def read_requirements(path: Path) -> dict[str, Requirement]:
+    """The requirements of a file, by name."""
+    lines = (line.partition("#")[0].strip() for line in path.read_text().splitlines())
+    return {canonicalize_name(one.name): one for one in map(Requirement, filter(None, lines))}
+
+
+def needs(package: Distribution, extras: set[str]) -> list[Requirement]:
+    """What a package with these extras requires on this machine, without the CUDA packages."""
+    found = map(Requirement, package.requires or [])
+    environments = [{"extra": extra} for extra in extras or {""}]
+    return [
+        one
+        for one in found
+        if not CUDA.match(one.name) and (not one.marker or any(map(one.marker.evaluate, environments)))
+    ]
+
+
+def closure(requirements: dict[str, Requirement]) -> dict[str, Distribution]:
+    """The installed packages that these requirements bring in, by name; one that is not installed is left out."""
+    found, seen, todo = {}, set(), list(requirements.values())
+    while todo:
+        one = todo.pop()
+        name, asked = canonicalize_name(one.name), (one.name, frozenset(one.extras))
+        if asked not in seen:
+            seen.add(asked)
+            try:
+                found[name] = distribution(one.name)
+            except PackageNotFoundError:
+                continue
+            todo += needs(found[name], one.extras)
+    return found
+
+
+if __name__ == "__main__":
+    packages = closure(read_requirements(ROOT / "requirements.txt"))
+    lines = [f"{name}=={packages[name].version}\n" for name in sorted(packages)]
+    (ROOT / "requirements.lock").write_text(HEAD + "".join(lines))
