@@ -115,8 +115,8 @@ def keep_synced(root: Path) -> None:
     while True:
         try:
             sync(root)
-        except ValueError:
-            pass  # the page says when and why; what was read before stays
+        except (ValueError, OSError) as error:  # the page says so too, and what was read before stays
+            print(f"fkd: {error}", file=sys.stderr)
         time.sleep(3600)
 
 

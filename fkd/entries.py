@@ -209,8 +209,7 @@ def problems(root: Path | str) -> list[str]:
                     read(path)
                 except (ValueError, OSError) as error:
                     found.append(str(error))
-    synced = read_synced(root)
-    return [*found, synced.failure] if synced.failure and not synced.date else found
+    return found
 
 
 def _check_published(folder: Path) -> None:

@@ -42,6 +42,10 @@ SIZES = {CONFIG: LARGEST_CONFIG, EVALUATION: LARGEST, HISTORY: LARGEST, WEIGHTS:
 RUNS_CODE = {".bin", ".ckpt", ".dill", ".h5", ".joblib", ".keras", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth"}
 
 
+class HostError(ValueError):
+    """What only whoever runs fkd here can mend: a token, a setting, the network. Nothing for a page's visitors."""
+
+
 @dataclass(frozen=True)
 class Pushed:
     """Where a push went: the repository's or pull request's address, the commit, and whether anything changed."""
@@ -73,7 +77,7 @@ def pull(repo_id: str, revision: str | None = None, largest: int = SIZES[WEIGHTS
     Raises ValueError if there is no such repository or it is not a checkpoint that is safe to load.
     """
     where = f"{SCHEME}{repo_id}"
-    with in_a_sentence(repo_id):
+    with in_a_sentence(repo_id, anonymous):
         if revision and re.fullmatch("[0-9a-f]{40}", revision) and not anonymous:
             if there := cached(repo_id, revision):
                 return there
@@ -161,30 +165,37 @@ def remote_card(repo_id: str) -> str:
 
 
 @contextmanager
-def in_a_sentence(repo_id: str) -> Iterator[None]:
-    """Turns what huggingface_hub raises into a ValueError of one sentence: what happened, and what to do."""
+def in_a_sentence(repo_id: str, anonymous: bool = False) -> Iterator[None]:
+    """Turns what huggingface_hub raises into a ValueError of one sentence: what happened, and what to do.
+
+    anonymous: only what everybody may read was asked for, so no login would help.
+    """
     try:
         yield
     except HFValidationError:
         raise ValueError(f"{repo_id!r} is no repository's name: expected user/name") from None
     except LocalTokenNotFoundError:
-        raise ValueError("the Hub does not know you: run `hf auth login`, or set HF_TOKEN") from None
+        raise HostError("the Hub does not know you: run `hf auth login`, or set HF_TOKEN") from None
     except GatedRepoError:
+        if anonymous:
+            raise ValueError(f"{repo_id} is gated: only models that everybody may read can be added here") from None
         raise ValueError(f"{repo_id} is gated: ask for access on its page, then log in (`hf auth login`)") from None
     except RevisionNotFoundError:
         raise ValueError(f"{repo_id} has no such revision: see its history on the Hub") from None
     except RepositoryNotFoundError:
+        if anonymous:
+            raise ValueError(f"the Hub has no repository {repo_id} that everybody may read: check the name") from None
         raise ValueError(
             f"the Hub shows you no repository {repo_id}: check the name; if it is private, log in (`hf auth login`)"
         ) from None
     except EntryNotFoundError as error:
         raise ValueError(f"{repo_id}: {_short(error)}") from None
     except HfHubHTTPError as error:
-        raise ValueError(_http_sentence(repo_id, error)) from None
+        raise _http_error(repo_id, error) from None
     except OfflineModeIsEnabled:
-        raise ValueError("the Hub is not asked, since HF_HUB_OFFLINE is set: unset it, then try again") from None
+        raise HostError("the Hub is not asked, since HF_HUB_OFFLINE is set: unset it, then try again") from None
     except HTTPError as error:
-        raise ValueError(f"the Hub cannot be reached ({_short(error)}): check the network, then try again") from None
+        raise HostError(f"the Hub cannot be reached ({_short(error)}): check the network, then try again") from None
 
 
 @contextmanager
@@ -194,7 +205,7 @@ def uploading(repo_id: str) -> Iterator[None]:
         yield
     except RuntimeError as error:
         if isinstance(error.__cause__, HfHubHTTPError):
-            raise ValueError(_http_sentence(repo_id, error.__cause__)) from None
+            raise _http_error(repo_id, error.__cause__) from None
         raise ValueError(f"the upload to {repo_id} failed ({_short(error)}): push again") from None
 
 
@@ -233,20 +244,21 @@ def _safe_names(where: str, sizes: dict[str, int], largest_weights: int) -> list
     return [name for name in SIZES if name in sizes]
 
 
-def _http_sentence(repo_id: str, error: HfHubHTTPError) -> str:
+def _http_error(repo_id: str, error: HfHubHTTPError) -> ValueError:
     status = error.response.status_code
     if status == 401:
-        return f"the Hub does not accept your token for {repo_id}: run `hf auth login`, or set HF_TOKEN"
+        return HostError(f"the Hub does not accept your token for {repo_id}: run `hf auth login`, or set HF_TOKEN")
     if status == 403:
-        return f"your token may not write to {repo_id}: make one with the right to write there ({_short(error)})"
+        what = f"your token may not write to {repo_id}: make one with the right to write there ({_short(error)})"
+        return HostError(what)
     if status in (409, 412):
-        return f"{repo_id} changed while it was being written ({status}): do it again"
+        return ValueError(f"{repo_id} changed while it was being written ({status}): do it again")
     if status == 429:
         wait = error.response.headers.get("Retry-After")
-        return f"the Hub has had too many requests: try again in {f'{wait} s' if wait else 'some minutes'}"
+        return ValueError(f"the Hub has had too many requests: try again in {f'{wait} s' if wait else 'some minutes'}")
     if status >= 500:
-        return f"the Hub failed ({status}): try again later"
-    return f"the Hub refused {repo_id} ({status}): {_short(error)}"
+        return ValueError(f"the Hub failed ({status}): try again later")
+    return ValueError(f"the Hub refused {repo_id} ({status}): {_short(error)}")
 
 
 def _short(error: Exception) -> str:

@@ -23,47 +23,20 @@ import sys
 sys.path.insert(0, {root!r})
 from app import LAUNCH, build_app
 app = build_app({arguments})
-app.launch(server_port=0 or None, quiet=True, prevent_thread_lock=True, **LAUNCH)
+app.launch(quiet=True, prevent_thread_lock=True, **LAUNCH)
 print("AT " + app.local_url, flush=True)
 app.block_thread()
 """
 
 
-class Served:
-    """A running app: url, process (psutil's), photos (the folder of its folder), log (what it has printed)."""
+class Caller:
+    """Requests to a page that is served at `url`."""
 
-    def __init__(self, process: subprocess.Popen, photos: Path):
-        self.popen, self.photos, self.log = process, photos, []
-        self.process = psutil.Process(process.pid)
-        for line in process.stdout:
-            self.log.append(line)
-            if line.startswith("AT "):
-                self.url = line.removeprefix("AT ").strip()
-                break
-        else:
-            raise RuntimeError("the app did not start: " + "".join(self.log)[-2000:])
-        threading.Thread(target=self._listen, daemon=True).start()  # a full pipe would stop the app
+    def __init__(self, url: str):
+        self.url = url
         # A connection that the server is closing is not used again.
-        self.client = httpx.Client(base_url=self.url, timeout=90, limits=httpx.Limits(max_keepalive_connections=0))
+        self.client = httpx.Client(base_url=url, timeout=90, limits=httpx.Limits(max_keepalive_connections=0))
         self.config = self.client.get("config").json()
-
-    def _listen(self) -> None:
-        self.log.extend(self.popen.stdout)
-
-    @property
-    def printed(self) -> str:
-        return "".join(self.log)
-
-    @property
-    def folder(self) -> Path:
-        """Where its uploads lie."""
-        (found,) = (path for path in self.photos.glob("fkd-photos-*") if path.is_dir())
-        return found
-
-    @property
-    def memory(self) -> float:
-        """Resident memory, MB."""
-        return self.process.memory_info().rss / 1e6
 
     def upload(self, name: str, content: bytes) -> str:
         """Uploads a file; returns its path on the server."""
@@ -99,6 +72,37 @@ class Served:
         kinds = {part["id"]: part["type"] for part in self.config["components"]}
         found = [(each["id"], [kinds[i] for i in each["inputs"]]) for each in self.config["dependencies"]]
         return [(number, inputs) for number, inputs in found if component in inputs]
+
+
+class Served(Caller):
+    """A running app: url, process (psutil's), photos (where its folder lies), printed (its log)."""
+
+    def __init__(self, popen: subprocess.Popen, photos: Path):
+        self.photos, self._lines, self.process = photos, [], psutil.Process(popen.pid)
+        for line in popen.stdout:
+            self._lines.append(line)
+            if line.startswith("AT "):
+                break
+        else:
+            raise RuntimeError(f"the app did not start: {self.printed[-2000:]}")
+        # A full pipe would stop the app.
+        threading.Thread(target=self._lines.extend, args=[popen.stdout], daemon=True).start()
+        super().__init__(line.removeprefix("AT ").strip())
+
+    @property
+    def printed(self) -> str:
+        return "".join(self._lines)
+
+    @property
+    def folder(self) -> Path:
+        """Where its uploads lie."""
+        (found,) = (path for path in self.photos.glob("fkd-photos-*") if path.is_dir())
+        return found
+
+    @property
+    def memory(self) -> float:
+        """Resident memory, MB."""
+        return self.process.memory_info().rss / 1e6
 
 
 @contextmanager

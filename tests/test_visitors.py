@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hub_server import Fault
+from huggingface_hub import constants
 
 from fkd.checkpoint import load_checkpoint
 from fkd.hub import pull
@@ -43,13 +45,24 @@ def test_what_is_wrong_is_said_in_a_sentence(hub, models, evaluated, monkeypatch
     for asked, said in {
         "  ": "Name a model",
         "no name at all": "is no repository's name",
-        "bea/nothing": "no repository bea/nothing",
+        "bea/nothing": "no repository bea/nothing that everybody may read: check the name",
         "bea/pickle": "can run code",
         "bea/net": "more than the 1,000",
     }.items():
         with pytest.raises(ValueError, match=said):
             models.add(asked)
     assert set(models) == {"net"}
+
+
+@pytest.mark.parametrize("fault", ["offline", "token"])
+def test_what_is_meant_for_the_host_reaches_no_visitor(hub, models, evaluated, monkeypatch, fault):
+    put(hub, evaluated, "bea/net")
+    if fault == "offline":
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    else:
+        hub.faults.append(Fault("GET", "/api/models/bea/net", status=401))
+    with pytest.raises(ValueError, match=r"^The Hub cannot be read from this page at the moment: try again later\.$"):
+        models.add("bea/net")
 
 
 def test_the_oldest_makes_room_in_memory_and_on_disk(hub, models, evaluated, monkeypatch):

@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from gradio.exceptions import InvalidPathError
 from gradio.route_utils import FnIndexInferError
 from gradio.utils import get_upload_folder, is_in_or_equal
-from gradio_client.utils import is_file_obj_with_meta, is_http_url_like
+from gradio_client.utils import is_http_url_like
 
 from fkd.checkpoint import Checkpoint
 from fkd.page.uploads import keep_swept, photo_folder
@@ -23,6 +23,8 @@ ANSWER_LIMIT = 60  # s, of one answer, or of one step of a batch
 MOST_WAITING = 60  # requests in all queues together
 MOST_SESSIONS = 200  # whose settings and answers are kept; the one unused for longest makes room
 MOST_UPLOADED = 100_000_000  # bytes of one file: a zip of photos may be larger than a photo
+
+MARK = {"_type": "gradio.FileData"}  # by which Gradio tells that a value names a file
 
 NOT_UPLOADED = "This file was not uploaded here: upload it to this page first, then send the path that was answered."
 NOT_FITTING = "This request does not fit the page: it is to send what the page itself, or its API page, says."
@@ -38,13 +40,18 @@ class Page(gr.Blocks):
     async def preprocess_data(self, block_fn, inputs, *given, **named) -> list[Any]:
         check_files(inputs)
         try:
-            return await super().preprocess_data(block_fn, inputs, *given, **named)
+            values = await super().preprocess_data(block_fn, inputs, *given, **named)
         except gr.Error:
             raise
         except InvalidPathError:
             raise gr.Error(NOT_UPLOADED, print_exception=False) from None
         except Exception:
             raise gr.Error(NOT_FITTING, print_exception=False) from None
+        for part, value in zip(block_fn.inputs, values, strict=True):
+            # Gradio lets an empty list pass for one of the choices.
+            if isinstance(part, gr.Dropdown) and not part.multiselect and isinstance(value, list):
+                raise gr.Error(NOT_FITTING, print_exception=False)
+        return values
 
     async def process_api(self, block_fn, *given, **named) -> dict[str, Any]:
         if getattr(block_fn, "fn", True) is None:  # it is for the browser alone
@@ -100,8 +107,7 @@ def check_files(value: object) -> None:
         if isinstance(value, dict):
             waiting.extend(value.values())
             if "path" in value or "url" in value:
-                path = value.get("path")
-                if not is_file_obj_with_meta(value) or not _is_uploaded(path):
+                if value.get("meta") != MARK or not _is_uploaded(value.get("path")):
                     raise gr.Error(NOT_UPLOADED, print_exception=False)
         elif isinstance(value, list | tuple):
             waiting.extend(value)

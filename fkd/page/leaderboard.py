@@ -211,7 +211,7 @@ def _from_hub(root: Path) -> str:
     text = f"Models on the Hub, read {synced.date}: {len(synced.claims) - refused:,} claims, {refused:,} refused."
     if not synced.date:
         text = "Models on the Hub have not been read yet."
-    return f"{text} The last reading failed ({synced.failure})." if synced.failure else text
+    return f"{text} The last reading failed; the next is within the hour." if synced.failure else text
 
 
 def _read_again(root: Path) -> str:

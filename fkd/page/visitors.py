@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fkd.checkpoint import Checkpoint, load_checkpoint
-from fkd.hub import SCHEME, forget, pull
+from fkd.hub import SCHEME, HostError, forget, pull
 
 MOST, LARGEST = 12, 200_000_000  # models of all visitors together; bytes of one's weights
 
@@ -29,7 +29,10 @@ class Models(ChainMap):
         if name in self.own:
             return name
         repo, _, revision = name.partition("@")
-        folder = pull(repo, revision or None, LARGEST, anonymous=True)
+        try:
+            folder = pull(repo, revision or None, LARGEST, anonymous=True)
+        except HostError:
+            raise ValueError("The Hub cannot be read from this page at the moment: try again later.") from None
         model = load_checkpoint(folder, name)
         self._added.pop(name, None)
         self._added[name], self._folders[name] = model, folder
