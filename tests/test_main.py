@@ -94,7 +94,7 @@ def test_predict_writes_json_and_drawings(tmp_path, tiny_checkpoint):
 def test_drawings_never_replace_each_other(tmp_path, tiny_checkpoint):
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
-        Image.new("RGB", (20, 20)).save(tmp_path / folder / "x.jpg")
+        Image.new("RGB", (40, 40)).save(tmp_path / folder / "x.jpg")
     photos = [tmp_path / "a", tmp_path / "b"]
     run("predict", *photos, "--checkpoint", tiny_checkpoint, "--json", tmp_path / "p.json")
     with pytest.raises(ValueError, match="same name"):
