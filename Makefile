@@ -4,7 +4,7 @@ PYTHON ?= python3
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: app test shuffle lint bench lock
+.PHONY: app test torture shuffle lint bench lock
 
 app: $(READY)
 	$(PY) app.py --open
@@ -12,6 +12,10 @@ app: $(READY)
 test: $(READY)
 	$(PY) -m pytest
 	$(PY) -m pytest -m slow
+
+# Hostile and unlucky input, area by area; AREAS="page points" for some of them. artefacts/soak.html is its plot.
+torture: $(READY)
+	PYTHONPATH=.:tests $(PY) -m torture $(AREAS)
 
 # The default suite ten times, each in an order of its own: with one thread and with two, and each of these also as on a
 # processor without bfloat16 and AVX-512. `make shuffle SEED=n` repeats the run of one seed and the nine after it.

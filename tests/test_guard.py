@@ -1,6 +1,7 @@
 """The page among strangers: what was not uploaded is not read, nothing takes for ever, every error is a sentence."""
 
 import asyncio
+import base64
 import logging
 import re
 import shutil
@@ -136,6 +137,28 @@ def test_a_file_of_the_server_is_not_served(page, secret):
 def test_too_large_an_upload_is_turned_away(page):
     answer = page.client.post("gradio_api/upload", files={"files": ("a.jpg", bytes(guard.MOST_UPLOADED + 1000))})
     assert answer.status_code == 413
+
+
+def test_a_request_larger_than_any_photos_frame_is_turned_away(page):
+    body = {"data": ["x" * guard.MOST_REQUESTED], "fn_index": 0, "session_hash": "large"}
+    assert page.client.post("gradio_api/queue/join", json=body).status_code == 413
+
+
+def test_a_cameras_frame_is_answered_and_a_false_one_gets_a_sentence(page):
+    (number,) = (
+        handler["id"]
+        for handler in page.config["dependencies"]
+        if [what for _, what in handler["targets"]] == ["stream"]
+    )
+    content = base64.b64encode((ROOT / "examples" / "grace_hopper.jpg").read_bytes()).decode()
+    for frame, said in (
+        ("data:image/jpeg;base64," + content, "A face is followed."),
+        ("data:image/jpeg;base64,AAAA", "the frame is not a readable image"),
+        ("data:image/jpeg;base64,%%%", "the frame is not a readable image"),
+        ("data:image/eps;base64," + base64.b64encode(b"%!PS-Adobe-3.0 EPSF-3.0").decode(), "the frame is not"),
+    ):
+        ok, answer = page.join(number, [{"url": frame}, "fcnn", None], f"camera{said}{len(frame)}")
+        assert ok and answer["data"][1].startswith(said), frame[:60]
 
 
 async def _ask(page: Page) -> dict:

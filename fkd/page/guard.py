@@ -1,7 +1,9 @@
 """What stands between strangers and the page: files that were uploaded here, time limits, errors in one sentence."""
 
 import asyncio
+import base64
 import contextlib
+import io
 import logging
 import os
 import threading
@@ -10,11 +12,14 @@ from typing import Any
 
 import gradio as gr
 from fastapi import Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from gradio.exceptions import InvalidPathError
 from gradio.route_utils import FnIndexInferError
 from gradio.utils import get_upload_folder, is_in_or_equal
 from gradio_client.utils import is_http_url_like
+from starlette.middleware import Middleware
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.requests import ClientDisconnect
 
 from fkd.checkpoint import Checkpoint
 from fkd.page.uploads import keep_swept, photo_folder
@@ -24,6 +29,8 @@ MOST_WAITING = 60  # requests in all queues together
 MOST_SESSIONS = 200  # whose settings and answers are kept; the one unused for longest makes room
 MOST_UPLOADED = 100_000_000  # bytes of one file: a zip of photos may be larger than a photo
 
+MOST_REQUESTED = 8_000_000  # bytes of any other request; a frame of the camera is the largest
+MOST_AT_ONCE = 520_000_000  # bytes of the files of one upload: a whole batch
 MARK = {"_type": "gradio.FileData"}  # by which Gradio tells that a value names a file
 
 NOT_UPLOADED = "This file was not uploaded here: upload it to this page first, then send the path that was answered."
@@ -32,6 +39,18 @@ FAULT = "A fault on this page, not in what was sent, kept it from an answer. Ple
 TOO_SLOW = f"No answer within {ANSWER_LIMIT} seconds: try again later, or with a smaller photo."
 BUSY = f"{MOST_WAITING} requests are already waiting here: try again in a minute."
 _log = logging.getLogger(__name__)
+
+
+class BodyLimits:
+    """Turns requests away, with status 413, that are larger than their kind can be, as they come."""
+
+    def __init__(self, app):
+        self._upload = RequestBodyLimitMiddleware(app, max_body_size=MOST_AT_ONCE)
+        self._other = RequestBodyLimitMiddleware(app, max_body_size=MOST_REQUESTED)
+
+    async def __call__(self, scope, receive, send) -> None:
+        is_upload = scope.get("path", "").endswith("/upload")
+        await (self._upload if is_upload else self._other)(scope, receive, send)
 
 
 class Page(gr.Blocks):
@@ -107,10 +126,28 @@ def check_files(value: object) -> None:
         if isinstance(value, dict):
             waiting.extend(value.values())
             if "path" in value or "url" in value:
+                if value.get("path") is None and _is_frame(value.get("url")):
+                    continue
                 if value.get("meta") != MARK or not _is_uploaded(value.get("path")):
                     raise gr.Error(NOT_UPLOADED, print_exception=False)
         elif isinstance(value, list | tuple):
             waiting.extend(value)
+
+
+def as_frame(image: gr.Image) -> gr.Image:
+    """As `as_path`, for a camera: the handler gets a frame, which comes within the request, as an open file."""
+
+    def preprocess(payload) -> str | io.BytesIO | None:
+        if payload is None or payload.path:
+            return payload and payload.path
+        return io.BytesIO(base64.b64decode(payload.url.partition(",")[2]))
+
+    image.preprocess = preprocess
+    return image
+
+
+def _is_frame(url: object) -> bool:
+    return isinstance(url, str) and url.startswith("data:image/")
 
 
 def _is_uploaded(path: object) -> bool:
@@ -134,14 +171,28 @@ async def say_busy(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": BUSY}, status_code=503, headers={"Retry-After": "60"})
 
 
+async def say_nothing(request: Request, error: Exception) -> Response:
+    """For a visitor who left in the middle of an upload: nobody hears it."""
+    return Response(status_code=400)
+
+
 async def say_unknown(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": NOT_FITTING}, status_code=400)
 
 
-HANDLERS = {503: say_busy, KeyError: say_unknown, FnIndexInferError: say_unknown}
-# For `launch`. Gradio raises the last two for a handler that the page does not have.
+HANDLERS = {
+    503: say_busy,
+    KeyError: say_unknown,  # this and the next are how Gradio meets a handler that the page does not have
+    FnIndexInferError: say_unknown,
+    ClientDisconnect: say_nothing,
+}
+# For `launch`.
 LIMITS = {
     "max_file_size": MOST_UPLOADED,
     "state_session_capacity": MOST_SESSIONS,
-    "app_kwargs": {"lifespan": lifespan, "exception_handlers": HANDLERS},
+    "app_kwargs": {
+        "lifespan": lifespan,
+        "exception_handlers": HANDLERS,
+        "middleware": [Middleware(BodyLimits)],
+    },
 }

@@ -3,19 +3,21 @@
 import functools
 import time
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import gradio as gr
 
 from fkd.checkpoint import Checkpoint
 from fkd.draw import GREEN, draw_points
-from fkd.page.guard import as_path, pick_models
+from fkd.page.guard import as_frame, pick_models
 from fkd.photo_file import read_photo
 from fkd.predict import Face, find_confirmed_faces, follow, predict
 
 INTRODUCTION = """Let the camera look at a face: the points follow it. Frames are looked at as they come and then
-forgotten. The largest face is followed; the camera stops by itself after five minutes."""
+forgotten. The largest face is followed; the camera stops by itself after two minutes."""
 LONGEST = 480  # px: frames are shrunk to it, so that sending them does not take longer than answering
-EVERY, LIMIT = 0.1, 300  # s between two frames at best; of one run
+EVERY, LIMIT = 0.1, 120  # s between two frames at best; of one run
+MOST = 20  # runs at once: one whose visitor has left holds its place until LIMIT
 
 
 @dataclass(frozen=True)
@@ -37,21 +39,25 @@ def live_tab(models: dict[str, Checkpoint]) -> None:
             label="Camera", sources=["webcam"], type="filepath", streaming=True, height=360, min_width=280,
             webcam_options=gr.WebcamOptions(mirror=False), elem_id="camera",
         )  # fmt: skip
-        as_path(camera)
+        as_frame(camera)
         drawn = gr.Image(label="Points", interactive=False, height=360, min_width=280, elem_id="live", buttons=[])
     said = gr.Markdown(elem_id="live-status")
     seen = gr.State(None, time_to_live=600)
     camera.stream(
         functools.partial(_frame, models), [camera, chosen, seen], [drawn, said, seen], stream_every=EVERY,
-        time_limit=LIMIT, concurrency_limit=2, show_progress="hidden", api_visibility="private",
+        time_limit=LIMIT, concurrency_limit=MOST, show_progress="hidden", api_visibility="private",
     )  # fmt: skip
 
 
-def _frame(models: dict[str, Checkpoint], frame: str | None, name: str, before: Seen | None):
+def _frame(models: dict[str, Checkpoint], frame: str | BinaryIO | None, name: str, before: Seen | None):
     """Handler: (drawn frame, what is seen in words, what is seen) of the camera's next frame."""
     if frame is None:
         return None, "", None
-    photo, model = read_photo(frame), pick_models(models, name)[name]
+    model = pick_models(models, name)[name]
+    try:
+        photo = read_photo(frame, "the frame")
+    except ValueError as error:
+        return None, str(error), None
     photo.thumbnail((LONGEST, LONGEST))
     face = follow(model, photo, before.face) if before and before.face else None
     if face is None:

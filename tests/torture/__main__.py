@@ -18,7 +18,7 @@ from pathlib import Path
 
 from torture.case import Skip
 
-AREAS = ()
+AREAS = ("fuzz", "training", "pictures", "page", "data_files", "points", "records", "repositories")
 LIMIT = 120  # s, of one case
 
 
