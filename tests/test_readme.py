@@ -1,25 +1,32 @@
-"""What the README and the set-up files say must hold."""
+"""What the README, the documentation and the set-up files say must hold."""
 
 import json
 import re
+import shlex
 import tomllib
 from pathlib import Path
 
 import gradio
 import pandas as pd
 import paper
+import pytest
 import yaml
 from ablation import summary
 from huggingface_hub import ModelCard, RepoCard
+from typer.main import get_command
 
 from fkd import __version__
+from fkd.__main__ import app
 from fkd.entries import read_benchmarks, read_entries
 
 ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+LONGEST_README = 7000  # bytes
 
 
 def test_the_spaces_front_matter_reads_by_the_hubs_own_parser():
-    card = RepoCard.load(ROOT / "README.md", repo_type="space").data.to_dict()
+    card = RepoCard.load(README, repo_type="space").data.to_dict()
     assert card["sdk"] == "gradio" and (ROOT / card["app_file"]).exists()
     assert card["sdk_version"] == gradio.__version__, "the Space runs the Gradio that the tests ran"
     assert f"gradio=={card['sdk_version']}" in (ROOT / "requirements.txt").read_text()
@@ -29,17 +36,63 @@ def test_the_spaces_front_matter_reads_by_the_hubs_own_parser():
     assert card["license"] == "mit"
 
 
-def test_every_command_of_the_readme_exists():
-    text = (ROOT / "README.md").read_text()
-    commands = (ROOT / "fkd" / "__main__.py").read_text() + (ROOT / "fkd" / "online.py").read_text()
-    for command in set(re.findall(r"python -m fkd (\w+)", text)):
-        assert f'@app.command("{command}")' in commands or f'name="{command}"' in commands
-    for target in set(re.findall(r"^make (\w+)", text, re.M)):
+def test_the_readme_is_short_and_its_python_runs(monkeypatch, capsys):
+    text = README.read_text()
+    assert len(text.encode()) <= LONGEST_README
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    monkeypatch.chdir(ROOT)
+    exec(code, {})
+    out = capsys.readouterr().out
+    assert out.startswith("(") and out.count("\n") == 15, "expected one face: a box, and one line per point"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_command_exists_with_its_options(path):
+    text = path.read_text().replace("\\\n", " ")
+    for command in re.findall(r"(?:python|torchrun [^`#\n]*?) -m fkd ([^`#&\n]+)", text):
+        node, words = get_command(app), shlex.split(command.replace('"', ""))
+        while words and words[0] in getattr(node, "commands", {}):
+            node = node.commands[words.pop(0)]
+        assert not hasattr(node, "commands") or node.invoke_without_command and not words, command
+        options = {option for parameter in node.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= options | {"--help"}, command
+    for script, command in re.findall(r"python (benchmarks/\w+\.py)([^`#\n]*)", text):
+        assert all(f'"{option}"' in (ROOT / script).read_text() for option in re.findall(r"--\w+", command)), command
+    for target in re.findall(r"(?:^|`)make (\w+)", text, re.M):
         assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M), target
 
 
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_relative_link_leads_somewhere(path):
+    for target in re.findall(r"\]\(([^)\s]+)\)", without_code(path)):
+        if re.match(r"\w+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        there = (path.parent / file).resolve() if file else path
+        assert there.is_file() and there.is_relative_to(ROOT), f"{target}: no such file"
+        assert not anchor or anchor in anchors(there), f"{target}: no such heading"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_file_named_in_the_text_exists(path):
+    named = re.findall(r"(?:`|^)((?:fkd|tests|docs|benchmarks)/[\w./-]+)", path.read_text(), re.M)
+    assert all((ROOT / name).exists() for name in named if "NAME" not in name), named
+
+
+def without_code(path: Path) -> str:
+    """A Markdown file's text without its code, in which a # begins no heading and brackets are no link."""
+    return re.sub(r"`[^`\n]*`", "", re.sub(r"^```.*?^```", "", path.read_text(), flags=re.S | re.M))
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors of a Markdown file's headings, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.S | re.M)
+    headings = re.findall(r"^#+ (.*)$", text, re.M)
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
 def test_the_tables_hold_what_was_measured():
-    text = (ROOT / "README.md").read_text()
+    text, experiments = README.read_text(), (ROOT / "docs" / "experiments.md").read_text()
     (benchmark,) = (one for one in read_benchmarks(ROOT / "leaderboard") if one.name == "wild15")
     for entry in read_entries(ROOT / "leaderboard", benchmark).measured:
         result, cost = entry.accuracy, entry.cost
@@ -47,12 +100,12 @@ def test_the_tables_hold_what_was_measured():
             f"{result.rmse:.3f} ({result.rmse_low:.3f} to {result.rmse_high:.3f}) | {result.nme:.2f} | "
             f"{result.failure_rate:.1f}% | {cost.parameters / 1e6:.1f} M | {cost.latency_ms:.1f} ms |"
         ) in text.replace("*", ""), entry.name
-    assert paper.as_printed(json.loads((ROOT / "benchmarks" / "paper.json").read_text())["table"]) in text
+    assert paper.as_printed(json.loads((ROOT / "benchmarks" / "paper.json").read_text())["table"]) in experiments
     tables = list((ROOT / "benchmarks").glob("ablation*.csv"))
     assert tables
     for path in tables:
         runs = summary(pd.read_csv(path)).reset_index(names="variant")
-        assert paper.markdown(runs) in text, f"{path.name} and README's table differ"
+        assert paper.markdown(runs) in experiments, f"{path.name} and the table of docs/experiments.md differ"
 
 
 def test_the_version_is_one():
