@@ -20,7 +20,8 @@ from fkd.files import write_json
 from fkd.hub import SCHEME, in_a_sentence, pull, uploading
 from fkd.known import PINNED
 
-PAGE = ["app.py", "requirements.lock", "README.md", "LICENSE", "CITATION.cff", "fkd/**/*.py", "fkd/page/viewer.*"]
+PAGE = ["app.py", "requirements.lock", "README.md", "LICENSE", "CITATION.cff"]
+PAGE += ["fkd/**/*.py", "fkd/**/*.js", "fkd/**/*.css"]
 PAGE += ["examples/*", "examples/page/*", "leaderboard/*/*.json", "benchmarks/paper.json", "benchmarks/paper.png"]
 CHECKPOINTS, REFERENCES = "checkpoints/*/*", f"checkpoints/{PINNED}"
 METRICS = {

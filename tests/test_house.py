@@ -125,6 +125,7 @@ def imports(path: Path) -> set[str]:
 
 FILES = {path.stem: path for path in [*(ROOT / "fkd").glob("*.py"), ROOT / "app.py"] if path.stem != "__init__"}
 FILES |= {f"page.{path.stem}": path for path in (ROOT / "fkd" / "page").glob("*.py") if path.stem != "__init__"}
+FILES["page.viewer"] = ROOT / "fkd" / "page" / "viewer" / "__init__.py"
 
 
 @pytest.mark.parametrize("name", sorted(FILES))

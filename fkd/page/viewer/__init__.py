@@ -1,6 +1,7 @@
 """The viewer: the answers of up to four models on one photo, looked at in the browser.
 
-`view` makes the value; the drawing, zooming and choosing happen in viewer.js. What the viewer tells Python:
+`view` makes the value; drawing, zooming and choosing happen in the modules beside this file, joined to one script when
+the page is built. What the viewer tells Python:
 
     def chosen(event: gr.EventData): event.face          # a face was clicked: its index
     def drawn(event: gr.EventData): event.box, event.face  # a box was drawn (face None) or corrected (its index)
@@ -15,6 +16,7 @@ Do not give the viewer itself to a handler as an input: the browser would send t
 import base64
 import io
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,7 +27,10 @@ from PIL import Image
 from fkd.keypoints import EDGES, NAMES
 
 LONGEST = 1600  # px of the longer side of the picture that is sent
-# Told apart by lightness too, and viewer.js gives each its own shape: red and green alone are one colour to many.
+HERE = Path(__file__).parent
+# The modules of the script, in the order in which they are joined: each imports only from those before it.
+MODULES = ("geometry", "elements", "state", "zoom", "drawing", "gestures", "keys", "start")
+# Told apart by lightness too, and drawing.js gives each its own shape: red and green alone are one colour to many.
 COLOURS = ("#ff3b3b", "#21d07a", "#4db5ff", "#ffc928")
 TEMPLATE = """
 <div class="viewer" role="region" aria-label="Photo with keypoints">
@@ -68,14 +73,19 @@ TEMPLATE = """
 
 def viewer(**given) -> gr.HTML:
     """The component, empty; given: what else gr.HTML takes, such as `value` or `visible`."""
-    here = Path(__file__)
     return gr.HTML(
         html_template=TEMPLATE,
-        css_template=here.with_suffix(".css").read_text("utf-8"),
-        js_on_load=here.with_suffix(".js").read_text("utf-8"),
+        css_template=(HERE / "viewer.css").read_text("utf-8"),
+        js_on_load=script(),
         apply_default_css=False,
         **({"elem_id": "viewer"} | given),
     )
+
+
+def script() -> str:
+    """The modules as one script, which Gradio runs as a function body: without `import` lines and `export` words."""
+    text = "\n".join((HERE / f"{name}.js").read_text("utf-8") for name in MODULES)
+    return re.sub(r"^(import .*\n|export )", "", text, flags=re.MULTILINE)
 
 
 def view(

@@ -1,0 +1,169 @@
+// Fingers, mouse and wheel: moving the photo, choosing a face, drawing and correcting its box.
+import { clamp, dividerAt, distance, moveHandle, nearest, rectangle } from "./geometry.js";
+import { smallestAround, tidy, toPhoto } from "./geometry.js";
+import { root, stage } from "./elements.js";
+import { boxOf, faceCount, state } from "./state.js";
+import { activate, ask, moveView, pixel, zoom, zooms } from "./zoom.js";
+import { draw } from "./drawing.js";
+
+let gesture = null;
+let lastTap = null;
+const pointers = new Map(); // where each finger is
+
+// ---- choosing, drawing and correcting
+
+function choose(face) {
+  if (face === state.chosen) return;
+  state.chosen = face;
+  startTool(state.tool);
+  trigger("select", { face });
+}
+
+export function startTool(next) {
+  const box = boxOf(state.chosen);
+  state.tool = next === "correct" && !box ? null : next;
+  state.draft = state.tool === "correct" ? { box: [...box], face: state.chosen } : null;
+  gesture = null;
+  draw();
+}
+
+/** Tells the server; the dashed box stays until the next value answers. */
+export function send() {
+  const { draft } = state;
+  draft.box = tidy(draft.box, state.data).map((value) => Math.round(100 * value) / 100);
+  trigger("input", { box: draft.box, face: draft.face });
+}
+
+/** Forgets the fingers that are down, and what they were doing. */
+export function letGo() {
+  gesture = lastTap = state.draft = null;
+  pointers.clear();
+}
+
+// ---- what is under a finger
+
+export const panelOf = (target) => state.panels.find((panel) => panel.svg.contains(target));
+const placeIn = (panel, { clientX, clientY }) =>
+  toPhoto(state.view, panel.svg.getBoundingClientRect(), [clientX, clientY]);
+
+function dotAt(panel, at, reach) {
+  const border = state.view.x + dividerAt(panel.frame.clientWidth, state.split) * state.view.w;
+  const open = panel.divider ? panel.dots.filter((dot) => (dot.at[0] < border ? 0 : 1) === dot.side) : panel.dots;
+  return nearest(open, at, reach * pixel(panel));
+}
+
+function faceAt(panel, at) {
+  return smallestAround(Array.from({ length: faceCount() }, (_, face) => boxOf(face, panel.models)), at);
+}
+
+// ---- events
+
+function down(event) {
+  const panel = panelOf(event.target);
+  if (!panel || event.button > 0) return;
+  stage.setPointerCapture(event.pointerId);
+  pointers.set(event.pointerId, [event.clientX, event.clientY]);
+  if (pointers.size > 1) {
+    if (gesture?.kind === "pan") gesture.kind = "pinch";
+    return;
+  }
+  const at = placeIn(panel, event);
+  gesture = { kind: "pan", id: event.pointerId, panel, at, screen: [event.clientX, event.clientY], moved: false };
+  const reach = (event.pointerType === "mouse" ? 12 : 24) * pixel(panel);
+  const handle = state.draft && nearest(panel.handles, at, reach);
+  if (state.tool === "draw") gesture.kind = "draw";
+  else if (handle) Object.assign(gesture, { kind: "handle", handle, box: [...state.draft.box] });
+}
+
+function move(event) {
+  const before = pointers.get(event.pointerId);
+  if (!before || !gesture) return hover(event);
+  const after = [event.clientX, event.clientY];
+  const { panel, kind, at } = gesture;
+  if (kind === "pinch") return pointers.size > 1 ? pinch(panel, event.pointerId, after) : undefined;
+  if (event.pointerId !== gesture.id) return;
+  gesture.moved ||= distance(after, gesture.screen) > (event.pointerType === "mouse" ? 3 : 8);
+  pointers.set(event.pointerId, after);
+  if (!gesture.moved) return;
+  const now = placeIn(panel, event);
+  if (kind === "draw") state.draft = { box: tidy(rectangle(at, now, event.shiftKey), state.data), face: null };
+  if (kind === "handle") state.draft.box = moveHandle(gesture.handle, gesture.box, now[0] - at[0], now[1] - at[1]);
+  if (kind === "pan") moveView(at[0] - now[0], at[1] - now[1]); // the place that was taken hold of stays under it
+  ask();
+}
+
+function pinch(panel, id, after) {
+  const centre = ([a, b]) => ({ clientX: (a[0] + b[0]) / 2, clientY: (a[1] + b[1]) / 2 });
+  const before = [...pointers.values()];
+  pointers.set(id, after);
+  const now = [...pointers.values()];
+  const held = placeIn(panel, centre(before));
+  if (distance(...before) > 0) zoom(distance(...now) / distance(...before), held);
+  const moved = placeIn(panel, centre(now));
+  moveView(held[0] - moved[0], held[1] - moved[1]);
+}
+
+function hover(event) {
+  if (event.pointerType === "touch" || event.buttons) return;
+  const panel = panelOf(event.target);
+  activate(panel, panel && state.tool !== "draw" ? dotAt(panel, placeIn(panel, event), 12) : null);
+}
+
+function up(event) {
+  if (!pointers.delete(event.pointerId) || !gesture) return;
+  const { kind, panel, moved } = gesture;
+  if (pointers.size) return; // a pinch ends with its last finger
+  gesture = null;
+  if (kind === "draw" && moved && state.draft) finishDrawing(panel);
+  if (kind === "handle" && moved) send();
+  if (kind === "pan" && !moved) tap(panel, event);
+  ask();
+}
+
+function finishDrawing(panel) {
+  const [x0, y0, x1, y1] = state.draft.box;
+  if (Math.min(x1 - x0, y1 - y0) < 5 * pixel(panel)) return void (state.draft = null);
+  state.tool = null;
+  send();
+  draw();
+}
+
+function tap(panel, event) {
+  const at = placeIn(panel, event);
+  const here = [event.clientX, event.clientY];
+  const twice = lastTap && event.timeStamp - lastTap.time < 350 && distance(here, lastTap.here) < 30;
+  lastTap = twice ? null : { here, time: event.timeStamp };
+  if (twice) return root.hasAttribute("data-zoomed") ? zooms.fit() : zoom(2.5, at);
+  const dot = dotAt(panel, at, event.pointerType === "mouse" ? 12 : 22);
+  const face = dot ? dot.face : faceAt(panel, at);
+  if (face !== null) choose(face);
+  // Choosing draws anew: the dot of before is no longer on the page.
+  const { panels } = state;
+  const index = panels.length > 1 ? panels.findIndex((other) => other.models[0] === panel.models[0]) : 0;
+  activate(panels[index], dot && panels[index].dots.find(({ node }) => node.dataset.key === dot.node.dataset.key));
+}
+
+function cancel(event) {
+  pointers.delete(event.pointerId);
+  if (gesture?.kind === "draw") state.draft = null;
+  if (gesture?.kind === "handle") state.draft.box = gesture.box;
+  gesture = null;
+  ask();
+}
+
+function wheel(event) {
+  const panel = state.data && panelOf(event.target);
+  if (!panel) return;
+  // With all of the photo in view, scrolling down scrolls the page, so that nobody is caught in the picture.
+  if (event.deltaY > 0 && !event.ctrlKey && !root.hasAttribute("data-zoomed")) return;
+  event.preventDefault();
+  const step = event.deltaY * (event.deltaMode ? 0.05 : event.ctrlKey ? 0.01 : 0.002);
+  zoom(Math.exp(-clamp(step, -0.7, 0.7)), placeIn(panel, event));
+}
+
+stage.addEventListener("pointerdown", down);
+stage.addEventListener("pointermove", move);
+stage.addEventListener("pointerup", up);
+stage.addEventListener("pointercancel", cancel);
+stage.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && activate(null, null));
+stage.addEventListener("wheel", wheel, { passive: false });

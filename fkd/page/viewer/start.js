@@ -1,0 +1,43 @@
+// A new value from the server, and the first one; `element`, `props` and `watch` come from Gradio.
+import { clamp } from "./geometry.js";
+import { find, panelsBox, root, stage } from "./elements.js";
+import { faceCount, memory, mode, state } from "./state.js";
+import { ask, wholePhoto } from "./zoom.js";
+import { letGo, startTool } from "./gestures.js";
+
+const COLOURS = ["#ff3b3b", "#21d07a", "#4db5ff", "#ffc928"];
+
+function show() {
+  const before = state.data;
+  const data = (state.data = props.value ? JSON.parse(JSON.stringify(props.value)) : null);
+  letGo();
+  find(".begin").hidden = Boolean(data);
+  find(".filled").hidden = !data;
+  state.panels = [];
+  if (!data) return void panelsBox.replaceChildren();
+  data.photo ??= before?.photo ?? ""; // another face of the same photo: it is not sent again
+  data.models = (data.models ?? []).slice(0, 4);
+  data.models.forEach((model, number) => {
+    if (!CSS.supports("color", model.colour)) model.colour = COLOURS[number];
+    for (const face of model.faces) face.points ??= [];
+  });
+  state.aspect = clamp(data.width / data.height, 0.5, 2.2);
+  state.chosen = clamp(data.chosen ?? 0, 0, Math.max(0, faceCount() - 1));
+  if (state.pair.some((model) => model >= data.models.length)) state.pair = [0, 1];
+  const same = before && state.view && ["photo", "width", "height"].every((key) => before[key] === data[key]);
+  if (!same) state.view = wholePhoto();
+  startTool(state.tool === "draw" ? null : state.tool);
+}
+
+new ResizeObserver(() => state.data && ask()).observe(stage);
+
+// For tests, and for a download of what is seen: JSON.stringify(viewer.fkdViewer) is the state.
+root.fkdViewer = element.fkdViewer = {
+  get mode() { return state.data ? mode() : memory.mode; },
+  get layers() { return { ...memory.layers }; },
+  get view() { return state.view && { x: state.view.x, y: state.view.y, width: state.view.w, height: state.view.h }; },
+  get chosen() { return state.chosen; },
+  get pair() { return [...state.pair]; },
+};
+watch("value", show);
+show();

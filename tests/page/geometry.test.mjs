@@ -1,0 +1,141 @@
+// The viewer's geometry: `node --test tests/page`. Read as text, so that node needs no package.json to know a module.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+const source = readFileSync(new URL("../../fkd/page/viewer/geometry.js", import.meta.url), "utf-8");
+const geometry = await import("data:text/javascript," + encodeURIComponent(source));
+const photo = { width: 1000, height: 600 };
+const aspect = 1000 / 600;
+const whole = geometry.within({ x: 0, y: 0, w: Infinity }, photo, aspect, 400);
+
+/** Numbers, alone or in lists, equal to a millionth. */
+function near(actual, expected) {
+  const [a, b] = [[actual].flat(), [expected].flat()];
+  assert.equal(a.length, b.length);
+  a.forEach((value, index) => assert.ok(Math.abs(value - b[index]) < 1e-6, `${a} is not ${b}`));
+}
+
+test("the whole photo begins half a pixel before the centre of its first one", () => {
+  assert.deepEqual(whole, { x: -0.5, y: -0.5, w: 1000, h: 600 });
+});
+
+test("a view stays in the photo and is neither wider than it nor zoomed beyond 40 screen pixels for one", () => {
+  const right = geometry.within({ x: 900, y: 550, w: 500 }, photo, aspect, 400);
+  assert.deepEqual(right, { x: 499.5, y: 299.5, w: 500, h: 300 });
+  const left = geometry.within({ x: -90, y: -9, w: 500 }, photo, aspect, 400);
+  assert.deepEqual(left, { x: -0.5, y: -0.5, w: 500, h: 300 });
+  const inside = geometry.within({ x: 123, y: 45, w: 500 }, photo, aspect, 400);
+  assert.deepEqual(inside, { x: 123, y: 45, w: 500, h: 300 });
+  assert.equal(geometry.within({ x: 5, y: 5, w: 1 }, photo, aspect, 400).w, 10);
+  assert.equal(geometry.within({ x: 0, y: 0, w: 1 }, { width: 4, height: 2 }, 2, 400).w, 4, "a photo of a few pixels");
+});
+
+test("a photo narrower than the view stands in its middle", () => {
+  assert.deepEqual(geometry.within({ x: 7, y: 7, w: 900 }, { width: 100, height: 400 }, 0.5, 400), {
+    x: -50.5, y: -0.5, w: 200, h: 400,
+  });
+});
+
+test("zooming keeps a place where it is on the screen", () => {
+  const rect = { left: 30, top: 50, width: 500, height: 300 };
+  const at = [700, 150];
+  const before = geometry.toWindow(whole, rect, at);
+  near(before, [30 + 700.5 / 2, 50 + 150.5 / 2]);
+  const closer = geometry.within(geometry.resized(whole, 250, at), photo, aspect, 500);
+  assert.equal(closer.w, 250);
+  near(geometry.toWindow(closer, rect, at), before);
+  near(geometry.toPhoto(closer, rect, before), at);
+});
+
+test("a place is in a view up to its edges", () => {
+  const view = { x: 10, y: 20, w: 30, h: 40 };
+  for (const at of [[10, 20], [40, 60], [25, 30]]) assert.ok(geometry.inView(view, at));
+  for (const at of [[9, 30], [41, 30], [25, 19], [25, 61]]) assert.ok(!geometry.inView(view, at));
+});
+
+test("a view around a box has it in the middle and room for all of it", () => {
+  for (const box of [[100, 100, 200, 400], [100, 100, 700, 200]]) {
+    const { x, y, w } = geometry.around(box, aspect);
+    near([x + w / 2, y + w / aspect / 2], [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2]);
+    near(Math.max((box[2] - box[0]) / w, ((box[3] - box[1]) * aspect) / w), 1 / 1.5);
+  }
+});
+
+test("the divider goes from half a knob to half a knob before the end", () => {
+  near([0, 0.5, 1].map((split) => geometry.dividerAt(400, split)), [0.05, 0.5, 0.95]);
+});
+
+test("a box has its corners in order and ends at the photo's edges", () => {
+  assert.deepEqual(geometry.tidy([300, 200, 100, 50], photo), [100, 50, 300, 200]);
+  assert.deepEqual(geometry.tidy([1200, 700, -20, -3], photo), [-0.5, -0.5, 999.5, 599.5]);
+});
+
+test("a square takes the longer side, in the direction of the drag", () => {
+  assert.deepEqual(geometry.rectangle([10, 20], [15, 90], false), [10, 20, 15, 90]);
+  assert.deepEqual(geometry.rectangle([100, 100], [130, 60], true), [100, 100, 140, 60]);
+  assert.deepEqual(geometry.rectangle([100, 100], [100, 60], true), [100, 100, 140, 60]);
+});
+
+test("each handle moves its own sides and is where it says", () => {
+  const box = [100, 200, 300, 400];
+  for (const [fx, fy] of geometry.HANDLES) {
+    const moved = geometry.moveHandle({ fx, fy }, box, 7, -5);
+    near(geometry.handleAt(moved, fx, fy), geometry.handleAt(box, fx, fy).map(
+      (value, axis) => value + ([fx, fy][axis] === 0.5 ? 0 : [7, -5][axis]),
+    ));
+    const still = geometry.handleAt(box, 1 - fx, 1 - fy);
+    near(geometry.handleAt(moved, 1 - fx, 1 - fy), still);
+  }
+  assert.deepEqual(box, [100, 200, 300, 400], "the box of before is left as it was");
+  assert.equal(new Set(geometry.HANDLES.map(String)).size, 8);
+});
+
+test("boxes are the same within half a pixel", () => {
+  assert.ok(geometry.sameBox([1, 2, 3, 4], [1.4, 2, 3, 3.6]));
+  assert.ok(!geometry.sameBox([1, 2, 3, 4], [1, 2, 3, 4.5]));
+});
+
+test("the smallest box around a place is chosen", () => {
+  const boxes = [[0, 0, 100, 100], null, [10, 10, 30, 30], [20, 20, 80, 80]];
+  assert.equal(geometry.smallestAround(boxes, [25, 25]), 2);
+  assert.equal(geometry.smallestAround(boxes, [50, 50]), 3);
+  assert.equal(geometry.smallestAround(boxes, [5, 95]), 0);
+  assert.equal(geometry.smallestAround(boxes, [101, 50]), null);
+});
+
+test("the nearest thing within reach, its place known or told", () => {
+  const things = [{ at: [0, 0] }, { at: () => [10, 0] }, { at: [100, 0] }];
+  assert.equal(geometry.nearest(things, [8, 1], 12), things[1]);
+  assert.equal(geometry.nearest(things, [4, 0], 12), things[0]);
+  assert.equal(geometry.nearest(things, [50, 0], 12), null);
+});
+
+test("the eyes' distance is the mean of the models', or unknown", () => {
+  assert.equal(geometry.eyeDistance([[[0, 0], [30, 40]], [[0, 0], [60, 0]]]), 55);
+  assert.equal(geometry.eyeDistance([[[0, 0], [30, 40]], [[0, 0], null]]), 0);
+});
+
+test("names keep their distance, their order and the limits, near their points", () => {
+  const column = [52, 10, 50, 51].map((y) => ({ at: [0, y] }));
+  geometry.spreadOut(column, 10, 0, 100);
+  const ys = column.map(({ y }) => y);
+  near(column.map(({ at }) => at[1]), [10, 50, 51, 52]);
+  near(ys, [10 - 6.75, 50 - 6.75, 60 - 6.75, 70 - 6.75]);
+  near(column.reduce((sum, { y, at }) => sum + y - at[1], 0), 0);
+  const low = [90, 95, 99].map((y) => ({ at: [0, y] }));
+  geometry.spreadOut(low, 10, 0, 100);
+  near(low.map(({ y }) => y), [80, 90, 100].map((y) => y + low[2].y - 100));
+  assert.ok(low[2].y <= 100);
+  const crowded = [1, 2, 3].map((y) => ({ at: [0, y] }));
+  geometry.spreadOut(crowded, 10, 5, 15);
+  near(crowded.map(({ y }) => y), [5, 15, 25]);
+  geometry.spreadOut([], 10, 0, 100);
+});
+
+test("names in full and in short", () => {
+  assert.equal(geometry.words("left_eye_inner_corner"), "left eye inner corner");
+  assert.equal(geometry.shortName("left_eye_inner_corner"), "L eye in");
+  assert.equal(geometry.shortName("mouth_center_bottom_lip"), "mouth low lip");
+  assert.equal(geometry.shortName("constructor"), "constructor");
+});
