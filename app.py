@@ -11,6 +11,7 @@ import gradio as gr
 from fkd.checkpoint import load_checkpoint
 from fkd.hub import SCHEME, pull
 from fkd.known import read_pinned
+from fkd.page.address import FORGET
 from fkd.page.api import api
 from fkd.page.batch import batch_tab
 from fkd.page.compare import compare_tab
@@ -23,42 +24,10 @@ from fkd.page.visitors import Models
 from fkd.sync import sync
 
 HOME = Path(__file__).parent
+SCRIPT, STYLE = HOME / "fkd" / "page" / "page.js", HOME / "fkd" / "page" / "page.css"
 TITLE = """# fkd: judge facial keypoint detectors on your own face
 Upload a photo: up to four models mark 15 keypoints on every face. Photos are looked at in memory,
 never logged, and deleted from the server within the hour."""
-# The compare tab has no address of its own; it is also selected as the page opens, whatever the address then asks.
-FORGET = "() => { if (window.fkdLeft) history.replaceState(null, '', location.pathname) }"
-# Gradio leaves a few of its parts without a name for screen readers; they come and go with what is shown.
-NAME_PARTS = """() => {
-    const name = () => {
-        document.querySelectorAll('.gallery-item:not([aria-label])').forEach(
-            (part, number) => part.setAttribute('aria-label', 'Example photo ' + (number + 1)));
-        document.querySelectorAll('.search-input:not([aria-label])').forEach(
-            part => part.setAttribute('aria-label', 'Search the table'));
-        document.querySelectorAll('.image-container > button:not([aria-label])').forEach(
-            part => part.setAttribute('aria-label', 'The photo'));
-        document.querySelectorAll('pre:not([tabindex])').forEach(part => part.setAttribute('tabindex', 0));
-        document.querySelectorAll('div.empty[aria-label]:not([role])').forEach(
-            part => part.setAttribute('role', 'img'));
-    };
-    name();
-    new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
-}"""
-CSS = """
-.gradio-container {width: 100%; max-width: min(1240px, 100vw) !important; margin: 0 auto !important}
-.gradio-container .column, .gradio-container .row > *, .gradio-container .block {min-width: 0}
-#points, .ranking {--font-mono: var(--font); font-variant-numeric: tabular-nums}
-.caption p {opacity: 0.8; margin: 0}
-body:not(.dark) button[role=tab].selected {color: var(--primary-800) !important}
-input[role=combobox] {color: var(--body-text-color) !important}
-.token {color: inherit !important}
-.or {color: var(--body-text-color) !important}
-.gradio-container :focus-visible:not(.viewer *) {
-    outline: 3px solid var(--body-text-color) !important; outline-offset: 1px
-}
-footer {display: none !important}
-@media (hover: none), (max-width: 700px) {.modebar-container {display: none !important}}
-"""
 THEME = gr.themes.Default(
     primary_hue="emerald",
     font=["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"],
@@ -71,7 +40,7 @@ THEME = gr.themes.Default(
 )
 
 # How the page is served, wherever that is.
-LAUNCH = {"theme": THEME, "css": CSS, "ssr_mode": False, "footer_links": [], **LIMITS}
+LAUNCH = {"theme": THEME, "css_paths": [STYLE], "ssr_mode": False, "footer_links": [], **LIMITS}
 
 
 def build_app(
@@ -105,7 +74,7 @@ def build_app(
             with gr.Tab("Model", id="model") as about:
                 model_tab(loaded, folders, page, about)
         compare.select(None, js=FORGET)
-        page.load(None, js=NAME_PARTS)
+        page.load(None, js=SCRIPT.read_text("utf-8"))
         api(loaded, leaderboard, folders)
     return page.queue(max_size=MOST_WAITING, api_open=False)
 

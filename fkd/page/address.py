@@ -1,5 +1,8 @@
 """Lasting addresses: what several tabs need."""
 
+# The compare tab has no address of its own; it is also selected as the page opens, whatever the address then asks.
+FORGET = "() => { if (window.fkdLeft) history.replaceState(null, '', location.pathname) }"
+
 
 def remember(tab: str, *names: str) -> str:
     """JavaScript that keeps a tab and its inputs, under these names, in the address; lists are joined by commas.

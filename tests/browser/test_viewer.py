@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageColor
 from playwright.sync_api import Page, expect
 
-from app import CSS, THEME
+from app import STYLE, THEME
 from fkd.keypoints import EDGES, MEAN_FACE, NAMES
 from fkd.page.viewer import COLOURS, LONGEST, view, viewer
 
@@ -73,8 +73,8 @@ def address():
             gr.Button(label).click(value, None, shown, show_progress="hidden")
         shown.select(selected, None, heard)
         shown.input(drawn, None, heard)
-    css = CSS + ".gradio-container {width: 100%}"  # alone, the viewer would not make it wide
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, theme=THEME, css=css, ssr_mode=False, footer_links=[])
+    look = {"theme": THEME, "css_paths": [STYLE], "ssr_mode": False, "footer_links": []}
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **look)
     yield url
     page.close()
 
