@@ -32,7 +32,7 @@ def test_a_space_is_made_and_updated_with_all_that_the_page_needs(hub, tmp_path)
         (tmp_path / "space" / path).write_bytes(content)
     code = "from app import build_app; print(type(build_app()).__name__)"
     built = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "space", capture_output=True, text=True)
-    assert built.stdout.strip() == "Blocks", built.stderr
+    assert built.stdout.strip() == "Page", built.stderr
 
     before = hub.commits("ada/page", repo_type="space")
     run("deploy", "ada/page")
