@@ -1,0 +1,48 @@
+"""SECURITY.md promises only what a test holds, with the numbers of the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from fkd import batch, data, export, files, photo_file
+from fkd.entries import LARGEST_SYNCED
+from fkd.page import compare, guard, uploads, visitors
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "SECURITY.md").read_text()
+TESTS = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+
+
+def test_every_promise_names_a_test_that_is_there():
+    named = set(re.findall(r"`(test_\w+)`", TEXT))
+    assert len(named) > 25
+    assert not [name for name in named if f"def {name}(" not in TESTS]
+    promises = [line for line in TEXT.splitlines() if line.startswith("| ") and line.endswith("` |")]
+    rows = re.findall(r"\| promise \| test \|\n\| --- \| --- \|\n((?:\|.*\n)+)", TEXT)
+    assert sum(block.count("\n") for block in rows) == len(promises), "a promise without a test"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"{photo_file.MOST_MEGAPIXELS} megapixels",
+        f"{photo_file.MOST_FILE_BYTES / 1e6:.0f} MB |",
+        f"{photo_file.SHORTEST} px on its shorter side",
+        f"{guard.MOST_UPLOADED / 1e6:.0f} MB; {guard.MOST_AT_ONCE / 1e6:.0f} MB",
+        f"any other request | {guard.MOST_REQUESTED / 1e6:.0f} MB",
+        f"{batch.MOST_PHOTOS} photos, {batch.MOST_BYTES / 1e6:.0f} MB unpacked",
+        f"faces in one photo | {compare.MOST_FACES}",
+        f"{guard.ANSWER_LIMIT} seconds",
+        f"waiting in all queues | {guard.MOST_WAITING};",
+        f"kept in memory | {guard.MOST_SESSIONS};",
+        f"{uploads.KEPT // 60} minutes after it was last written",
+        f"{visitors.LARGEST / 1e6:.0f} MB; {visitors.MOST} such models",
+        f"{files.LARGEST / 1e6:.0f} MB (claims read from the Hub: {LARGEST_SYNCED / 1e6:.0f} MB)",
+        f"{files.DEEPEST} levels of brackets",
+        f"{export.MOST_BYTES / 1e6:.0f} MB, {export.MOST_FACES:,} faces",
+        f"{data.MOST_BYTES / 1e9:.0f} GB unpacked",
+    ],
+)
+def test_the_limits_are_those_of_the_code(said):
+    assert said in TEXT
