@@ -194,7 +194,7 @@ def read_synced(root: Path | str) -> Synced:
     if not path.exists():
         return Synced("", [])
     try:
-        return typed(read_json(path, LARGEST_SYNCED), Synced, str(path))
+        return _read_synced(path)
     except (ValueError, OSError) as error:
         return Synced("", [], str(error)[:300])
 
@@ -209,7 +209,17 @@ def problems(root: Path | str) -> list[str]:
                     read(path)
                 except (ValueError, OSError) as error:
                     found.append(str(error))
+    synced = Path(root) / SYNCED
+    try:
+        if synced.exists():
+            _read_synced(synced)
+    except (ValueError, OSError) as error:
+        found.append(str(error))
     return found
+
+
+def _read_synced(path: Path) -> Synced:
+    return typed(read_json(path, LARGEST_SYNCED), Synced, str(path))
 
 
 def _check_published(folder: Path) -> None:

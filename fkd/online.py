@@ -113,7 +113,7 @@ def show_command(context: typer.Context, root: Root = LEADERBOARD, checkpoints: 
             typer.echo(f"reported elsewhere, not measured here:\n{_text(published)}")
     if synced.date:
         typer.echo(f"claims of the Hub's models: as of {synced.date}")
-    for problem in [*problems(root), *filter(None, [synced.failure])]:
+    for problem in dict.fromkeys([*problems(root), *filter(None, [synced.failure])]):
         typer.echo(f"not read: {problem}", err=True)
 
 

@@ -69,8 +69,9 @@ class Soak:
             values = [row[column] for row in self.rows]
             figure.add_trace(go.Scatter(y=values, mode="lines", showlegend=False), row=1, col=place)
             figure.update_yaxes(rangemode="tozero", row=1, col=place)
-        figure.update_xaxes(title=f"notes: every 10 of {PICTURES} pictures, then every 50 of {REQUESTS} requests")
-        figure.update_layout(template="plotly_white", height=360, width=1200)
+        title = f"{PICTURES} pictures one by one, then {REQUESTS} requests beside {CROWD} idle connections"
+        figure.update_xaxes(title="measurements, in order")
+        figure.update_layout(template="plotly_white", height=360, width=1200, title=title)
         figure.write_html(target / "soak.html", include_plotlyjs=True)
 
 
