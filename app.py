@@ -8,9 +8,10 @@ from pathlib import Path
 
 import gradio as gr
 
-from fkd.checkpoint import load_checkpoint
-from fkd.hub import SCHEME, pull
-from fkd.known import read_pinned
+from fkd.hub.available import read_pinned
+from fkd.hub.claims import sync
+from fkd.hub.repository import SCHEME, pull
+from fkd.learn.checkpoint import load_checkpoint
 from fkd.page.address import FORGET
 from fkd.page.api import api
 from fkd.page.batch import batch_tab
@@ -21,7 +22,6 @@ from fkd.page.live import live_tab
 from fkd.page.model import model_tab
 from fkd.page.uploads import photo_folder
 from fkd.page.visitors import Models
-from fkd.sync import sync
 
 HOME = Path(__file__).parent
 SCRIPT, STYLE = HOME / "fkd" / "page" / "page.js", HOME / "fkd" / "page" / "page.css"

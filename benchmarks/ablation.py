@@ -25,16 +25,16 @@ from paper import PAPER_AUGMENT, markdown
 from safetensors.torch import load_file
 from torch import nn
 
-from fkd import train as fkd_train
-from fkd.checkpoint import WEIGHTS
-from fkd.data import Faces, is_sparse
-from fkd.evaluate import predict_points
+from fkd.data.faces import Faces
+from fkd.data.split import Split, split_data
 from fkd.files import replacing
-from fkd.heatmap import cells, expected_points, heatmap_loss
 from fkd.keypoints import FRAME_SIZE
-from fkd.loss import masked_loss
-from fkd.models import KeypointModel, ModelConfig
-from fkd.split import Split, split_data
+from fkd.learn import train as fkd_train
+from fkd.learn.checkpoint import WEIGHTS
+from fkd.learn.heatmap import cells, expected_points, heatmap_loss
+from fkd.learn.inference import predict_points
+from fkd.learn.loss import masked_loss
+from fkd.learn.models import KeypointModel, ModelConfig
 
 BINS = 2 * FRAME_SIZE  # of SimCC: half a pixel each
 
@@ -113,7 +113,7 @@ class Dark(KeypointModel):
     """Zhang et al. 2020: the highest cell, refined by the slope and curvature of the log of the heatmap."""
 
     def forward(self, *given) -> torch.Tensor:
-        with mock.patch("fkd.models.expected_points", dark):
+        with mock.patch("fkd.learn.models.expected_points", dark):
             return super().forward(*given)
 
 
@@ -200,14 +200,14 @@ def run(name: str, base: dict, faces: Faces, split: Split, seed: int, model: str
         fkd_train.train(config, settings, faces, split, folder, "ablation", device=device)
         weights = load_file(Path(folder) / WEIGHTS)
     validation = faces[split.validation]
-    sparse, found = is_sparse(validation.points), []
+    four_point, found = validation.four_point, []
     for row, build in {name: variant.build, **({DECODED: Dark} if name == BOTH else {})}.items():
         trained = build(config).to(device)
         trained.load_state_dict(weights)
         found.append({"variant": row, "seed": seed})
         for mirror in (False, True):
-            error = (predict_points([trained], validation.images, sparse, mirror) - validation.points) ** 2
-            for part, rows in (("all", slice(None)), ("15 points", ~sparse), ("4 points", sparse)):
+            error = (predict_points([trained], validation.images, four_point, mirror) - validation.points) ** 2
+            for part, rows in (("all", slice(None)), ("15 points", ~four_point), ("4 points", four_point)):
                 found[-1][part + (", mirrored" if mirror else "")] = float(np.sqrt(np.nanmean(error[rows])))
     return found
 

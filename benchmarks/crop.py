@@ -13,11 +13,11 @@ import numpy as np
 from faces import hit, make_photo
 from PIL import Image
 
-from fkd.checkpoint import load_checkpoint
-from fkd.data import is_sparse
-from fkd.evaluate import accuracy, predict_points
-from fkd.predict import predict
-from fkd.split import split_data
+from fkd.data.split import split_data
+from fkd.learn.checkpoint import load_checkpoint
+from fkd.learn.inference import predict_points
+from fkd.metrics import accuracy
+from fkd.photo.predict import predict
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
     checkpoint = load_checkpoint(arguments.checkpoint)
     faces, split = split_data(arguments.data)
     faces = faces[split.test]
-    faces = faces[~is_sparse(faces.points)][: arguments.photos]
+    faces = faces[~faces.four_point][: arguments.photos]
     faces.points[..., 0] -= checkpoint.model.label_offset[0].item()  # a photo's points are not moved to the labels
     checkpoint.model.label_offset.zero_()
     in_frame = predict_points([checkpoint.model], faces.images, mirror=True)

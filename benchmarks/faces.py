@@ -17,9 +17,9 @@ import dlib
 import numpy as np
 from PIL import Image, ImageFilter
 
-from fkd.checkpoint import Checkpoint, load_checkpoint
-from fkd.data import is_sparse, read_training
-from fkd.predict import find_confirmed_faces
+from fkd.data.competition import read_training
+from fkd.learn.checkpoint import Checkpoint, load_checkpoint
+from fkd.photo.predict import find_confirmed_faces
 
 PAD = 40
 
@@ -149,7 +149,7 @@ def main() -> None:
     names = sorted(arguments.backgrounds.iterdir()) if arguments.backgrounds else []
     backgrounds = [Image.open(name).convert("L") for name in names]
     faces = read_training(arguments.data)
-    photos = faces.images[~is_sparse(faces.points)]  # the sparse rows are frames of videos, and blurred
+    photos = faces.images[~faces.four_point]  # the four-point rows are frames of videos, and blurred
     sets = make_sets(photos, backgrounds, arguments.photos)
     finders = make_finders(load_checkpoint(arguments.checkpoint))
     print(f"{arguments.photos} photos per set: faces found, false boxes per photo, ms per photo\n")

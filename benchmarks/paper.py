@@ -23,12 +23,13 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from fkd.augment import AugmentConfig, augment
-from fkd.data import Faces
-from fkd.evaluate import accuracy, hardware
+from fkd.board.cost import hardware
+from fkd.data.faces import Faces
+from fkd.data.split import split_data
 from fkd.files import write_json
 from fkd.keypoints import FRAME_SIZE
-from fkd.split import split_data
+from fkd.learn.augment import AugmentConfig, augment
+from fkd.metrics import accuracy
 
 # Ten random changes, as ranges: mirror, turn left and right, shift in x and y, lighter, darker, more contrast,
 # less contrast, noise. Which ten the paper uses, and how strong, is not known to us: these are mild.

@@ -32,7 +32,7 @@ LEFT_EYE, RIGHT_EYE, NOSE_TIP, BOTTOM_LIP = (
 
 # The competition's rows from 2,284 on carry these four points only, and place the last two elsewhere than
 # the fully labelled rows do: the base of the nose, and the middle of the mouth.
-SPARSE = (LEFT_EYE, RIGHT_EYE, NOSE_TIP, BOTTOM_LIP)
+FOUR_POINT = (LEFT_EYE, RIGHT_EYE, NOSE_TIP, BOTTOM_LIP)
 
 # In a mirrored picture, what stands where the left eye stood is the right eye.
 MIRROR = tuple(NAMES.index(name.replace("left", "~").replace("right", "left").replace("~", "right")) for name in NAMES)

@@ -16,12 +16,14 @@ from huggingface_hub import file_download
 from huggingface_hub.utils import _http
 from PIL import Image, ImageDraw, ImageFilter
 
-from fkd.checkpoint import load_checkpoint, save_checkpoint
-from fkd.data import Faces
-from fkd.evaluate import Accuracy, Cost, Detail, Evaluation
-from fkd.keypoints import COLUMNS, EDGES, MEAN_FACE, NAMES, SPARSE
-from fkd.models import KeypointModel, ModelConfig, build_model
-from fkd.train import TrainConfig
+from fkd.board.cost import Cost
+from fkd.board.record import Evaluation
+from fkd.data.faces import Faces
+from fkd.keypoints import COLUMNS, EDGES, FOUR_POINT, MEAN_FACE, NAMES
+from fkd.learn.checkpoint import load_checkpoint, save_checkpoint
+from fkd.learn.models import KeypointModel, ModelConfig, build_model
+from fkd.learn.train import TrainConfig
+from fkd.metrics import Accuracy, Detail
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 TRAINING = dataclasses.asdict(TrainConfig()) | {
@@ -84,14 +86,14 @@ def draw_face(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return (small + rng.normal(0, 6, small.shape)).clip(0, 255).astype(np.uint8)
 
 
-def draw_faces(count: int, seed: int = 0, sparse_share: float = 0.4) -> Faces:
-    """Faces, the last `sparse_share` of them with the four sparse labels only."""
+def draw_faces(count: int, seed: int = 0, four_point_share: float = 0.4) -> Faces:
+    """Faces, the last `four_point_share` of them with the four labels only."""
     rng = np.random.default_rng(seed)
     points = np.array(MEAN_FACE) + rng.normal(0, 1.2, (count, 15, 2)) + rng.normal(0, 3, (count, 1, 2))
     images = np.stack([draw_face(face, rng) for face in points])
     points = points.astype(np.float32).round(3)
-    others = [index for index in range(15) if index not in SPARSE]
-    points[int(count * (1 - sparse_share)) :, others] = np.nan
+    others = [index for index in range(15) if index not in FOUR_POINT]
+    points[int(count * (1 - four_point_share)) :, others] = np.nan
     return Faces(images, points)
 
 

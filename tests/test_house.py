@@ -1,6 +1,7 @@
-"""Who may import whom, and which outside library lives in which room."""
+"""Who may import whom, from the order of the layers alone, and which outside library lives in which room."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -8,111 +9,49 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-MAY_IMPORT = {
-    "keypoints": set(),
-    "loss": set(),
-    "crop": set(),
-    "files": set(),
-    "faces": {"crop"},
-    "data": {"files", "keypoints", "zips"},
-    "split": {"data"},
-    "check": {"data", "keypoints", "split"},
-    "augment": {"keypoints"},
-    "heatmap": {"keypoints"},
-    "export": {"files", "keypoints"},
-    "models": {"files", "heatmap", "keypoints"},
-    "draw": {"keypoints"},
-    "evaluate": {"files", "keypoints"},
-    "verified": {"checkpoint", "evaluate", "keypoints"},
-    "entries": {"evaluate", "files"},
-    "leaderboard": {"checkpoint", "entries", "evaluate", "keypoints", "verified"},
-    "checkpoint": {"files", "models"},
-    "resume": {"checkpoint", "files"},
-    "train": {"augment", "checkpoint", "data", "evaluate", "files", "heatmap", "loss", "models", "resume", "split"},
-    "photo_file": {"files"},
-    "predict": {"checkpoint", "crop", "faces", "heatmap", "keypoints", "models", "photo_file"},
-    "zips": {"files"},
-    "batch": {"checkpoint", "files", "photo_file", "predict", "zips"},
-    "compare": {"checkpoint", "faces", "keypoints", "predict"},
-    "submission": {"data", "evaluate", "files", "keypoints", "models"},
-    "card": {"checkpoint", "evaluate", "models"},
-    "hub": {"checkpoint", "files", "header"},
-    "deploy": {"entries", "files", "hub", "known"},
-    "sync": {"entries", "files", "header", "hub", "models"},
-    "publication": {"card", "checkpoint", "draw", "evaluate", "photo_file", "predict"},
-    "robustness": {"augment", "data", "evaluate", "keypoints"},
-    "benchmark": {"checkpoint", "data", "entries", "evaluate", "robustness", "split", "verified"},
-    "page.compare": {
-        "checkpoint",
-        "compare",
-        "draw",
-        "export",
-        "faces",
-        "page.guard",
-        "page.uploads",
-        "page.viewer",
-        "page.visitors",
-        "photo_file",
-    },
-    "page.visitors": {"checkpoint", "hub"},
-    "page.batch": {"batch", "checkpoint", "draw", "export", "keypoints", "page.guard", "page.uploads", "photo_file"},
-    "page.model": {"card", "checkpoint", "draw", "evaluate", "page.address", "page.figures", "page.guard", "plots"},
-    "page.live": {"checkpoint", "draw", "page.guard", "photo_file", "predict"},
-    "page.api": {"checkpoint", "compare", "entries", "known", "leaderboard", "page.guard", "photo_file", "predict"},
-    "page.viewer": {"keypoints"},
-    "page.address": set(),
-    "page.uploads": set(),
-    "page.guard": {"checkpoint", "page.uploads"},
-    "page.words": set(),
-    "page.figures": {
-        "checkpoint",
-        "draw",
-        "entries",
-        "evaluate",
-        "files",
-        "leaderboard",
-        "page.words",
-        "plots",
-        "robustness",
-    },
-    "page.leaderboard": {
-        "entries",
-        "known",
-        "leaderboard",
-        "page.address",
-        "page.figures",
-        "page.uploads",
-        "page.words",
-        "sync",
-    },
-    "plots": {"evaluate", "keypoints", "robustness"},
-    "header": {"checkpoint", "files", "models"},
-    "known": {"checkpoint", "evaluate", "files", "hub"},
+# A layer imports only from layers before it, and from itself. "base" is the files of fkd/ itself; rooms that share a
+# layer do not import each other.
+LAYERS = [["base"], ["data"], ["learn"], ["photo"], ["board"], ["hub"], ["cli", "page"], ["app"]]
+LIBRARIES = {
+    "dlib": {"photo"},
+    "filelock": {"learn", "page"},
+    "gradio": {"page", "app"},
+    "huggingface_hub": {"hub"},
+    "kagglehub": {"data"},
+    "networkx": {"data"},
+    "pandas": {"data", "learn", "photo", "board", "cli", "page"},  # where tables are read or shown
+    "pillow_heif": {"photo"},
+    "plotly": {"page"},
+    "timm": {"learn"},
+    "typer": {"cli"},
+    "yaml": {"hub"},
 }
-ROOMS = {
-    "gradio": {
-        "app",
-        "page.api",
-        "page.live",
-        "page.viewer",
-        "page.batch",
-        "page.model",
-        "page.compare",
-        "page.figures",
-        "page.leaderboard",
-        "page.guard",
-    },
-    "timm": {"models", "train"},
-    "filelock": {"resume", "page.uploads"},
-    "plotly": {"plots"},
-    "dlib": {"faces"},
-    "pillow_heif": {"photo_file"},
-    "huggingface_hub": {"header", "hub", "card", "publication", "sync", "deploy"},
-}
+ONE_FILE = {"dlib": "photo.finder", "pillow_heif": "photo.reading", "plotly": "page.plots", "kagglehub": "data.kaggle"}
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    parts = parts[:-1] if parts[-1] == "__init__" else parts
+    return ".".join(parts[1:] if parts[0] == "fkd" else parts)
+
+
+FRONT_DOOR = ROOT / "fkd" / "__init__.py"  # which imports nothing until it is asked
+FILES = {name_of(path): path for path in [*(ROOT / "fkd").rglob("*.py"), ROOT / "app.py"] if path != FRONT_DOOR}
+
+
+def room_of(name: str) -> str:
+    first = name.split(".")[0]
+    if first == "__main__":
+        return "cli"
+    return first if first == "app" or (ROOT / "fkd" / first).is_dir() else "base"
+
+
+def layer_of(name: str) -> int:
+    return next(number for number, rooms in enumerate(LAYERS) if room_of(name) in rooms)
 
 
 def imports(path: Path) -> set[str]:
-    """Every module that a file imports, whole names."""
+    """Every module and name that a file imports, whole names."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -123,26 +62,40 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-FILES = {path.stem: path for path in [*(ROOT / "fkd").glob("*.py"), ROOT / "app.py"] if path.stem != "__init__"}
-FILES |= {f"page.{path.stem}": path for path in (ROOT / "fkd" / "page").glob("*.py") if path.stem != "__init__"}
-FILES["page.viewer"] = ROOT / "fkd" / "page" / "viewer" / "__init__.py"
+def ours(path: Path) -> set[str]:
+    """The files of fkd that a file imports."""
+    inside = {module.removeprefix("fkd.") for module in imports(path) if module.startswith("fkd.")}
+    return {name for name in FILES if name in inside}
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
-def test_import_direction(name):
-    assert name in MAY_IMPORT or name in ("app", "__main__", "online"), (
-        f"say in this test what fkd/{name}.py may import"
-    )
-    inside = {module.removeprefix("fkd.") for module in imports(FILES[name]) if module.startswith("fkd.")}
-    ours = {file for file in FILES if any(module == file or module.startswith(f"{file}.") for module in inside)}
-    if name in MAY_IMPORT:
-        assert ours <= MAY_IMPORT[name]
+def test_a_layer_imports_only_from_layers_before_it(name):
+    assert room_of(name) in sum(LAYERS, []), f"{FILES[name]} is in a room without a layer"
+    for other in ours(FILES[name]):
+        if room_of(other) != room_of(name):
+            assert layer_of(other) < layer_of(name), f"{name} imports {other}"
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_an_outside_library_lives_in_its_room(name):
     outside = {module.split(".")[0] for module in imports(FILES[name])}
-    for library, rooms in ROOMS.items():
-        assert library not in outside or name in rooms, f"{library} belongs in {rooms}"
+    for library in outside & LIBRARIES.keys():
+        assert room_of(name) in LIBRARIES[library], f"{library} belongs in {LIBRARIES[library]}"
+        assert ONE_FILE.get(library, name) == name, f"{library} belongs in fkd/{ONE_FILE[library]}"
+
+
+def test_no_file_imports_itself_by_way_of_others():
+    list(graphlib.TopologicalSorter({name: ours(path) for name, path in FILES.items()}).static_order())
+
+
+def test_a_room_is_no_door():
+    """Only the front door hands on what lies elsewhere; a room's __init__.py says what the room is for."""
+    for path in (ROOT / "fkd").glob("*/__init__.py"):
+        assert [type(node) for node in ast.parse(path.read_text()).body] == [ast.Expr], path
 
 
 def test_training_and_evaluation_need_neither_gradio_nor_plotly_nor_a_face_detector():
-    code = "import sys, fkd.__main__; print([m for m in ('gradio', 'plotly', 'dlib', 'cv2') if m in sys.modules])"
+    modules = "fkd.cli.training, fkd.cli.evaluation, fkd.cli.rankings"
+    code = f"import sys, {modules}; print([m for m in ('gradio', 'plotly', 'dlib', 'cv2') if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"

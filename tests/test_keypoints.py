@@ -1,6 +1,6 @@
 import numpy as np
 
-from fkd.keypoints import COLUMNS, EDGES, MEAN_FACE, MIRROR, NAMES, SPARSE
+from fkd.keypoints import COLUMNS, EDGES, FOUR_POINT, MEAN_FACE, MIRROR, NAMES
 
 
 def test_columns_follow_the_competition():
@@ -14,9 +14,9 @@ def test_mirror_swaps_sides_and_is_its_own_inverse():
     assert [MIRROR[i] for i in MIRROR] == list(range(15))
 
 
-def test_edges_and_sparse_points_exist():
+def test_edges_and_four_point_points_exist():
     assert {name for edge in EDGES for name in edge} <= set(NAMES)
-    assert [NAMES[i] for i in SPARSE] == [
+    assert [NAMES[i] for i in FOUR_POINT] == [
         "left_eye_center", "right_eye_center", "nose_tip", "mouth_center_bottom_lip",
     ]  # fmt: skip
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from fkd import batch, data, export, files, photo_file
-from fkd.entries import LARGEST_SYNCED
+from fkd import files
+from fkd.board.entries import LARGEST_SYNCED
+from fkd.data import competition
 from fkd.page import compare, guard, uploads, visitors
+from fkd.photo import many_photos, point_files, reading
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "SECURITY.md").read_text()
@@ -26,12 +28,12 @@ def test_every_promise_names_a_test_that_is_there():
 @pytest.mark.parametrize(
     "said",
     [
-        f"{photo_file.MOST_MEGAPIXELS} megapixels",
-        f"{photo_file.MOST_FILE_BYTES / 1e6:.0f} MB |",
-        f"{photo_file.SHORTEST} px on its shorter side",
+        f"{reading.MOST_MEGAPIXELS} megapixels",
+        f"{reading.MOST_FILE_BYTES / 1e6:.0f} MB |",
+        f"{reading.SHORTEST} px on its shorter side",
         f"{guard.MOST_UPLOADED / 1e6:.0f} MB; {guard.MOST_AT_ONCE / 1e6:.0f} MB",
         f"any other request | {guard.MOST_REQUESTED / 1e6:.0f} MB",
-        f"{batch.MOST_PHOTOS} photos, {batch.MOST_BYTES / 1e6:.0f} MB unpacked",
+        f"{many_photos.MOST_PHOTOS} photos, {many_photos.MOST_BYTES / 1e6:.0f} MB unpacked",
         f"faces in one photo | {compare.MOST_FACES}",
         f"{guard.ANSWER_LIMIT} seconds",
         f"waiting in all queues | {guard.MOST_WAITING};",
@@ -40,8 +42,8 @@ def test_every_promise_names_a_test_that_is_there():
         f"{visitors.LARGEST / 1e6:.0f} MB; {visitors.MOST} such models",
         f"{files.LARGEST / 1e6:.0f} MB (claims read from the Hub: {LARGEST_SYNCED / 1e6:.0f} MB)",
         f"{files.DEEPEST} levels of brackets",
-        f"{export.MOST_BYTES / 1e6:.0f} MB, {export.MOST_FACES:,} faces",
-        f"{data.MOST_BYTES / 1e9:.0f} GB unpacked",
+        f"{point_files.MOST_BYTES / 1e6:.0f} MB, {point_files.MOST_FACES:,} faces",
+        f"{competition.MOST_BYTES / 1e9:.0f} GB unpacked",
     ],
 )
 def test_the_limits_are_those_of_the_code(said):

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import gradio as gr
 
-from fkd.checkpoint import Checkpoint
-from fkd.compare import compare
-from fkd.entries import read_benchmarks, read_entries, read_synced
-from fkd.known import known_checkpoints
-from fkd.leaderboard import table
+from fkd.board.entries import read_benchmarks, read_entries, read_synced
+from fkd.board.ranking import table
+from fkd.hub.available import known_checkpoints
+from fkd.learn.checkpoint import Checkpoint
 from fkd.page.guard import as_path, pick_models
-from fkd.photo_file import read_photo
-from fkd.predict import predict
+from fkd.photo.comparison import compare
+from fkd.photo.predict import predict
+from fkd.photo.reading import read_photo
 
 PREDICT = """Finds the faces in a photo and their 15 keypoints. model: a name of the page's models. Answers
 {"faces": [{"box": [x0, y0, x1, y1], "points": {name: [x, y]}, "spread": {name: px}}]}, pixels of the upright photo."""

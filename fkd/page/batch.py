@@ -11,14 +11,14 @@ import gradio as gr
 import numpy as np
 import pandas as pd
 
-from fkd.batch import MOST_BYTES, MOST_PHOTOS, Answered, answer, list_sources
-from fkd.checkpoint import Checkpoint
-from fkd.draw import GREEN, draw_points
-from fkd.export import to_table
 from fkd.keypoints import LEFT_EYE, RIGHT_EYE
+from fkd.learn.checkpoint import Checkpoint
 from fkd.page.guard import pick_models
 from fkd.page.uploads import new_folder
-from fkd.photo_file import PHOTOS
+from fkd.photo.draw import GREEN, draw_points
+from fkd.photo.many_photos import MOST_BYTES, MOST_PHOTOS, Answered, answer, list_sources
+from fkd.photo.point_files import to_table
+from fkd.photo.reading import PHOTOS
 
 INTRODUCTION = f"""Photos, or zips of photos: up to {MOST_PHOTOS} at a time, {MOST_BYTES / 1e6:.0f} MB unpacked. One row
 a face; the points are in the files below. Nothing is kept beyond the hour."""

@@ -10,16 +10,16 @@ import gradio as gr
 from pandas.io.formats.style import Styler
 from PIL import Image
 
-from fkd.checkpoint import Checkpoint
-from fkd.compare import Comparison, compare, points_table
-from fkd.draw import draw_points
-from fkd.export import read_points, to_pts, to_table
-from fkd.faces import FaceBox
+from fkd.learn.checkpoint import Checkpoint
 from fkd.page.guard import as_path, told
 from fkd.page.uploads import new_folder
 from fkd.page.viewer import COLOURS, view, viewer
 from fkd.page.visitors import Models
-from fkd.photo_file import read_photo
+from fkd.photo.comparison import Comparison, compare, points_table
+from fkd.photo.draw import draw_points
+from fkd.photo.finder import FaceBox
+from fkd.photo.point_files import read_points, to_pts, to_table
+from fkd.photo.reading import read_photo
 
 MOST = len(COLOURS)
 MOST_FACES = 100  # of one photo: found and drawn by hand

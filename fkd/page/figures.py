@@ -5,14 +5,13 @@ from pathlib import Path
 import gradio as gr
 import pandas as pd
 
-from fkd.checkpoint import Epoch
-from fkd.draw import GREEN, RED
-from fkd.entries import Benchmark, Entries
-from fkd.evaluate import Evaluation
+from fkd.board.entries import Benchmark, Entries
+from fkd.board.ranking import table
+from fkd.board.record import Evaluation
+from fkd.board.robustness import STEPS
 from fkd.files import typed_rows
-from fkd.leaderboard import table
-from fkd.page.words import PAPER_COLUMNS, PAPER_TEXT
-from fkd.plots import (
+from fkd.learn.checkpoint import Epoch
+from fkd.page.plots import (
     cumulative_errors,
     error_face,
     keypoint_errors,
@@ -21,7 +20,8 @@ from fkd.plots import (
     trade_off,
     training_curves,
 )
-from fkd.robustness import STEPS
+from fkd.page.words import PAPER_COLUMNS, PAPER_TEXT
+from fkd.photo.draw import GREEN, RED
 
 PALETTE = (RED, GREEN, "#3b82f6", "#f59e0b", "#a855f7", "#06b6d4", "#ec4899", "#84cc16")
 COUNT = 7 + len(STEPS)  # figures

@@ -21,7 +21,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import ClientDisconnect
 
-from fkd.checkpoint import Checkpoint
+from fkd.learn.checkpoint import Checkpoint
 from fkd.page.uploads import keep_swept, photo_folder
 
 ANSWER_LIMIT = 60  # s, of one answer, or of one step of a batch

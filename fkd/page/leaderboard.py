@@ -9,14 +9,14 @@ import gradio as gr
 import pandas as pd
 from pandas.io.formats.style import Styler
 
-from fkd.entries import Benchmark, problems, read_benchmarks, read_entries, read_published, read_synced
-from fkd.known import known_checkpoints
-from fkd.leaderboard import table
+from fkd.board.entries import Benchmark, problems, read_benchmarks, read_entries, read_published, read_synced
+from fkd.board.ranking import table
+from fkd.hub.available import known_checkpoints
+from fkd.hub.claims import sync
 from fkd.page.address import remember
 from fkd.page.figures import COUNT, figures, paper_section, plot_places, plotted_first
 from fkd.page.uploads import new_folder
 from fkd.page.words import CITATION, METRICS, NO_ENTRY, QUESTIONS, REPORTED, WHAT_RANKS
-from fkd.sync import sync
 
 MOST_ROWS = 100  # of a ranking on the page: a browser takes seconds to draw thousands
 STATUSES = ["verified", "not verified", "unreadable", "claimed", "refused"]

@@ -7,11 +7,11 @@ from typing import BinaryIO
 
 import gradio as gr
 
-from fkd.checkpoint import Checkpoint
-from fkd.draw import GREEN, draw_points
+from fkd.learn.checkpoint import Checkpoint
 from fkd.page.guard import as_frame, pick_models
-from fkd.photo_file import read_photo
-from fkd.predict import Face, find_confirmed_faces, follow, predict
+from fkd.photo.draw import GREEN, draw_points
+from fkd.photo.predict import Face, find_confirmed_faces, follow, predict
+from fkd.photo.reading import read_photo
 
 INTRODUCTION = """Let the camera look at a face: the points follow it. Frames are looked at as they come and then
 forgotten. The largest face is followed; the camera stops by itself after two minutes."""

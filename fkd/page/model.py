@@ -5,14 +5,15 @@ from pathlib import Path
 
 import gradio as gr
 
-from fkd.card import model_card
-from fkd.checkpoint import Checkpoint
-from fkd.draw import GREEN
-from fkd.evaluate import CASES, read_evaluation
+from fkd.board.record import read_evaluation
+from fkd.hub.card import model_card
+from fkd.learn.checkpoint import Checkpoint
+from fkd.metrics import CASES
 from fkd.page.address import remember
 from fkd.page.figures import history
 from fkd.page.guard import pick_models
-from fkd.plots import case_face, error_face, training_curves
+from fkd.page.plots import case_face, error_face, training_curves
+from fkd.photo.draw import GREEN
 
 CASES_SAID = """### Its best and its worst faces
 Arrows lead from each point of the mean face to where the model's answer went, as far as it went from the label: the

@@ -4,8 +4,9 @@ from collections import ChainMap
 from collections.abc import Mapping
 from pathlib import Path
 
-from fkd.checkpoint import Checkpoint, load_checkpoint
-from fkd.hub import SCHEME, HostError, forget, pull
+from fkd.hub.errors import HostError
+from fkd.hub.repository import SCHEME, forget, pull
+from fkd.learn.checkpoint import Checkpoint, load_checkpoint
 
 MOST, LARGEST = 12, 200_000_000  # models of all visitors together; bytes of one's weights
 

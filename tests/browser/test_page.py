@@ -29,11 +29,11 @@ from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from app import LAUNCH, build_app
-from fkd.entries import read_benchmarks, read_entries
-from fkd.export import read_points
+from fkd.board.entries import read_benchmarks, read_entries
+from fkd.board.robustness import STEPS
 from fkd.keypoints import NAMES
 from fkd.page import live
-from fkd.robustness import STEPS
+from fkd.photo.point_files import read_points
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = ROOT / "examples"

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from conftest import draw_faces, write_competition
 
-from fkd.data import BUNDLE, read_lookup, read_test, read_training
-from fkd.submission import submission
+from fkd.board.submission import submission
+from fkd.data.competition import read_lookup, read_test, read_training
+from fkd.data.kaggle import BUNDLE
 from torture.case import Case, one_sentence, refused
 
 READERS = {"training": read_training, "test": read_test, "IdLookupTable": read_lookup}

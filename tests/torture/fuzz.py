@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from fkd.batch import list_sources
-from fkd.checkpoint import read_config
-from fkd.data import read_lookup, read_test, read_training
-from fkd.export import read_points, to_pts
+from fkd.data.competition import read_lookup, read_test, read_training
 from fkd.keypoints import COLUMNS, MEAN_FACE, NAMES
-from fkd.photo_file import read_photo
+from fkd.learn.checkpoint import read_config
+from fkd.photo.many_photos import list_sources
+from fkd.photo.point_files import read_points, to_pts
+from fkd.photo.reading import read_photo
 from torture.case import Case, one_sentence
 from torture.pictures import spoil
 from torture.points import check_points, spoil_text

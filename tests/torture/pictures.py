@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from fkd.faces import find_faces
-from fkd.hub import load
-from fkd.photo_file import read_photo
-from fkd.predict import predict
+from fkd.hub.repository import load
+from fkd.photo.finder import find_faces
+from fkd.photo.predict import predict
+from fkd.photo.reading import read_photo
 from torture.case import Case, check_sentence, one_sentence
 
 ROOT = Path(__file__).parents[2]

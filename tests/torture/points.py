@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fkd.batch import answer, list_sources
-from fkd.export import read_points, to_pts, to_table
-from fkd.hub import load
+from fkd.hub.repository import load
 from fkd.keypoints import COLUMNS, MEAN_FACE, NAMES
+from fkd.photo.many_photos import answer, list_sources
+from fkd.photo.point_files import read_points, to_pts, to_table
 from torture.case import Case, check_sentence, one_sentence, refused
 
 ROOT = Path(__file__).parents[2]

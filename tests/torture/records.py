@@ -10,17 +10,18 @@ from pathlib import Path
 
 import numpy as np
 from conftest import TRAINING, draw_faces
+from forged import BROKEN, DATA, FORGED, KNOWN, UNREADABLE, changed, entry
 from hypothesis import given
 from hypothesis import strategies as st
-from test_leaderboard import BROKEN, DATA, FORGED, KNOWN, UNREADABLE, changed, entry
 
-from fkd.checkpoint import Epoch, read_config
-from fkd.entries import Synced, problems, read_benchmarks, read_entries, read_published, read_synced, write_entry
-from fkd.evaluate import Evaluation, accuracy, detail, from_json
+from fkd.board.entries import Synced, problems, read_benchmarks, read_entries, read_published, read_synced, write_entry
+from fkd.board.ranking import table
+from fkd.board.record import Evaluation, from_json
 from fkd.files import Line, parse_json, typed, typed_rows
-from fkd.header import Tensor
-from fkd.leaderboard import table
-from fkd.sync import _claims
+from fkd.hub.claims import _claims
+from fkd.hub.header import Tensor
+from fkd.learn.checkpoint import Epoch, read_config
+from fkd.metrics import accuracy, detail
 from torture.case import Case, check_sentence, one_sentence
 
 CLAIM = {

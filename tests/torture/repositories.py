@@ -12,28 +12,19 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from conftest import TRAINING
+from conftest import TRAINING, contents
+from hostile import HOSTILE, Payload, change_config, change_header, change_model, change_training, change_weights
 from hub_server import Fault, HubServer
 from huggingface_hub import file_download
 from huggingface_hub.utils import _http
 from safetensors.torch import load_file, save
-from test_hub import (
-    HOSTILE,
-    Payload,
-    change_config,
-    change_header,
-    change_model,
-    change_training,
-    change_weights,
-    contents,
-)
 
-from fkd.checkpoint import CONFIG, Epoch, save_checkpoint
-from fkd.evaluate import read_evaluation
+from fkd.board.record import read_evaluation
 from fkd.files import typed_rows
-from fkd.hub import load, pull
-from fkd.known import known_checkpoints, read_pinned
-from fkd.models import ModelConfig, build_model
+from fkd.hub.available import known_checkpoints, read_pinned
+from fkd.hub.repository import load, pull
+from fkd.learn.checkpoint import CONFIG, Epoch, save_checkpoint
+from fkd.learn.models import ModelConfig, build_model
 from torture.case import Case, check_sentence, refused
 
 TENSOR = {"dtype": "F16", "shape": [30], "data_offsets": [0, 60]}
@@ -59,7 +50,7 @@ def all_as(files, kind: torch.dtype):
     files["model.safetensors"] = save({name: tensor.to(kind) for name, tensor in tensors.items()})
 
 
-# What is done to the files of a good checkpoint, besides what tests/test_hub.py does to them.
+# What is done to the files of a good checkpoint, besides what tests/hub/test_repository.py does to them.
 MORE = {
     "an empty config": lambda f: f.update({CONFIG: b""}),
     "a config of one number": lambda f: f.update({CONFIG: b"1"}),

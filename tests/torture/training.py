@@ -29,13 +29,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
-from fkd.augment import AugmentConfig
-from fkd.data import Faces
+from fkd.data.faces import Faces
+from fkd.data.split import Split
 from fkd.keypoints import MEAN_FACE
-from fkd.models import ModelConfig
-from fkd.resume import LOCK, STATE
-from fkd.split import Split
-from fkd.train import TrainConfig, train
+from fkd.learn.augment import AugmentConfig
+from fkd.learn.models import ModelConfig
+from fkd.learn.run_state import LOCK, STATE
+from fkd.learn.train import TrainConfig, train
 from torture.case import Case, Skip, check_sentence, one_sentence, refused
 
 MODEL = ModelConfig("test_resnet", 1, "regression")
@@ -182,7 +182,7 @@ def killed_while_saving(moment: int) -> None:
         return save
 
     def work() -> None:
-        place = sys.modules["fkd.checkpoint"]
+        place = sys.modules["fkd.learn.checkpoint"]
         place.save_file = half(place.save_file)
         run(folder / "m")
 
@@ -206,7 +206,7 @@ def stopped(folder: Path, epochs: int) -> None:
     """Leaves the folder of a run that was killed right after it wrote the state of its n-th epoch."""
 
     def work() -> None:
-        place = sys.modules["fkd.train"]
+        place = sys.modules["fkd.learn.train"]
         original = place.save_state
 
         def save(path, run, history, *models):

@@ -1,0 +1,1 @@
+"""The leaderboard: what is measured, kept and ranked."""

@@ -1,0 +1,90 @@
+"""Checkpoints and a data set -> the Evaluation that a leaderboard entry is made of."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from fkd.board.cost import cost
+from fkd.board.entries import KAGGLE
+from fkd.board.record import Evaluation, joined
+from fkd.board.robustness import robustness
+from fkd.board.verified import members_of
+from fkd.data.split import fingerprint, in_order, split_data
+from fkd.learn.checkpoint import Checkpoint, load_checkpoint
+from fkd.learn.inference import predict_points
+from fkd.metrics import accuracy, detail
+
+COMPETITION_ROWS = 7049
+SAME = 1e-3  # px: what two machines may differ by
+
+
+def measure(
+    checkpoints: Sequence[Checkpoint],
+    data: Path,
+    benchmark: str = "",
+    name: str = "",
+    mirror: bool = False,
+    device: str = "cpu",
+) -> Evaluation:
+    """Measures a checkpoint, or the mean of several, on the held-out tenth of a training file.
+
+    benchmark: the ranking's name, or "kaggle" for the competition's; the data's name if empty. name: the
+    entry's; the first checkpoint's if empty. mirror: average each answer with that for the mirror image.
+    Raises ValueError if the ranking is the competition's but the data is not.
+    """
+    faces, split = split_data(data)
+    if benchmark in ("kaggle", KAGGLE):
+        benchmark = KAGGLE
+        if len(faces) != COMPETITION_ROWS:
+            raise ValueError(
+                f"{data} has {len(faces):,} training rows, but the competition's file has {COMPETITION_ROWS:,}: "
+                "leave out --benchmark kaggle for other data"
+            )
+    test = in_order(faces[split.test])
+    prints = {part: fingerprint(faces[getattr(split, part)]) for part in ("train", "validation", "test")}
+    models = [one.model.to(device) for one in checkpoints]
+    predicted = predict_points(models, test.images, test.four_point, mirror)
+    hashes = [one.sha256 for one in checkpoints]
+    return Evaluation(
+        name=name or checkpoints[0].name + ("-mirror" if mirror else ""),
+        benchmark=benchmark or data_name(data),
+        fingerprint=prints["test"],
+        accuracy=accuracy(predicted, test.points),
+        detail=detail(predicted, test.points),
+        cost=cost(models, mirror),
+        checkpoint=joined(hashes),
+        weights=hashes,
+        model=" + ".join(sorted({one.model.config.name for one in checkpoints})),
+        members=len(checkpoints),
+        mirror=mirror,
+        data=checkpoints[0].data,
+        held_out=all(one.data.get("fingerprints") == prints for one in checkpoints),
+        robustness=robustness(models, test, mirror),
+    )
+
+
+def measure_again(
+    entries: Sequence[Evaluation], folders: Mapping[str, Path], data: Path, device: str = "cpu"
+) -> Iterator[tuple[str, str]]:
+    """Measures every entry of a benchmark once more: its name, and what does not come out or an empty text.
+
+    folders: the checkpoints that are there, by the sha256 of their weights.
+    """
+    faces, split = split_data(data)
+    test = in_order(faces[split.test])
+    here = fingerprint(faces[split.test])
+    for entry in entries:
+        members = members_of(entry, folders)
+        if entry.fingerprint != here:
+            yield entry.name, f"it was measured on other faces ({entry.fingerprint[:40]}, {data} has {here})"
+        elif not members:
+            yield entry.name, f"its checkpoint ({entry.checkpoint[:12]}) is not here"
+        else:
+            models = [load_checkpoint(folders[one]).model.to(device) for one in members]
+            again = accuracy(predict_points(models, test.images, test.four_point, entry.mirror), test.points, 1)
+            same = abs(again.rmse - entry.accuracy.rmse) <= SAME
+            yield entry.name, "" if same else f"it says {entry.accuracy.rmse:.4f} px, but {again.rmse:.4f} came out"
+
+
+def data_name(data: Path) -> str:
+    """What a data set is called in records: its folder's or file's name."""
+    return data.resolve().stem

@@ -1,0 +1,78 @@
+"""An Evaluation, the record of one model on one benchmark, and its JSON."""
+
+import dataclasses
+import datetime
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from fkd import __version__
+from fkd.board.cost import Cost
+from fkd.files import STRICT, Figure, Line, read_json, typed
+from fkd.metrics import Accuracy, Detail
+
+FORMAT = 2  # of an Evaluation as JSON
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One model on one benchmark: what a leaderboard entry is made of.
+
+    fingerprint: hash of the test images and of which labels they have. checkpoint: sha256 of the weights; of
+    an ensemble, of its members' hashes one after another (`joined`). members: how many models' answers are averaged.
+    mirror: whether each answer is the mean over the face and its mirror image. data: what the model was trained on,
+    as its checkpoint says. held_out: whether that record shows the test faces were kept apart. robustness: RMSE in px
+    at each of `fkd.board.robustness.STEPS`, by kind. revision: the commit on the Hub that was measured, if it
+    is from there. weights: the sha256 of each member's weights; empty in an ensemble's entry from before format 2.
+    """
+
+    __pydantic_config__ = STRICT
+
+    name: Annotated[Line, Field(min_length=1)]
+    benchmark: Annotated[Line, Field(min_length=1)]
+    fingerprint: Line
+    accuracy: Accuracy
+    detail: Detail
+    cost: Cost
+    checkpoint: Line
+    model: Line
+    members: Annotated[int, Field(ge=1, le=100)]
+    mirror: bool
+    data: dict[str, Any]
+    held_out: bool
+    robustness: dict[Line, Annotated[list[Figure], Field(max_length=100)]]
+    revision: Line = ""
+    weights: Annotated[list[Hash], Field(max_length=100)] = dataclasses.field(default_factory=list)
+    fkd_version: Line = __version__
+    date: Line = dataclasses.field(default_factory=lambda: datetime.date.today().isoformat())
+    format: Literal[FORMAT] = FORMAT
+
+
+def joined(hashes: Sequence[str]) -> str:
+    """The hash by which one set of weights, or an ensemble of several, is known."""
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+def read_evaluation(path: Path | str) -> Evaluation:
+    """Reads an entry or a checkpoint's evaluation.json, which may come from anyone.
+
+    Raises FileNotFoundError, or ValueError with the file, the field, what was found and what was expected.
+    """
+    return from_json(read_json(path), str(path))
+
+
+def from_json(value: Any, where: str = "the evaluation") -> Evaluation:
+    """Reads back what `dataclasses.asdict` made of an Evaluation, of this format or an older one.
+
+    Raises ValueError of one line, beginning with `where`, for a missing, unknown or wrong field.
+    """
+    if isinstance(value, dict) and "format" not in value:  # format 1 did not say of which weights an ensemble was
+        alone = value.get("members") == 1 and re.fullmatch("[0-9a-f]{64}", str(value.get("checkpoint")))
+        value = value | {"weights": [value["checkpoint"]] if alone else [], "format": FORMAT}
+    return typed(value, Evaluation, where)

@@ -1,0 +1,48 @@
+"""Test images + IdLookupTable -> the competition's submission.csv."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fkd.data.competition import read_lookup, read_test
+from fkd.files import replacing
+from fkd.keypoints import COLUMNS, FOUR_POINT, FRAME_SIZE, NAMES
+from fkd.learn.inference import predict_points
+from fkd.learn.models import KeypointModel
+
+
+def submission(models: Sequence[KeypointModel], data: Path | str, mirror: bool = False) -> pd.DataFrame:
+    """Answers every row of IdLookupTable.csv: columns RowId and Location, px, clipped to the frame.
+
+    An image of which only the four points are asked is answered in their convention. Several models
+    are averaged. Raises as `read_test` and `read_lookup` do, and ValueError for an ImageId without image.
+    """
+    test, lookup = read_test(data), read_lookup(data)
+    place = {image_id: row for row, image_id in enumerate(test.image_ids.tolist())}
+    rows = lookup["ImageId"].map(place)
+    if rows.isna().any():
+        image_id = lookup["ImageId"][rows.isna()].iloc[0]
+        raise ValueError(f"IdLookupTable.csv asks for ImageId {image_id}, which test.csv does not have")
+    rows = rows.to_numpy(np.int64)
+    columns = lookup["FeatureName"].map(COLUMNS.index).to_numpy(np.int64)
+    asked = np.zeros((len(test.images), len(NAMES)), bool)
+    asked[rows, columns // 2] = True
+    others = [index for index in range(len(NAMES)) if index not in FOUR_POINT]
+    four_point = asked.any(1) & ~asked[:, others].any(1)
+    points = predict_points(models, test.images, four_point, mirror)  # [M, 15, 2]
+    location = points.reshape(len(points), -1)[rows, columns].clip(0, FRAME_SIZE - 1)
+    return pd.DataFrame({"RowId": lookup["RowId"], "Location": location})
+
+
+def write_submission(answers: pd.DataFrame, lookup: pd.DataFrame, path: Path | str) -> None:
+    """Writes a submission aside, reads it back against the lookup table, then renames.
+
+    Raises ValueError if its RowIds are not exactly the table's, or a value is missing.
+    """
+    with replacing(path) as aside:
+        answers.to_csv(aside, index=False, float_format="%.4f")
+        back = pd.read_csv(aside)
+        if back["RowId"].tolist() != lookup["RowId"].tolist() or not np.isfinite(back["Location"]).all():
+            raise ValueError(f"the answers do not match IdLookupTable.csv row by row, so {path} was not written")

@@ -1,0 +1,173 @@
+"""What "verified" means: an entry's figures follow from its own sums by face, and its checkpoint is there.
+
+docs/leaderboard.md says what that proves, and what only measuring again (`fkd leaderboard check`) does.
+"""
+
+import functools
+import itertools
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from fkd.board.record import Evaluation, joined
+from fkd.keypoints import NAMES
+from fkd.learn.checkpoint import Config
+from fkd.metrics import FAILURE, ROUNDING, rmse_interval
+
+MOST_TRIES = 10_000  # orders of checkpoints that are tried for an ensemble that does not name its members
+BF16 = 0.05  # px: robustness may be computed in bfloat16, accuracy is not
+
+
+def unverified_reason(entry: Evaluation, known: Mapping[str, Config]) -> str:
+    """Why an entry may not be called verified, or an empty text if it may.
+
+    known: the checkpoints that are there, by the sha256 of their weights.
+    """
+    if why := contradiction(entry):
+        return f"it contradicts itself: {why}"
+    members = members_of(entry, known)
+    if not members:
+        named = f"checkpoint ({entry.checkpoint[:12]})" if entry.checkpoint else "checkpoint, which it does not name,"
+        return f"its {named} is not here, so that nobody can measure it again"
+    if entry.model != " + ".join(sorted({known[one].model.name for one in members})):
+        return f"it contradicts its checkpoint: that is not of {entry.model}"
+    if entry.data != known[members[0]].data:
+        return "it contradicts its checkpoint: that has another record of its training data"
+    for one in members:
+        if entry.held_out and not _kept_apart(known[one].data.get("fingerprints", {}), entry.fingerprint):
+            return "it contradicts its checkpoint: that does not record that the test faces were kept out of training"
+    return ""
+
+
+def members_of(entry: Evaluation, known: Mapping[str, object]) -> list[str]:
+    """The hashes of an entry's members, all of which are in `known`; [] where one is not."""
+    if entry.weights:
+        return entry.weights if set(entry.weights) <= set(known) else []
+    if math.perm(len(known), entry.members) > MOST_TRIES:
+        return []
+    orders = itertools.permutations(sorted(known), entry.members)
+    return next((list(order) for order in orders if joined(order) == entry.checkpoint), [])
+
+
+def contradiction(entry: Evaluation) -> str:
+    """The first thing in an entry that cannot be, given the rest of it, or an empty text."""
+    if entry.weights and (len(entry.weights) != entry.members or joined(entry.weights) != entry.checkpoint):
+        return f"its checkpoint is not the {entry.members} of which it gives the hashes"
+    if entry.held_out and not _kept_apart(entry.data.get("fingerprints", {}), entry.fingerprint):
+        return "it is said to be held out, but its record of the training data does not show it"
+    told, detail = entry.accuracy, entry.detail
+    if not len(detail.squares) == len(detail.values) == len(detail.nme):
+        return "its lists by face are of different lengths"
+    squares, values = np.array(detail.squares), np.array(detail.values, int)
+    counted = (int((values > 0).sum()), int(values.sum()))
+    if counted != (told.faces, told.values) or not told.values:
+        return f"it counts {told.faces} faces and {told.values} values, its lists have {counted[0]} and {counted[1]}"
+    if squares[values == 0].any():
+        return "a face without labels has errors"
+    rmse = math.sqrt(squares.sum() / values.sum())
+    if abs(told.rmse**2 - rmse**2) > ROUNDING * told.faces / told.values + 1e-9 * rmse**2:
+        return f"its rmse is {told.rmse:.4g}, but its sums by face give {rmse:.4g}"
+    return _interval(entry) or _nme(entry) or _keypoints(entry) or _quantiles(entry, squares.sum()) or _rest(entry)
+
+
+def _kept_apart(record: Mapping[str, str], test: str) -> bool:
+    """Whether a record of training data's fingerprints has three different parts, of which one is the test faces."""
+    if not isinstance(record, Mapping):
+        return False
+    parts = [record.get(part) for part in ("train", "validation", "test")]
+    return all(isinstance(part, str) and part for part in parts) and len({*parts}) == 3 and parts[2] == test
+
+
+def _interval(entry: Evaluation) -> str:
+    told = entry.accuracy
+    low, high = _rmse_interval(tuple(entry.detail.squares), tuple(entry.detail.values))
+    # Another version of numpy may draw other faces, which moves the interval's ends by a few percent of its width.
+    near = (high - low) / 10 + 2 * ROUNDING
+    if abs(told.rmse_low - low) > near or abs(told.rmse_high - high) > near:
+        return (
+            f"its interval is {told.rmse_low:.4g} to {told.rmse_high:.4g}, but its sums by face give "
+            f"{low:.4g} to {high:.4g}"
+        )
+    return ""
+
+
+@functools.lru_cache(256)
+def _rmse_interval(squares: tuple[float, ...], values: tuple[int, ...]) -> tuple[float, float]:
+    """As `rmse_interval`, once for each entry: a page asks for it at every view."""
+    return rmse_interval(np.array(squares), np.array(values))
+
+
+def _nme(entry: Evaluation) -> str:
+    told = entry.accuracy
+    nme = np.array([value for value in entry.detail.nme if value is not None])
+    if told.nme_faces != len(nme) or (told.nme is None) != (len(nme) == 0):
+        return f"its nme is of {told.nme_faces} faces, its list has {len(nme)}"
+    if (told.failure_rate is None) != (told.nme is None):
+        return "it has one of nme and failure_rate without the other"
+    if told.nme is None:
+        return ""
+    if abs(told.nme - nme.mean()) > ROUNDING + 1e-9 * told.nme:
+        return f"its nme is {told.nme:.4g}, but its list by face gives {nme.mean():.4g}"
+    failures, (least, most) = told.failure_rate * len(nme) / 100, _about(nme, FAILURE)
+    if not least - 1e-6 <= failures <= most + 1e-6:
+        return f"its failure_rate is {told.failure_rate:.4g}, but its list by face gives {100 * most / len(nme):.4g}"
+    return ""
+
+
+def _about(nme: np.ndarray, limit: float) -> tuple[int, int]:
+    """How many faces at least and at most were above a limit before they were rounded."""
+    return int((nme > limit + ROUNDING).sum()), int((nme > limit - ROUNDING).sum())
+
+
+def _keypoints(entry: Evaluation) -> str:
+    """Compares each keypoint's RMSE with the mean and covariance of its errors.
+
+    Of how many faces these are is not in an entry, but it lies between the fully labelled faces and all of them.
+    """
+    told, detail = entry.accuracy, entry.detail
+    full, squares = detail.values.count(2 * len(NAMES)), {}
+    for name in NAMES:
+        rmse, offset = told.rmse_by_keypoint[name], detail.offsets[name]
+        if (rmse is None) != (offset is None):
+            return f"it has one of {name}'s rmse and offsets without the other"
+        if rmse is None:
+            continue
+        x, y, xx, _, yy = offset
+        near = ROUNDING * (abs(x) + abs(y) + 2) + 1e-6
+        spread = [(1 - 1 / max(faces, 1)) * (xx + yy) for faces in (full, told.faces)]
+        low, high = ((x**2 + y**2 + part) / 2 for part in spread)
+        if not low - near <= rmse**2 <= high + near:
+            return f"its rmse of {name} is {rmse:.4g}, but its offsets give {math.sqrt(max(high, 0)):.4g}"
+        squares[name] = 2 * rmse**2
+    total, of_one_face = told.rmse**2 * told.values, sum(squares.values())
+    if not full * of_one_face * 0.999 - 1 <= total <= told.faces * of_one_face * 1.001 + 1:
+        return "its rmse by keypoint do not add up to its rmse"
+    return ""
+
+
+def _quantiles(entry: Evaluation, total: float) -> str:
+    found = sorted((float(share), value) for share, value in entry.accuracy.error_quantiles.items())
+    if [value for _, value in found] != sorted(value for _, value in found):
+        return "its error_quantiles do not rise"
+    for share, value in found:
+        beyond = max(1.0, (1 - share) * (entry.accuracy.values / 2 - 1))  # points that are at least so far off
+        if beyond * value**2 > total * 1.001 + 1:
+            return f"its error_quantiles have {value:.4g} px at {share:g}, more than its sums by face allow"
+    return ""
+
+
+def _rest(entry: Evaluation) -> str:
+    told, detail = entry.accuracy, entry.detail
+    most = max(detail.values)
+    order = sorted(square for square, count in zip(detail.squares, detail.values, strict=True) if count == most)
+    for which, cases, squares in (("best", detail.best, order), ("worst", detail.worst, order[::-1])):
+        for number, case in enumerate(cases[: len(squares)]):
+            errors = [abs(part) for error in case if error is not None for part in error]
+            near = ROUNDING * (2 * sum(errors) + 2) + 1e-3
+            if abs(sum(error**2 for error in errors) - squares[number]) > near:
+                return f"number {number + 1} of its {which} faces is not one of its sums by face"
+    for kind, steps in entry.robustness.items():
+        if steps and abs(steps[0] - told.rmse) > BF16 + told.rmse / 100:
+            return f"its robustness begins with {steps[0]:.4g} px for {kind}, but its rmse is {told.rmse:.4g}"
+    return ""

@@ -1,0 +1,68 @@
+"""Which commands there are, each in a file that is imported only when its command is called.
+
+Those files import torch and timm, which takes seconds: too long to wait for a help text.
+"""
+
+import importlib
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+# Command -> its file in this folder, and the first paragraph of its help.
+COMMANDS = {
+    "train": ("training", "Train a model; keeps the best epoch by validation RMSE on a leak-free split."),
+    "evaluate": (
+        "evaluation",
+        "Measure a checkpoint on the held-out tenth of the training file, and enter it in the leaderboard.",
+    ),
+    "submit": ("evaluation", "Write the competition's submission.csv for the test images."),
+    "predict": ("photos", "Find the faces in photos and their keypoints, in pixels of the upright photo."),
+    "data": ("data_files", "The competition's files: check, download."),
+    "push": ("push", "Publish a checkpoint with its evaluation and card: one commit, or none if nothing has changed."),
+    "pull": ("sharing", "Download a checkpoint, refuse what is not safe to load, and print its folder."),
+    "verify": (
+        "evaluation",
+        "Measure a model of the Hub and enter it: it is then ranked, as verified, under its weights' hash.",
+    ),
+    "deploy": ("sharing", "Make or update a Space that is the page; a Hub account is all it needs."),
+    "leaderboard": ("rankings", "The rankings: print them; sync with the Hub; publish there."),
+}
+
+
+def find_command(name: str) -> Any:
+    """Imports the file of a command and returns the command itself."""
+    module = importlib.import_module(f"fkd.cli.{COMMANDS[name][0]}")
+    return typer.main.get_group(module.app).commands[name]
+
+
+class LazyCommand(TyperCommand):
+    """A name and a line of help, which becomes the command itself once its arguments are parsed."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        return find_command(self.name).make_context(info_name, args, parent=parent, **extra)
+
+
+class Commands(TyperGroup):
+    """The commands of COMMANDS."""
+
+    def __init__(self, **given: Any):
+        super().__init__(**given)
+        self.commands |= {name: LazyCommand(name, help=about) for name, (_, about) in COMMANDS.items()}
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False)
+
+
+@app.callback()
+def commands() -> None:
+    """Train, compare and rank facial keypoint detectors."""
+
+
+def main() -> None:
+    """Runs a command; a user's mistake ends in one sentence and exit status 1."""
+    try:
+        app()
+    except (ValueError, OSError) as error:
+        typer.echo(f"fkd: {error}", err=True)
+        raise SystemExit(1) from None

@@ -1,0 +1,39 @@
+"""fkd data: the competition's files."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fkd.data.check import check
+from fkd.data.kaggle import download
+
+app = typer.Typer()
+data_app = typer.Typer(help="The competition's files: check, download.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+
+@data_app.command("check")
+def check_command(
+    folder: Annotated[Path, typer.Argument(help="Folder or zip of the competition's files.")],
+) -> None:
+    """Report what is in a training file: labels, conventions, duplicates, suspicious rows."""
+    report = check(folder)
+    typer.echo(f"{report.rows:,} rows, {report.complete_rows:,} complete")
+    typer.echo(
+        f"label conventions: {report.rows - report.four_point_rows:,} rows of the 15-point kind, "
+        f"{report.four_point_rows:,} of the four-point kind"
+    )
+    typer.echo(f"{report.exact_duplicates:,} exact duplicates")
+    typer.echo(f"{report.rows_in_groups:,} rows in {report.look_alike_groups:,} groups of look-alikes")
+    for name, count in report.labels.items():
+        typer.echo(f"  {name:26} {count:6,} labels")
+    typer.echo(f"{len(report.suspicious):,} suspicious rows")
+    for row, reason in report.suspicious.items():
+        typer.echo(f"  row {row} {reason}")
+
+
+@data_app.command("download")
+def download_command(folder: Annotated[Path, typer.Argument(help="Where the files go.")]) -> None:
+    """Download the competition's files from Kaggle (needs an account and its rules accepted)."""
+    typer.echo(f"{download(folder)}")

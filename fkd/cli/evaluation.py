@@ -1,0 +1,104 @@
+"""fkd evaluate, verify and submit: what measures checkpoints."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fkd.board.entries import read_benchmarks, read_synced, write_entry
+from fkd.board.measuring import data_name, measure
+from fkd.board.ranking import unranked_reason
+from fkd.board.submission import submission, write_submission
+from fkd.board.verified import unverified_reason
+from fkd.cli.options import LEADERBOARD, Data, Device, Mirror, Root, chosen_device
+from fkd.data.competition import read_lookup
+from fkd.files import replacing, write_json
+from fkd.hub.card import model_card
+from fkd.hub.repository import SCHEME, load, pull
+from fkd.learn.checkpoint import CONFIG, Config, load_checkpoint, read_config
+
+app = typer.Typer()
+
+
+@app.command("evaluate")
+def evaluate_command(
+    checkpoint: Annotated[
+        list[Path], typer.Argument(help="A checkpoint folder or hf:user/repo; several make an ensemble.")
+    ],
+    data: Data,
+    name: Annotated[str, typer.Option(help="The entry's name; the checkpoint's, if not given.")] = "",
+    benchmark: Annotated[
+        str, typer.Option(help="The ranking: the data folder's name, if not given; \"kaggle\" for the competition's.")
+    ] = "",
+    leaderboard_dir: Annotated[Path, typer.Option("--leaderboard", help="Where the entry goes.")] = Path("leaderboard"),
+    mirror: Mirror = False,
+    device: Device = "auto",
+) -> None:
+    """Measure a checkpoint on the held-out tenth of the training file, and enter it in the leaderboard."""
+    if len(checkpoint) > 1 and not name:
+        raise ValueError("an ensemble needs a name for its entry: add --name NAME")
+    loaded = [load(folder) for folder in checkpoint]
+    evaluation = measure(loaded, data, benchmark, name, mirror, chosen_device(device))
+    description = (
+        f"The held-out tenth of {data_name(data)}'s training file: by content, no look-alike of a training face"
+    )
+    path = write_entry(leaderboard_dir, evaluation, description)
+    if len(loaded) == 1 and not mirror and checkpoint[0].is_dir():
+        write_json(checkpoint[0] / "evaluation.json", dataclasses.asdict(evaluation))
+        with replacing(checkpoint[0] / "README.md") as aside:
+            aside.write_text(model_card(loaded[0], evaluation))
+    result = evaluation.accuracy
+    typer.echo(
+        f"{evaluation.name} on {evaluation.benchmark}: RMSE {result.rmse:.3f} px "
+        f"({result.rmse_low:.3f} to {result.rmse_high:.3f}), {result.faces} faces, {result.values} coordinates; {path}"
+    )
+    (definition,) = (b for b in read_benchmarks(leaderboard_dir) if b.name == evaluation.benchmark)
+    known = {one.sha256: Config(one.model.config, one.training, one.data) for one in loaded}
+    if reason := unranked_reason(definition, evaluation) or unverified_reason(evaluation, known):
+        typer.echo(f"not ranked: {reason}", err=True)
+
+
+@app.command("submit")
+def submit_command(
+    checkpoint: Annotated[
+        list[Path], typer.Option(help="A checkpoint folder or hf:user/repo; several make an ensemble.")
+    ],
+    data: Data,
+    out: Annotated[Path, typer.Option(help="The csv file to write.")],
+    mirror: Mirror = False,
+    device: Device = "auto",
+) -> None:
+    """Write the competition's submission.csv for the test images."""
+    models = [load(folder).model.to(chosen_device(device)) for folder in checkpoint]
+    answers = submission(models, data, mirror)
+    write_submission(answers, read_lookup(data), out)
+    typer.echo(f"{out}: {len(answers):,} rows, as in IdLookupTable.csv, from {len(models)} model(s)")
+
+
+@app.command("verify")
+def verify_command(
+    model: Annotated[str, typer.Argument(help="hf:user/repo, or hf:user/repo@revision.")],
+    data: Annotated[Path, typer.Option(help="The benchmark's data, as for `evaluate`.")],
+    benchmark: Annotated[str, typer.Option(help="The ranking; the data folder's name, if not given.")] = "",
+    root: Root = LEADERBOARD,
+) -> None:
+    """Measure a model of the Hub and enter it: it is then ranked, as verified, under its weights' hash."""
+    repo, _, revision = model.removeprefix(SCHEME).partition("@")
+    folder = pull(repo, revision or None)
+    evaluation = measure([load_checkpoint(folder, repo)], data, benchmark)
+    evaluation = dataclasses.replace(evaluation, revision=folder.name)
+    known = [one for one in read_benchmarks(root) if one.name == evaluation.benchmark]
+    if not known:
+        raise ValueError(f"{root} has no benchmark {evaluation.benchmark}: --benchmark or --data names another")
+    path = write_entry(root, evaluation, known[0].description)
+    typer.echo(
+        f"{repo} at {folder.name[:12]}: RMSE {evaluation.accuracy.rmse:.3f} px, weights {evaluation.checkpoint[:12]}; "
+        f"{path}"
+    )
+    for claim in read_synced(root).claims:
+        if claim.repo == repo and claim.benchmark == evaluation.benchmark and claim.rmse is not None:
+            typer.echo(f"its author claims {claim.rmse:.3f} px")
+    reason = unranked_reason(known[0], evaluation)
+    if reason := reason or unverified_reason(evaluation, {evaluation.checkpoint: read_config(folder / CONFIG)}):
+        typer.echo(f"not ranked: {reason}", err=True)

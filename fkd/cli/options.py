@@ -1,0 +1,34 @@
+"""Arguments and options that several commands have."""
+
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+Data = Annotated[
+    Path,
+    typer.Option(
+        "--data",
+        help="Folder with training.zip, test.zip, IdLookupTable.csv, or the competition's one big zip.",
+    ),
+]
+Mirror = Annotated[bool, typer.Option("--mirror", help="Average each answer with that for the mirror image.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda where there is one.")]
+Root = Annotated[Path, typer.Option("--leaderboard", help="The folder of entries.")]
+Checkpoints = Annotated[Path, typer.Option("--checkpoints", help="The folder of checkpoints that entries are of.")]
+LEADERBOARD, CHECKPOINTS = Path("leaderboard"), Path("checkpoints")
+HOME = Path(__file__).parents[2]
+Private = Annotated[bool, typer.Option("--private", help="If it is made: only for you.")]
+Repo = Annotated[str, typer.Argument(help="user/name on the Hub.")]
+
+
+def chosen_device(name: str) -> str:
+    """The device that --device names; raises ValueError if it is not here."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise ValueError(f"--device is {name!r}, expected auto, cpu or cuda")
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("--device cuda: torch finds no CUDA device here; use --device cpu")
+    return name

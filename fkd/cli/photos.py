@@ -1,0 +1,47 @@
+"""fkd predict."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from tqdm import tqdm
+
+from fkd.files import replacing, write_json
+from fkd.hub.repository import load
+from fkd.photo.draw import GREEN, draw_points
+from fkd.photo.predict import predict
+from fkd.photo.reading import list_photos, read_photo
+
+app = typer.Typer()
+
+
+@app.command("predict")
+def predict_command(
+    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
+    checkpoint: Annotated[Path, typer.Option(help="A checkpoint folder, or hf:user/repo.")],
+    json_file: Annotated[Path, typer.Option("--json", help="Where the points go.")],
+    draw: Annotated[Path | None, typer.Option(help="A folder for the photos with the points drawn.")] = None,
+) -> None:
+    """Find the faces in photos and their keypoints, in pixels of the upright photo."""
+    loaded = load(checkpoint)
+    paths = list_photos(photos)
+    if draw and len({path.stem for path in paths}) < len(paths):
+        raise ValueError("--draw: two of the photos have the same name, so one drawing would replace the other")
+    found, failed = [], []
+    for path in tqdm(paths, unit="photo", disable=None):
+        try:
+            photo = read_photo(path)
+        except ValueError as error:
+            failed.append(str(error))
+            continue
+        faces = predict(loaded, photo)
+        found.append({"photo": str(path), "faces": [face.to_json() for face in faces]})
+        if draw:
+            with replacing(draw / f"{path.stem}.png") as aside:
+                draw_points(photo, [face.points for face in faces], GREEN).save(aside)
+    write_json(json_file, found)
+    count = sum(len(item["faces"]) for item in found)
+    typer.echo(f"{json_file}: {count} face(s) in {len(found)} photo(s)")
+    if failed:
+        typer.echo("not read:\n" + "\n".join(failed), err=True)
+        raise typer.Exit(1)

@@ -1,0 +1,38 @@
+"""fkd push."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fkd.board.entries import read_benchmarks
+from fkd.board.record import read_evaluation
+from fkd.cli.options import HOME, LEADERBOARD, Private, Repo, Root
+from fkd.hub.publication import publication
+from fkd.hub.repository import EVALUATION, push, remote_card
+from fkd.learn.checkpoint import load_checkpoint
+
+app = typer.Typer()
+EXAMPLE = HOME / "examples" / "eileen_collins.png"
+
+
+@app.command("push")
+def push_command(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint folder.")],
+    repo: Repo,
+    private: Private = False,
+    pr: Annotated[bool, typer.Option("--pr", help="As a pull request, to somebody's repository.")] = False,
+    photo: Annotated[Path, typer.Option(help="A face for the card's picture; it becomes public.")] = EXAMPLE,
+    root: Root = LEADERBOARD,
+) -> None:
+    """Publish a checkpoint with its evaluation and card: one commit, or none if nothing has changed."""
+    loaded = load_checkpoint(checkpoint)
+    path = checkpoint / EVALUATION
+    if not path.is_file():
+        raise ValueError(f"{checkpoint} has no {EVALUATION}: run `fkd evaluate {checkpoint} --data DIR` first")
+    evaluation = read_evaluation(path)
+    known = {benchmark.name: benchmark.dataset for benchmark in read_benchmarks(root)}
+    dataset = known.get(evaluation.benchmark, "")
+    files = publication(loaded, evaluation, repo, photo, remote_card(repo), dataset)
+    pushed = push(checkpoint, repo, files, private, pr)
+    typer.echo(f"{pushed.url}: {f'commit {pushed.commit}' if pushed.changed else 'nothing has changed'}")

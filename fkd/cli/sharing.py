@@ -1,0 +1,34 @@
+"""fkd pull and deploy."""
+
+from typing import Annotated
+
+import typer
+
+from fkd.cli.options import HOME, Private, Repo
+from fkd.hub.repository import SCHEME, pull
+from fkd.hub.space import deploy
+
+app = typer.Typer()
+
+
+@app.command("pull")
+def pull_command(
+    repo: Repo,
+    revision: Annotated[str | None, typer.Option(help="A branch, tag or commit; the newest, if not given.")] = None,
+) -> None:
+    """Download a checkpoint, refuse what is not safe to load, and print its folder."""
+    typer.echo(pull(repo.removeprefix(SCHEME), revision))
+
+
+@app.command("deploy")
+def deploy_command(
+    space: Annotated[str, typer.Argument(help="user/name of the Space.")],
+    model: Annotated[
+        list[str], typer.Option(help="A model of the Hub, user/name, in place of the checkpoints here; repeatable.")
+    ] = [],  # noqa: B006 - typer makes a new list for every call
+    private: Private = False,
+) -> None:
+    """Make or update a Space that is the page; a Hub account is all it needs."""
+    if not (HOME / "app.py").is_file():
+        raise ValueError(f"{HOME} has no app.py: run this in a clone of fkd")
+    typer.echo(deploy(HOME, space, private, [one.removeprefix(SCHEME) for one in model]))

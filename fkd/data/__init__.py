@@ -1,0 +1,1 @@
+"""The competition's files, as faces and keypoints."""

@@ -1,0 +1,47 @@
+"""Grey faces with their keypoints, and the two label conventions."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fkd.keypoints import FOUR_POINT, NAMES
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Grey faces and their keypoints.
+
+    images: uint8 [N, 96, 96]. points: float32 [N, 15, 2], frame pixels (x, y), NaN where a label is missing.
+    """
+
+    images: np.ndarray
+    points: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, rows) -> "Faces":
+        return Faces(self.images[rows], self.points[rows])
+
+    @property
+    def four_point(self) -> np.ndarray:
+        """Which faces follow the four-point label convention, bool [N] (`is_four_point`)."""
+        return is_four_point(self.points)
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """The competition's test images, uint8 [M, 96, 96], and their ids, int64 [M]."""
+
+    images: np.ndarray
+    image_ids: np.ndarray
+
+
+def is_four_point(points: np.ndarray) -> np.ndarray:
+    """Tells which faces follow the four-point label convention, from which labels they have.
+
+    points: [N, 15, 2]. Returns bool [N]: True where something is labelled, and only points of FOUR_POINT.
+    """
+    labelled = np.isfinite(points).all(-1)  # [N, 15]
+    others = [index for index in range(len(NAMES)) if index not in FOUR_POINT]
+    return labelled.any(1) & ~labelled[:, others].any(1)

@@ -1,0 +1,1 @@
+"""The Hugging Face Hub: checkpoints, claims, the Space, the data sets."""

@@ -1,0 +1,56 @@
+"""Which checkpoints are there: folders, and what was pulled from the Hub. The network is not asked."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from fkd.board.record import Evaluation
+from fkd.files import read_json, typed
+from fkd.hub.repository import SCHEME, cached
+from fkd.learn.checkpoint import CONFIG, Config, read_config, weights_in
+
+PINNED = "hub.json"  # beside checkpoint folders: models of the Hub to show with them, or in their place
+Reference = Annotated[str, Field(pattern=r"^(hf:)?[\w.-]+/[\w.-]+(@[\w./-]+)?$", max_length=300)]
+
+
+def read_pinned(checkpoints: Path) -> list[str]:
+    """The models of the Hub, user/name or user/name@revision, that are shown beside a folder of checkpoints.
+
+    Raises ValueError for a hub.json that is no list of such.
+    """
+    path = checkpoints / PINNED
+    if not path.exists():
+        return []
+    return [one.removeprefix(SCHEME) for one in typed(read_json(path), list[Reference], str(path))]
+
+
+def weights_there(folders: Iterable[Path], entries: Iterable[Evaluation] = ()) -> dict[str, Path]:
+    """Checkpoint folders by the sha256 of their weights: these, and what `pull` brought of the entries' repositories.
+
+    What is no checkpoint is left out.
+    """
+    pulled = {cached(entry.name, entry.revision) for entry in entries if entry.revision}
+    return weights_in([*folders, *(folder for folder in pulled if folder)])
+
+
+def known_checkpoints(folders: Iterable[Path], entries: Iterable[Evaluation] = ()) -> dict[str, Config]:
+    """What the checkpoints of `weights_there` are, by the sha256 of their weights."""
+    known = {}
+    for sha256, folder in weights_there(folders, entries).items():
+        try:
+            known[sha256] = read_config(folder / CONFIG)
+        except (ValueError, OSError):
+            pass  # it is no checkpoint that could be measured again
+    return known
+
+
+def checkpoint_folders(checkpoints: Path) -> list[Path]:
+    """The folders of checkpoints in one folder, and of those pinned there that were pulled: no network is asked.
+
+    Raises ValueError for a hub.json that is no list of models.
+    """
+    pinned = [one.partition("@") for one in read_pinned(checkpoints)]
+    pulled = [cached(repo_id, revision) for repo_id, _, revision in pinned]
+    return [*sorted(path.parent for path in checkpoints.glob(f"*/{CONFIG}")), *(folder for folder in pulled if folder)]

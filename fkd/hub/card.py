@@ -1,0 +1,179 @@
+"""A model card from a checkpoint's own records: every figure in it is one of the evaluation's."""
+
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
+from fkd.board.record import Evaluation
+from fkd.learn.checkpoint import Checkpoint
+from fkd.learn.models import FCNN
+
+WHAT = {
+    FCNN: "A fully connected network, 9216-500-30: the paper's baseline.",
+}
+HEADS = {
+    "regression": "and one linear layer on its last feature map.",
+    "heatmap": (
+        "and a heatmap for each point from the maps of all its stages, fused at the finest; the answer is the"
+        " heatmap's mean place."
+    ),
+}
+
+
+CITATION = """The networks follow Mateus & Zeng's comparison of FCNN and ResNet on the Kaggle Facial Keypoints Detection
+task, and the masked loss Wu et al.'s ML-ResNet. To cite the software, see `CITATION.cff` in fkd."""
+BEGIN = "<!-- fkd writes from here: what stands above is yours -->"
+END = "<!-- fkd wrote up to here: what stands below is yours -->"
+PICTURES = {
+    "overlay.png": "A photo of a face with the keypoints that this model gives",
+    "errors.png": "The mean face, with a circle of the RMSE of each keypoint",
+}
+
+
+def model_card(checkpoint: Checkpoint, evaluation: Evaluation, repo_id: str = "", before: str = "") -> str:
+    """Markdown with the Hub's front matter, for the README.md of a checkpoint or of its repository.
+
+    repo_id: user/name on the Hub; the card then shows the pictures that are pushed with it. before: the card that is
+    there now. What is not ours in it stays: text outside our marks, front matter that we do not fill, tags.
+    Raises ValueError if the checkpoint's record of its training lacks what a card needs.
+    """
+    try:
+        text = _text(checkpoint, evaluation, repo_id)
+    except KeyError as error:
+        raise ValueError(f"{checkpoint.name}/config.json lacks {error}, which the model card needs") from None
+    front, above, below = _front_matter(checkpoint, evaluation), "\n", "\n"
+    if before:
+        old = ModelCard(before, ignore_metadata_errors=True)
+        ours = {key: value for key, value in vars(front).items() if value is not None}
+        tags = dict.fromkeys([*ours["tags"], *(old.data.get("tags") or [])])
+        front = ModelCardData(**vars(old.data) | ours | {"tags": list(tags)})
+        above, begun, rest = old.text.partition(BEGIN)
+        # A card without our marks is all somebody's own: it stays whole, below ours.
+        above, below = (above, rest.partition(END)[2]) if begun else ("\n", f"\n\n{old.text.strip()}\n")
+    return f"---\n{front.to_yaml()}\n---\n{above}{BEGIN}\n{text}{END}{below}"
+
+
+def _front_matter(checkpoint: Checkpoint, evaluation: Evaluation) -> ModelCardData:
+    result = evaluation.accuracy
+    figures = {
+        "rmse": ("RMSE, px of the 96 px frame", result.rmse),
+        "nme": ("mean error, % of the inter-ocular distance", result.nme),
+        "failure_rate": ("faces with a mean error above 10%", result.failure_rate),
+    }
+    return ModelCardData(
+        library_name="fkd",
+        pipeline_tag="keypoint-detection",
+        tags=["fkd", "facial-keypoints", checkpoint.model.config.name],
+        license="other",
+        license_name="terms-of-the-training-data",
+        datasets=[checkpoint.data["name"]],
+        model_name=checkpoint.name,
+        eval_results=[
+            EvalResult(
+                task_type="keypoint-detection",
+                dataset_type=evaluation.benchmark,
+                dataset_name=evaluation.benchmark,
+                dataset_split="test",
+                dataset_revision=evaluation.fingerprint,
+                dataset_args={"faces": result.faces, "values": result.values},
+                metric_type=metric,
+                metric_name=name,
+                metric_value=round(value, 4),
+            )
+            for metric, (name, value) in figures.items()
+            if value is not None
+        ],
+    )
+
+
+def _text(checkpoint: Checkpoint, evaluation: Evaluation, repo_id: str) -> str:
+    training, data, result, cost = checkpoint.training, checkpoint.data, evaluation.accuracy, evaluation.cost
+    name, config = checkpoint.name, checkpoint.model.config
+    network = f"timm's {config.name} for one grey channel, from random weights, {HEADS[config.head]}"
+    what = WHAT.get(config.name, network)
+    if config.stem_stride == 2:
+        what += " Its stem has stride 2 before the first stage."
+    if config.conventions == 2:
+        what += (
+            " It has learnt the two label conventions of the competition side by side (the four-point rows place"
+            " nose tip and bottom lip elsewhere), and answers in that of the 15-point rows unless asked otherwise."
+        )
+    rows = "\n".join(
+        f"| {point.replace('_', ' ')} | {error:.3f} |"
+        for point, error in result.rmse_by_keypoint.items()
+        if error is not None
+    )
+    terms = data["terms"] or "not stated by who trained it"
+    quantiles = " / ".join(f"{value:.2f}" for value in result.error_quantiles.values())
+    held_out = (
+        "held out: no look-alike of a test face is among the training faces"
+        if evaluation.held_out
+        else "the checkpoint does not record that they were kept out of its training"
+    )
+    augment = training["augment"]
+    fifteen_point, four_point = checkpoint.model.label_offset.tolist()
+    aside = (
+        f" Its labels lie {fifteen_point:.2f} px (15-point rows) and {four_point:.2f} px (four-point rows) to the right"
+        " of the points themselves, as measured on the validation faces. Answers on a benchmark do too; those for a"
+        " photo do not."
+    )
+    origins = ""
+    if training["start"]:
+        origins += f" It began with the weights of an earlier run (`{training['start'][:12]}`)."
+    where = f"hf:{repo_id}" if repo_id else f"checkpoints/{name}"
+    pictures = "".join(f"\n![{what}]({file})\n" for file, what in PICTURES.items()) if repo_id else ""
+    return f"""# {name}
+
+{what} It takes a 96 x 96 grey face and gives 15 facial keypoints in its pixels.
+{pictures}
+## Use
+
+```python
+from fkd import load, predict
+from fkd.photo.reading import read_photo
+
+faces = predict(load("{where}"), read_photo("photo.jpg"))
+print(faces[0].points)  # [15, 2], pixels of the photo
+```
+
+or `python -m fkd predict photo.jpg --checkpoint {where} --json points.json --draw drawn`.
+
+## Results
+
+Benchmark `{evaluation.benchmark}`: {result.faces:,} faces, {result.values:,} labelled coordinates, fingerprint
+`{evaluation.fingerprint}`; {held_out}. From
+`python -m fkd evaluate {where} --data {evaluation.benchmark}`, fkd {evaluation.fkd_version}:
+
+| measure | value |
+| --- | --- |
+| RMSE | {result.rmse:.3f} px (95% interval by face {result.rmse_low:.3f} to {result.rmse_high:.3f}) |
+| mean error | {result.nme:.2f}% of the inter-ocular distance ({result.nme_faces:,} faces with both eyes labelled) |
+| failures (mean error above 10%) | {result.failure_rate:.1f}% |
+| point distance, median / 90% / 95% / 99% | {quantiles} px |
+| parameters, multiply-adds | {cost.parameters:,}, {cost.macs:,} |
+| one face | {cost.latency_ms:.1f} ms on {cost.hardware} |
+
+| keypoint | RMSE, px |
+| --- | --- |
+{rows}
+
+## Training
+
+{training["epochs"]} epochs, best by validation RMSE: epoch {training["best_epoch"]} (`history.csv` has them all);
+{training["optimizer"]}, learning rate {training["lr"]:g}, batches of {training["batch_size"]}, moving average of the
+weights ({training["ema"]:g}), labels: {training["labels"]}, augmentation: {"on" if augment else "off"},
+seed {training["seed"]}. Every setting is in `config.json`. Weights are stored in
+{"half" if training["half"] else "single"} precision.{origins}
+
+Data: `{data["name"]}`, {data["faces"]["train"]:,} faces to train, {data["faces"]["validation"]:,} to validate,
+{data["faces"]["test"]:,} to test. Terms: {terms}.{aside}
+
+## Limits
+
+It has learnt from faces cropped as in the Kaggle Facial Keypoints Detection competition (eyes about 36 px apart in
+the 96 px frame), so it needs such a crop (`fkd predict` and the app make it). Expect larger errors on profiles,
+covered faces and strong tilt. The training photos do not represent all people evenly. It is no means of telling
+who somebody is.
+
+## Citation
+
+{CITATION}
+"""

@@ -1,0 +1,86 @@
+"""What the Hub's client raises, in a sentence that says what to do."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    HTTPError,
+    LocalTokenNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+
+class HostError(ValueError):
+    """What only whoever runs fkd here can mend: a token, a setting, the network. Nothing for a page's visitors."""
+
+
+@contextmanager
+def in_a_sentence(repo_id: str, anonymous: bool = False) -> Iterator[None]:
+    """Turns what huggingface_hub raises into a ValueError of one sentence: what happened, and what to do.
+
+    anonymous: only what everybody may read was asked for, so no login would help.
+    """
+    try:
+        yield
+    except HFValidationError:
+        raise ValueError(f"{repo_id!r} is no repository's name: expected user/name") from None
+    except LocalTokenNotFoundError:
+        raise HostError("the Hub does not know you: run `hf auth login`, or set HF_TOKEN") from None
+    except GatedRepoError:
+        if anonymous:
+            raise ValueError(f"{repo_id} is gated: only models that everybody may read can be added here") from None
+        raise ValueError(f"{repo_id} is gated: ask for access on its page, then log in (`hf auth login`)") from None
+    except RevisionNotFoundError:
+        raise ValueError(f"{repo_id} has no such revision: see its history on the Hub") from None
+    except RepositoryNotFoundError:
+        if anonymous:
+            raise ValueError(f"the Hub has no repository {repo_id} that everybody may read: check the name") from None
+        raise ValueError(
+            f"the Hub shows you no repository {repo_id}: check the name; if it is private, log in (`hf auth login`)"
+        ) from None
+    except EntryNotFoundError as error:
+        raise ValueError(f"{repo_id}: {_short(error)}") from None
+    except HfHubHTTPError as error:
+        raise _http_error(repo_id, error) from None
+    except OfflineModeIsEnabled:
+        raise HostError("the Hub is not asked, since HF_HUB_OFFLINE is set: unset it, then try again") from None
+    except HTTPError as error:
+        raise HostError(f"the Hub cannot be reached ({_short(error)}): check the network, then try again") from None
+
+
+@contextmanager
+def uploading(repo_id: str) -> Iterator[None]:
+    """Turns what the client raises for an upload that failed into a ValueError; the reason is its cause."""
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error.__cause__, HfHubHTTPError):
+            raise _http_error(repo_id, error.__cause__) from None
+        raise ValueError(f"the upload to {repo_id} failed ({_short(error)}): push again") from None
+
+
+def _http_error(repo_id: str, error: HfHubHTTPError) -> ValueError:
+    status = error.response.status_code
+    if status == 401:
+        return HostError(f"the Hub does not accept your token for {repo_id}: run `hf auth login`, or set HF_TOKEN")
+    if status == 403:
+        what = f"your token may not write to {repo_id}: make one with the right to write there ({_short(error)})"
+        return HostError(what)
+    if status in (409, 412):
+        return ValueError(f"{repo_id} changed while it was being written ({status}): do it again")
+    if status == 429:
+        wait = error.response.headers.get("Retry-After")
+        return ValueError(f"the Hub has had too many requests: try again in {f'{wait} s' if wait else 'some minutes'}")
+    if status >= 500:
+        return ValueError(f"the Hub failed ({status}): try again later")
+    return ValueError(f"the Hub refused {repo_id} ({status}): {_short(error)}")
+
+
+def _short(error: Exception) -> str:
+    return " ".join((getattr(error, "server_message", None) or str(error) or type(error).__name__).split())[:200]

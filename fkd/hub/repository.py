@@ -1,0 +1,191 @@
+"""Checkpoints on the Hugging Face Hub: a repository is a checkpoint folder, pushed and pulled as it is.
+
+What comes from the Hub may be anyone's: it is named files only, of limited size, safetensors and JSON, and each
+is compared with what fkd knows before the next is downloaded.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from huggingface_hub import (
+    CommitOperationAdd,
+    HfApi,
+    ModelCard,
+    get_token,
+    hf_hub_download,
+    scan_cache_dir,
+    try_to_load_from_cache,
+)
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    HFValidationError,
+    LocalTokenNotFoundError,
+    RepositoryNotFoundError,
+)
+from huggingface_hub.utils.sha import git_hash, sha_fileobj
+
+from fkd.files import LARGEST
+from fkd.hub.errors import in_a_sentence, uploading
+from fkd.hub.header import TIMEOUT, check_header, read_header
+from fkd.learn.checkpoint import CONFIG, LARGEST_CONFIG, WEIGHTS, Checkpoint, load_checkpoint, read_config
+
+SCHEME = "hf:"
+EVALUATION, HISTORY, CARD = "evaluation.json", "history.csv", "README.md"
+SIZES = {CONFIG: LARGEST_CONFIG, EVALUATION: LARGEST, HISTORY: LARGEST, WEIGHTS: 1_000_000_000}  # bytes at most
+RUNS_CODE = {".bin", ".ckpt", ".dill", ".h5", ".joblib", ".keras", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth"}
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """Where a push went: the repository's or pull request's address, the commit, and whether anything changed."""
+
+    url: str
+    commit: str
+    changed: bool
+
+
+def load(where: Path | str) -> Checkpoint:
+    """Loads a checkpoint: a folder, or hf:user/repo, or hf:user/repo@revision.
+
+    >>> load("hf:user/repo").model(torch.rand(1, 1, 96, 96)).shape
+    torch.Size([1, 15, 2])
+
+    Raises FileNotFoundError or ValueError, with what is wrong, as `load_checkpoint` and `pull` do.
+    """
+    if not str(where).startswith(SCHEME):
+        return load_checkpoint(where)
+    repo_id, _, revision = str(where).removeprefix(SCHEME).partition("@")
+    return load_checkpoint(pull(repo_id, revision or None), repo_id)
+
+
+def pull(repo_id: str, revision: str | None = None, largest: int = SIZES[WEIGHTS], anonymous: bool = False) -> Path:
+    """Downloads a checkpoint into huggingface_hub's cache and returns its folder, named by its commit.
+
+    A revision that is a whole commit hash, and is in the cache, is not asked for again. largest: bytes that its
+    weights may have. anonymous: read only what everybody may read, whatever token this process has.
+    Raises ValueError if there is no such repository or it is not a checkpoint that is safe to load.
+    """
+    where = f"{SCHEME}{repo_id}"
+    with in_a_sentence(repo_id, anonymous):
+        if revision and re.fullmatch("[0-9a-f]{40}", revision) and not anonymous:
+            if there := cached(repo_id, revision):
+                return there
+        token = False if anonymous else None
+        api = HfApi(token=token)
+        info = api.model_info(repo_id, revision=revision, files_metadata=True, timeout=TIMEOUT)
+        names = _safe_names(where, {file.rfilename: file.size or 0 for file in info.siblings or []}, largest)
+        hashes = {file.rfilename: file.lfs.sha256 if file.lfs else file.blob_id for file in info.siblings}
+        path = _download(repo_id, CONFIG, info.sha, hashes[CONFIG], token)
+        with _named(where, path.parent):
+            config = read_config(path)
+        check_header(where, read_header(where, repo_id, info.sha, token), config.model)
+        for name in names:
+            folder = _download(repo_id, name, info.sha, hashes[name], token).parent
+    with _named(where, folder):
+        load_checkpoint(folder, repo_id)  # strict: what is broken is refused now, not when it is needed
+    return folder
+
+
+def cached(repo_id: str, revision: str) -> Path | None:
+    """The folder of a checkpoint that `pull` brought at this commit, without asking the network; None if it did not."""
+    if not re.fullmatch("[0-9a-f]{40}", revision) or not re.fullmatch(r"[\w.-]+/[\w.-]+", repo_id):
+        return None
+    try:
+        found = [try_to_load_from_cache(repo_id, name, revision=revision) for name in (CONFIG, WEIGHTS)]
+    except HFValidationError:
+        return None
+    return Path(found[0]).parent if all(isinstance(path, str) for path in found) else None
+
+
+def forget(folder: Path) -> None:
+    """Removes what `pull` downloaded from huggingface_hub's cache, but for files that other revisions share."""
+    scan_cache_dir(folder.parents[2]).delete_revisions(folder.name).execute()
+
+
+def push(
+    folder: Path | str, repo_id: str, files: dict[str, bytes], private: bool = False, pull_request: bool = False
+) -> Pushed:
+    """Brings a model repository to the state of a checkpoint folder in one commit, or a pull request.
+
+    files: what else belongs to it, by its path in the repository. What is in the repository and not named here
+    stays. The repository is made if there is none; if then the commit fails, it is removed again.
+    Raises ValueError, with what to do, for a missing right, name or network.
+    """
+    folder = Path(folder)
+    load_checkpoint(folder)  # nothing is published that nobody could load
+    contents = {name: folder / name for name in (CONFIG, WEIGHTS, EVALUATION, HISTORY) if (folder / name).exists()}
+    contents |= files
+    operations = [CommitOperationAdd(name, content) for name, content in sorted(contents.items())]
+    with in_a_sentence(repo_id):
+        api = HfApi()
+        if get_token() is None:
+            raise LocalTokenNotFoundError
+        made = not api.repo_exists(repo_id)
+        if made and pull_request:
+            raise ValueError(f"{repo_id} does not exist, so it takes no pull request: push without --pr to make it")
+        before = None
+        if made:
+            api.create_repo(repo_id, private=private)
+        else:
+            before = api.model_info(repo_id).sha
+        try:
+            with uploading(repo_id):
+                commit = api.create_commit(
+                    repo_id,
+                    operations,
+                    commit_message="Checkpoint, evaluation and card by fkd",
+                    create_pr=pull_request,
+                    parent_commit=before,
+                )
+        except BaseException:
+            if made:
+                api.delete_repo(repo_id, missing_ok=True)
+            raise
+    return Pushed(commit.pr_url or str(commit.repo_url), commit.oid, commit.oid != before)
+
+
+def remote_card(repo_id: str) -> str:
+    """The repository's README.md, or an empty text where there is none yet."""
+    with in_a_sentence(repo_id):
+        try:
+            return ModelCard.load(repo_id, ignore_metadata_errors=True).content
+        except (RepositoryNotFoundError, EntryNotFoundError):
+            return ""
+
+
+@contextmanager
+def _named(where: str, folder: Path) -> Iterator[None]:
+    """Errors name the repository, not its folder in the cache."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(str(error).replace(str(folder), where)) from None
+
+
+def _download(repo_id: str, name: str, revision: str, digest: str, token: bool | None) -> Path:
+    """A file of a repository, in the cache; the client does not compare what came with its hash, so we do."""
+    path = Path(hf_hub_download(repo_id, name, revision=revision, token=token))
+    with path.open("rb") as file:
+        same = digest == (sha_fileobj(file).hex() if len(digest) == 64 else git_hash(file.read()))
+    if not same:
+        path.resolve().unlink()
+        path.unlink(missing_ok=True)
+        raise ValueError(f"{repo_id}: {name} came damaged (its hash is not {digest[:12]}...): try again")
+    return path
+
+
+def _safe_names(where: str, sizes: dict[str, int], largest_weights: int) -> list[str]:
+    """Which files to download, of what a repository has (name -> bytes)."""
+    for name in sizes:
+        if PurePosixPath(name).suffix.lower() in RUNS_CODE:
+            raise ValueError(f"{where} holds {name}, a kind of file that can run code when it is read: not loaded")
+    for name in (CONFIG, WEIGHTS):
+        if name not in sizes:
+            raise ValueError(f"{where} has no {name}: expected a checkpoint as `fkd push` publishes it")
+    for name, largest in (SIZES | {WEIGHTS: largest_weights}).items():
+        if sizes.get(name, 0) > largest:
+            raise ValueError(f"{where}: {name} has {sizes[name]:,} bytes, more than the {largest:,} that fkd loads")
+    return [name for name in SIZES if name in sizes]

@@ -1,0 +1,1 @@
+"""Networks: what they are, their training, their weights, their answers for frames."""

@@ -1,0 +1,202 @@
+"""A run's folder: held by one run at a time, with the state that a stopped run continues from.
+
+The state is written first and says all: weights, record and history are made again from it, so a run that is
+killed between any two writes goes on with --resume, or has left nothing and starts anew.
+"""
+
+import dataclasses
+import errno
+import json
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pandas as pd
+import safetensors
+import torch
+from filelock import FileLock, Timeout
+from safetensors.torch import load_file
+
+from fkd.files import remove_leftovers
+from fkd.learn.checkpoint import CONFIG, WEIGHTS, read_config, write_tensors
+
+STATE, LOCK, HISTORY = "training-state.safetensors", "training-state.lock", "history.csv"
+COLUMNS = {"epoch", "train_rmse", "validation_rmse", "lr"}
+ADVICE = {errno.ENOENT: "leave it in place"}
+ADVICE |= dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space")
+ADVICE |= dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "make it writable or choose another folder")
+ADVICE |= dict.fromkeys((errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG), "choose another folder")
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Holds a run's folder for this process while the block runs, and removes what killed writes left there.
+
+    The lock ends with its process, however that ends; a folder made here and still empty goes again.
+    Raises ValueError if another run holds the folder, OSError if it cannot be written.
+    """
+    made = not os.path.exists(folder)  # which, unlike Path.exists, says no where a folder may not be looked at
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / LOCK, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise ValueError(
+                f"another run is training into {folder}: wait until it has ended, or choose another folder"
+            ) from None
+    try:
+        with writing(folder):
+            for name in (STATE, WEIGHTS, CONFIG, HISTORY):
+                remove_leftovers(folder / name)
+        yield
+    finally:
+        with suppress(OSError):  # the lock's file tells nothing; whether it can go or not must not hide an error
+            (folder / LOCK).unlink()  # while it is held: who gets hold of a file without a name tries again
+        lock.release()
+        if made:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Says in one sentence why a run's folder cannot be written, and what to do. Raises OSError."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or _short(error)
+        then = "continue with --resume" if os.path.exists(folder / STATE) else "start again"
+        advice = ADVICE.get(error.errno, "mend that")
+        raise OSError(f"{folder} cannot be written ({reason}): {advice}, then {then}") from None
+
+
+def save_state(path: Path, run: dict, history: list[dict], model, average, optimizer) -> None:
+    """Writes models, optimizer and history; the file appears whole or not at all. Raises OSError."""
+    if not (path.parent / LOCK).exists():
+        raise OSError(errno.ENOENT, "it was removed while a run was training into it")
+    tensors = _weights(model, average)
+    for number, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in state.items()}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_tensors(path, tensors, {"run": json.dumps(run), "history": json.dumps(history)})
+
+
+def load_state(path: Path, run: dict, model, average, optimizer) -> list[dict]:
+    """Puts a saved state into models and optimizer, and returns the history, one row per epoch.
+
+    Raises ValueError if there is none, it cannot be read whole, or it is of a run with other settings.
+    """
+    if not path.exists():
+        raise ValueError(f"{path.parent} has no unfinished run to resume ({STATE} is missing): start without --resume")
+    broken = f"{path} is not a training state that can be resumed (%s): choose another folder and start again"
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+        before, history = (json.loads(metadata[part]) for part in ("run", "history"))
+        tensors = load_file(path)
+    except KeyError as error:
+        raise ValueError(broken % f"it has no {error}") from None
+    except (safetensors.SafetensorError, OSError, ValueError, RecursionError) as error:
+        raise ValueError(broken % _short(error)) from None
+    if not _is_run(before):
+        raise ValueError(broken % "its record is not one of a run")
+    _compare(path.parent, before, run)
+    if not _is_history(history, run["train"]["epochs"]):
+        raise ValueError(broken % "its history is not that of the epochs before")
+    expected = {name: (tensor.shape, tensor.dtype) for name, tensor in _weights(model, average).items()}
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    stepped = {name.split(".")[1] for name in tensors if name.startswith("optimizer.")}
+    for number, parameter in enumerate(parameters):
+        if str(number) in stepped:  # one that never had a gradient has no moments
+            moments = (parameter.shape, parameter.dtype)
+            expected |= {f"optimizer.{number}.{name}": moments for name in ("exp_avg", "exp_avg_sq")}
+            expected[f"optimizer.{number}.step"] = (torch.Size([]), torch.float32)
+    for name in sorted(expected.keys() | tensors.keys()):
+        found = (tensors[name].shape, tensors[name].dtype) if name in tensors else None
+        if found != expected.get(name):
+            raise ValueError(broken % f"{_short(name)} does not fit the model")
+
+    def part(prefix: str) -> dict[str, torch.Tensor]:
+        return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+
+    model.load_state_dict(part("model."))
+    average.module.load_state_dict(part("average."))
+    state: dict[int, dict] = {}
+    for name, tensor in part("optimizer.").items():
+        number, key = name.split(".", 1)
+        # A copy: the tensor is a view of the file, whose room on the disk would be held as long as the run lasts.
+        state.setdefault(int(number), {})[key] = tensor.clone()
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    return history
+
+
+def finished(folder: Path, run: dict) -> list[dict] | None:
+    """The history of a run that came to its end in `folder`, one row per epoch; None if none did.
+
+    Raises ValueError if the checkpoint there is of a run with other settings, or its history is not whole.
+    """
+    if (folder / STATE).exists() or not (folder / CONFIG).exists():
+        return None
+    config = read_config(folder / CONFIG)
+    _compare(folder, {"model": dataclasses.asdict(config.model), "train": config.training, "data": config.data}, run)
+    try:
+        history = pd.read_csv(folder / HISTORY).to_dict("records")
+    except (OSError, ValueError):
+        history = []
+    if not _is_history(history, run["train"]["epochs"]) or len(history) < run["train"]["epochs"]:
+        raise ValueError(
+            f"{folder} holds a checkpoint without the state or the whole history of its run: "
+            "choose another folder and start again"
+        )
+    return history
+
+
+def check_best(folder: Path, epoch: int) -> None:
+    """Raises ValueError if the checkpoint in `folder` is not that of the best epoch before a resumed one."""
+    if not (folder / WEIGHTS).exists() or not (folder / CONFIG).exists():
+        found = "missing"
+    else:
+        found = f"of epoch {read_config(folder / CONFIG).training.get('best_epoch')}"
+    if found != f"of epoch {epoch}":
+        raise ValueError(
+            f"the best weights so far, of epoch {epoch}, are not in {folder} any more (those there are {found}): "
+            "choose another folder and start again"
+        )
+
+
+def _weights(model, average) -> dict[str, torch.Tensor]:
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    return tensors | {f"average.{name}": tensor for name, tensor in average.module.state_dict().items()}
+
+
+def _compare(folder: Path, before: dict, run: dict) -> None:
+    for part in run:
+        for key, value in run[part].items():
+            old = before[part].get(key)
+            if old != value:
+                raise ValueError(
+                    f"{folder} was begun with {part} {key} = {_short(old)}, not {_short(value)}: "
+                    "resume with the same, or choose another folder"
+                )
+
+
+def _short(value: object) -> str:
+    return " ".join(str(value).split())[:150]
+
+
+def _is_run(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(part), dict) for part in ("model", "train", "data"))
+
+
+def _is_history(history: object, epochs: int) -> bool:
+    """Whether a value is a list of 1 to `epochs` rows, numbered from 1, each of finite numbers."""
+    return (
+        isinstance(history, list)
+        and 1 <= len(history) <= epochs
+        and all(isinstance(row, dict) and row.keys() == COLUMNS for row in history)
+        and all(isinstance(value, int | float) and abs(value) < math.inf for row in history for value in row.values())
+        and [row["epoch"] for row in history] == list(range(1, len(history) + 1))
+    )

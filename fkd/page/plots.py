@@ -1,0 +1,228 @@
+"""Plotly figures from tables; colours are given by the caller, so that a model keeps its own on the page."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from fkd.board.record import Evaluation
+from fkd.board.robustness import STEPS, UNITS
+from fkd.keypoints import EDGES, FRAME_SIZE, MEAN_FACE, NAMES
+from fkd.metrics import Detail
+
+LABELS = [name.replace("_", " ") for name in NAMES]
+
+LAYOUT = {
+    "paper_bgcolor": "rgba(0,0,0,0)",
+    "plot_bgcolor": "rgba(0,0,0,0)",
+    "font": {"color": "#8a8f98", "size": 13},
+    "margin": {"l": 48, "r": 8, "t": 40, "b": 44},
+    # Two names a line, which a phone has room for.
+    "legend": {
+        "orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "font": {"size": 11},
+        "entrywidth": 0.5, "entrywidthmode": "fraction",
+    },
+    "dragmode": False,  # a finger that scrolls the page over a figure would zoom the figure
+}  # fmt: skip
+GRID = {"gridcolor": "rgba(128,128,128,0.25)", "zeroline": False}
+
+
+def training_curves(histories: dict[str, pd.DataFrame], colours: dict[str, str]) -> go.Figure:
+    """Validation (solid) and training (dotted) RMSE by epoch; training faces are augmented, so harder.
+
+    histories: by model, a table of history.csv.
+    """
+    figure = go.Figure()
+    for model, history in histories.items():
+        for column, dash, label in (
+            ("validation_rmse", "solid", model),
+            ("train_rmse", "dot", f"{model}, training"),
+        ):
+            line = {"color": colours[model], "dash": dash, "width": 2.5 if dash == "solid" else 1.5}
+            figure.add_scatter(
+                x=history["epoch"], y=history[column], name=label, line=line, mode="lines", showlegend=dash == "solid"
+            )
+    figure.update_layout(**LAYOUT)
+    figure.update_xaxes(title="epoch", **GRID)
+    figure.update_yaxes(title="RMSE, px (log scale)", type="log", **_steps((1, 1.5, 2, 3, 5)), **GRID)
+    return figure
+
+
+def keypoint_errors(table: pd.DataFrame, colours: dict[str, str]) -> go.Figure:
+    """RMSE of each keypoint, a bar a model. table: rows of `ranking.table`."""
+    figure = go.Figure()
+    for row in table.to_dict("records"):
+        figure.add_bar(
+            y=LABELS,
+            x=[row[name] for name in NAMES],
+            name=row["model"],
+            orientation="h",
+            marker_color=colours[row["model"]],
+        )
+    legend = LAYOUT["legend"] | {"orientation": "v", "x": 0}  # beside the points' names two do not fit on a line
+    figure.update_layout(**LAYOUT | {"barmode": "group", "height": 620, "legend": legend})
+    figure.update_xaxes(title="test RMSE, px", **GRID)
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return figure
+
+
+def robustness_curves(curves: dict[str, list[float]], kind: str, colours: dict[str, str]) -> go.Figure:
+    """RMSE at each step of one kind of degradation (`fkd.board.robustness.STEPS`), a line a model.
+
+    curves: by model, the RMSE in px at each step.
+    """
+    figure = go.Figure()
+    for model, errors in curves.items():
+        figure.add_scatter(
+            x=[str(step) for step in STEPS[kind]],
+            y=errors,
+            name=model,
+            mode="lines+markers",
+            line={"color": colours[model], "width": 2.5},
+        )
+    figure.update_layout(**LAYOUT | {"height": 280, "legend": LAYOUT["legend"] | {"font": {"size": 9.5}}})
+    figure.update_xaxes(title=UNITS[kind], type="category", **GRID)
+    figure.update_yaxes(title="test RMSE, px", rangemode="tozero", **GRID)
+    return figure
+
+
+def trade_off(table: pd.DataFrame, column: str, title: str, colours: dict[str, str], unit: float = 1) -> go.Figure:
+    """Test RMSE with its interval against a cost (log scale), and the Pareto front: what nothing cheaper beats.
+
+    table: measured rows of `ranking.table`. column: "parameters", "macs" or "latency_ms", shown in units of `unit`.
+    """
+    figure = go.Figure()
+    front = table.sort_values(column)
+    front = front[front["rmse"] == front["rmse"].cummin()]
+    figure.add_scatter(
+        x=front[column] / unit,
+        y=front["rmse"],
+        mode="lines",
+        line={"color": "#8a8f98", "dash": "dot"},
+        name="Pareto front",
+    )
+    for row in table.to_dict("records"):
+        figure.add_scatter(
+            x=[row[column] / unit],
+            y=[row["rmse"]],
+            error_y={"array": [row["rmse_high"] - row["rmse"]], "arrayminus": [row["rmse"] - row["rmse_low"]]},
+            name=row["model"],
+            mode="markers",
+            marker={"size": 12, "color": colours[row["model"]]},
+        )
+    figure.update_layout(**LAYOUT | {"height": 380})
+    figure.update_xaxes(title=title, type="log", **_steps((1, 2, 5)), **GRID)
+    figure.update_yaxes(title="test RMSE, px", **GRID)
+    return figure
+
+
+def keypoint_heatmap(table: pd.DataFrame) -> go.Figure:
+    """RMSE of each keypoint (down) for each model (across). table: measured rows of `ranking.table`."""
+    values = table[list(NAMES)].to_numpy(float).T
+    figure = go.Figure(
+        go.Heatmap(
+            z=values,
+            x=table["model"],
+            y=LABELS,
+            colorscale="YlOrRd",
+            text=np.round(values, 2),
+            texttemplate="%{text:.2f}",
+            colorbar={"title": "px", "thickness": 12},
+        )
+    )
+    figure.update_layout(**LAYOUT | {"height": 560})
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return figure
+
+
+def cumulative_errors(entries: Sequence[Evaluation], colours: dict[str, str]) -> go.Figure:
+    """The share of test faces (percent) whose mean error is at most so many percent of the inter-ocular distance."""
+    figure = go.Figure()
+    for entry in entries:
+        nme = np.sort([value for value in entry.detail.nme if value is not None])
+        figure.add_scatter(
+            x=nme,
+            y=100 * np.arange(1, len(nme) + 1) / max(1, len(nme)),
+            name=entry.name,
+            mode="lines",
+            line={"color": colours[entry.name], "width": 2.5},
+        )
+    figure.update_layout(**LAYOUT | {"height": 380})
+    figure.update_xaxes(title="mean error, % of eye distance", range=[0, 15], **GRID)
+    figure.update_yaxes(title="faces, %", range=[0, 100], **GRID)
+    return figure
+
+
+def error_face(details: dict[str, Detail], colours: dict[str, str]) -> go.Figure:
+    """The mean face with an ellipse about each keypoint, a colour a model: half of its errors lie inside.
+
+    The ellipses are of a normal distribution with the errors' mean and covariance, in the frame's pixels.
+    """
+    figure = _face(MEAN_FACE)
+    turn = np.linspace(0, 2 * np.pi, 40)
+    circle = np.stack([np.cos(turn), np.sin(turn)]) * np.sqrt(2 * np.log(2))  # the radius that holds half
+    for model, detail in details.items():
+        x, y = [], []
+        for name, point in zip(NAMES, MEAN_FACE, strict=True):
+            if detail.offsets[name] is None:
+                continue
+            mean_x, mean_y, xx, xy, yy = detail.offsets[name]
+            size, axes = np.linalg.eigh([[xx, xy], [xy, yy]])
+            ellipse = axes @ (np.sqrt(size.clip(0))[:, None] * circle) + np.array([[mean_x], [mean_y]])
+            x += [*(point[0] + ellipse[0]), None]
+            y += [*(point[1] + ellipse[1]), None]
+        figure.add_scatter(x=x, y=y, name=model, mode="lines", line={"color": colours[model], "width": 2})
+    return figure
+
+
+def case_face(errors: Sequence[Sequence[float] | None], colour: str) -> go.Figure:
+    """One test face's errors as arrows from the mean face's points: where each answer went, drawn without the face.
+
+    errors: [15, 2] px, answer minus label, None where there is no label.
+    """
+    figure = _face(MEAN_FACE)
+    x, y = [], []
+    for point, error in zip(MEAN_FACE, errors, strict=True):
+        if error is not None:
+            x += [point[0], point[0] + error[0], None]
+            y += [point[1], point[1] + error[1], None]
+    figure.add_scatter(
+        x=x, y=y, mode="lines+markers", line={"color": colour, "width": 3}, showlegend=False,
+        marker={"symbol": "arrow", "angleref": "previous", "size": 10},
+    )  # fmt: skip
+    figure.update_layout(height=260, margin={"l": 4, "r": 4, "t": 4, "b": 4})
+    return figure
+
+
+def _steps(digits: tuple[float, ...]) -> dict:
+    """Labels of a log scale: these digits of every power of ten, written out."""
+    values = [digit * 10**power for power in range(-2, 5) for digit in digits]
+    return {"tickvals": values, "ticktext": [f"{value:g}" for value in values]}
+
+
+def _face(points) -> go.Figure:
+    """A drawn face with its frame's pixels as axes."""
+    figure, at = go.Figure(), dict(zip(NAMES, points, strict=True))
+    lines = [(at[start], at[stop], (None, None)) for start, stop in EDGES]
+    figure.add_scatter(
+        x=[end[0] for line in lines for end in line],
+        y=[end[1] for line in lines for end in line],
+        mode="lines",
+        line={"color": "rgba(128,128,128,0.5)", "width": 2},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    figure.add_scatter(
+        x=[point[0] for point in points],
+        y=[point[1] for point in points],
+        text=LABELS,
+        mode="markers",
+        marker={"color": "#8a8f98", "size": 5},
+        hovertemplate="%{text}<extra></extra>",
+        showlegend=False,
+    )
+    figure.update_layout(**LAYOUT | {"height": 420})
+    figure.update_xaxes(range=[0, FRAME_SIZE], visible=False)
+    figure.update_yaxes(range=[FRAME_SIZE, 8], visible=False, scaleanchor="x")
+    return figure

@@ -1,0 +1,1 @@
+"""Photos: reading, faces, keypoints, drawings, files of points."""

@@ -1,0 +1,109 @@
+"""Several detectors on one photo: their answers, how far apart they are, and how far from the true points."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from fkd.keypoints import LEFT_EYE, NAMES, RIGHT_EYE
+from fkd.learn.checkpoint import Checkpoint
+from fkd.photo.finder import FaceBox
+from fkd.photo.predict import Face, find_confirmed_faces, predict
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The answers of M models for the N faces of an upright photo of width x height px, which is not kept.
+
+    answers: by model, N faces each. milliseconds: of each stage, by its name. truth: for each of the N faces its true
+    points, float32 [15, 2] photo px, NaN where missing, or None.
+    """
+
+    width: int
+    height: int
+    boxes: list[FaceBox]
+    answers: dict[str, list[Face]]
+    milliseconds: dict[str, float]
+    truth: list[np.ndarray | None]
+
+    def to_json(self) -> dict:
+        """{"width", "height", "milliseconds": {stage: ms}, "models": {name: {"faces": [...]}}}, px of the photo."""
+        return {
+            "width": self.width,
+            "height": self.height,
+            "milliseconds": {stage: round(spent, 1) for stage, spent in self.milliseconds.items()},
+            "models": {name: {"faces": [face.to_json() for face in faces]} for name, faces in self.answers.items()},
+        }
+
+
+def compare(
+    models: dict[str, Checkpoint],
+    photo: Image.Image,
+    boxes: Sequence[FaceBox] | None = None,
+    truth: Sequence[np.ndarray] = (),
+) -> Comparison:
+    """Finds the faces of an upright photo, or takes the given boxes, and asks every model about each.
+
+    truth: the true points of faces in the photo, [15, 2] px each, in any order; each goes to the found face that it
+    lies on, if there is one.
+    """
+    start, spent = time.perf_counter(), {}
+    if boxes is None:
+        boxes = find_confirmed_faces(list(models.values()), photo)
+        spent["finding faces"] = 1000 * (time.perf_counter() - start)
+    answers = {}
+    for name, model in models.items():
+        start = time.perf_counter()
+        answers[name] = predict(model, photo, boxes)
+        spent[name] = 1000 * (time.perf_counter() - start)
+    return Comparison(*photo.size, list(boxes), answers, spent, [_true_points(box, truth) for box in boxes])
+
+
+def points_table(comparison: Comparison, face: int) -> pd.DataFrame:
+    """One face's points, a row each and their mean, px of the photo.
+
+    Columns: point; for each model "NAME x", "NAME y" and, where it gives one, "NAME uncertainty"; for each model after
+    the first "NAME apart" (distance to the first's answer, px) and "NAME apart, %" (of the inter-ocular distance, the
+    mean of both models'); with true points "NAME error" (px) and "NAME error, %" (of the true inter-ocular distance).
+    """
+    faces = {name: found[face] for name, found in comparison.answers.items()}
+    columns: dict[str, list] = {"point": [*(name.replace("_", " ") for name in NAMES), "mean"]}
+    for name, one in faces.items():
+        columns[f"{name} x"], columns[f"{name} y"] = ([*one.points[:, axis].astype(float), np.nan] for axis in (0, 1))
+        if one.spread is not None:
+            columns[f"{name} uncertainty"] = _with_mean(one.spread)
+    first, *others = faces
+    for name in others:
+        apart = np.linalg.norm(faces[first].points - faces[name].points, axis=1)
+        ocular = np.mean([_ocular(faces[first].points), _ocular(faces[name].points)])
+        columns[f"{name} apart"], columns[f"{name} apart, %"] = _with_mean(apart), _with_mean(100 * apart / ocular)
+    truth = comparison.truth[face]
+    if truth is not None:
+        for name, one in faces.items():
+            error = np.linalg.norm(one.points - truth, axis=1)
+            columns[f"{name} error"] = _with_mean(error)
+            columns[f"{name} error, %"] = _with_mean(100 * error / _ocular(truth))
+    return pd.DataFrame(columns)
+
+
+def _with_mean(values: np.ndarray) -> list[float]:
+    known = values[np.isfinite(values)]
+    return [*values.astype(float), float(known.mean()) if len(known) else np.nan]
+
+
+def _ocular(points: np.ndarray) -> float:
+    return float(np.linalg.norm(points[LEFT_EYE] - points[RIGHT_EYE]))
+
+
+def _true_points(box: FaceBox, truth: Sequence[np.ndarray]) -> np.ndarray | None:
+    """The face among `truth` whose middle is nearest to the box's, if it lies in the box."""
+    x0, y0, x1, y1 = box.box
+    inside = []
+    for points in truth:
+        x, y = np.nanmean(points, 0)
+        if x0 <= x <= x1 and y0 <= y <= y1:
+            inside.append((np.hypot(x - (x0 + x1) / 2, y - (y0 + y1) / 2), points))
+    return min(inside, key=lambda pair: pair[0])[1] if inside else None

@@ -1,0 +1,107 @@
+"""Many photos at once: from files and zips, one after the other; what cannot be read is reported beside what can."""
+
+import io
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from PIL import Image
+
+from fkd.files import one_line, open_regular
+from fkd.learn.checkpoint import Checkpoint
+from fkd.photo.predict import Face, predict
+from fkd.photo.reading import MOST_FILE_BYTES, PHOTOS, read_photo
+from fkd.zips import open_member, open_zip
+
+MOST_PHOTOS, MOST_BYTES = 200, 500_000_000  # of one batch; bytes as unpacked
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One photo of a batch: its name, the upright photo and its faces, or why it has none of them.
+
+    Photos are large: whoever collects answers keeps them without (`dataclasses.replace(answered, photo=None)`).
+    """
+
+    name: str
+    photo: Image.Image | None
+    faces: list[Face]
+    problem: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A photo yet to be read: a file, or a member of a zip; or what cannot be one, and the problem with it."""
+
+    name: str
+    file: Path
+    member: zipfile.ZipInfo | None = None
+    problem: str = ""
+
+
+def list_sources(files: Sequence[Path | str]) -> list[Source]:
+    """The photos among files and in zips (not zips in zips), in the order given; what is no photo by name is left out.
+
+    A damaged zip is a source with a problem. Raises ValueError if there is no photo, more than MOST_PHOTOS, or more
+    than MOST_BYTES.
+    """
+    found, size = [], 0
+    for file in map(Path, files):
+        if file.suffix.lower() == ".zip":
+            name = one_line(file.name)
+            try:
+                with open_regular(file, MOST_BYTES) as opened, open_zip(opened, name) as archive:
+                    members = [info for info in archive.infolist() if _is_photo(info.filename)]
+            except ValueError as error:
+                found.append(Source(name, file, problem=str(error)))
+                continue
+            size += sum(info.file_size for info in members)
+            found += [Source(_harmless(info.filename), file, info) for info in members]
+        elif _is_photo(file.name):
+            size += file.stat().st_size if file.is_file() else 0
+            found.append(Source(_harmless(file.name), file))
+    if all(source.problem for source in found):
+        problems = [source.problem for source in found]
+        raise ValueError("; ".join(problems) or f"there is no photo ({', '.join(PHOTOS)}) among these files")
+    if len(found) > MOST_PHOTOS or size > MOST_BYTES:
+        raise ValueError(
+            f"{len(found):,} photos of {size / 1e6:,.0f} MB are more than one batch takes "
+            f"({MOST_PHOTOS} photos, {MOST_BYTES / 1e6:.0f} MB): part them"
+        )
+    return found
+
+
+def answer(checkpoint: Checkpoint, sources: Sequence[Source]) -> Iterator[Answered]:
+    """Finds the faces of each photo and their keypoints, one photo at a time, so that a caller may stop."""
+    return (_answer(checkpoint, source) for source in sources)
+
+
+def _answer(checkpoint: Checkpoint, source: Source) -> Answered:
+    try:
+        photo = _read(source)
+        return Answered(source.name, photo, predict(checkpoint, photo), "")
+    except ValueError as error:
+        return Answered(source.name, None, [], str(error))
+
+
+def _is_photo(name: str) -> bool:
+    path = PurePosixPath(name.replace("\\", "/"))
+    hidden = any(part.startswith((".", "__MACOSX")) and part != ".." for part in path.parts)
+    return path.suffix.lower() in PHOTOS and not hidden
+
+
+def _harmless(name: str) -> str:
+    """A name that leads nowhere else, wherever the answers are unpacked or printed."""
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    return one_line("/".join(part for part in parts if part not in ("/", "//", "..")))
+
+
+def _read(source: Source) -> Image.Image:
+    if source.problem:
+        raise ValueError(source.problem)
+    if not source.member:
+        return read_photo(source.file, source.name)
+    with open_regular(source.file, MOST_BYTES) as opened, open_zip(opened, source.name) as archive:
+        with open_member(archive, source.member, MOST_FILE_BYTES, source.name) as member:
+            return read_photo(io.BytesIO(member.read()), source.name)

@@ -1,0 +1,159 @@
+import functools
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+from commands import run
+from conftest import EXAMPLES
+from PIL import Image
+
+from fkd.cli.commands import main
+from fkd.learn.checkpoint import load_checkpoint, save_checkpoint
+from fkd.learn.models import ModelConfig, build_model
+
+SHORT = ["--epochs", "2", "--warmup-epochs", "1", "--batch-size", "16"]
+
+
+def test_the_whole_path(competition, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    report = run("data", "check", competition)
+    assert "60 rows, 36 complete" in report and "24 of the four-point kind" in report
+    for model in ("fcnn", "resnet18"):
+        said = run("train", "--model", model, "--data", competition, "--out", f"checkpoints/{model}", *SHORT)
+        assert "validation RMSE" in said
+        said = run("evaluate", f"checkpoints/{model}", "--data", competition)
+        assert f"{model} on drawn: RMSE" in said and "not ranked" not in said
+        folder = tmp_path / "checkpoints" / model
+        assert {p.name for p in folder.iterdir()} == {
+            "config.json", "model.safetensors", "evaluation.json", "history.csv", "README.md",
+        }  # fmt: skip
+        entry = json.loads((tmp_path / "leaderboard" / "drawn" / f"{model}.json").read_text())
+        assert entry == json.loads((folder / "evaluation.json").read_text()) and entry["held_out"]
+    assert load_checkpoint("checkpoints/fcnn").model.config.conventions == 1
+    assert "resnet18" in run("leaderboard") and "fcnn" in run("leaderboard")
+    both = ["--checkpoint", "checkpoints/fcnn", "--checkpoint", "checkpoints/resnet18"]
+    assert "2 model(s)" in run("submit", *both, "--data", competition, "--out", "s.csv", "--mirror")
+    lookup = pd.read_csv(competition / "IdLookupTable.csv")
+    assert pd.read_csv("s.csv")["RowId"].tolist() == lookup["RowId"].tolist()
+    said = run("evaluate", "checkpoints/fcnn", "--data", competition, "--mirror")
+    assert "fcnn-mirror" in said and (tmp_path / "leaderboard" / "drawn" / "fcnn-mirror.json").exists()
+
+
+def test_an_ensemble_is_entered_as_one_under_its_own_name(competition, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for seed in (0, 1):
+        run("train", "--model", "fcnn", "--data", competition, "--out", f"m{seed}", *SHORT, "--seed", seed)
+    with pytest.raises(ValueError, match="an ensemble needs a name"):
+        run("evaluate", "m0", "m1", "--data", competition)
+    run("evaluate", "m0", "m1", "--data", competition, "--name", "both", "--mirror")
+    entry = json.loads((tmp_path / "leaderboard" / "drawn" / "both.json").read_text())
+    assert entry["members"] == 2 and entry["mirror"] and entry["held_out"]
+    assert not (tmp_path / "m0" / "evaluation.json").exists(), "a checkpoint's own record is of it alone"
+
+
+def test_a_start_from_another_split_is_refused(competition, tmp_path, tiny_checkpoint):
+    with pytest.raises(ValueError, match="tiny was trained on other data"):
+        run("train", "--model", "fcnn", "--data", competition, "--out", tmp_path / "m", "--start", tiny_checkpoint)
+
+
+def test_other_data_than_it_was_split_from_is_not_ranked(competition, tmp_path, tiny_checkpoint):
+    own = shutil.copytree(tiny_checkpoint, tmp_path / "tiny")
+    said = run("evaluate", own, "--data", competition, "--leaderboard", tmp_path / "l")
+    assert "not ranked: its checkpoint does not record that the test faces were kept out of training" in said
+    assert "does not record that they were kept out" in (own / "README.md").read_text()
+
+
+def test_a_checkpoint_without_a_record_is_said(competition, tmp_path, monkeypatch, capsys):
+    save_checkpoint(tmp_path / "m", build_model(ModelConfig("fcnn")), {"validation_rmse": 3.0}, {})
+    arguments = ["evaluate", str(tmp_path / "m"), "--data", str(competition), "--leaderboard", str(tmp_path / "l")]
+    monkeypatch.setattr(sys, "argv", ["fkd", *arguments])
+    with pytest.raises(SystemExit):
+        main()
+    assert "config.json lacks 'terms', which the model card needs" in capsys.readouterr().err
+
+
+def test_predict_writes_json_and_drawings(tmp_path, tiny_checkpoint):
+    run("predict", EXAMPLES, "--checkpoint", tiny_checkpoint, "--json", tmp_path / "p.json", "--draw", tmp_path / "d")
+    found = json.loads((tmp_path / "p.json").read_text())
+    assert [len(item["faces"]) for item in found] == [1, 1]
+    assert set(found[0]) == {"photo", "faces"} and set(found[0]["faces"][0]) == {"box", "points", "spread"}
+    assert sorted(p.name for p in (tmp_path / "d").iterdir()) == ["eileen_collins.png", "grace_hopper.png"]
+
+
+def test_drawings_never_replace_each_other(tmp_path, tiny_checkpoint):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (40, 40)).save(tmp_path / folder / "x.jpg")
+    photos = [tmp_path / "a", tmp_path / "b"]
+    run("predict", *photos, "--checkpoint", tiny_checkpoint, "--json", tmp_path / "p.json")
+    with pytest.raises(ValueError, match="same name"):
+        run("predict", *photos, "--checkpoint", tiny_checkpoint, "--json", tmp_path / "p.json", "--draw", tmp_path)
+
+
+def test_an_unreadable_photo_is_named_and_the_others_are_answered(tmp_path, tiny_checkpoint):
+    (tmp_path / "bad.jpg").write_bytes(b"x")
+    photos = [tmp_path / "bad.jpg", EXAMPLES / "grace_hopper.jpg"]
+    said = run("predict", *photos, "--checkpoint", tiny_checkpoint, "--json", tmp_path / "p.json", status=1)
+    assert "bad.jpg is not a readable image" in said
+    assert len(json.loads((tmp_path / "p.json").read_text())) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--model", "resnet19", "--data", ".", "--out", "x"], "did you mean resnet18"),
+        (["train", "--data", "nowhere", "--out", "x"], "fkd: nowhere does not exist"),
+        (["train", "--data", ".", "--out", "x", "--optimizer", "sgd"], "expected one of adam, adamw"),
+        (["train", "--data", ".", "--out", "x", "--augment", "nan"], "augmentation is nan, expected 0 to 10"),
+        (["train", "--data", "nowhere", "--out", "x", "--epochs", "3"], "fkd: nowhere does not exist"),
+        (["evaluate", "nowhere", "--data", "."], "nowhere has no config.json"),
+        (["data", "check", "."], "no training.csv, training.zip or facial-keypoints-detection.zip"),
+        (["train", "--data", ".", "--out", "x", "--device", "tpu"], "--device is 'tpu', expected auto, cpu or cuda"),
+    ],
+)
+def test_a_users_mistake_ends_in_one_sentence(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["fkd", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 1
+    said = capsys.readouterr().err
+    assert message in said and "Traceback" not in said and said.count("\n") == 1
+
+
+def test_a_run_stopped_before_its_first_state_is_to_be_started_anew(competition, tmp_path, monkeypatch):
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fkd.cli.training.train", stop)
+    said = run("train", "--model", "fcnn", "--data", competition, "--out", tmp_path / "m", status=130)
+    assert f"stopped; the same command starts anew ({tmp_path / 'm'})" in said
+
+
+@pytest.mark.slow
+def test_a_killed_run_resumes(competition, tmp_path):
+    command = [sys.executable, "-m", "fkd", "train", "--model", "fcnn", "--data", str(competition)]
+    command += ["--epochs", "400", "--warmup-epochs", "1", "--batch-size", "16", "--out", str(tmp_path / "m")]
+    # A shell's background job ignores Ctrl-C, and its children do; whoever runs the suite so is no user at a keyboard.
+    listen = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(command, cwd=EXAMPLES.parent, stderr=subprocess.PIPE, preexec_fn=listen)
+    history = tmp_path / "m" / "history.csv"
+    deadline = time.time() + 60
+    while not (history.exists() and (tmp_path / "m" / "training-state.safetensors").exists()):
+        assert time.time() < deadline and process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=30)[1].decode()
+    assert process.returncode == 130 and "--resume continues" in said and "Traceback" not in said
+    rows = len(pd.read_csv(history))
+    process = subprocess.Popen([*command, "--resume"], cwd=EXAMPLES.parent, stderr=subprocess.DEVNULL)
+    while len(pd.read_csv(history)) <= rows:
+        assert time.time() < deadline + 60 and process.poll() is None
+        time.sleep(0.1)
+    process.kill()
+    process.wait()

@@ -1,0 +1,68 @@
+"""The competition's exact shape: what must work the day somebody has its files."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from commands import run
+from conftest import draw_faces
+
+from fkd.board.entries import KAGGLE
+from fkd.data.competition import read_training
+from fkd.data.faces import Faces, is_four_point
+from fkd.keypoints import COLUMNS, FOUR_POINT
+
+WORDS = np.array([str(value) for value in range(256)])
+OTHERS = [index for index in range(15) if index not in FOUR_POINT]
+
+
+def textured(count: int, seed: int) -> Faces:
+    """Drawn faces, each under a pattern of its own, so that no two look alike."""
+    rng = np.random.default_rng(seed)
+    base = draw_faces(40, seed, four_point_share=0)
+    which = rng.integers(0, 40, count)
+    pattern = rng.integers(0, 2, (count, 12, 12)).repeat(8, 1).repeat(8, 2) * 110  # [N, 96, 96]
+    return Faces((base.images[which] * 0.5 + pattern).astype(np.uint8), base.points[which].copy())
+
+
+def write(folder, training: Faces, test: Faces) -> None:
+    def pixels(images):
+        return [" ".join(WORDS[image.ravel()]) for image in images]
+
+    table = pd.DataFrame(training.points.reshape(-1, 30), columns=list(COLUMNS))
+    table.assign(Image=pixels(training.images)).to_csv(folder / "training.csv", index=False)
+    pd.DataFrame({"ImageId": range(1, len(test) + 1), "Image": pixels(test.images)}).to_csv(
+        folder / "test.csv", index=False
+    )
+    image, column = np.nonzero(np.isfinite(test.points.reshape(-1, 30)))
+    lookup = {"RowId": range(1, len(image) + 1), "ImageId": image + 1, "FeatureName": np.array(COLUMNS)[column]}
+    pd.DataFrame(lookup).assign(Location="").to_csv(folder / "IdLookupTable.csv", index=False)
+
+
+@pytest.mark.slow
+def test_files_of_the_competitions_exact_shape(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = tmp_path / "facial-keypoints-detection"
+    data.mkdir()
+    training, test = textured(7049, 0), textured(1783, 1)
+    training.points[2283:, OTHERS] = np.nan
+    training.points[2140:2283, 9] = np.nan  # 2,140 complete rows
+    test.points[585:, OTHERS] = np.nan
+    test.points[0, OTHERS[:5]] = np.nan
+    write(data, training, test)
+    assert is_four_point(read_training(data).points).sum() == 7049 - 2283
+
+    run("train", "--model", "fcnn", "--data", data, "--out", "m", "--epochs", "2", "--warmup-epochs", "1")
+    said = run("evaluate", "m", "--data", data, "--benchmark", "kaggle")
+    assert f"m on {KAGGLE}: RMSE" in said and "not ranked" not in said
+    entry = json.loads((tmp_path / "leaderboard" / KAGGLE / "m.json").read_text())
+    assert entry["held_out"] and 600 < entry["accuracy"]["faces"] < 800
+    assert KAGGLE in run("leaderboard")
+    assert "27,124 rows" in run("submit", "--checkpoint", "m", "--data", data, "--out", "submission.csv")
+    assert len(pd.read_csv("submission.csv")) == 27124
+
+
+def test_other_data_cannot_be_entered_as_the_competitions(competition, tmp_path, tiny_checkpoint):
+    with pytest.raises(ValueError, match="has 60 training rows, but the competition's file has 7,049"):
+        run("evaluate", tiny_checkpoint, "--data", competition, "--benchmark", "kaggle", "--leaderboard", tmp_path)

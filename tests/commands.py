@@ -1,0 +1,29 @@
+"""Commands of fkd, run in this process."""
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from fkd.cli.commands import COMMANDS, app, find_command
+
+
+def run(*arguments, status: int = 0) -> str:
+    """What a command prints."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == status, result.output
+    return result.output.strip()
+
+
+def fails(*arguments) -> str:
+    """The one sentence in which a command ends."""
+    with pytest.raises((ValueError, OSError)) as error:
+        run(*arguments)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def every_command():
+    """The command line with all of its commands imported, as click has it."""
+    whole = get_command(app)
+    whole.commands = {name: find_command(name) for name in COMMANDS}
+    return whole

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+from conftest import draw_faces
+
+from fkd.data import competition as competition_module
+from fkd.data.competition import read_training
+from fkd.data.faces import Faces, is_four_point
+from fkd.data.split import fingerprint, in_order, look_alikes, split_data, split_faces
+
+
+def same(a: Faces, b: Faces) -> bool:
+    return np.array_equal(a.images, b.images) and np.array_equal(a.points, b.points, equal_nan=True)
+
+
+def near_copies(image: np.ndarray) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [
+        image.copy(),
+        (image * 0.7 + 30).astype(np.uint8),
+        (image + rng.normal(0, 8, image.shape)).clip(0, 255).astype(np.uint8),
+        np.roll(image, 4, 1),
+    ]
+
+
+def test_look_alikes_are_grouped_and_others_are_not():
+    rng = np.random.default_rng(3)
+    # Smooth random fields: as different from each other as photos are.
+    fields = [np.kron(rng.integers(0, 255, (6, 6)), np.ones((16, 16))).astype(np.uint8) for _ in range(8)]
+    images = np.stack([copy for field in fields for copy in near_copies(field)])
+    groups = look_alikes(images)
+    assert (groups.reshape(8, 4) == groups.reshape(8, 4)[:, :1]).all()
+    assert len(set(groups)) == 8
+
+
+def test_blank_images_are_grouped_only_with_their_copies():
+    images = np.stack([np.full((96, 96), value, np.uint8) for value in (0, 0, 200)])
+    groups = look_alikes(images)
+    assert groups[0] == groups[1] != groups[2]
+
+
+def test_the_split_keeps_groups_whole_and_follows_content_not_order():
+    faces = draw_faces(300)
+    groups = np.arange(300) // 3
+    parts = split_faces(faces, groups)
+    rows = [parts.train, parts.validation, parts.test]
+    assert sorted(np.concatenate(rows)) == list(range(300))
+    assert [len(r) / 300 for r in rows] == pytest.approx([0.8, 0.1, 0.1], abs=0.02)
+    for a, b in ((0, 1), (0, 2), (1, 2)):
+        assert not set(groups[rows[a]]) & set(groups[rows[b]])
+    for r in rows:
+        assert is_four_point(faces.points[r]).mean() == pytest.approx(0.4, abs=0.05)
+    order = np.random.default_rng(0).permutation(300)
+    again = split_faces(faces[order], groups[order])
+    for part in ("train", "validation", "test"):
+        assert set(order[getattr(again, part)]) == set(getattr(parts, part))
+        assert fingerprint(faces[order][getattr(again, part)]) == fingerprint(faces[getattr(parts, part)])
+
+
+def test_the_fingerprint_sees_images_and_asked_labels_but_not_where_they_lie(faces):
+    moved = Faces(faces.images, faces.points + 1)
+    assert fingerprint(moved) == fingerprint(faces)
+    turned = Faces(faces.images[::-1], faces.points[::-1])
+    assert (in_order(turned).images == in_order(faces).images).all()
+    unasked = faces.points.copy()
+    unasked[0, 3] = np.nan
+    assert fingerprint(Faces(faces.images, unasked)) != fingerprint(faces)
+    other = faces.images.copy()
+    other[0, 0, 0] ^= 1
+    assert fingerprint(Faces(other, faces.points)) != fingerprint(faces)
+
+
+@pytest.mark.slow
+def test_the_real_set_is_parsed_once_and_its_parts_share_no_look_alikes(real_data, monkeypatch):
+    faces, parts = split_data(real_data)
+    monkeypatch.setattr(competition_module, "_parse_training", lambda *_: pytest.fail("it is in the cache"))
+    assert same(read_training(real_data), faces)
+    groups = look_alikes(faces.images)
+    for a, b in ((parts.train, parts.validation), (parts.train, parts.test), (parts.validation, parts.test)):
+        assert not set(groups[a]) & set(groups[b])
+    assert [len(parts.train), len(parts.validation), len(parts.test)] == pytest.approx(
+        [0.8 * len(faces), 0.1 * len(faces), 0.1 * len(faces)], abs=5
+    )

@@ -1,0 +1,170 @@
+"""Claims from the Hub: listed, checked, kept, and never ranked before they are measured."""
+
+import dataclasses
+import json
+import re
+
+import pytest
+from commands import run
+from hub_server import Fault
+from typer.testing import CliRunner
+
+from fkd.board.entries import read_benchmarks, read_entries, read_synced, write_entry
+from fkd.board.ranking import table
+from fkd.board.record import from_json
+from fkd.cli.commands import app
+from fkd.hub.card import model_card
+from fkd.hub.claims import sync
+from fkd.learn.checkpoint import Config, load_checkpoint
+from fkd.learn.models import ModelConfig
+
+
+@pytest.fixture
+def board(tmp_path, evaluated):
+    """A leaderboard with one entry, of the evaluated checkpoint."""
+    root = tmp_path / "leaderboard"
+    write_entry(root, evaluation_of(evaluated), "drawn faces")
+    return root
+
+
+def evaluation_of(folder):
+    return from_json(json.loads((folder / "evaluation.json").read_text()))
+
+
+@pytest.fixture
+def card(evaluated):
+    """Makes a card that claims other figures, or has other text."""
+    text = model_card(load_checkpoint(evaluated), evaluation_of(evaluated), "ada/net")
+
+    def changed(old: str = "value: 2.5", new: str = "value: 2.4") -> dict[str, bytes]:
+        assert old in text
+        return {"README.md": text.replace(old, new).encode(), "model.safetensors": b""}
+
+    return changed
+
+
+def ranking(root):
+    (benchmark,) = read_benchmarks(root)
+    entries = read_entries(root, benchmark)
+    known = {one.checkpoint: Config(ModelConfig(one.model), {}, one.data) for one in entries.measured}
+    return table(benchmark, entries, known, read_synced(root).claims)
+
+
+def test_a_claim_is_shown_but_an_absurd_one_takes_no_place(hub, board, card):
+    hub.put("eve/net", card(new="value: 0.001"))
+    hub.put("bob/net", card())
+    hub.put("bob/other", {"README.md": b"---\ntags: [faces]\n---\n"})
+    synced = sync(board)
+    assert read_synced(board) == synced and synced.date.endswith("UTC")
+    rows = ranking(board)
+    assert rows["model"].tolist() == ["net", "eve/net", "bob/net"] and set(rows["network"]) == {"fcnn"}
+    assert rows["status"].tolist() == ["verified", "claimed", "claimed"]
+    assert rows["rank"].tolist()[0] == 1 and rows["rank"].isna().tolist() == [False, True, True]
+    assert "`fkd verify hf:eve/net` measures and ranks it" in rows["unranked"][1]
+    assert "eve/net" in run("leaderboard", "--leaderboard", board)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (("value: 2.5", f"value: 1{'0' * 400}"), "rmse of 10000000000000000000 cannot be"),
+        (("value: 2.5", "value: .inf"), "rmse of inf cannot be"),
+        (("value: 2.5", "value: []"), "rmse is no number"),
+        (("type: rmse", "type: [rmse]"), "states no rmse"),
+        (("  results:", "  results: 3\n  rest:"), "model-index cannot be read: .0..results is 3, expected a list"),
+        (("revision: f00d", 'revision: "a\\nb"'), "other test data .a b, not f00d"),
+        (("value: 2.5", "value: -1"), "rmse of -1 cannot be"),
+        (("value: 2.5", "value: 0"), "rmse of 0 cannot be"),
+        (("value: 2.5", "value: .nan"), "rmse is no number"),
+        (("value: 2.5", "value: true"), "rmse is no number"),
+        (("value: 2.5", "value: best"), "rmse is no number"),
+        (("value: 5.0", "value: 5000"), "nme of 5000 cannot be"),
+        (("type: rmse", "type: accuracy"), "states no rmse"),
+        (("revision: f00d", "revision: beef"), r"other test data \(beef, not f00d\)"),
+        (("values: 200", "values: 20"), "measured on 20 of 200 coordinates"),
+        (("type: drawn", "type: elsewhere"), "its benchmark is not one of ours"),
+        (("model-index:", "model-indexes:"), "no model-index with results"),
+        (("  results:", "  outcomes:"), "model-index cannot be read"),
+    ],
+)
+def test_what_cannot_be_a_claim_is_refused_and_the_others_stay(hub, board, card, change, reason):
+    hub.put("eve/net", card(*change))
+    hub.put("bob/net", card())
+    claims = {claim.repo: claim for claim in sync(board).claims}
+    assert claims["bob/net"].rmse == 2.4 and not claims["bob/net"].refused
+    assert claims["eve/net"].rmse is None
+    assert re.search(reason, claims["eve/net"].refused)
+    assert "eve/net" in run("leaderboard", "sync", "--leaderboard", board)
+
+
+def test_what_was_measured_is_not_claimed_too(hub, board, card, evaluated):
+    hub.put("bob/net", card())
+    sync(board)
+    measured = dataclasses.replace(evaluation_of(evaluated), name="bob/net", revision=hub.commits("bob/net")[-1])
+    write_entry(board, measured, "")
+    assert ranking(board)["model"].tolist() == ["bob/net", "net"]
+    hub.put("bob/net", card(new="value: 1.5"))
+    sync(board)
+    rows = ranking(board)
+    assert rows["model"].tolist() == ["bob/net", "net", "bob/net"] and rows["status"].tolist()[2] == "claimed"
+
+
+def test_verify_measures_a_model_of_the_hub(hub, competition, tmp_path):
+    root, short = tmp_path / "board", ["--epochs", "2", "--warmup-epochs", "1", "--augment", "0"]
+    run("train", "--model", "fcnn", "--data", competition, "--out", tmp_path / "net", *short)
+    run("evaluate", tmp_path / "net", "--data", competition, "--leaderboard", root)
+    run("push", tmp_path / "net", "ada/net")
+    said = run("verify", "hf:ada/net", "--data", competition, "--leaderboard", root)
+    assert "ada/net at" in said and "not ranked" not in said
+    entry = json.loads((root / "drawn" / "ada--net.json").read_text())
+    assert entry["name"] == "ada/net" and entry["revision"] == hub.commits("ada/net")[-1]
+    assert entry["checkpoint"] == load_checkpoint(tmp_path / "net").sha256
+    assert ranking(root)["rank"].tolist() == [1, 1]
+
+    shown = run("leaderboard", "--leaderboard", root, "--checkpoints", tmp_path)
+    assert shown.count(" verified ") == 2 and "not verified" not in shown
+    shown = run("leaderboard", "--leaderboard", root, "--checkpoints", tmp_path / "none")
+    assert shown.count(" verified ") == 2, "what was pulled from the Hub is there, and has the same weights"
+
+    board = ["--data", competition, "--leaderboard", root, "--checkpoints", tmp_path]
+    assert run("leaderboard", "check", *board).splitlines() == ["ada/net: comes out", "net: comes out"]
+    forged = evaluation_of(tmp_path / "net")
+    half = [square / 4 for square in forged.detail.squares]
+    offsets = {name: offset and [0.5 * x for x in offset[:2]] + [x / 4 for x in offset[2:]]
+               for name, offset in forged.detail.offsets.items()}  # fmt: skip
+    told = forged.accuracy
+    told = dataclasses.replace(
+        told, rmse=told.rmse / 2, rmse_low=told.rmse_low / 2, rmse_high=told.rmse_high / 2,
+        rmse_by_keypoint={name: rmse and rmse / 2 for name, rmse in told.rmse_by_keypoint.items()},
+        error_quantiles={share: value / 2 for share, value in told.error_quantiles.items()},
+    )  # fmt: skip
+    detail = dataclasses.replace(forged.detail, squares=half, offsets=offsets, best=[], worst=[])
+    write_entry(root, dataclasses.replace(forged, name="forged", accuracy=told, detail=detail, robustness={}), "")
+    elsewhere = "0" * 64
+    write_entry(root, dataclasses.replace(forged, name="gone", checkpoint=elsewhere, weights=[elsewhere]), "")
+    (root / "drawn" / "bad.json").write_text("{")
+    assert ranking(root)["model"][0] == "forged", "figures that were all made up together are found by measuring only"
+    said = CliRunner().invoke(app, [str(one) for one in ["leaderboard", "check", *board]])
+    assert said.exit_code == 1 and "forged: it says" in said.output
+    assert "gone: its checkpoint (000000000000) is not here" in said.output
+    assert "bad.json is not readable" in said.output and "net: comes out" in said.output
+
+
+def test_the_last_good_copy_stays(hub, board, card):
+    hub.put("bob/net", card())
+    good = sync(board)
+    hub.faults.append(Fault("GET", "/api/models", status=500, times=100))
+    with pytest.raises(ValueError, match="the Hub failed"):
+        sync(board)
+    kept = read_synced(board)
+    assert (kept.date, kept.claims) == (good.date, good.claims) and "the Hub failed (500)" in kept.failure
+    hub.faults.clear()
+    assert not sync(board).failure
+
+
+def test_five_thousand_models_are_five_pages(hub, board, card):
+    for number in range(5000):
+        hub.put(f"user{number % 50}/net{number}", card(new=f"value: {1 + number / 1000}"))
+    assert len(sync(board).claims) == 5000
+    assert len(hub.requests) == 5
+    assert len(ranking(board)) == 5001

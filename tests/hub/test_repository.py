@@ -1,0 +1,236 @@
+"""Push and pull with the real client, against a Hub on this machine."""
+
+import dataclasses
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from commands import fails, run
+from conftest import contents
+from hostile import HOSTILE, Payload
+from hub_server import Fault
+from huggingface_hub import ModelCard, constants, list_models
+from PIL import Image
+
+from fkd.board.record import from_json
+from fkd.hub import repository
+from fkd.hub.publication import publication
+from fkd.hub.repository import load, pull, push, remote_card
+from fkd.learn.checkpoint import load_checkpoint
+from fkd.learn.models import KeypointModel
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "eileen_collins.png"
+
+
+def test_pushed_listed_pulled_and_the_same(hub, evaluated):
+    run("push", evaluated, "ada/net")
+    (listed,) = list_models(filter="fkd")
+    assert listed.id == "ada/net"
+    assert hub.files("ada/net").keys() >= {"README.md", "overlay.png", "errors.png", "evaluation.json", "history.csv"}
+    folder = Path(run("pull", "ada/net"))
+    for name in ("config.json", "model.safetensors", "evaluation.json", "history.csv"):
+        assert (folder / name).read_bytes() == (evaluated / name).read_bytes()
+    assert folder.name == hub.commits("ada/net")[-1]
+    mine, theirs = load_checkpoint(evaluated), load("hf:ada/net")
+    assert theirs.name == "ada/net" and theirs.sha256 == mine.sha256
+    faces = torch.rand(3, 1, 96, 96)
+    with torch.inference_mode():
+        assert torch.equal(mine.model(faces), theirs.model(faces))
+    before = len(hub.requests)
+    load(f"hf:ada/net@{folder.name}")
+    assert len(hub.requests) == before, "a commit that is in the cache needs no network"
+
+
+def test_a_second_push_commits_nothing_unless_something_changed(hub, evaluated):
+    assert "commit" in run("push", evaluated, "ada/net")
+    before = hub.commits("ada/net")
+    assert "nothing has changed" in run("push", evaluated, "ada/net")
+    assert hub.commits("ada/net") == before
+    files = hub.files("ada/net")
+    hub.put("ada/net", {"notes.txt": b"by hand", "history.csv": b"epoch\n"})
+    run("push", evaluated, "ada/net")
+    assert hub.files("ada/net") == files | {"notes.txt": b"by hand"}
+
+
+def test_a_private_push_and_a_pull_request(hub, evaluated, monkeypatch):
+    run("push", evaluated, "ada/secret", "--private")
+    assert hub.repo("ada/secret").private
+    hub.put("ada/net", {"README.md": b"# Mine\n"})
+    monkeypatch.setenv("HF_TOKEN", hub.add_user("bob"))
+    assert "discussions/1" in run("push", evaluated, "ada/net", "--pr")
+    assert set(hub.files("ada/net")) == {"README.md"} and "model.safetensors" in hub.files("ada/net", "refs/pr/1")
+    assert "takes no pull request" in fails("push", evaluated, "ada/other", "--pr")
+    assert "the Hub shows you no repository ada/secret" in fails("pull", "ada/secret")
+
+
+def test_the_card_reads_back_and_keeps_what_was_written_by_hand(hub, evaluated):
+    run("push", evaluated, "ada/net")
+    card = ModelCard.load("ada/net")
+    assert card.data.library_name == "fkd" and card.data.pipeline_tag == "keypoint-detection"
+    figures = {result.metric_type: result.metric_value for result in card.data.eval_results}
+    assert figures == {"rmse": 2.5, "nme": 5.0, "failure_rate": 0.0}
+    assert card.data.eval_results[0].dataset_revision == "f00d"
+    assert 'load("hf:ada/net")' in card.text and "drawn by tests" in card.text
+    for picture in ("overlay.png", "errors.png"):
+        assert f"]({picture})" in card.text
+        assert hub.files("ada/net")[picture].startswith(b"\x89PNG")
+
+    text = remote_card("ada/net").replace("tags:\n", "language: en\ntags:\n- by-hand\n")
+    text = text.replace("# net", "# our net") + "\nWritten by hand.\n"
+    hub.put("ada/net", {"README.md": text.encode()})
+    run("push", evaluated, "ada/net")
+    card = ModelCard.load("ada/net")
+    assert card.text.endswith("Written by hand.\n") and "# net" in card.text and "# our net" not in card.text
+    assert card.data.language == "en" and set(card.data.tags) == {"fkd", "facial-keypoints", "fcnn", "by-hand"}
+
+    hub.put("ada/old", {"README.md": b"---\nlicense: mit\n---\nAll of it mine.\n"})
+    for _ in range(2):
+        run("push", evaluated, "ada/old")
+        assert ModelCard.load("ada/old").text.count("All of it mine.") == 1
+
+
+def test_results_are_written_as_the_hub_reads_them(hub, evaluated):
+    evaluation = from_json(json.loads((evaluated / "evaluation.json").read_text()))
+    files = publication(load_checkpoint(evaluated), evaluation, "ada/net", EXAMPLE, dataset="ada/faces")
+    push(evaluated, "ada/net", files)
+    info = repository.HfApi().model_info("ada/net", expand=["evalResults"])
+    assert [(one.dataset_id, one.task_id, one.value) for one in info.eval_results] == [
+        ("ada/faces", "rmse", 2.5),
+        ("ada/faces", "nme", 5.0),
+        ("ada/faces", "failure_rate", 0.0),
+    ]
+    assert "fingerprint f00d, 10 faces, 200 coordinates" == info.eval_results[0].notes
+
+
+def test_what_cannot_be_pushed(hub, evaluated, tmp_path):
+    assert "expected user/name" in fails("push", evaluated, "not a name")
+    assert "has no config.json" in fails("push", tmp_path, "ada/net")
+    other = copy(evaluated, tmp_path / "other")
+    (other / "evaluation.json").unlink()
+    assert "has no evaluation.json: run `fkd evaluate" in fails("push", other, "ada/net")
+    stale = json.loads((evaluated / "evaluation.json").read_text()) | {"checkpoint": "0"}
+    (other / "evaluation.json").write_text(json.dumps(stale))
+    assert "is of other weights" in fails("push", other, "ada/net")
+    blank = tmp_path / "blank.png"
+    Image.new("RGB", (200, 200)).save(blank)
+    assert "no face is found" in fails("push", evaluated, "ada/net", "--photo", blank)
+    assert not hub.repos
+
+
+FAULTS = [
+    (Fault("POST", "/commit/main", status=401), "does not accept your token"),
+    (Fault("POST", "/commit/main", status=403), "your token may not write to ada/net"),
+    (Fault("POST", "/preupload/main", status=404), "ada/net"),
+    (Fault("POST", "/commit/main", status=409), "changed while it was being written"),
+    (Fault("POST", "/commit/main", status=412), "changed while it was being written"),
+    (Fault("POST", "/commit/main", status=429, headers={"Retry-After": "7"}), "too many requests: try again in 7 s"),
+    (Fault("POST", "/commit/main", status=500), "the Hub failed .500."),
+    (Fault("POST", "/commit/main", cut=True), "the Hub cannot be reached"),
+    (Fault("PUT", "", status=500, times=100), "the Hub failed .500."),
+    (Fault("POST", "/validate-yaml", status=500), "the Hub"),
+]
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["new", "known"])
+@pytest.mark.parametrize(("fault", "message"), FAULTS, ids=lambda value: f"{getattr(value, 'status', '')}")
+def test_a_push_that_fails_leaves_all_as_it_was(hub, evaluated, fault, message, there):
+    if there:
+        hub.put("ada/net", {"README.md": b"# Before\n"})
+    commits, local = hub.commits("ada/net") if there else None, contents(evaluated)
+    hub.faults.append(dataclasses.replace(fault))
+    with pytest.raises(ValueError, match=message):
+        push(evaluated, "ada/net", {"README.md": b"# After\n"})
+    if not there:
+        assert not hub.repos
+    elif not fault.cut:  # then the commit was made, and only its answer was lost
+        assert hub.commits("ada/net") == commits
+    hub.faults.clear()
+    assert contents(evaluated) == local
+    push(evaluated, "ada/net", {"README.md": b"# After\n"})
+    assert hub.files("ada/net")["README.md"] == b"# After\n"
+    assert len(hub.commits("ada/net")) == 2
+
+
+def test_who_is_not_known_is_told_how_to_log_in(hub, evaluated, monkeypatch):
+    monkeypatch.delenv("HF_TOKEN")
+    assert "run `hf auth login`, or set HF_TOKEN" in fails("push", evaluated, "ada/net")
+    monkeypatch.setenv("HF_TOKEN", "hf_nobody")
+    assert "does not accept your token" in fails("push", evaluated, "ada/net")
+    monkeypatch.setenv("HF_TOKEN", hub.add_user("bob"))
+    assert "your token may not write to ada/net" in fails("push", evaluated, "ada/net")
+    assert not hub.repos
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (Fault("GET", "/api/models/ada/net", status=401), "does not accept your token|shows you no repository"),
+        (Fault("GET", "/api/models/ada/net", status=404, headers={"X-Error-Code": "RepoNotFound"}), "shows you no"),
+        (Fault("GET", "/api/models/ada/net", status=403, headers={"X-Error-Code": "GatedRepo"}), "is gated"),
+        (Fault("GET", "/api/models/ada/net", status=429, headers={"Retry-After": "3"}), "try again in 3 s"),
+        (Fault("GET", "/api/models/ada/net", status=500), "the Hub failed .500."),
+        (Fault("GET", "model.safetensors", status=500, times=100), "the Hub|cannot be reached"),
+        (Fault("GET", "config.json", cut=True, times=100), "cannot be reached"),
+        (Fault("GET", "config.json", swap=True), "came damaged"),
+        (Fault("GET", "resolve/[0-9a-f]+/evaluation.json", swap=True), "came damaged"),
+    ],
+)
+def test_a_pull_that_fails_says_why_and_the_next_one_works(hub, evaluated, fault, message):
+    hub.put("ada/net", contents(evaluated))
+    hub.faults.append(dataclasses.replace(fault))
+    with pytest.raises(ValueError, match=message):
+        pull("ada/net")
+    hub.faults.clear()
+    folder = pull("ada/net")
+    assert contents(folder) == contents(evaluated)
+
+
+def test_a_slow_or_cut_pull_arrives_whole(hub, evaluated):
+    hub.put("ada/net", contents(evaluated))
+    hub.faults.append(Fault("GET", "evaluation.json", cut=True))
+    hub.faults.append(Fault("GET", "history.csv", pause=0.02))
+    hub.faults.append(Fault("GET", "config.json", redirect=True))
+    assert contents(pull("ada/net")) == contents(evaluated)
+    assert not hub.faults and all("authorization" not in seen.headers for seen in hub.elsewhere)
+
+
+def test_no_network_is_said(hub, evaluated, monkeypatch):
+    hub.put("ada/net", contents(evaluated))
+    pull("ada/net")
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(ValueError, match="the Hub cannot be reached.*check the network"):
+        pull("ada/net")
+    with pytest.raises(ValueError, match="the Hub cannot be reached"):
+        push(evaluated, "ada/net", {})
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_repository_is_refused_before_any_weight_is_built(hub, evaluated, kind, tmp_path, monkeypatch):
+    change, message = HOSTILE[kind]
+    files = contents(evaluated) | {"pickle": pickle.dumps(Payload(tmp_path / "ran")), "path": evaluated}
+    change(files)
+    if files.pop("huge", False):  # as the Hub would say it of such a file
+        original = repository.HfApi.model_info
+
+        def huge(self, *given, **named):
+            info = original(self, *given, **named)
+            next(file for file in info.siblings if file.rfilename == "model.safetensors").size = 10 * 2**30
+            return info
+
+        monkeypatch.setattr(repository.HfApi, "model_info", huge)
+    hub.put("eve/net", {name: content for name, content in files.items() if name not in ("pickle", "path")})
+    monkeypatch.setattr(KeypointModel, "load_state_dict", lambda *given, **named: pytest.fail("weights were built"))
+    for attempt in (lambda: pull("eve/net"), lambda: load("hf:eve/net")):
+        with pytest.raises(ValueError, match=message):
+            attempt()
+    assert fails("pull", "eve/net").startswith("hf:eve/net")
+    assert not (tmp_path / "ran").exists()
+
+
+def copy(folder: Path, to: Path) -> Path:
+    to.mkdir()
+    for name, content in contents(folder).items():
+        (to / name).write_bytes(content)
+    return to

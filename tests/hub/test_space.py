@@ -1,0 +1,62 @@
+"""The Space and the benchmark's dataset repository, on a Hub on this machine."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from commands import fails, run
+from huggingface_hub import HfApi, RepoCard
+
+from app import build_app
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+def test_a_space_is_made_and_updated_with_all_that_the_page_needs(hub, tmp_path):
+    assert run("deploy", "ada/page").endswith("/spaces/ada/page")
+    files = hub.files("ada/page", repo_type="space")
+    assert HfApi().space_info("ada/page").sdk == "gradio"
+    assert RepoCard(files["README.md"].decode()).data.to_dict()["sdk_version"] in files["requirements.txt"].decode()
+    assert files["requirements.txt"] == (ROOT / "requirements.lock").read_bytes(), "it installs what the tests run with"
+    for path, content in files.items():
+        (tmp_path / "space" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "space" / path).write_bytes(content)
+    code = "from app import build_app; print(type(build_app()).__name__)"
+    built = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "space", capture_output=True, text=True)
+    assert built.stdout.strip() == "Page", built.stderr
+
+    before = hub.commits("ada/page", repo_type="space")
+    run("deploy", "ada/page")
+    assert hub.commits("ada/page", repo_type="space") == before
+    hub.put("ada/page", {"fkd/old.py": b"", "mine.txt": b"by hand", "app.py": b"broken"}, "space")
+    run("deploy", "ada/page")
+    assert hub.files("ada/page", repo_type="space") == files | {"mine.txt": b"by hand"}
+
+
+def test_a_space_of_models_that_are_on_the_hub(hub, evaluated):
+    run("push", evaluated, "ada/net")
+    run("deploy", "ada/page", "--model", "ada/net")
+    files = hub.files("ada/page", repo_type="space")
+    assert [path for path in files if path.startswith("checkpoints/")] == ["checkpoints/hub.json"]
+    assert json.loads(files["checkpoints/hub.json"]) == [f"hf:ada/net@{hub.commits('ada/net')[-1]}"]
+    assert "shows you no repository ada/none" in fails("deploy", "ada/page", "--model", "ada/none")
+
+
+def test_the_page_shows_models_of_the_hub(hub, evaluated, tmp_path):
+    run("push", evaluated, "ada/net")
+    (tmp_path / "hub.json").write_text(json.dumps([f"hf:ada/net@{hub.commits('ada/net')[-1]}"]))
+    pinned = build_app(checkpoints=tmp_path, leaderboard=tmp_path)
+    asked = build_app(checkpoints=tmp_path / "none", leaderboard=tmp_path, models=["hf:ada/net"])
+    for page in (pinned, asked):
+        assert '"ada/net"' in json.dumps(page.get_config_file(), default=str)
+    with pytest.raises(ValueError, match="shows you no repository eve/net"):
+        build_app(checkpoints=tmp_path, leaderboard=tmp_path, models=["hf:eve/net"])
+
+
+def test_who_may_not_deploy_is_told(hub, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", hub.add_user("bob"))
+    assert "your token may not write to ada/page" in fails("deploy", "ada/page")
+    assert not hub.repos

@@ -1,0 +1,190 @@
+import dataclasses
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fkd.keypoints import NAMES
+from fkd.learn.augment import AugmentConfig, augment, blur, cover, mirror, relight, similarity, warp
+
+
+def blobs(points: torch.Tensor) -> torch.Tensor:
+    """Images [B, 1, 96, 96] with one Gaussian blob at points [B, 2] px."""
+    grid = torch.arange(96.0)
+    x = torch.exp(-((grid[None] - points[:, :1]) ** 2) / 18)
+    y = torch.exp(-((grid[None] - points[:, 1:]) ** 2) / 18)
+    return (y[:, :, None] * x[:, None, :])[:, None]
+
+
+def centroids(images: torch.Tensor) -> torch.Tensor:
+    """Where the blobs of images [B, 1, 96, 96] lie: [B, 2] px."""
+    weights = images[:, 0] / images.sum((1, 2, 3))[:, None, None]
+    grid = torch.arange(96.0)
+    return torch.stack([(weights.sum(1) * grid).sum(1), (weights.sum(2) * grid).sum(1)], 1)
+
+
+def as_points(places: torch.Tensor) -> torch.Tensor:
+    """One labelled point a face, the nose tip, which a mirror leaves its name: [B, 2] -> [B, 15, 2]."""
+    points = torch.full((len(places), 15, 2), torch.nan)
+    points[:, NAMES.index("nose_tip")] = places
+    return points
+
+
+def matrix(angle: float, scale: float, dx: float, dy: float, count: int) -> torch.Tensor:
+    return similarity(
+        torch.full((count,), math.radians(angle)),
+        torch.full((count,), float(scale)),
+        torch.tensor([[float(dx), float(dy)]]).expand(count, 2),
+    )
+
+
+PLACES = torch.tensor([[47.5, 47.5], [40.2, 55.7], [58.0, 37.0], [36.0, 44.0]])
+
+
+CHANGES = [
+    (0, 1, 0, 0),
+    (25, 1, 0, 0),
+    (-40, 1, 0, 0),
+    (0, 0.8, 0, 0),
+    (0, 1.2, 0, 0),
+    (0, 1, 5.3, -3.7),
+    (15, 1.1, 4, 2),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_image_and_points_move_together(change):
+    images, points = warp(blobs(PLACES), as_points(PLACES), matrix(*change, len(PLACES)))
+    assert torch.allclose(centroids(images), points[:, 10], atol=0.05)
+
+
+def test_rotation_scale_and_shift_are_what_they_say():
+    points = as_points(torch.tensor([[57.5, 47.5]]))
+    images = blobs(points[:, 10])
+    for change, expected in (
+        ((90, 1, 0, 0), (47.5, 57.5)),
+        ((0, 2, 0, 0), (67.5, 47.5)),
+        ((0, 1, 3, -4), (60.5, 43.5)),
+    ):
+        moved = warp(images, points, matrix(*change, 1))[1]
+        assert torch.allclose(moved[0, 10], torch.tensor(expected), atol=1e-4)
+
+
+def test_no_change_is_exact():
+    images = torch.rand(3, 1, 96, 96)
+    points = torch.rand(3, 15, 2) * 95
+    same, kept = warp(images, points, matrix(0, 1, 0, 0, 3))
+    assert torch.allclose(same, images, atol=1e-4) and torch.allclose(kept, points, atol=1e-4)
+
+
+def test_mirror_sends_20_to_75_and_swaps_sides():
+    points = torch.full((1, 15, 2), torch.nan)
+    points[0, NAMES.index("left_eye_center")] = torch.tensor([20.0, 30.0])
+    images, mirrored = mirror(blobs(torch.tensor([[20.0, 30.0]])), points, torch.tensor([True]))
+    assert mirrored[0, NAMES.index("right_eye_center")].tolist() == [75.0, 30.0]
+    assert torch.isfinite(mirrored).sum() == 2
+    assert torch.allclose(centroids(images), torch.tensor([[75.0, 30.0]]), atol=0.01)
+
+
+@given(seed=st.integers(0, 1000))
+@settings(max_examples=20, deadline=None)
+def test_mirror_twice_is_the_identity(seed):
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.rand(4, 1, 96, 96, generator=generator)
+    points = torch.rand(4, 15, 2, generator=generator) * 95
+    points[torch.rand(4, 15, generator=generator) < 0.5] = torch.nan
+    which = torch.rand(4, generator=generator) < 0.5
+    again = mirror(*mirror(images, points, which), which)
+    assert torch.equal(again[0], images)
+    assert torch.allclose(again[1], points, atol=1e-5, equal_nan=True)
+
+
+@given(seed=st.integers(0, 1000), strength=st.floats(0, 3))
+@settings(max_examples=30, deadline=None)
+def test_a_missing_point_stays_missing(seed, strength):
+    config = AugmentConfig().scaled(strength)
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.rand(6, 1, 96, 96, generator=generator)
+    points = torch.rand(6, 15, 2, generator=generator) * 95
+    points[torch.rand(6, 15, generator=generator) < 0.5] = torch.nan
+    moved, result = augment(images, points, config, generator)
+    assert moved.shape == images.shape and moved.min() >= 0 and moved.max() <= 1
+    assert torch.equal(torch.isnan(result[..., 0]), torch.isnan(result[..., 1]))
+    # A mirror renames points, so the count is what must not shrink.
+    before, after = torch.isnan(points).sum((1, 2)), torch.isnan(result).sum((1, 2))
+    assert (after >= before).all()
+    inside = result[torch.isfinite(result)]
+    assert (inside >= -0.5).all() and (inside <= 95.5).all()
+
+
+def test_a_point_moved_out_of_the_frame_becomes_missing():
+    points = as_points(torch.tensor([[90.0, 50.0]]))
+    moved = warp(blobs(points[:, 10]), points, matrix(0, 1, 10, 0, 1))[1]
+    assert torch.isnan(moved).all()
+
+
+def test_light_leaves_the_points_and_does_what_it_says():
+    images = 0.25 + 0.5 * torch.rand(2, 1, 96, 96)
+    lit = relight(images, torch.tensor([0.1, -0.1]), torch.tensor([1.0, 0.5]))
+    assert torch.allclose(lit.mean((1, 2, 3)), images.mean((1, 2, 3)) + torch.tensor([0.1, -0.1]), atol=1e-5)
+    assert torch.allclose(lit.std((1, 2, 3)), images.std((1, 2, 3)) * torch.tensor([1.0, 0.5]), atol=1e-5)
+    points = torch.rand(2, 15, 2) * 95
+    still = AugmentConfig(mirror=False, rotation=0, scale=0, shift=0)
+    assert torch.allclose(augment(images, points, still, torch.Generator().manual_seed(0))[1], points, atol=1e-4)
+
+
+def test_noise_is_as_strong_as_it_says_and_leaves_the_points():
+    images, points = torch.full((200, 1, 96, 96), 0.5), torch.rand(200, 15, 2) * 95
+    only = dataclasses.replace(AugmentConfig(mirror=False).scaled(0), noise=0.1)
+    noisy, same = augment(images, points, only, torch.Generator().manual_seed(0))
+    strength = noisy.std((1, 2, 3))
+    assert strength.max() <= 0.102 and strength.mean().item() == pytest.approx(0.05, abs=0.006)
+    assert torch.allclose(same, points, atol=1e-4)
+
+
+def test_blur_softens_and_cover_hides_a_square():
+    images = torch.rand(2, 1, 96, 96)
+    soft = blur(images, torch.tensor([0.0, 1.0]))
+    assert torch.equal(soft[0], images[0]) and soft[1].std() < 0.4 * images[1].std()
+    assert soft[1].mean().item() == pytest.approx(images[1].mean().item(), abs=0.01)
+    hidden = cover(
+        images, torch.tensor([[20.0, 70.0], [90.0, 50.0]]), torch.tensor([10.0, 0.0]), torch.tensor([0.5, 1])
+    )
+    assert (hidden[0, 0, 65:76, 15:26] == 0.5).all() and (hidden[0] != images[0]).sum() == 11 * 11
+    assert (hidden[1] != images[1]).sum() <= 1
+
+
+def test_strength_scales_every_range_but_the_mirror():
+    config = AugmentConfig(rotation=20, cover=10).scaled(0.5)
+    assert (config.rotation, config.cover, config.mirror) == (10, 5, True)
+    images, points = torch.rand(3, 1, 96, 96), torch.rand(3, 15, 2) * 95
+    still = AugmentConfig(mirror=False).scaled(0)
+    assert torch.allclose(augment(images, points, still, torch.Generator())[1], points, atol=1e-4)
+
+
+@pytest.mark.parametrize("strength", [-1, 10.5, 1e6, float("nan"), float("inf")])
+def test_a_strength_that_leaves_no_face_is_refused(strength):
+    with pytest.raises(ValueError, match="strength of augmentation is .*, expected 0 to 10"):
+        AugmentConfig().scaled(strength)
+    with pytest.raises(ValueError, match="augmentation's scale is .*, expected 0 to 2"):
+        AugmentConfig(scale=strength)
+
+
+def test_the_greatest_strength_gives_numbers():
+    images, points = torch.rand(64, 1, 96, 96), torch.rand(64, 15, 2) * 95
+    images, _ = augment(images, points, AugmentConfig().scaled(10), torch.Generator().manual_seed(0))
+    assert torch.isfinite(images).all()
+
+
+def test_points_after_the_fifteen_keep_their_names_in_a_mirror():
+    points = torch.rand(1, 17, 2) * 95
+    mirrored = mirror(torch.rand(1, 1, 96, 96), points, torch.tensor([True]))[1]
+    assert torch.allclose(mirrored[0, 15:], points[0, 15:] * torch.tensor([-1.0, 1.0]) + torch.tensor([95.0, 0.0]))
+
+
+def test_the_same_generator_draws_the_same():
+    images, points = torch.rand(4, 1, 96, 96), torch.rand(4, 15, 2) * 95
+    first, second = (augment(images, points, AugmentConfig(), torch.Generator().manual_seed(7)) for _ in range(2))
+    assert torch.equal(first[0], second[0]) and torch.equal(first[1].nan_to_num(), second[1].nan_to_num())

@@ -1,0 +1,119 @@
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from fkd.learn.checkpoint import load_checkpoint, save_checkpoint
+from fkd.learn.models import ModelConfig, build_model
+
+TRAINING = {"epochs": 1, "validation_rmse": 3.0}
+
+
+@pytest.fixture
+def saved(tmp_path):
+    model = build_model(ModelConfig("resnet18")).eval()
+    model(torch.rand(1, 1, 96, 96))
+    save_checkpoint(tmp_path / "m", model, TRAINING, {"name": "drawn"})
+    return model, tmp_path / "m"
+
+
+def test_save_and_load_is_bit_equal(saved):
+    model, folder = saved
+    loaded = load_checkpoint(folder)
+    assert loaded.name == "m" and loaded.training == TRAINING and loaded.data == {"name": "drawn"}
+    before, after = model.state_dict(), loaded.model.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    face = torch.rand(2, 1, 96, 96)
+    with torch.inference_mode():
+        assert torch.equal(model(face), loaded.model(face))
+
+
+def test_half_precision_halves_the_file_and_survives_a_second_round(saved, tmp_path):
+    model, folder = saved
+    save_checkpoint(tmp_path / "half", model, TRAINING, {}, half=True)
+    size = (folder / "model.safetensors").stat().st_size
+    assert (tmp_path / "half" / "model.safetensors").stat().st_size < 0.51 * size
+    loaded = load_checkpoint(tmp_path / "half").model
+    assert next(loaded.parameters()).dtype == torch.float32
+    save_checkpoint(tmp_path / "again", loaded, TRAINING, {}, half=True)
+    assert (tmp_path / "again" / "model.safetensors").read_bytes() == (
+        tmp_path / "half" / "model.safetensors"
+    ).read_bytes()
+    face = torch.rand(2, 1, 96, 96)
+    with torch.inference_mode():
+        assert torch.allclose(model(face), loaded(face), atol=0.05)
+
+
+def edit_config(folder, change):
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    change(config)
+    path.write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c.update(extra=1), "config.json has the unknown extra"),
+        (lambda c: c.pop("training"), "config.json lacks training"),
+        (lambda c: c.update(format="fkd-9"), "this version reads 'fkd-1'"),
+        (lambda c: c["model"].update(depth=3), "model has the unknown depth"),
+        (lambda c: c["model"].update(name="resnet19"), "unknown model 'resnet19'.*did you mean"),
+        (lambda c: c["model"].update(name="resnet34"), "lacks .*for ModelConfig"),
+        (lambda c: c["model"].update(conventions=1), r"head.* is \[17.*expected \[15"),
+        (lambda c: c["model"].update(name=["resnet18"]), r'model.name is \["resnet18"\], expected text'),
+        (lambda c: c["training"].pop("validation_rmse"), "training lacks validation_rmse"),
+        (lambda c: c.update(training=7), "training is 7, expected an object"),
+        (lambda c: c["training"].update(lr=float("nan")), "NaN is no number"),
+        (lambda c: c["training"].update(validation_rmse=0), "validation_rmse is 0, expected more than 0"),
+        (lambda c: c["training"].update(validation_rmse=-1.5), "validation_rmse is -1.5, expected more than 0"),
+        (lambda c: c["training"].update(validation_rmse=10**400), "too large a number"),
+        (lambda c: c["training"].update(validation_rmse="2.5"), 'validation_rmse is "2.5", expected a number'),
+        (lambda c: c["training"].update(epochs=[3]), r"training.epochs is \[3\], expected a whole number"),
+        (lambda c: c["data"].update(faces="many"), 'data.faces is "many", expected an object'),
+        (lambda c: c.update(data=[]), r"data is \[\], expected an object"),
+    ],
+)
+def test_a_changed_config_fails_loudly(saved, change, message):
+    edit_config(saved[1], change)
+    with pytest.raises(ValueError, match=message):
+        load_checkpoint(saved[1])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.update(extra=torch.zeros(1)), "has the unknown extra"),
+        (lambda t: t.pop("head.heat.bias"), "lacks head.heat.bias"),
+        (lambda t: t.update({"head.heat.bias": torch.zeros(3)}), r"head.heat.bias is \[3\], expected \[17\]"),
+        (lambda t: t.update({"head.heat.bias": torch.full((17,), torch.nan)}), "not finite"),
+    ],
+)
+def test_wrong_weights_fail_loudly(saved, change, message):
+    path = saved[1] / "model.safetensors"
+    tensors = load_file(path)
+    change(tensors)
+    save_file(tensors, path)
+    with pytest.raises(ValueError, match=message):
+        load_checkpoint(saved[1])
+
+
+def test_damaged_and_absent_files_are_said(saved, tmp_path):
+    folder = saved[1]
+    with pytest.raises(FileNotFoundError, match="no config.json.*expected a checkpoint folder"):
+        load_checkpoint(tmp_path)
+    weights = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(weights[:1000])
+    with pytest.raises(ValueError, match="damaged"):
+        load_checkpoint(folder)
+    (folder / "config.json").write_text("[" * 100_000)
+    with pytest.raises(ValueError, match="not readable as JSON"):
+        load_checkpoint(folder)
+    (folder / "config.json").write_text('{"training": {"validation_rmse": 1e999}}')
+    with pytest.raises(ValueError, match="1e999 is too large a number"):
+        load_checkpoint(folder)
+    (folder / "config.json").write_text("{")
+    with pytest.raises(ValueError, match="not readable as JSON"):
+        load_checkpoint(folder)

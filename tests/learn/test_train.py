@@ -1,0 +1,421 @@
+import dataclasses
+import errno
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import safetensors
+import torch
+from conftest import draw_faces
+from safetensors.torch import load_file, save_file
+
+from fkd.data.faces import Faces
+from fkd.data.split import Split
+from fkd.learn import checkpoint as checkpoint_module
+from fkd.learn import train as train_module
+from fkd.learn.augment import AugmentConfig
+from fkd.learn.checkpoint import load_checkpoint
+from fkd.learn.inference import predict_points
+from fkd.learn.models import ModelConfig
+from fkd.learn.run_state import STATE
+from fkd.learn.train import TrainConfig, Trained, train
+from fkd.metrics import accuracy
+
+ROOT = Path(__file__).parents[2]
+SHORT = TrainConfig(epochs=4, batch_size=16, warmup_epochs=1)
+
+
+def whole_split(count: int) -> Split:
+    """Trains and validates on the same faces, to see what fits."""
+    rows = np.arange(count)
+    return Split(rows, rows, rows)
+
+
+@pytest.fixture(scope="module")
+def small_split() -> Split:
+    rows = np.arange(60)
+    return Split(rows[rows % 5 > 1], rows[rows % 5 == 0], rows[rows % 5 == 1])
+
+
+@pytest.mark.parametrize(("name", "epochs"), [("fcnn", 50), pytest.param("resnet18", 80, marks=pytest.mark.slow)])
+def test_eight_faces_are_overfitted_to_under_half_a_pixel(name, epochs, tmp_path):
+    faces = draw_faces(8, four_point_share=0.5)
+    config = TrainConfig(
+        epochs=epochs, batch_size=8, warmup_epochs=5, augment=None, ema=0.5, weight_decay=0, precision="fp32", lr=1e-3
+    )
+    done = train(ModelConfig(name), config, faces, whole_split(8), tmp_path / "m", "drawn")
+    assert done.validation_rmse < 0.5
+    loaded = load_checkpoint(tmp_path / "m")
+    four_point = np.array([False] * 4 + [True] * 4)
+    assert accuracy(predict_points([loaded.model], faces.images, four_point), faces.points).rmse < 0.5
+
+
+def test_a_run_writes_what_it_promises(faces, small_split, tmp_path):
+    done = train(ModelConfig("fcnn"), SHORT, faces, small_split, tmp_path / "m", "drawn", terms="ours")
+    history = pd.read_csv(tmp_path / "m" / "history.csv")
+    assert list(history["epoch"]) == [1, 2, 3, 4] and np.isfinite(history).all(axis=None)
+    assert done.validation_rmse == history["validation_rmse"].min()
+    loaded = load_checkpoint(tmp_path / "m")
+    assert loaded.training["best_epoch"] == done.best_epoch and loaded.training["augment"]["rotation"] > 0
+    assert loaded.data["name"] == "drawn" and loaded.data["terms"] == "ours"
+    assert len(set(loaded.data["fingerprints"].values())) == 3
+    assert sorted(p.name for p in (tmp_path / "m").iterdir()) == ["config.json", "history.csv", "model.safetensors"]
+    validation = faces[small_split.validation]
+    four_point = np.isnan(validation.points[:, 2, 0])
+    again = accuracy(predict_points([loaded.model], validation.images, four_point), validation.points)
+    assert again.rmse == pytest.approx(done.validation_rmse, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["fcnn", "test_resnet"])
+def test_interrupted_and_resumed_equals_uninterrupted(name, faces, small_split, tmp_path, monkeypatch):
+    whole = train(ModelConfig(name), SHORT, faces, small_split, tmp_path / "whole", "drawn")
+
+    calls, original = [], train_module.predict_points
+
+    def interrupt(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == 3:  # within the third epoch, after its steps and before it is saved
+            raise KeyboardInterrupt
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(train_module, "predict_points", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        train(ModelConfig(name), SHORT, faces, small_split, tmp_path / "parts", "drawn")
+    assert (tmp_path / "parts" / STATE).exists()
+    assert len(pd.read_csv(tmp_path / "parts" / "history.csv")) == 2
+    resumed = train(ModelConfig(name), SHORT, faces, small_split, tmp_path / "parts", "drawn", resume=True)
+    assert resumed.history == whole.history
+    for file in ("model.safetensors", "config.json", "history.csv"):
+        assert (tmp_path / "parts" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+
+
+def test_resume_refuses_what_does_not_fit(faces, small_split, tmp_path):
+    with pytest.raises(ValueError, match="no unfinished run to resume"):
+        train(ModelConfig("fcnn"), SHORT, faces, small_split, tmp_path / "m", "drawn", resume=True)
+    train(ModelConfig("fcnn"), SHORT, faces, small_split, tmp_path / "m", "drawn")
+    with pytest.raises(ValueError, match="already holds a run"):
+        train(ModelConfig("fcnn"), SHORT, faces, small_split, tmp_path / "m", "drawn")
+
+
+def test_resume_names_the_setting_that_changed(faces, small_split, tmp_path, monkeypatch):
+    def interrupt(*args, **kwargs):
+        if (tmp_path / "m" / STATE).exists():
+            raise KeyboardInterrupt
+        return np.zeros((len(small_split.validation), 15, 2), np.float32)
+
+    monkeypatch.setattr(train_module, "predict_points", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        train(ModelConfig("fcnn"), SHORT, faces, small_split, tmp_path / "m", "drawn")
+    with pytest.raises(ValueError, match="lr = 0.001, not 0.01"):
+        other = dataclasses.replace(SHORT, lr=0.01)
+        train(ModelConfig("fcnn"), other, faces, small_split, tmp_path / "m", "drawn", resume=True)
+
+
+def test_complete_rows_only_and_masked_differ(faces, small_split, tmp_path):
+    done = {}
+    for labels in ("all", "complete"):
+        config = dataclasses.replace(SHORT, labels=labels, epochs=2)
+        done[labels] = train(ModelConfig("fcnn"), config, faces, small_split, tmp_path / labels, "drawn").history
+    assert done["all"] != done["complete"]
+    four_point_only = Faces(faces.images[36:], faces.points[36:])
+    with pytest.raises(ValueError, match="no labelled face to train on"):
+        config = dataclasses.replace(SHORT, labels="complete")
+        train(ModelConfig("fcnn"), config, four_point_only, whole_split(24), tmp_path / "none", "drawn")
+
+
+def test_labels_beside_the_points_are_met_though_a_mirror_moves_them_to_the_other_side(tmp_path):
+    faces = draw_faces(160, four_point_share=0.5)
+    four_point = faces.four_point
+    faces.points[..., 0] += np.where(four_point, 4, 2)[:, None]
+    rows = np.arange(160)
+    split = Split(rows[rows % 4 > 0], rows[rows % 4 == 0], rows[:0])
+    config = TrainConfig(
+        epochs=12, batch_size=20, warmup_epochs=1, ema=0.9, augment=AugmentConfig().scaled(0.3), weight_decay=0
+    )
+    train(ModelConfig("fcnn"), config, faces, split, tmp_path / "m", "drawn")
+    model, held = load_checkpoint(tmp_path / "m").model, faces[split.validation]
+    assert model.label_offset.tolist() == pytest.approx([2, 4], abs=0.7)
+    for mirror in (False, True):
+        found = predict_points([model], held.images, held.four_point, mirror)
+        for kind in (False, True):
+            error = (found - held.points)[held.four_point == kind, :, 0]
+            assert abs(np.nanmean(error)) < 0.3
+
+
+def test_a_run_begins_with_the_weights_of_another(faces, small_split, tmp_path):
+    train(ModelConfig("fcnn"), SHORT, faces, small_split, tmp_path / "first", "drawn")
+    first = load_checkpoint(tmp_path / "first")
+    still = dataclasses.replace(SHORT, epochs=1, warmup_epochs=0, lr=1e-9)
+    train(ModelConfig("fcnn"), still, faces, small_split, tmp_path / "second", "drawn", start=first)
+    second = load_checkpoint(tmp_path / "second")
+    for one, other in zip(first.model.parameters(), second.model.parameters(), strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
+    assert second.training["start"] == first.sha256
+    with pytest.raises(ValueError, match="first is .*'fcnn'.* cannot start .*'resnet18'"):
+        train(ModelConfig("resnet18"), SHORT, faces, small_split, tmp_path / "other", "drawn", start=first)
+
+
+@pytest.mark.slow
+def test_two_processes_end_with_the_weights_of_one(competition, tmp_path):
+    """Within the rounding of sums that are taken in another order."""
+    given = ["--model", "fcnn", "--data", competition, "--device", "cpu", "--epochs", 3, "--warmup-epochs", 1]
+    given += ["--batch-size", 6, "--ema", 0.5]
+    two = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    for name, starter in (("one", [sys.executable]), ("two", two)):
+        command = [*starter, "-m", "fkd", "train", "--out", tmp_path / name, *given]
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, cwd=ROOT)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("best epoch") == 1
+    one, two = (load_checkpoint(tmp_path / name) for name in ("one", "two"))
+    assert one.training["validation_rmse"] == pytest.approx(two.training["validation_rmse"], abs=2e-3)
+    for left, right in zip(one.model.parameters(), two.model.parameters(), strict=True):
+        assert torch.allclose(left, right, atol=1e-5)
+    assert not (tmp_path / "two" / "training-state.safetensors").exists()
+
+
+def test_the_seed_decides(faces, small_split, tmp_path):
+    runs = [
+        train(
+            ModelConfig("fcnn"), dataclasses.replace(SHORT, epochs=2, seed=seed), faces, small_split, tmp_path / n, "d"
+        ).history
+        for n, seed in (("a", 1), ("b", 1), ("c", 2))
+    ]
+    assert runs[0] == runs[1] != runs[2]
+
+
+def test_a_batch_without_labels_is_skipped(faces, small_split, tmp_path):
+    points = faces.points.copy()
+    points[small_split.train[:30]] = np.nan
+    config = dataclasses.replace(SHORT, batch_size=2, epochs=2)
+    done = train(ModelConfig("fcnn"), config, Faces(faces.images, points), small_split, tmp_path / "m", "drawn")
+    assert np.isfinite(done.validation_rmse)
+
+
+def test_bad_settings_are_said():
+    for change, message in (
+        ({"optimizer": "sgd"}, "optimizer is 'sgd', expected one of adam, adamw"),
+        ({"labels": "some"}, "expected one of all, complete"),
+        ({"epochs": 0}, "epochs is 0, expected more than 0"),
+        ({"ema": 1.0}, "ema is 1.0"),
+        ({"warmup_epochs": 100}, "warmup_epochs is 100, expected 0 to 99"),
+        ({"lr": float("nan")}, "lr is nan, expected more than 0"),
+        ({"weight_decay": float("inf")}, "weight_decay is inf, expected 0 or more"),
+        ({"seed": 2**60}, "seed is 1152921504606846976, expected"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            TrainConfig(**change)
+
+
+TINY = ModelConfig("test_resnet", 1, "regression")
+ONE_STEP = TrainConfig(epochs=3, batch_size=4, warmup_epochs=1, precision="fp32")
+FILES = ("config.json", "history.csv", "model.safetensors")
+
+
+def tiny_run(out: Path, resume: bool = False, config: TrainConfig = ONE_STEP) -> Trained:
+    """A run of a fraction of a second on eight faces, one step per epoch; in one thread, so that it has one outcome."""
+    split = Split(np.arange(4), np.arange(4, 6), np.arange(6, 8))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return train(TINY, config, draw_faces(8), split, out, "drawn", resume=resume)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+class Killed(BaseException):
+    """What nothing on the way catches."""
+
+
+def test_a_run_killed_between_any_two_writes_resumes_or_starts_anew(tmp_path, monkeypatch):
+    """Before each rename and removal; tests/torture/training.py kills processes, at every call."""
+    two = dataclasses.replace(ONE_STEP, epochs=2)
+    tiny_run(tmp_path / "whole", config=two)
+    whole = contents(tmp_path / "whole")
+    assert sorted(whole) == list(FILES)
+    countdown = [0]
+
+    def dying(original):
+        def call(*args, **kwargs):
+            countdown[0] -= 1
+            if countdown[0] == 0:
+                raise Killed
+            return original(*args, **kwargs)
+
+        return call
+
+    monkeypatch.setattr(os, "replace", dying(os.replace))
+    monkeypatch.setattr(Path, "unlink", dying(Path.unlink))
+    ended = []
+    for moment in itertools.count(1):
+        folder, countdown[0] = tmp_path / str(moment), moment
+        try:
+            tiny_run(folder, config=two)
+            break
+        except Killed:
+            countdown[0] = 0
+        try:
+            tiny_run(folder, resume=True, config=two)
+            ended.append("resumed")
+        except ValueError as error:
+            assert "start without --resume" in str(error)
+            tiny_run(folder, config=two)
+            ended.append("started")
+        assert contents(folder) == whole, moment
+    assert ended == ["started"] + ["resumed"] * 9  # four files per epoch, then the state and the lock go
+
+
+def test_to_resume_a_finished_run_changes_nothing(tmp_path):
+    done = tiny_run(tmp_path / "m")
+    before = contents(tmp_path / "m")
+    assert tiny_run(tmp_path / "m", resume=True) == done
+    assert contents(tmp_path / "m") == before
+    with pytest.raises(ValueError, match="begun with train seed = 0, not 1"):
+        tiny_run(tmp_path / "m", resume=True, config=dataclasses.replace(ONE_STEP, seed=1))
+    (tmp_path / "m" / "history.csv").unlink()
+    with pytest.raises(ValueError, match="without the state or the whole history of its run: choose another folder"):
+        tiny_run(tmp_path / "m", resume=True)
+
+
+@pytest.fixture
+def stopped(tmp_path, monkeypatch) -> Path:
+    """The folder of a run that stopped after its second epoch's state."""
+    original = train_module.save_state
+
+    def stop(path, run, history, *models):
+        original(path, run, history, *models)
+        if len(history) == 2:
+            raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(train_module, "save_state", stop)
+        tiny_run(tmp_path / "m")
+    return tmp_path / "m"
+
+
+def test_weights_of_another_epoch_than_the_best_are_not_resumed(stopped):
+    with safetensors.safe_open(stopped / STATE, "pt") as file:
+        metadata = file.metadata()
+    history = json.loads(metadata["history"])
+    history[0]["validation_rmse"] = 0.5
+    save_file(load_file(stopped / STATE), stopped / STATE, metadata | {"history": json.dumps(history)})
+    (stopped / "model.safetensors").unlink()
+    with pytest.raises(ValueError, match="of epoch 1, are not in .* any more .*missing.*: choose another folder"):
+        tiny_run(stopped, resume=True)
+
+
+@pytest.mark.parametrize("broken", ["empty", "cut", "foreign", "no file", "history", "tensor", "shape", "record"])
+def test_a_broken_state_is_said_in_a_sentence(broken, stopped):
+    state = stopped / STATE
+    with safetensors.safe_open(state, "pt") as file:
+        metadata = file.metadata()
+    tensors = load_file(state)
+    if broken == "empty":
+        state.write_bytes(b"")
+    elif broken == "cut":
+        state.write_bytes(state.read_bytes()[:-100])
+    elif broken == "foreign":
+        save_file({"weight": torch.zeros(3)}, state)
+    elif broken == "no file":
+        state.unlink()
+        state.mkdir()
+    elif broken == "history":
+        save_file(tensors, state, metadata | {"history": "[{}]"})
+    elif broken == "tensor":
+        del tensors["optimizer.0.exp_avg"]
+        save_file(tensors, state, metadata)
+    elif broken == "shape":
+        save_file(tensors | {"average.label_offset": torch.zeros(1)}, state, metadata)
+    elif broken == "record":
+        save_file(tensors, state, metadata | {"run": "[]"})
+    with pytest.raises(ValueError, match="is not a training state that can be resumed .*: choose another folder"):
+        tiny_run(stopped, resume=True)
+
+
+def test_a_second_run_into_a_folder_is_refused_while_the_first_is_alive(tmp_path, monkeypatch):
+    def meanwhile(*args):
+        for resume in (False, True):
+            with pytest.raises(ValueError, match="another run is training into .*m: wait until it has ended"):
+                tiny_run(tmp_path / "m", resume)
+        return original(*args)
+
+    original = train_module.predict_points
+    monkeypatch.setattr(train_module, "predict_points", meanwhile)
+    tiny_run(tmp_path / "m")
+    assert sorted(contents(tmp_path / "m")) == list(FILES)
+
+
+def test_what_killed_writes_left_goes_and_nothing_else(stopped):
+    for name in (".fkd-model.safetensors-x", ".fkd-training-state.safetensors-y", ".fkd-README.md-z", ".mine"):
+        (stopped / name).mkdir()
+        (stopped / name / "half").write_text("half")
+    tiny_run(stopped, resume=True)
+    assert sorted(path.name for path in stopped.iterdir()) == [".fkd-README.md-z", ".mine", *FILES]
+
+
+def test_a_full_disk_is_said_and_the_run_continues_when_there_is_room(tmp_path, monkeypatch):
+    tiny_run(tmp_path / "whole")
+    full = safetensors.SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+    original, written = checkpoint_module.save_file, []
+
+    def save_file(*args):
+        written.append(1)
+        if len(written) in (1, 4, 6):
+            raise full
+        original(*args)
+
+    monkeypatch.setattr(checkpoint_module, "save_file", save_file)
+    with pytest.raises(OSError, match=r"m cannot be written \(No space left.*\): free some space, then start again"):
+        tiny_run(tmp_path / "m")
+    assert not (tmp_path / "m").exists()
+    for resume in (False, True):
+        with pytest.raises(OSError, match="free some space, then continue with --resume"):
+            tiny_run(tmp_path / "m", resume)
+    tiny_run(tmp_path / "m", resume=True)
+    assert contents(tmp_path / "m") == contents(tmp_path / "whole")
+
+
+def test_a_folder_that_cannot_be_written_is_said(stopped, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    for out, why in (("file/m", "Not a directory"), ("file", "File exists"), ("m" * 300, "File name too long")):
+        with pytest.raises(OSError, match=rf"{out} cannot be written \({why}\): choose another folder, then start"):
+            tiny_run(tmp_path / out)
+
+    def refuse(*args, **kwargs):
+        raise OSError(errno.EROFS, "Read-only file system", "m")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", refuse)
+    with pytest.raises(OSError, match=r"\(Read-only file system\): make it writable or choose another folder, then"):
+        tiny_run(stopped, resume=True)
+
+
+def test_a_folder_removed_while_training_is_said(tmp_path, monkeypatch):
+    def remove(*args):
+        shutil.rmtree(tmp_path / "m")
+        return original(*args)
+
+    original = train_module.predict_points
+    monkeypatch.setattr(train_module, "predict_points", remove)
+    with pytest.raises(OSError, match="removed while a run was training into it.*, then start again"):
+        tiny_run(tmp_path / "m")
+
+
+def test_the_warm_up_is_as_long_as_fits_if_not_given():
+    assert [TrainConfig(epochs=epochs).warmup_epochs for epochs in (1, 2, 3, 4, 100)] == [0, 1, 2, 3, 3]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_trains_too(faces, small_split, tmp_path):
+    done = train(ModelConfig("resnet18"), SHORT, faces, small_split, tmp_path / "m", "drawn", device="cuda")
+    assert len(done.history) == 4 and np.isfinite(done.validation_rmse)

@@ -1,0 +1,57 @@
+import json
+
+import pytest
+
+from app import build_app
+from fkd.board.entries import read_benchmarks, write_entry
+from fkd.board.record import from_json
+from fkd.learn.checkpoint import load_checkpoint
+from fkd.page import leaderboard as tab
+from fkd.page.model import _show
+
+
+@pytest.fixture
+def board(tmp_path, evaluated):
+    root = tmp_path / "leaderboard"
+    write_entry(root, from_json(json.loads((evaluated / "evaluation.json").read_text())), "drawn faces")
+    return root
+
+
+def test_a_page_opens_beside_bad_files_and_its_api_names_them(board, evaluated, tmp_path):
+    genuine = json.loads((board / "drawn" / "net.json").read_text())
+    forged = genuine | {"name": "forged", "accuracy": genuine["accuracy"] | {"rmse": 0.5}}
+    (board / "drawn" / "forged.json").write_text(json.dumps(forged))
+    (board / "drawn" / "x.json").write_text('{"x": 1}')
+    (board / "drawn" / "published.json").write_text('[{"rmse": 1}]')
+    (board / "broken").mkdir()
+    (board / "broken" / "benchmark.json").write_text("{")
+    (board / "hub.json").write_text("[]")
+    page = build_app(checkpoints=evaluated.parent, leaderboard=board)
+    (rank,) = (one.fn for one in page.fns.values() if one.api_name == "leaderboard")
+    rows = {row["model"]: row for row in rank("drawn")}
+    assert rows["net"]["rank"] == 1 and rows["net"]["status"] == "verified"
+    assert rows["forged"]["rank"] is None and rows["forged"]["status"] == "not verified"
+    assert "rmse is 0.5, but its sums by face give 2.5" in rows["forged"]["unranked"]
+    assert rows["x"]["status"] == "unreadable" and "lacks name" in rows["x"]["unranked"]
+    said = tab._problems(board)
+    assert all(name in said for name in ("broken/benchmark.json", "published.json", "hub.json"))
+    benchmarks, folders = {one.name: one for one in read_benchmarks(board)}, {"net": evaluated}
+    assert len([one for one in tab._draw(board, benchmarks, folders, "drawn", ["net", "forged"], True) if one]) > 6
+    (board / "drawn" / "net.json").unlink()
+    (board / "drawn" / "forged.json").unlink()
+    about, ranking, *_ = tab._show(board, benchmarks, folders, "drawn", ["unreadable"], "all", "any size", [], [])
+    assert "10 faces" in about and "lacks name" in str(ranking.value)
+
+
+def test_a_model_whose_records_cannot_be_read_still_has_its_tab(evaluated, tmp_path):
+    folder = tmp_path / "net"
+    folder.mkdir()
+    for path in evaluated.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    models = {"net": load_checkpoint(folder)}
+    text, ellipses, curves, *_ = _show(models, {"net": folder}, "net", True)
+    assert "9216-500-30" in text and ellipses and curves
+    (folder / "evaluation.json").write_text('{"x": 1}')
+    (folder / "history.csv").write_text("epoch\nbest\n")
+    text, ellipses, curves, *_ = _show(models, {"net": folder}, "net", True)
+    assert "Its records cannot be read" in text and "lacks name" in text and not ellipses and not curves

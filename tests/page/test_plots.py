@@ -1,0 +1,43 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from fkd.keypoints import MEAN_FACE, NAMES
+from fkd.metrics import detail
+from fkd.page.plots import error_face, keypoint_errors, trade_off, training_curves
+
+COLOURS = {"a": "#ff0000", "b": "#00ff00"}
+
+
+def test_each_model_has_its_curves_in_its_colour():
+    history = pd.DataFrame({"epoch": [1, 2], "train_rmse": [3.0, 2.0], "validation_rmse": [2.5, 2.0]})
+    figure = training_curves({"a": history, "b": history}, COLOURS)
+    assert [trace.name for trace in figure.data] == ["a", "a, training", "b", "b, training"]
+    assert figure.data[0].line.color == "#ff0000" and list(figure.data[0].y) == [2.5, 2.0]
+
+
+def test_each_keypoint_has_a_bar_a_model():
+    table = pd.DataFrame([{"model": name, **dict.fromkeys(NAMES, error)} for name, error in (("a", 1.0), ("b", 2.0))])
+    figure = keypoint_errors(table, COLOURS)
+    assert [len(trace.x) for trace in figure.data] == [15, 15]
+    assert figure.data[1].marker.color == "#00ff00"
+
+
+def test_the_pareto_front_holds_what_nothing_cheaper_beats():
+    sizes, errors = [1, 2, 3, 4], [3.0, 2.0, 2.5, 1.0]
+    table = pd.DataFrame(
+        {"model": list("abcd"), "parameters": sizes, "rmse": errors, "rmse_low": errors, "rmse_high": errors}
+    )
+    figure = trade_off(table, "parameters", "parameters", dict.fromkeys("abcd", "red"))
+    assert figure.data[0].name == "Pareto front" and list(figure.data[0].x) == [1, 2, 4]
+
+
+def test_half_of_the_errors_lie_in_the_ellipse():
+    errors = np.random.default_rng(0).normal((1, 0), (1, 3), (4000, 2))
+    points = np.tile(np.array(MEAN_FACE), (4000, 1, 1))
+    predicted = points.copy()
+    predicted[:, 0] += errors
+    figure = error_face({"a": detail(predicted, points)}, COLOURS)
+    drawn = np.array(list(zip(figure.data[-1].x, figure.data[-1].y, strict=True))[:40], float)
+    away = (predicted[:, 0] - drawn.mean(0)) / (np.ptp(drawn, 0) / 2)
+    assert ((away**2).sum(1) < 1).mean() == pytest.approx(0.5, abs=0.05)

@@ -1,0 +1,45 @@
+import json
+
+import numpy as np
+import pytest
+from conftest import EXAMPLES
+
+from fkd.learn.checkpoint import load_checkpoint
+from fkd.photo.comparison import compare, points_table
+from fkd.photo.finder import FaceBox
+from fkd.photo.reading import read_photo
+
+PHOTO = EXAMPLES / "grace_hopper.jpg"
+BOX = FaceBox((180, 100, 350, 270), 1.0)
+
+
+@pytest.fixture(scope="module")
+def models():
+    """Trained models: an untrained one's points nearly coincide, so a ratio of their distances is chance."""
+    shipped = EXAMPLES.parent / "checkpoints"
+    return {"sure": load_checkpoint(shipped / "resnet18"), "plain": load_checkpoint(shipped / "fcnn")}
+
+
+def test_every_model_answers_for_every_face_and_each_stage_is_timed(models):
+    result = compare(models, read_photo(PHOTO))
+    assert {name: len(faces) for name, faces in result.answers.items()} == {"sure": 1, "plain": 1}
+    assert set(result.milliseconds) == {"finding faces", "sure", "plain"} and min(result.milliseconds.values()) > 0
+    value = json.loads(json.dumps(result.to_json()))
+    assert value["width"] == 512 and set(value["models"]["sure"]["faces"][0]["points"]) and result.truth == [None]
+    assert "finding faces" not in compare(models, read_photo(PHOTO), [BOX]).milliseconds
+
+
+def test_the_table_has_distances_and_errors_in_px_and_percent(models):
+    photo = read_photo(PHOTO)
+    free = compare(models, photo, [BOX])
+    truth = free.answers["sure"][0].points + (3, 4)
+    truth[5] = np.nan
+    rows = points_table(compare(models, photo, [BOX], [truth + 500, truth]), 0)
+    assert len(rows) == 16 and rows["point"].tolist()[0] == "left eye center"
+    assert rows["sure error"].drop(5).tolist() == pytest.approx([5] * 15, abs=1e-3) and np.isnan(rows["sure error"][5])
+    assert "sure uncertainty" in rows and "plain uncertainty" not in rows
+    one, two = (free.answers[name][0].points for name in models)
+    assert rows["plain apart"][0] == pytest.approx(float(np.hypot(*(one[0] - two[0]))), rel=1e-3)
+    ocular = (np.hypot(*(one[0] - one[1])) + np.hypot(*(two[0] - two[1]))) / 2
+    assert rows["plain apart, %"][0] == pytest.approx(100 * rows["plain apart"][0] / ocular, rel=1e-3)
+    assert not [column for column in points_table(free, 0) if "error" in column]

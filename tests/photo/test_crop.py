@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from fkd.photo.crop import align_matrix, apply, crop, frame_matrix, invert
+
+
+def test_the_frame_of_a_whole_picture_is_the_picture():
+    pixels = np.random.default_rng(0).integers(0, 256, (96, 96), np.uint8)
+    matrix = frame_matrix((-0.5, -0.5, 95.5, 95.5))
+    np.testing.assert_allclose(matrix, [[1, 0, 0], [0, 1, 0]], atol=1e-12)
+    np.testing.assert_array_equal(crop(Image.fromarray(pixels), matrix), pixels)
+    # Turning counter-clockwise, as np.rot90 does.
+    upright = crop(Image.fromarray(pixels), frame_matrix((-0.5, -0.5, 95.5, 95.5), 90))
+    np.testing.assert_array_equal(upright, np.rot90(pixels))
+
+
+def test_a_frame_is_the_square_about_a_box():
+    matrix = frame_matrix((10, 20, 50, 40), size=80)
+    np.testing.assert_allclose(apply(matrix, [[10, 10], [50, 50]]), [[-0.5, -0.5], [79.5, 79.5]])
+    with pytest.raises(ValueError, match="size"):
+        frame_matrix((3, 3, 3, 3))
+
+
+@pytest.mark.parametrize("side", [30, 96, 170, 1000])
+@pytest.mark.parametrize("turn", [0, 17, 90])
+@pytest.mark.parametrize("centre", [(300.3, 241.7), (3.2, 420.6)])
+def test_the_content_lands_where_the_matrix_says(side, turn, centre):
+    spot = side / 20
+    y, x = np.mgrid[:480, :640]
+    blob = 200 * np.exp(-((x - centre[0]) ** 2 + (y - centre[1]) ** 2) / (2 * spot**2))
+    photo = Image.fromarray(np.round(blob).astype(np.uint8))
+    # The frame's centre lies elsewhere, also such that the frame reaches outside the photo.
+    middle = np.add(centre, [0.15 * side, -0.1 * side])
+    matrix = frame_matrix((*(middle - side / 2), *(middle + side / 2)), turn)
+    image = crop(photo, matrix).astype(float)
+    v, u = np.mgrid[:96, :96]
+    expected = apply(matrix, centre)
+    near = np.hypot(u - expected[0], v - expected[1]) < 4 * spot * 96 / side
+    if centre[0] > 100:
+        weight = np.where(near, image, 0)
+        found = np.array([(weight * u).sum(), (weight * v).sum()]) / weight.sum()
+        np.testing.assert_allclose(found, expected, atol=0.1)
+    # At the photo's edge too, every pixel is what the drawing says there.
+    places = apply(invert(matrix), np.stack([u, v], -1)).clip(0, [639, 479])
+    drawn = 200 * np.exp(-((places - centre) ** 2).sum(-1) / (2 * spot**2))
+    assert np.abs(image - drawn).max() < 14
+
+
+def test_a_fine_pattern_is_averaged_when_shrunk():
+    y, x = np.mgrid[:900, :900]
+    photo = Image.fromarray(((x + y) % 2 * 255).astype(np.uint8))
+    image = crop(photo, frame_matrix((100, 100, 800, 800), 10))
+    assert np.abs(image.astype(float) - 127.5).max() < 6
+
+
+def test_invert_takes_points_back():
+    rng = np.random.default_rng(0)
+    points = rng.uniform(-50, 700, (4, 15, 2))
+    points[1, 3] = np.nan
+    matrix = frame_matrix((600, -40, 733, 90), 33)
+    back = apply(invert(matrix), apply(matrix, points))
+    np.testing.assert_allclose(back, points, atol=1e-9)
+    assert np.isnan(back[1, 3]).all()
+
+
+def test_align_finds_the_similarity_and_ignores_missing_points():
+    rng = np.random.default_rng(0)
+    reference = rng.uniform(10, 80, (15, 2))
+    matrix = frame_matrix((200, 100, 420, 320), -21)
+    points = apply(invert(matrix), reference)
+    points[2] = np.nan
+    reference[5, 0] = np.nan
+    np.testing.assert_allclose(align_matrix(points, reference), matrix, atol=1e-9)
+
+
+def test_align_is_least_squares_and_never_mirrors():
+    rng = np.random.default_rng(1)
+    points, reference = rng.normal(0, 9, (2, 6, 2))
+
+    def miss(matrix):
+        return ((apply(matrix, points) - reference) ** 2).sum()
+
+    best = align_matrix(points, reference)
+    assert np.linalg.det(best[:, :2]) > 0
+    a, b = best[0, 0], best[1, 0]
+    np.testing.assert_allclose(best[:, :2], [[a, -b], [b, a]])
+    for change in rng.normal(0, 0.01, (20, 4)):
+        other = best + [[change[0], -change[1], change[2]], [change[1], change[0], change[3]]]
+        assert miss(other) > miss(best)
+
+
+@pytest.mark.parametrize("points", [np.full((3, 2), np.nan), [[1, 2], [1, 2], [np.nan, 4]]])
+def test_align_needs_two_points(points):
+    with pytest.raises(ValueError, match="two different points"):
+        align_matrix(points, [[1, 1], [2, 2], [3, 3]])

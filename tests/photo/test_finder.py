@@ -1,0 +1,110 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fkd.photo.crop import apply, crop, frame_matrix, invert
+from fkd.photo.finder import find_faces
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+# Middle between the eyes, and the distance of the eyes, read off the photos by eye.
+EILEEN = ("eileen_collins.png", (225, 102), 44)
+GRACE = ("grace_hopper.jpg", (263, 190), 88)
+
+
+def open_example(name: str) -> Image.Image:
+    with Image.open(EXAMPLES / name) as photo:
+        return photo.convert("RGB")
+
+
+def eyes_of(face) -> np.ndarray:
+    """The middle between the eyes where the frame has it, [2] photo px."""
+    return apply(invert(frame_matrix(face.box, face.turn)), [47.5, 37.7])
+
+
+def turned(photo: Image.Image, angle: float, point) -> tuple[Image.Image, np.ndarray]:
+    image = photo.rotate(angle, Image.Resampling.BICUBIC, expand=True)
+    cos, sin = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
+    middle, new_middle = (np.array(each.size) / 2 - 0.5 for each in (photo, image))
+    return image, np.array([[cos, sin], [-sin, cos]]) @ (point - middle) + new_middle
+
+
+@pytest.mark.parametrize(("name", "eyes", "apart"), [EILEEN, GRACE])
+def test_finds_the_one_face_in_the_frame_of_the_competition(name, eyes, apart):
+    (face,) = find_faces(open_example(name))
+    assert np.hypot(*(eyes_of(face) - eyes)) < 0.25 * apart
+    assert face.side * 36.2 / 96 == pytest.approx(apart, rel=0.2)
+    assert face.turn == 0
+    assert face.score > 0.5
+
+
+@pytest.mark.parametrize("angle", [90, 180, 270])
+@pytest.mark.parametrize(("name", "eyes", "apart"), [EILEEN, GRACE])
+def test_finds_faces_that_lie(name, eyes, apart, angle):
+    photo, eyes = turned(open_example(name), angle, eyes)
+    (face,) = find_faces(photo)
+    assert face.turn % 360 == 360 - angle
+    assert np.hypot(*(eyes_of(face) - eyes)) < 0.25 * apart
+
+
+@pytest.mark.parametrize("angle", [25, -25])
+@pytest.mark.parametrize(("name", "eyes", "apart"), [EILEEN, GRACE])
+def test_finds_tilted_faces(name, eyes, apart, angle):
+    photo, eyes = turned(open_example(name), angle, eyes)
+    face = find_faces(photo)[0]
+    assert np.hypot(*(eyes_of(face) - eyes)) < 0.4 * apart
+
+
+@pytest.mark.parametrize(("name", "eyes", "apart"), [EILEEN, GRACE])
+@pytest.mark.parametrize("width", [100, 2000])
+def test_boxes_are_in_pixels_of_the_photo_as_given(name, eyes, apart, width):
+    photo = open_example(name)
+    scale = width / photo.width
+    (face,) = find_faces(photo.resize((width, round(photo.height * scale))))
+    assert np.hypot(*(eyes_of(face) - np.multiply(eyes, scale))) < 0.3 * apart * scale
+
+
+def test_finds_a_dark_face_and_one_cut_by_the_edge():
+    photo = open_example(GRACE[0])
+    assert len(find_faces(photo.point(lambda value: value * 0.1))) == 1
+    assert len(find_faces(photo.crop((150, 110, 380, 330)))) == 1
+
+
+def test_finds_every_face_of_a_group_largest_first():
+    photo = Image.new("RGB", (900, 700), (90, 110, 130))
+    faces = {
+        EILEEN[0]: (150, 40, 300, 200),
+        GRACE[0]: (120, 60, 400, 360),
+    }
+    corners = [(20, 20), (320, 60), (620, 20), (150, 380), (520, 400)]
+    for k, corner in enumerate(corners):
+        name = list(faces)[k % 2]
+        piece = open_example(name).crop(faces[name]).resize((240 + 8 * k, 256 + 8 * k))
+        photo.paste(piece, corner)
+    found = find_faces(photo)
+    assert len(found) == 5
+    assert [face.side for face in found] == sorted((face.side for face in found), reverse=True)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 700), (700, 2)])
+def test_tiny_photos_have_no_face_and_can_be_cropped(size):
+    photo = Image.new("RGB", size, (10, 20, 30))
+    assert find_faces(photo) == []
+    image = crop(photo, frame_matrix((-0.5, -0.5, size[0] - 0.5, size[1] - 0.5)))
+    assert image.shape == (96, 96)
+    assert np.ptp(image) == 0
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P", "CMYK", "YCbCr", "1", "I", "F", "I;16"])
+def test_takes_every_mode(mode):
+    grey = open_example(GRACE[0]).convert("L")
+    if mode in ("I", "I;16"):
+        photo = Image.fromarray(np.asarray(grey).astype(np.int32 if mode == "I" else np.uint16) * 257)
+    else:
+        photo = grey.convert("RGB").convert(mode)
+    assert photo.mode == mode
+    (face,) = find_faces(photo)
+    matrix = frame_matrix(face.box)
+    difference = np.subtract(crop(photo, matrix), crop(grey, matrix), dtype=float)
+    assert np.abs(difference).mean() < (40 if mode == "1" else 3)
