@@ -2,6 +2,8 @@
 
 import ast
 import graphlib
+import itertools
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +29,12 @@ LIBRARIES = {
     "yaml": {"hub"},
 }
 ONE_FILE = {"dlib": "photo.finder", "pillow_heif": "photo.reading", "plotly": "page.plots", "kagglehub": "data.kaggle"}
+
+
+def test_the_picture_in_the_docs_is_of_these_layers():
+    picture = (ROOT / "docs" / "design.md").read_text().partition("```mermaid")[2].partition("```")[0]
+    drawn = set(re.findall(r"^ +(\w+)(?:\[.*?\])? --> (\w+)", picture, re.M))
+    assert drawn == {(a, b) for rooms, later in itertools.pairwise(LAYERS) for a in rooms for b in later}
 
 
 def name_of(path: Path) -> str:
@@ -94,6 +102,7 @@ def test_a_room_is_no_door():
         assert [type(node) for node in ast.parse(path.read_text()).body] == [ast.Expr], path
 
 
+@pytest.mark.slow
 def test_training_and_evaluation_need_neither_gradio_nor_plotly_nor_a_face_detector():
     modules = "fkd.cli.training, fkd.cli.evaluation, fkd.cli.rankings"
     code = f"import sys, {modules}; print([m for m in ('gradio', 'plotly', 'dlib', 'cv2') if m in sys.modules])"

@@ -93,7 +93,7 @@ def _text(checkpoint: Checkpoint, evaluation: Evaluation, repo_id: str) -> str:
         what += " Its stem has stride 2 before the first stage."
     if config.conventions == 2:
         what += (
-            " It has learnt the two label conventions of the competition side by side (the four-point rows place"
+            " It was trained on both label conventions of the competition side by side (the four-point rows place"
             " nose tip and bottom lip elsewhere), and answers in that of the 15-point rows unless asked otherwise."
         )
     rows = "\n".join(
@@ -168,10 +168,10 @@ Data: `{data["name"]}`, {data["faces"]["train"]:,} faces to train, {data["faces"
 
 ## Limits
 
-It has learnt from faces cropped as in the Kaggle Facial Keypoints Detection competition (eyes about 36 px apart in
+It was trained on faces cropped as in the Kaggle Facial Keypoints Detection competition (eyes about 36 px apart in
 the 96 px frame), so it needs such a crop (`fkd predict` and the app make it). Expect larger errors on profiles,
-covered faces and strong tilt. The training photos do not represent all people evenly. It is no means of telling
-who somebody is.
+covered faces and strong tilt. The training photos do not represent all people evenly. Do not use it to
+identify people.
 
 ## Citation
 

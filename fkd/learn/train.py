@@ -77,7 +77,7 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class Trained:
-    """The outcome: the best epoch (from 1) and its validation RMSE in px, and the history, a row an epoch."""
+    """The outcome: the best epoch (from 1) and its validation RMSE in px, and the history, one row per epoch."""
 
     best_epoch: int
     validation_rmse: float

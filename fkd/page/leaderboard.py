@@ -269,7 +269,7 @@ def _answer(members: float, mirror: bool, status: str) -> str:
     if status not in ("verified", "not verified"):
         return ""
     what = "one model" if members == 1 else f"mean of {members:.0f} models"
-    return f"{what}, mirrored too" if mirror else what
+    return f"{what}, averaged over the flip" if mirror else what
 
 
 def _styled(shown: pd.DataFrame) -> Styler:

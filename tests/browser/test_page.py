@@ -442,6 +442,7 @@ def test_a_model_has_a_page_with_an_address(page, address):
     assert "tab=model&model=fcnn" in page.url
 
 
+@pytest.mark.slow
 def test_the_leaderboard_opens_sorts_and_draws(page):
     open_tab(page, "Leaderboard")
     expect(page.locator("#ranking")).to_contain_text("resnet18", timeout=20_000)

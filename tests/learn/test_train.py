@@ -131,6 +131,7 @@ def test_complete_rows_only_and_masked_differ(faces, small_split, tmp_path):
         train(ModelConfig("fcnn"), config, four_point_only, whole_split(24), tmp_path / "none", "drawn")
 
 
+@pytest.mark.slow
 def test_labels_beside_the_points_are_met_though_a_mirror_moves_them_to_the_other_side(tmp_path):
     faces = draw_faces(160, four_point_share=0.5)
     four_point = faces.four_point

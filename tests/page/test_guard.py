@@ -91,6 +91,7 @@ def test_check_files_looks_into_everything(tmp_path):
     check_files([None, "path", {"a": 1}, [[["/etc/passwd"]]]])
 
 
+@pytest.mark.slow
 def test_nonsense_gets_a_sentence_and_no_traceback(page, caplog):
     kinds = {part["id"]: part["type"] for part in page.config["components"]}
     with caplog.at_level(logging.ERROR):
