@@ -162,6 +162,7 @@ def test_the_last_good_copy_stays(hub, board, card):
     assert not sync(board).failure
 
 
+@pytest.mark.slow
 def test_five_thousand_models_are_five_pages(hub, board, card):
     for number in range(5000):
         hub.put(f"user{number % 50}/net{number}", card(new=f"value: {1 + number / 1000}"))

@@ -7,6 +7,7 @@ from fkd.learn.models import ModelConfig, build_model
 from fkd.metrics import accuracy
 
 
+@pytest.mark.slow
 def test_the_metric_does_not_depend_on_batch_size(faces):
     model = build_model(ModelConfig("resnet18")).eval()
     four_point = faces.four_point

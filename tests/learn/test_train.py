@@ -45,7 +45,8 @@ def small_split() -> Split:
     return Split(rows[rows % 5 > 1], rows[rows % 5 == 0], rows[rows % 5 == 1])
 
 
-@pytest.mark.parametrize(("name", "epochs"), [("fcnn", 50), pytest.param("resnet18", 80, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "epochs"), [("fcnn", 50), ("resnet18", 80)])
 def test_eight_faces_are_overfitted_to_under_half_a_pixel(name, epochs, tmp_path):
     faces = draw_faces(8, four_point_share=0.5)
     config = TrainConfig(

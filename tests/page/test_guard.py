@@ -135,6 +135,7 @@ def test_a_file_of_the_server_is_not_served(page, secret):
     assert {answer.status_code for answer in answers.values()} == {403}
 
 
+@pytest.mark.slow
 def test_too_large_an_upload_is_turned_away(page):
     answer = page.client.post("gradio_api/upload", files={"files": ("a.jpg", bytes(guard.MOST_UPLOADED + 1000))})
     assert answer.status_code == 413
