@@ -8,6 +8,7 @@ from pathlib import Path
 
 import gradio as gr
 
+import fkd.page
 from fkd.hub.available import read_pinned
 from fkd.hub.claims import sync
 from fkd.hub.repository import SCHEME, pull
@@ -24,7 +25,8 @@ from fkd.page.uploads import photo_folder
 from fkd.page.visitors import Models
 
 HOME = Path(__file__).parent
-SCRIPT, STYLE = HOME / "fkd" / "page" / "page.js", HOME / "fkd" / "page" / "page.css"
+PAGE = Path(fkd.page.__file__).parent
+SCRIPT, STYLE = PAGE / "page.js", PAGE / "page.css"
 TITLE = """# fkd: judge facial keypoint detectors on your own face
 Upload a photo: up to four models mark 15 keypoints on every face. Photos are looked at in memory,
 never logged, and deleted from the server within the hour."""
