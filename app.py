@@ -28,8 +28,8 @@ HOME = Path(__file__).parent
 PAGE = Path(fkd.page.__file__).parent
 SCRIPT, STYLE = PAGE / "page.js", PAGE / "page.css"
 TITLE = """# fkd: judge facial keypoint detectors on your own face
-Upload a photo: up to four models mark 15 keypoints on every face. Photos are looked at in memory,
-never logged, and deleted from the server within the hour."""
+Upload a photo: up to four models mark 15 keypoints on every face. Photos are never logged or passed on, and are
+deleted from the server within the hour."""
 THEME = gr.themes.Default(
     primary_hue="emerald",
     font=["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"],
