@@ -27,7 +27,7 @@ from torture.pictures import spoil
 from torture.points import check_points, spoil_text
 
 ROOT = Path(__file__).parents[2]
-QUICK, FULL = 15, 600  # s in all
+QUICK, FULL = 6, 600  # s in all
 FORMATS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "HEIF": "heic", "AVIF": "avif", "GIF": "gif"} | {
     "BMP": "bmp", "TIFF": "tif"
 }  # fmt: skip

@@ -33,10 +33,10 @@ def cases(quick: bool) -> Iterator[Case]:
         secret = Path(shutil.copy(EXAMPLE, folder / "secret.jpg"))
         soak = Soak(page)
         yield from _forged(page, secret, quick)
-        yield from _pictures(page, folder, soak, 25 if quick else PICTURES)
+        yield from _pictures(page, folder, soak, 10 if quick else PICTURES)
         yield Case("six bombs of one bit a pixel", lambda: _bombs(page))
         yield Case("uploads cut off half way go too", lambda: _cut_off(page))
-        count = 40 if quick else REQUESTS
+        count = 20 if quick else REQUESTS
         yield Case(f"{count} requests beside idlers and leavers", lambda: _crowd(page, soak, count))
         yield Case("nothing was logged but its address", lambda: _quiet(page))
         if not quick:
@@ -85,7 +85,7 @@ def _refused(answer: tuple[str, object]) -> None:
 
 def _forged(page: Served, secret: Path, quick: bool) -> Iterator[Case]:
     ways = forged(secret, secret.with_name("link.jpg"))
-    for name, payload in ways[:: 10 if quick else 1]:
+    for name, payload in ways[:: 20 if quick else 1]:
         yield Case(f"/predict: {name}", lambda payload=payload: _refused(page.call("predict", [payload, "fcnn"])))
     for number, inputs in page.handlers("image"):
         data = [{"path": str(secret), "meta": FILE} if kind == "image" else None for kind in inputs]
