@@ -55,7 +55,7 @@ def contradiction(entry: Evaluation) -> str:
     if entry.weights and (len(entry.weights) != entry.members or joined(entry.weights) != entry.checkpoint):
         return f"its checkpoint is not the {entry.members} of which it gives the hashes"
     if entry.held_out and not _kept_apart(entry.data.get("fingerprints", {}), entry.fingerprint):
-        return "it is said to be held out, but its record of the training data does not show it"
+        return "it states that the test faces were held out, but its record of the training data does not show it"
     told, detail = entry.accuracy, entry.detail
     if not len(detail.squares) == len(detail.values) == len(detail.nme):
         return "its lists by face are of different lengths"
