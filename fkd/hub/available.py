@@ -11,12 +11,12 @@ from fkd.files import read_json, typed
 from fkd.hub.repository import SCHEME, cached
 from fkd.learn.checkpoint import CONFIG, Config, read_config, weights_in
 
-PINNED = "hub.json"  # beside checkpoint folders: models of the Hub to show with them, or in their place
+PINNED = "hub.json"  # beside checkpoint folders: Hub models to show with them, or in their place
 Reference = Annotated[str, Field(pattern=r"^(hf:)?[\w.-]+/[\w.-]+(@[\w./-]+)?$", max_length=300)]
 
 
 def read_pinned(checkpoints: Path) -> list[str]:
-    """The models of the Hub, user/name or user/name@revision, that are shown beside a folder of checkpoints.
+    """The Hub models, user/name or user/name@revision, that are shown beside a folder of checkpoints.
 
     Raises ValueError for a hub.json that is no list of such.
     """
@@ -47,7 +47,7 @@ def known_checkpoints(folders: Iterable[Path], entries: Iterable[Evaluation] = (
 
 
 def checkpoint_folders(checkpoints: Path) -> list[Path]:
-    """The folders of checkpoints in one folder, and of those pinned there that were pulled: no network is asked.
+    """The folders of checkpoints in one folder, and of those pinned there that were pulled, without network access.
 
     Raises ValueError for a hub.json that is no list of models.
     """

@@ -17,7 +17,7 @@ CHECKPOINTS, REFERENCES = "checkpoints/*/*", f"checkpoints/{PINNED}"
 def deploy(home: Path, repo_id: str, private: bool = False, models: Sequence[str] = ()) -> str:
     """Makes or updates a Gradio Space that is the page, in one commit, and returns its address.
 
-    home: the folder of app.py. models: models of the Hub, user/name, to show in place of home's `checkpoints`; each is
+    home: the folder of app.py. models: Hub models, user/name, to show in place of home's `checkpoints`; each is
     pulled first, so that it is known to be safe, and pinned to that commit.
     Raises ValueError, with what to do, for a missing right, name or network.
     """
