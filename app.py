@@ -11,8 +11,7 @@ import gradio as gr
 import fkd.page
 from fkd.hub.available import read_pinned
 from fkd.hub.claims import sync
-from fkd.hub.repository import SCHEME, pull
-from fkd.learn.checkpoint import load_checkpoint
+from fkd.hub.reference import SCHEME, load
 from fkd.page.address import FORGET
 from fkd.page.api import api
 from fkd.page.batch import batch_tab
@@ -22,7 +21,8 @@ from fkd.page.leaderboard import leaderboard_tab
 from fkd.page.live import live_tab
 from fkd.page.model import model_tab
 from fkd.page.uploads import photo_folder
-from fkd.page.visitors import Models
+from fkd.page.visitors import Detectors
+from fkd.photo.detector import Detector, folders
 
 HOME = Path(__file__).parent
 PAGE = Path(fkd.page.__file__).parent
@@ -53,31 +53,29 @@ def build_app(
     models: of the Hub, each hf:user/repo or hf:user/repo@revision, beside those that `fkd deploy` pinned.
     Raises ValueError if there is no checkpoint, or one cannot be read.
     """
-    folders = {path.parent.name: path.parent for path in sorted(checkpoints.glob("*/config.json"))}
-    for model in [*read_pinned(checkpoints), *models]:
-        repo, _, revision = model.removeprefix(SCHEME).partition("@")
-        folders[repo] = pull(repo, revision or None)
-    if not folders:
+    own = [path.parent for path in sorted(checkpoints.glob("*/config.json"))]
+    references = [*own, *map(str, read_pinned(checkpoints)), *models]
+    if not references:
         raise ValueError(f"{checkpoints} holds no checkpoint: train one with `python -m fkd train`")
-    loaded = {name: load_checkpoint(folder, name) for name, folder in folders.items()}
+    detectors: dict[str, Detector] = {detector.name: detector for detector in map(load, references)}
     photo_folder()  # before any part of the page is made: each notes where its files are to lie
     with Page(title="fkd: facial keypoint detectors", analytics_enabled=False) as page:
         gr.Markdown(TITLE)
         with gr.Tabs() as tabs:
             with gr.Tab("Compare", id="compare") as compare:
-                compare_tab(Models(loaded, folders), HOME / "examples")
+                compare_tab(Detectors(detectors), HOME / "examples")
             with gr.Tab("Leaderboard", id="leaderboard") as board:
                 paper = HOME / "benchmarks" / "paper.json"
-                leaderboard_tab(leaderboard, folders, paper, page, tabs, board)
+                leaderboard_tab(leaderboard, folders(detectors.values()), paper, page, tabs, board)
             with gr.Tab("Live", id="live"):
-                live_tab(loaded)
+                live_tab(detectors)
             with gr.Tab("Batch", id="batch"):
-                batch_tab(loaded)
+                batch_tab(detectors)
             with gr.Tab("Model", id="model") as about:
-                model_tab(loaded, folders, page, about)
+                model_tab(detectors, page, about)
         compare.select(None, js=FORGET)
         page.load(None, js=SCRIPT.read_text("utf-8"))
-        api(loaded, leaderboard, folders)
+        api(detectors, leaderboard)
     return page.queue(max_size=MOST_WAITING, api_open=False)
 
 

@@ -14,9 +14,9 @@ from faces import hit, make_photo
 from PIL import Image
 
 from fkd.data.split import split_data
-from fkd.learn.checkpoint import load_checkpoint
 from fkd.learn.inference import predict_points
 from fkd.metrics import accuracy
+from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.predict import predict
 
 
@@ -26,18 +26,19 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--photos", type=int, default=200)
     arguments = parser.parse_args()
-    checkpoint = load_checkpoint(arguments.checkpoint)
+    detector = CheckpointDetector.read(arguments.checkpoint)
     faces, split = split_data(arguments.data)
     faces = faces[split.test]
     faces = faces[~faces.four_point][: arguments.photos]
-    faces.points[..., 0] -= checkpoint.model.label_offset[0].item()  # a photo's points are not moved to the labels
-    checkpoint.model.label_offset.zero_()
-    in_frame = predict_points([checkpoint.model], faces.images, mirror=True)
+    model = detector.checkpoint.model
+    faces.points[..., 0] -= model.label_offset[0].item()  # a photo's points are not moved to the labels
+    model.label_offset.zero_()
+    in_frame = predict_points([model], faces.images, mirror=True)
     rng = np.random.default_rng(0)
     found, rows = [], []
     for row, frame in enumerate(faces.images):
         photo, ((x, y, side),) = make_photo(frame[None], [], rng, sides=(240, 240.001))
-        for face in predict(checkpoint, Image.fromarray(photo)):
+        for face in predict(detector, Image.fromarray(photo)):
             if hit(face.box, (x, y, side)):
                 # The frame's centre, (47.5, 47.5), lies at (x, y) less half a pixel, as the paste counts corners.
                 found.append((face.points - (x - 0.5, y - 0.5)) * 96 / side + 47.5)

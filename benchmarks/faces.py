@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from fkd.data.competition import read_training
-from fkd.learn.checkpoint import Checkpoint, load_checkpoint
+from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.predict import find_confirmed_faces
 
 PAD = 40
@@ -95,7 +95,7 @@ def make_sets(images, backgrounds, photos: int) -> dict[str, list]:
     return sets
 
 
-def make_finders(checkpoint: Checkpoint) -> dict:
+def make_finders(detector: CheckpointDetector) -> dict:
     """Return name -> function from a photo, uint8 [H, W], to boxes (x0, y0, x1, y1)."""
     finders = {}
     try:
@@ -113,7 +113,7 @@ def make_finders(checkpoint: Checkpoint) -> dict:
     finders["dlib HOG"] = lambda photo: [
         (box.left(), box.top(), box.right(), box.bottom()) for box in detector(photo, 0)
     ]
-    finders["fkd"] = lambda photo: [face.box for face in find_confirmed_faces([checkpoint], Image.fromarray(photo))]
+    finders["fkd"] = lambda photo: [face.box for face in find_confirmed_faces([detector], Image.fromarray(photo))]
     return finders
 
 
@@ -151,7 +151,7 @@ def main() -> None:
     faces = read_training(arguments.data)
     photos = faces.images[~faces.four_point]  # the four-point rows are frames of videos, and blurred
     sets = make_sets(photos, backgrounds, arguments.photos)
-    finders = make_finders(load_checkpoint(arguments.checkpoint))
+    finders = make_finders(CheckpointDetector.read(arguments.checkpoint))
     print(f"{arguments.photos} photos per set: faces found, false boxes per photo, ms per photo\n")
     print("| photos | " + " | ".join(finders) + " |")
     print("|---" * (len(finders) + 1) + "|")

@@ -8,7 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fkd.hub.repository import load
+    from fkd.hub.reference import load
     from fkd.photo.comparison import compare
     from fkd.photo.predict import predict
 
@@ -17,7 +17,7 @@ __all__ = ["__version__", "compare", "load", "predict"]
 # What these need (torch, timm, dlib) takes seconds to import, so it waits until one of them is used (PEP 562).
 FRONT_DOOR = {
     "compare": "fkd.photo.comparison",
-    "load": "fkd.hub.repository",
+    "load": "fkd.hub.reference",
     "predict": "fkd.photo.predict",
 }
 

@@ -15,8 +15,8 @@ from fkd.cli.options import LEADERBOARD, Data, Device, Mirror, Root, chosen_devi
 from fkd.data.competition import read_lookup
 from fkd.files import replacing, write_json
 from fkd.hub.card import model_card
-from fkd.hub.repository import SCHEME, load, pull
-from fkd.learn.checkpoint import CONFIG, Config, load_checkpoint, read_config
+from fkd.hub.reference import HubModel, load
+from fkd.learn.checkpoint import Config
 
 app = typer.Typer()
 
@@ -38,7 +38,7 @@ def evaluate_command(
     """Measure a checkpoint on the held-out tenth of the training file, and enter it in the leaderboard."""
     if len(checkpoint) > 1 and not name:
         raise ValueError("an ensemble needs a name for its entry: add --name NAME")
-    loaded = [load(folder) for folder in checkpoint]
+    loaded = [load(reference).checkpoint for reference in checkpoint]
     evaluation = measure(loaded, data, benchmark, name, mirror, chosen_device(device))
     description = (
         f"The held-out tenth of {data_name(data)}'s training file: by content, no look-alike of a training face"
@@ -70,7 +70,7 @@ def submit_command(
     device: Device = "auto",
 ) -> None:
     """Write the competition's submission.csv for the test images."""
-    models = [load(folder).model.to(chosen_device(device)) for folder in checkpoint]
+    models = [load(reference).checkpoint.model.to(chosen_device(device)) for reference in checkpoint]
     answers = submission(models, data, mirror)
     write_submission(answers, read_lookup(data), out)
     typer.echo(f"{out}: {len(answers):,} rows, as in IdLookupTable.csv, from {len(models)} model(s)")
@@ -84,21 +84,21 @@ def verify_command(
     root: Root = LEADERBOARD,
 ) -> None:
     """Measure a model of the Hub and enter it: it is then ranked, as verified, under its weights' hash."""
-    repo, _, revision = model.removeprefix(SCHEME).partition("@")
-    folder = pull(repo, revision or None)
-    evaluation = measure([load_checkpoint(folder, repo)], data, benchmark)
-    evaluation = dataclasses.replace(evaluation, revision=folder.name)
+    reference = HubModel.parse(model)
+    detector = load(str(reference))
+    repo, checkpoint, commit = reference.repo_id, detector.checkpoint, detector.folder.name
+    evaluation = dataclasses.replace(measure([checkpoint], data, benchmark), revision=commit)
     known = [one for one in read_benchmarks(root) if one.name == evaluation.benchmark]
     if not known:
         raise ValueError(f"{root} has no benchmark {evaluation.benchmark}: --benchmark or --data names another")
     path = write_entry(root, evaluation, known[0].description)
     typer.echo(
-        f"{repo} at {folder.name[:12]}: RMSE {evaluation.accuracy.rmse:.3f} px, weights {evaluation.checkpoint[:12]}; "
-        f"{path}"
+        f"{repo} at {commit[:12]}: RMSE {evaluation.accuracy.rmse:.3f} px, weights {evaluation.checkpoint[:12]}; {path}"
     )
     for claim in read_synced(root).claims:
         if claim.repo == repo and claim.benchmark == evaluation.benchmark and claim.rmse is not None:
             typer.echo(f"its author claims {claim.rmse:.3f} px")
+    config = Config(checkpoint.model.config, checkpoint.training, checkpoint.data)
     reason = unranked_reason(known[0], evaluation)
-    if reason := reason or unverified_reason(evaluation, {evaluation.checkpoint: read_config(folder / CONFIG)}):
+    if reason := reason or unverified_reason(evaluation, {evaluation.checkpoint: config}):
         typer.echo(f"not ranked: {reason}", err=True)

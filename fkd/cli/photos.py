@@ -7,8 +7,8 @@ import typer
 from tqdm import tqdm
 
 from fkd.files import replacing, write_json
-from fkd.hub.repository import load
-from fkd.photo.draw import GREEN, draw_points
+from fkd.hub.reference import load
+from fkd.photo.draw import draw_points
 from fkd.photo.predict import predict
 from fkd.photo.reading import list_photos, read_photo
 
@@ -23,7 +23,7 @@ def predict_command(
     draw: Annotated[Path | None, typer.Option(help="A folder for the photos with the points drawn.")] = None,
 ) -> None:
     """Find the faces in photos and their keypoints, in pixels of the upright photo."""
-    loaded = load(checkpoint)
+    detector = load(checkpoint)
     paths = list_photos(photos)
     if draw and len({path.stem for path in paths}) < len(paths):
         raise ValueError("--draw: two of the photos have the same name, so one drawing would replace the other")
@@ -34,11 +34,11 @@ def predict_command(
         except ValueError as error:
             failed.append(str(error))
             continue
-        faces = predict(loaded, photo)
+        faces = predict(detector, photo)
         found.append({"photo": str(path), "faces": [face.to_json() for face in faces]})
         if draw:
             with replacing(draw / f"{path.stem}.png") as aside:
-                draw_points(photo, [face.points for face in faces], GREEN).save(aside)
+                draw_points(photo, [face.points for face in faces], detector.colour).save(aside)
     write_json(json_file, found)
     count = sum(len(item["faces"]) for item in found)
     typer.echo(f"{json_file}: {count} face(s) in {len(found)} photo(s)")

@@ -10,7 +10,7 @@ from fkd.board.record import read_evaluation
 from fkd.cli.options import HOME, LEADERBOARD, Private, Repo, Root
 from fkd.hub.publication import publication
 from fkd.hub.repository import EVALUATION, push, remote_card
-from fkd.learn.checkpoint import load_checkpoint
+from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 app = typer.Typer()
 EXAMPLE = HOME / "examples" / "eileen_collins.png"
@@ -26,13 +26,13 @@ def push_command(
     root: Root = LEADERBOARD,
 ) -> None:
     """Publish a checkpoint with its evaluation and card: one commit, or none if nothing has changed."""
-    loaded = load_checkpoint(checkpoint)
+    detector = CheckpointDetector.read(checkpoint)
     path = checkpoint / EVALUATION
     if not path.is_file():
         raise ValueError(f"{checkpoint} has no {EVALUATION}: run `fkd evaluate {checkpoint} --data DIR` first")
     evaluation = read_evaluation(path)
     known = {benchmark.name: benchmark.dataset for benchmark in read_benchmarks(root)}
     dataset = known.get(evaluation.benchmark, "")
-    files = publication(loaded, evaluation, repo, photo, remote_card(repo), dataset)
+    files = publication(detector, evaluation, repo, photo, remote_card(repo), dataset)
     pushed = push(checkpoint, repo, files, private, pr)
     typer.echo(f"{pushed.url}: {f'commit {pushed.commit}' if pushed.changed else 'nothing has changed'}")

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from fkd.cli.options import HOME, Private, Repo
-from fkd.hub.repository import SCHEME, pull
+from fkd.hub.reference import SCHEME
+from fkd.hub.repository import pull
 from fkd.hub.space import deploy
 
 app = typer.Typer()

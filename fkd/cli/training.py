@@ -10,7 +10,7 @@ import typer
 from fkd.board.measuring import data_name
 from fkd.cli.options import Data, Device, chosen_device
 from fkd.data.split import fingerprint, split_data
-from fkd.hub.repository import load
+from fkd.hub.reference import load
 from fkd.learn.augment import AugmentConfig
 from fkd.learn.models import FCNN, ModelConfig
 from fkd.learn.run_state import STATE
@@ -77,7 +77,7 @@ def train_command(
     if "RANK" in os.environ:  # torchrun starts every process with one
         dist.init_process_group("nccl" if device == "cuda" else "gloo")
         device = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
-    begun = load(start) if start else None
+    begun = load(start).checkpoint if start else None
     faces, split = split_data(data)
     prints = {part: fingerprint(faces[getattr(split, part)]) for part in ("train", "validation", "test")}
     if begun and begun.data.get("fingerprints") != prints:

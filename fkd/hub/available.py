@@ -8,22 +8,23 @@ from pydantic import Field
 
 from fkd.board.record import Evaluation
 from fkd.files import read_json, typed
-from fkd.hub.repository import SCHEME, cached
+from fkd.hub.reference import PATTERN, HubModel
+from fkd.hub.repository import cached
 from fkd.learn.checkpoint import CONFIG, Config, read_config, weights_in
 
 PINNED = "hub.json"  # beside checkpoint folders: Hub models to show with them, or in their place
-Reference = Annotated[str, Field(pattern=r"^(hf:)?[\w.-]+/[\w.-]+(@[\w./-]+)?$", max_length=300)]
+Reference = Annotated[str, Field(pattern=PATTERN, max_length=300)]
 
 
-def read_pinned(checkpoints: Path) -> list[str]:
-    """The Hub models, user/name or user/name@revision, that are shown beside a folder of checkpoints.
+def read_pinned(checkpoints: Path) -> list[HubModel]:
+    """The Hub models that are shown beside a folder of checkpoints.
 
     Raises ValueError for a hub.json that is no list of such.
     """
     path = checkpoints / PINNED
     if not path.exists():
         return []
-    return [one.removeprefix(SCHEME) for one in typed(read_json(path), list[Reference], str(path))]
+    return [HubModel.parse(reference) for reference in typed(read_json(path), list[Reference], str(path))]
 
 
 def weights_there(folders: Iterable[Path], entries: Iterable[Evaluation] = ()) -> dict[str, Path]:
@@ -51,6 +52,5 @@ def checkpoint_folders(checkpoints: Path) -> list[Path]:
 
     Raises ValueError for a hub.json that is no list of models.
     """
-    pinned = [one.partition("@") for one in read_pinned(checkpoints)]
-    pulled = [cached(repo_id, revision) for repo_id, _, revision in pinned]
+    pulled = [cached(model.repo_id, model.revision) for model in read_pinned(checkpoints)]
     return [*sorted(path.parent for path in checkpoints.glob(f"*/{CONFIG}")), *(folder for folder in pulled if folder)]

@@ -9,14 +9,14 @@ from PIL import Image
 
 from fkd.board.record import Evaluation
 from fkd.hub.card import PICTURES, model_card
-from fkd.learn.checkpoint import Checkpoint
-from fkd.photo.draw import GREEN, draw_errors, draw_points
+from fkd.photo.detectors.checkpoint import CheckpointDetector
+from fkd.photo.draw import draw_errors, draw_points
 from fkd.photo.predict import predict
 from fkd.photo.reading import read_photo
 
 
 def publication(
-    checkpoint: Checkpoint, evaluation: Evaluation, repo_id: str, photo: Path, before: str = "", dataset: str = ""
+    detector: CheckpointDetector, evaluation: Evaluation, repo_id: str, photo: Path, before: str = "", dataset: str = ""
 ) -> dict[str, bytes]:
     """Contents by path in the repository: README.md, the pictures, and .eval_results if `dataset` is given.
 
@@ -24,14 +24,15 @@ def publication(
     dataset: user/name of the dataset repository that is the benchmark on the Hub.
     Raises ValueError if the evaluation is of other weights, or no face is found in the photo.
     """
+    checkpoint = detector.checkpoint
     if evaluation.checkpoint != checkpoint.sha256:
         raise ValueError(f"{checkpoint.name}: evaluation.json is of other weights: run `fkd evaluate` again")
     shown = read_photo(photo)
-    faces = predict(checkpoint, shown)
+    faces = predict(detector, shown)
     if not faces:
         raise ValueError(f"{photo}: no face is found in it, so it cannot show what the model does: choose another")
     pictures = (
-        draw_points(shown, [face.points for face in faces], GREEN),
+        draw_points(shown, [face.points for face in faces], detector.colour),
         draw_errors(evaluation.accuracy.rmse_by_keypoint),
     )
     files = {"README.md": model_card(checkpoint, evaluation, repo_id, before).encode()}

@@ -30,9 +30,8 @@ from huggingface_hub.utils.sha import git_hash, sha_fileobj
 from fkd.files import LARGEST
 from fkd.hub.errors import in_a_sentence, uploading
 from fkd.hub.header import TIMEOUT, check_header, read_header
-from fkd.learn.checkpoint import CONFIG, LARGEST_CONFIG, WEIGHTS, Checkpoint, load_checkpoint, read_config
+from fkd.learn.checkpoint import CONFIG, LARGEST_CONFIG, WEIGHTS, load_checkpoint, read_config
 
-SCHEME = "hf:"
 EVALUATION, HISTORY, CARD = "evaluation.json", "history.csv", "README.md"
 SIZES = {CONFIG: LARGEST_CONFIG, EVALUATION: LARGEST, HISTORY: LARGEST, WEIGHTS: 1_000_000_000}  # bytes at most
 RUNS_CODE = {".bin", ".ckpt", ".dill", ".h5", ".joblib", ".keras", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth"}
@@ -47,20 +46,6 @@ class Pushed:
     changed: bool
 
 
-def load(where: Path | str) -> Checkpoint:
-    """Loads a checkpoint: a folder, or hf:user/repo, or hf:user/repo@revision.
-
-    >>> load("hf:user/repo").model(torch.rand(1, 1, 96, 96)).shape
-    torch.Size([1, 15, 2])
-
-    Raises FileNotFoundError or ValueError, with what is wrong, as `load_checkpoint` and `pull` do.
-    """
-    if not str(where).startswith(SCHEME):
-        return load_checkpoint(where)
-    repo_id, _, revision = str(where).removeprefix(SCHEME).partition("@")
-    return load_checkpoint(pull(repo_id, revision or None), repo_id)
-
-
 def pull(repo_id: str, revision: str | None = None, largest: int = SIZES[WEIGHTS], anonymous: bool = False) -> Path:
     """Downloads a checkpoint into huggingface_hub's cache and returns its folder, named by its commit.
 
@@ -68,7 +53,7 @@ def pull(repo_id: str, revision: str | None = None, largest: int = SIZES[WEIGHTS
     weights may have. anonymous: read only what everybody may read, whatever token this process has.
     Raises ValueError if there is no such repository or it is not a checkpoint that is safe to load.
     """
-    where = f"{SCHEME}{repo_id}"
+    where = f"hf:{repo_id}"
     with in_a_sentence(repo_id, anonymous):
         if revision and re.fullmatch("[0-9a-f]{40}", revision) and not anonymous:
             if there := cached(repo_id, revision):

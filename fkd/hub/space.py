@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fkd.hub.available import PINNED
-from fkd.hub.repository import SCHEME, pull
+from fkd.hub.reference import HubModel
+from fkd.hub.repository import pull
 from fkd.hub.writing import publish_files
 
 PAGE = ["app.py", "requirements.lock", "README.md", "LICENSE", "CITATION.cff"]
@@ -26,6 +27,6 @@ def deploy(home: Path, repo_id: str, private: bool = False, models: Sequence[str
     contents = {path.relative_to(home).as_posix(): path for path in paths if not path.name.startswith("training-state")}
     contents["requirements.txt"] = home / "requirements.lock"  # a Space reads this one file alone
     if models:
-        pinned = [f"{SCHEME}{model}@{pull(model).name}" for model in models]
+        pinned = [str(HubModel(model, pull(model).name)) for model in models]
         contents[REFERENCES] = json.dumps(pinned, indent=2).encode()
     return publish_files(repo_id, "space", contents, private)

@@ -1,20 +1,22 @@
 """What programs may ask of the page: /predict, /compare and /leaderboard, by gradio_client or curl."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 import gradio as gr
 
 from fkd.board.entries import read_benchmarks, read_entries, read_synced
 from fkd.board.ranking import table
 from fkd.hub.available import known_checkpoints
-from fkd.learn.checkpoint import Checkpoint
-from fkd.page.guard import as_path, pick_models
+from fkd.page.guard import as_path, pick
 from fkd.photo.comparison import compare
+from fkd.photo.detector import Detector, best, folders
 from fkd.photo.predict import predict
 from fkd.photo.reading import read_photo
 
+Answer = TypeVar("Answer")
 PREDICT = """Finds the faces in a photo and their 15 keypoints. model: a name of the page's models. Answers
 {"faces": [{"box": [x0, y0, x1, y1], "points": {name: [x, y]}, "spread": {name: px}}]}, pixels of the upright photo."""
 COMPARE = """Asks several models about a photo. models: their names, parted by commas. Answers {"width", "height",
@@ -22,29 +24,27 @@ COMPARE = """Asks several models about a photo. models: their names, parted by c
 LEADERBOARD = """The ranking of a benchmark: a list with an object for each row, errors in pixels of the 96 px frame."""
 
 
-def api(models: dict[str, Checkpoint], root: Path, folders: Mapping[str, Path]) -> None:
-    """Adds the endpoints to the page. models: by name; folders: theirs. root: of the leaderboard's entries."""
-    best = min(models, key=lambda name: models[name].training["validation_rmse"])
+def api(detectors: Mapping[str, Detector], root: Path) -> None:
+    """Adds the endpoints to the page. detectors: by name. root: of the leaderboard's entries."""
     benchmarks = [one.name for one in sorted(read_benchmarks(root), key=lambda one: not one.fingerprint)]
     photo = as_path(gr.Image(type="filepath", label="photo", visible=False))
     answer = gr.JSON(label="answer", visible=False)
 
     # Functions of their own: the endpoints' parameters are named as theirs, which a partial would hide.
-    def ask_one(photo, model):
-        return _predict(models, photo, model)
+    def ask_one(photo: str | None, model: str) -> dict[str, Any]:
+        return _predict(detectors, photo, model)
 
-    def ask_several(photo, models):
-        return _compare(every, photo, models)
+    def ask_several(photo: str | None, models: str) -> dict[str, Any]:
+        return _compare(detectors, photo, models)
 
-    def rank(benchmark):
-        return _leaderboard(root, folders, benchmark)
+    def rank(benchmark: str) -> list[dict[str, Any]]:
+        return _leaderboard(root, folders(detectors.values()), benchmark)
 
-    every = models
     one, several, which = (
         gr.Textbox(value, label=label, visible=False)
         for value, label in (
-            (best, "model"),
-            (",".join(list(models)[:4]), "models"),
+            (best(detectors), "model"),
+            (",".join(list(detectors)[:4]), "models"),
             (benchmarks[0] if benchmarks else "", "benchmark"),
         )
     )
@@ -56,18 +56,18 @@ def api(models: dict[str, Checkpoint], root: Path, folders: Mapping[str, Path]) 
         gr.Button(visible=False).click(handler, given, answer, api_name=name, api_description=about)
 
 
-def _predict(models: dict[str, Checkpoint], photo: str | None, model: str) -> dict:
-    known = pick_models(models, model)
-    faces = _asked(lambda: predict(known[model], read_photo(_given(photo))))
+def _predict(detectors: Mapping[str, Detector], photo: str | None, name: str) -> dict[str, Any]:
+    detector = pick(detectors, name)
+    faces = _in_a_sentence(lambda: predict(detector, read_photo(_given(photo))))
     return {"faces": [face.to_json() for face in faces]}
 
 
-def _compare(models: dict[str, Checkpoint], photo: str | None, names: str) -> dict:
-    known = pick_models(models, *(name.strip() for name in (names or "").split(",")))
-    return _asked(lambda: compare(known, read_photo(_given(photo)))).to_json()
+def _compare(detectors: Mapping[str, Detector], photo: str | None, names: str) -> dict[str, Any]:
+    chosen = [pick(detectors, name.strip()) for name in dict.fromkeys((names or "").split(","))]
+    return _in_a_sentence(lambda: compare(chosen, read_photo(_given(photo)))).to_json()
 
 
-def _leaderboard(root: Path, folders: Mapping[str, Path], name: str) -> list[dict]:
+def _leaderboard(root: Path, folders: Mapping[str, Path], name: str) -> list[dict[str, Any]]:
     benchmarks = {one.name: one for one in read_benchmarks(root)}
     if name not in benchmarks:
         raise gr.Error(
@@ -85,7 +85,7 @@ def _given(photo: str | None) -> str:
     return photo
 
 
-def _asked(work):
+def _in_a_sentence(work: Callable[[], Answer]) -> Answer:
     """A caller's mistake becomes the endpoint's error, in one sentence."""
     try:
         return work()

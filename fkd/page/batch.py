@@ -4,18 +4,22 @@ import dataclasses
 import json
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from fkd.keypoints import LEFT_EYE, RIGHT_EYE
-from fkd.learn.checkpoint import Checkpoint
-from fkd.page.guard import pick_models
+from fkd.page.guard import pick
 from fkd.page.uploads import new_folder
-from fkd.photo.draw import GREEN, draw_points
+from fkd.photo.detector import Detector, best
+from fkd.photo.draw import draw_points
+from fkd.photo.face import Face
 from fkd.photo.many_photos import MOST_BYTES, MOST_PHOTOS, Answered, answer, list_sources
 from fkd.photo.point_files import to_table
 from fkd.photo.reading import PHOTOS
@@ -25,7 +29,7 @@ a face; the points are in the files below. Nothing is kept beyond the hour."""
 DRAWN, GALLERY = 2000, 800  # px, longest side of the drawings in the zip, and of those that the gallery shows
 
 
-def batch_tab(models: dict[str, Checkpoint]) -> None:
+def batch_tab(detectors: Mapping[str, Detector]) -> None:
     """Builds the tab."""
     gr.Markdown(INTRODUCTION)
     with gr.Row():
@@ -33,8 +37,7 @@ def batch_tab(models: dict[str, Checkpoint]) -> None:
             label="Photos and zips", file_count="multiple", file_types=[*PHOTOS, ".zip"], elem_id="batch-files"
         )
         with gr.Column(min_width=260):
-            best = min(models, key=lambda name: models[name].training["validation_rmse"])
-            model = gr.Dropdown(list(models), value=best, label="Model", elem_id="batch-model")
+            model = gr.Dropdown(list(detectors), value=best(detectors), label="Model", elem_id="batch-model")
             with gr.Row():
                 run = gr.Button("Find the keypoints", variant="primary", min_width=140, elem_id="batch-run")
                 stop = gr.Button("Stop", min_width=100, elem_id="batch-stop")
@@ -52,52 +55,71 @@ def batch_tab(models: dict[str, Checkpoint]) -> None:
     stopping: set[str] = set()  # sessions whose batch is to end after the photo at hand
 
     # Functions of their own: Gradio gives progress and request to those that ask for them, not to a partial.
-    def answer_all(files, name, request: gr.Request, progress=gr.Progress()):  # noqa: B008
-        yield from _run(models, files, name, stopping, request.session_hash, progress)
+    def answer_all(
+        files: list[str] | None,
+        name: str,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> Iterator[list[Any]]:
+        for view in _run(pick(detectors, name), files or [], stopping, str(request.session_hash), progress):
+            yield view.outputs()
 
-    def stop_after_this(request: gr.Request):
-        stopping.add(request.session_hash)
+    def stop_after_this(request: gr.Request) -> None:
+        stopping.add(str(request.session_hash))
 
     run.click(answer_all, [files, model], shown, api_visibility="private")
     stop.click(stop_after_this, api_visibility="private")
 
 
+@dataclass(frozen=True)
+class View:
+    """What the tab shows. status: Markdown. faces: the table's rows. folder: of points.csv, points.json and drawn.zip,
+    when they are written. pictures: of the gallery, (path, caption) each."""
+
+    status: str
+    faces: pd.DataFrame | None = None
+    folder: Path | None = None
+    pictures: list[tuple[str, str]] = field(default_factory=list)
+
+    def outputs(self) -> list[Any]:
+        """For (status, table, row of downloads, csv, json, zip, gallery)."""
+        has_faces = self.faces is not None and len(self.faces) > 0
+        files = [self.folder and str(self.folder / name) for name in ("points.csv", "points.json", "drawn.zip")]
+        gallery = gr.Gallery(self.pictures or None, visible=bool(self.pictures))
+        return [self.status, gr.Dataframe(self.faces, visible=has_faces), gr.Row(visible=has_faces), *files, gallery]
+
+
 def _run(
-    models: dict[str, Checkpoint],
-    files: list[str] | None,
-    name: str,
-    stopping: set[str],
-    session: str,
-    progress: gr.Progress,
-) -> Iterator[list]:
-    """Handler: (status, table, downloads, csv, json, zip, gallery), once a photo, until it is done or stopped."""
-    model = pick_models(models, name)[name]
-    hidden = [gr.Dataframe(visible=False), gr.Row(visible=False), None, None, None, gr.Gallery(None, visible=False)]
+    detector: Detector, files: list[str], stopping: set[str], session: str, progress: gr.Progress
+) -> Iterator[View]:
+    """What the tab shows after each photo, until all are done or the session is `stopping`."""
     try:
-        sources = list_sources(files or [])
+        sources = list_sources(files)
     except ValueError as error:
-        yield [f"**{error}**", *hidden]
+        yield View(f"**{error}**")
         return
     stopping.discard(session)
-    done, said = [], ""
+    done: list[Answered] = []
+    stopped = ""
     folder = new_folder()
     with zipfile.ZipFile(folder / "drawn.zip", "w") as archive:
-        for number, answered in enumerate(answer(model, sources), 1):
-            if answered.faces:
-                _draw(answered, f"{number:03}-{_plain(answered.name)}.jpg", archive, folder)
+        for number, answered in enumerate(answer(detector, sources), 1):
+            if answered.photo and answered.faces:
+                points = [face.points for face in answered.faces]
+                drawn = draw_points(answered.photo, points, detector.colour)
+                _save(drawn, _file_name(number, answered), archive, folder)
             done.append(dataclasses.replace(answered, photo=None))
             if session in stopping:
                 stopping.discard(session)
-                said = f"Stopped after {number} of {len(sources)} photos. "
+                stopped = f"Stopped after {number} of {len(sources)} photos. "
                 break
             progress((number, len(sources)), unit="photos")
-            yield [f"{number} of {len(sources)} photos", *hidden]
-    yield _finished(done, name, said, folder)
+            yield View(f"{number} of {len(sources)} photos")
+    yield _finished(done, detector.name, stopped, folder)
 
 
-def _draw(answered: Answered, file: str, archive: zipfile.ZipFile, folder: Path) -> None:
-    """Adds the drawing of a photo with faces to the archive, and to the folder as the gallery shows it."""
-    drawn = draw_points(answered.photo, [face.points for face in answered.faces], GREEN)
+def _save(drawn: Image.Image, file: str, archive: zipfile.ZipFile, folder: Path) -> None:
+    """Adds a drawing to the archive, and to the folder as the gallery shows it."""
     drawn.thumbnail((DRAWN, DRAWN))
     with archive.open(file, "w") as member:
         drawn.save(member, "JPEG", quality=90)
@@ -105,45 +127,35 @@ def _draw(answered: Answered, file: str, archive: zipfile.ZipFile, folder: Path)
     drawn.save(folder / file, "JPEG", quality=90)
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[^\w-]+", "_", Path(name).stem)[:60]
+def _file_name(number: int, answered: Answered) -> str:
+    plain = re.sub(r"[^\w-]+", "_", Path(answered.name).stem)[:60]
+    return f"{number:03}-{plain}.jpg"
 
 
-def _finished(done: list[Answered], name: str, said: str, folder: Path) -> list:
-    faces = [(item, number, face) for item in done for number, face in enumerate(item.faces, 1)]
-    to_table([(item.name, number, name, face.points) for item, number, face in faces]).to_csv(
-        folder / "points.csv", index=False
-    )
-    found = [
-        {"photo": item.name, "faces": [face.to_json() for face in item.faces]} for item in done if not item.problem
+def _finished(done: list[Answered], detector: str, stopped: str, folder: Path) -> View:
+    faces = [(photo.name, number, face) for photo in done for number, face in enumerate(photo.faces, 1)]
+    table = to_table([(photo, number, detector, face.points) for photo, number, face in faces])
+    table.to_csv(folder / "points.csv", index=False)
+    answers = [
+        {"photo": photo.name, "faces": [face.to_json() for face in photo.faces]} for photo in done if not photo.problem
     ]
-    (folder / "points.json").write_text(json.dumps(found, indent=2))
+    (folder / "points.json").write_text(json.dumps(answers, indent=2))
     pictures = [
-        (str(folder / f"{number:03}-{_plain(item.name)}.jpg"), item.name)
-        for number, item in enumerate(done, 1)
-        if item.faces
+        (str(folder / _file_name(number, photo)), photo.name) for number, photo in enumerate(done, 1) if photo.faces
     ]
-    problems = [item.problem for item in done if item.problem]
-    faceless = [item.name for item in done if not item.faces and not item.problem]
-    said += f"**{len(faces)} faces** in {len(done)} photos."
-    if faceless:
-        said += f"\n\nNo face was found in {', '.join(faceless)}."
-    if problems:
-        said += "\n\nNot read: " + "; ".join(problems) + "."
-    return [
-        said,
-        gr.Dataframe(_rows(faces), visible=bool(faces)),
-        gr.Row(visible=bool(faces)),
-        *(str(folder / file) for file in ("points.csv", "points.json", "drawn.zip")),
-        gr.Gallery(pictures, visible=bool(pictures)),
-    ]
+    status = f"{stopped}**{len(faces)} faces** in {len(done)} photos."
+    if faceless := [photo.name for photo in done if not photo.faces and not photo.problem]:
+        status += f"\n\nNo face was found in {', '.join(faceless)}."
+    if problems := [photo.problem for photo in done if photo.problem]:
+        status += "\n\nNot read: " + "; ".join(problems) + "."
+    return View(status, _rows(faces), folder, pictures)
 
 
-def _rows(faces: list) -> pd.DataFrame:
+def _rows(faces: list[tuple[str, int, Face]]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "photo": item.name,
+                "photo": photo,
                 "face": number,
                 "left, px": round(float(face.box[0])),
                 "top, px": round(float(face.box[1])),
@@ -151,6 +163,6 @@ def _rows(faces: list) -> pd.DataFrame:
                 "eyes apart, px": round(float(np.linalg.norm(face.points[LEFT_EYE] - face.points[RIGHT_EYE])), 1),
                 "uncertainty, px": "" if face.spread is None else f"{face.spread.mean():.1f}",
             }
-            for item, number, face in faces
+            for photo, number, face in faces
         ]
     )

@@ -21,9 +21,8 @@ from fkd.page.plots import (
     training_curves,
 )
 from fkd.page.words import PAPER_COLUMNS, PAPER_TEXT
-from fkd.photo.draw import GREEN, RED
+from fkd.photo.colours import BLUE, GREEN, RED, distinct, network_colour
 
-PALETTE = (RED, GREEN, "#3b82f6", "#f59e0b", "#a855f7", "#06b6d4", "#ec4899", "#84cc16")
 COUNT = 7 + len(STEPS)  # figures
 
 
@@ -66,7 +65,7 @@ def figures(benchmark: Benchmark, every: list[Evaluation], folders: dict[str, Pa
 
     folders: of the checkpoints, by name, for their training's history.
     """
-    colours = model_colours([entry.name for entry in every])
+    colours = entry_colours(every)
     entries = [entry for entry in every if entry.name in models]
     if not entries:
         return [None] * COUNT
@@ -96,10 +95,11 @@ def history(folder: Path) -> pd.DataFrame | None:
         return None
 
 
-def model_colours(names: list[str]) -> dict[str, str]:
-    """FCNN is red, as everywhere on the page; the others follow by name."""
-    ordered = sorted(names, key=lambda name: (name != "fcnn", name))
-    return {name: PALETTE[number % len(PALETTE)] for number, name in enumerate(ordered)}
+def entry_colours(entries: list[Evaluation]) -> dict[str, str]:
+    """By name: of single models as they are everywhere; averaged predictions and ensembles take what they leave."""
+    plain_first = sorted(entries, key=lambda entry: (entry.members > 1, entry.mirror))
+    colours = distinct([network_colour(entry.model) for entry in plain_first])
+    return dict(zip((entry.name for entry in plain_first), colours, strict=True))
 
 
 def paper_section(paper: dict) -> None:
@@ -114,6 +114,6 @@ def paper_section(paper: dict) -> None:
         elem_id="paper",
         elem_classes="ranking",
     )
-    colours = dict(zip(paper["curves"], (RED, GREEN, PALETTE[2]), strict=True))
+    colours = dict(zip(paper["curves"], (RED, GREEN, BLUE), strict=True))
     curves = {name: pd.DataFrame(rows) for name, rows in paper["curves"].items()}
     gr.Plot(training_curves(curves, colours), show_label=False, elem_classes="paper-curves")

@@ -21,8 +21,8 @@ from starlette.middleware import Middleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import ClientDisconnect
 
-from fkd.learn.checkpoint import Checkpoint
 from fkd.page.uploads import keep_swept, photo_folder
+from fkd.photo.detector import Detector
 
 ANSWER_LIMIT = 60  # s, of one answer, or of one step of a batch
 MOST_WAITING = 60  # requests in all queues together
@@ -94,12 +94,11 @@ class Page(gr.Blocks):
             raise gr.Error(FAULT, print_exception=False) from None
 
 
-def pick_models(models: Mapping[str, Checkpoint], *names: object) -> dict[str, Checkpoint]:
-    """The models of these names. Raises gr.Error for one that the page does not have."""
-    for name in names:
-        if not isinstance(name, str) or name not in models:
-            raise gr.Error(f"there is no model {name!r}: expected one of {', '.join(models)}", print_exception=False)
-    return {name: models[name] for name in names}
+def pick(detectors: Mapping[str, Detector], name: object) -> Detector:
+    """The detector of this name. Raises gr.Error for one that the page does not have."""
+    if not isinstance(name, str) or name not in detectors:
+        raise gr.Error(f"there is no model {name!r}: expected one of {', '.join(detectors)}", print_exception=False)
+    return detectors[name]
 
 
 def told(event: gr.EventData, name: str) -> object:

@@ -1,29 +1,47 @@
 """The tab of one model: its card, its curves, and what its errors look like, without showing a test face."""
 
-import functools
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 
 from fkd.board.record import read_evaluation
 from fkd.hub.card import model_card
-from fkd.learn.checkpoint import Checkpoint
+from fkd.hub.repository import EVALUATION
 from fkd.metrics import CASES
 from fkd.page.address import remember
 from fkd.page.figures import history
-from fkd.page.guard import pick_models
+from fkd.page.guard import pick
 from fkd.page.plots import case_face, error_face, training_curves
-from fkd.photo.draw import GREEN
+from fkd.photo.detector import Detector
+from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 CASES_SAID = """### Its best and its worst faces
 Arrows lead from each point of the mean face to where the model's answer went, as far as it went from the label: the
 faces themselves may not be shown."""
 
 
-def model_tab(models: dict[str, Checkpoint], folders: dict[str, Path], page: gr.Blocks, tab: gr.Tab) -> None:
+@dataclass(frozen=True)
+class View:
+    """What the tab shows. text: the card, Markdown. curves, ellipses, cases: figures, of its training,
+    its errors, and its best and worst faces."""
+
+    text: str
+    curves: Any = None
+    ellipses: Any = None
+    cases: Sequence[Any] = ()
+
+    def outputs(self) -> list[Any]:
+        """For (card, ellipses, curves, column of cases, 2 CASES figures)."""
+        missing = [None] * (2 * CASES - len(self.cases))
+        return [self.text, self.ellipses, self.curves, gr.Column(visible=bool(self.cases)), *self.cases, *missing]
+
+
+def model_tab(detectors: Mapping[str, Detector], page: gr.Blocks, tab: gr.Tab) -> None:
     """Builds the tab, inside `tab` of `page`."""
-    names = list(models)
-    chosen = gr.Dropdown(names, value=names[0], label="Model", elem_id="model")
+    first = next(iter(detectors))
+    chosen = gr.Dropdown(list(detectors), value=first, label="Model", elem_id="model")
     with gr.Row():
         with gr.Column(scale=3, min_width=300):
             card = gr.Markdown(elem_id="card")
@@ -41,13 +59,16 @@ def model_tab(models: dict[str, Checkpoint], folders: dict[str, Path], page: gr.
                     with gr.Column(min_width=200):
                         gr.Markdown(f"{kind} {number + 1}", elem_classes="caption")
                         faces.append(gr.Plot(show_label=False, elem_classes="case"))
-    show = functools.partial(_show, models, folders)
+
+    def show(name: str, is_seen: bool) -> list[Any]:
+        return _view(pick(detectors, name)).outputs() if is_seen else [gr.skip()] * len(shown)
+
     shown = [card, ellipses, curves, cases, *faces]
 
-    def open_view(request: gr.Request):
+    def open_view(request: gr.Request) -> str:
         """Handler: the model that the address asks for: ?tab=model&model=NAME."""
-        asked = request.query_params.get("model", "")
-        return asked if asked in models else names[0]
+        asked = str(request.query_params.get("model", ""))
+        return asked if asked in detectors else first
 
     seen = gr.State(False)  # nothing is drawn before somebody looks at this tab
     page.load(open_view, None, chosen, api_visibility="private")
@@ -58,23 +79,21 @@ def model_tab(models: dict[str, Checkpoint], folders: dict[str, Path], page: gr.
     gr.on([tab.select, chosen.input], None, chosen, js=remember("model", "model"))
 
 
-def _show(models: dict[str, Checkpoint], folders: dict[str, Path], name: str, seen: bool):
-    """Handler: (card, error ellipses, training curves, cases, a figure a case) of a model, once the tab is seen."""
-    if not seen:
-        return [gr.skip()] * (4 + 2 * CASES)
-    model = pick_models(models, name)[name]
-    rows = history(folders[name])
-    curves = None if rows is None else training_curves({name: rows}, {name: GREEN})
-    nothing = [curves, gr.Column(visible=False), *[None] * 2 * CASES]
+def _view(detector: Detector) -> View:
+    if not isinstance(detector, CheckpointDetector):
+        return View(f"# {detector.name}\nBy {detector.owner}. Terms: {detector.licence}.")
+    name, colour, folder = detector.name, detector.colour, detector.folder
+    epochs = history(folder)
+    curves = None if epochs is None else training_curves({name: epochs}, {name: colour})
     try:
-        evaluation = read_evaluation(folders[name] / "evaluation.json")
+        evaluation = read_evaluation(folder / EVALUATION)
         # The card is made anew from the records: a README from the Hub may hold anything.
-        card = model_card(model, evaluation, name if "/" in name else "").split("---\n", 2)[2]
+        card = model_card(detector.checkpoint, evaluation, name if "/" in name else "").split("---\n", 2)[2]
     except FileNotFoundError:
-        return [f"# {name}\nIt has not been evaluated.", None, *nothing]
+        return View(f"# {name}\nIt has not been evaluated.", curves)
     except ValueError as error:
-        return [f"# {name}\nIts records cannot be read: `{str(error).replace('`', '')}`.", None, *nothing]
+        return View(f"# {name}\nIts records cannot be read: `{str(error).replace('`', '')}`.", curves)
     text = "\n".join(line for line in card.splitlines() if not line.startswith(("![", "<!--")))
-    cases = [*evaluation.detail.best, *evaluation.detail.worst]
-    figures = [case_face(case, GREEN) for case in cases] + [None] * (2 * CASES - len(cases))
-    return [text, error_face({name: evaluation.detail}, {name: GREEN}), curves, gr.Column(visible=True), *figures]
+    detail = evaluation.detail
+    cases = [case_face(case, colour) for case in [*detail.best, *detail.worst]]
+    return View(text, curves, error_face({name: detail}, {name: colour}), cases)

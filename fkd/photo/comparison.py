@@ -3,33 +3,37 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
 from fkd.keypoints import LEFT_EYE, NAMES, RIGHT_EYE
-from fkd.learn.checkpoint import Checkpoint
-from fkd.photo.finder import FaceBox
-from fkd.photo.predict import Face, find_confirmed_faces, predict
+from fkd.photo.colours import distinct
+from fkd.photo.detector import Detector
+from fkd.photo.face import Face, FaceBox
+from fkd.photo.finder import find_faces
+from fkd.photo.predict import Finder, find_confirmed_faces
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The answers of M models for the N faces of an upright photo of width x height px, which is not kept.
+    """The answers of M detectors for the N faces of an upright photo of width x height px, which is not kept.
 
-    answers: by model, N faces each. milliseconds: of each stage, by its name. truth: for each of the N faces its true
-    points, float32 [15, 2] photo px, NaN where missing, or None.
+    answers: by detector, N faces each. colours: of the detectors, by name, no two alike. milliseconds: of each stage,
+    by its name. truth: for each of the N faces its true points, float32 [15, 2] photo px, NaN where missing, or None.
     """
 
     width: int
     height: int
     boxes: list[FaceBox]
     answers: dict[str, list[Face]]
+    colours: dict[str, str]
     milliseconds: dict[str, float]
     truth: list[np.ndarray | None]
 
-    def to_json(self) -> dict:
+    def to_json(self) -> dict[str, Any]:
         """{"width", "height", "milliseconds": {stage: ms}, "models": {name: {"faces": [...]}}}, px of the photo."""
         return {
             "width": self.width,
@@ -40,41 +44,48 @@ class Comparison:
 
 
 def compare(
-    models: dict[str, Checkpoint],
+    detectors: Sequence[Detector],
     photo: Image.Image,
     boxes: Sequence[FaceBox] | None = None,
     truth: Sequence[np.ndarray] = (),
+    find: Finder = find_faces,
 ) -> Comparison:
-    """Finds the faces of an upright photo, or takes the given boxes, and asks every model about each.
+    """Finds the faces of an upright photo, or takes the given boxes, and asks every detector about each.
 
     truth: the true points of faces in the photo, [15, 2] px each, in any order; each goes to the found face that it
-    lies on, if there is one.
+    lies on, if there is one. Raises ValueError if two detectors have the same name.
     """
+    names = [detector.name for detector in detectors]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"two detectors are called {twice[0]!r}: give one another name")
     start, spent = time.perf_counter(), {}
     if boxes is None:
-        boxes = find_confirmed_faces(list(models.values()), photo)
+        boxes = find_confirmed_faces(detectors, photo, find)
         spent["finding faces"] = 1000 * (time.perf_counter() - start)
     answers = {}
-    for name, model in models.items():
+    for detector in detectors:
         start = time.perf_counter()
-        answers[name] = predict(model, photo, boxes)
-        spent[name] = 1000 * (time.perf_counter() - start)
-    return Comparison(*photo.size, list(boxes), answers, spent, [_true_points(box, truth) for box in boxes])
+        answers[detector.name] = detector.on_photo(photo, boxes)
+        spent[detector.name] = 1000 * (time.perf_counter() - start)
+    colours = dict(zip(names, distinct([detector.colour for detector in detectors]), strict=True))
+    matched = [_true_points(box, truth) for box in boxes]
+    return Comparison(photo.width, photo.height, list(boxes), answers, colours, spent, matched)
 
 
 def points_table(comparison: Comparison, face: int) -> pd.DataFrame:
     """One face's points, a row each and their mean, px of the photo.
 
-    Columns: point; for each model "NAME x", "NAME y" and, where it gives one, "NAME uncertainty"; for each model after
+    Columns: point; for each detector "NAME x", "NAME y" and, where it gives one, "NAME uncertainty"; for each one after
     the first "NAME apart" (distance to the first's answer, px) and "NAME apart, %" (of the inter-ocular distance, the
     mean of both models'); with true points "NAME error" (px) and "NAME error, %" (of the true inter-ocular distance).
     """
-    faces = {name: found[face] for name, found in comparison.answers.items()}
-    columns: dict[str, list] = {"point": [*(name.replace("_", " ") for name in NAMES), "mean"]}
-    for name, one in faces.items():
-        columns[f"{name} x"], columns[f"{name} y"] = ([*one.points[:, axis].astype(float), np.nan] for axis in (0, 1))
-        if one.spread is not None:
-            columns[f"{name} uncertainty"] = _with_mean(one.spread)
+    faces = {name: answers[face] for name, answers in comparison.answers.items()}
+    columns: dict[str, list[Any]] = {"point": [*(name.replace("_", " ") for name in NAMES), "mean"]}
+    for name, answer in faces.items():
+        for axis, letter in enumerate("xy"):
+            columns[f"{name} {letter}"] = [*answer.points[:, axis].astype(float), np.nan]
+        if answer.spread is not None:
+            columns[f"{name} uncertainty"] = _with_mean(answer.spread)
     first, *others = faces
     for name in others:
         apart = np.linalg.norm(faces[first].points - faces[name].points, axis=1)
@@ -82,8 +93,8 @@ def points_table(comparison: Comparison, face: int) -> pd.DataFrame:
         columns[f"{name} apart"], columns[f"{name} apart, %"] = _with_mean(apart), _with_mean(100 * apart / ocular)
     truth = comparison.truth[face]
     if truth is not None:
-        for name, one in faces.items():
-            error = np.linalg.norm(one.points - truth, axis=1)
+        for name, answer in faces.items():
+            error = np.linalg.norm(answer.points - truth, axis=1)
             columns[f"{name} error"] = _with_mean(error)
             columns[f"{name} error, %"] = _with_mean(100 * error / _ocular(truth))
     return pd.DataFrame(columns)

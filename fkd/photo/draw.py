@@ -7,7 +7,6 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from fkd.keypoints import EDGES, FRAME_SIZE, LEFT_EYE, MEAN_FACE, NAMES, RIGHT_EYE
 
-RED, GREEN = "#ff3b3b", "#21d07a"
 SMOOTH = 4  # drawn this much larger, then shrunk, for smooth edges
 
 
@@ -16,7 +15,7 @@ def draw_points(photo: Image.Image, faces: Sequence[np.ndarray], colour: str) ->
 
     faces: arrays [15, 2], photo pixels. The size of the marks follows the inter-ocular distance.
 
-    >>> draw_points(photo, [face.points for face in predict(checkpoint, photo)], GREEN).save("out.png")
+    >>> draw_points(photo, [face.points for face in predict(detector, photo)], detector.colour).save("out.png")
     """
     result = photo.convert("RGB")
     result = result.copy() if result is photo else result

@@ -5,13 +5,13 @@ Pixel (i, j) is a square with its centre at (i, j): a picture of width w spans x
 
 import functools
 import threading
-from dataclasses import dataclass
 
 import dlib
 import numpy as np
 from PIL import Image, ImageOps
 
 from fkd.photo.crop import crop, frame_matrix, rotation, to_grey
+from fkd.photo.face import FaceBox
 
 # Longest side of the first look; dlib's window is 80 px, so faces from an eighth of it are found.
 LOOK = 640
@@ -47,29 +47,6 @@ SECOND = 0.1
 PEER = 0.65
 SMALL_COST = 2.0
 CLOSE_LOOKS = tuple((roll, size) for roll in (-15, 0, 15) for size in (160, 200))
-
-
-@dataclass(frozen=True)
-class FaceBox:
-    """A face's square in a photo, framed like the competition's pictures.
-
-    box: (x0, y0, x1, y1), photo px, edges, may reach outside the photo. score: dlib's; sure faces have more
-    than 0, a weak one kept because nothing better was found has down to -0.9. turn: degrees the photo has to
-    be turned counter-clockwise for the face to stand upright (the box stays as wide and is turned about its
-    centre); 0 in nearly every photo.
-    """
-
-    box: tuple[float, float, float, float]
-    score: float
-    turn: float = 0.0
-
-    @property
-    def side(self) -> float:
-        return self.box[2] - self.box[0]
-
-    @property
-    def centre(self) -> np.ndarray:
-        return np.array([self.box[0] + self.box[2], self.box[1] + self.box[3]]) / 2
 
 
 def find_faces(photo: Image.Image) -> list[FaceBox]:

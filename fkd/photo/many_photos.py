@@ -9,8 +9,9 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from fkd.files import one_line, open_regular
-from fkd.learn.checkpoint import Checkpoint
-from fkd.photo.predict import Face, predict
+from fkd.photo.detector import Detector
+from fkd.photo.face import Face
+from fkd.photo.predict import predict
 from fkd.photo.reading import MOST_FILE_BYTES, PHOTOS, read_photo
 from fkd.zips import open_member, open_zip
 
@@ -72,15 +73,15 @@ def list_sources(files: Sequence[Path | str]) -> list[Source]:
     return found
 
 
-def answer(checkpoint: Checkpoint, sources: Sequence[Source]) -> Iterator[Answered]:
+def answer(detector: Detector, sources: Sequence[Source]) -> Iterator[Answered]:
     """Finds the faces of each photo and their keypoints, one photo at a time, so that a caller may stop."""
-    return (_answer(checkpoint, source) for source in sources)
+    return (_answer(detector, source) for source in sources)
 
 
-def _answer(checkpoint: Checkpoint, source: Source) -> Answered:
+def _answer(detector: Detector, source: Source) -> Answered:
     try:
         photo = _read(source)
-        return Answered(source.name, photo, predict(checkpoint, photo), "")
+        return Answered(source.name, photo, predict(detector, photo), "")
     except ValueError as error:
         return Answered(source.name, None, [], str(error))
 

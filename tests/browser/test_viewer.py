@@ -13,7 +13,8 @@ from playwright.sync_api import Page, expect
 
 from app import STYLE, THEME
 from fkd.keypoints import EDGES, MEAN_FACE, NAMES
-from fkd.page.viewer import COLOURS, LONGEST, view, viewer
+from fkd.page.viewer import LONGEST, view, viewer
+from fkd.photo.colours import BLUE, GREEN, PALETTE, RED
 
 ROOT = Path(__file__).parent.parent.parent
 EVIL = "<img src=x onerror=alert(1)>"
@@ -32,7 +33,7 @@ def pair() -> Image.Image:
     return photo
 
 
-def answer(name: str, seed: int, faces=FACES, spread: bool = False) -> dict:
+def answer(name: str, seed: int, faces=FACES, spread: bool = False, colour: str = RED) -> dict:
     """A made-up model: the mean face laid on each face, its points a little astray."""
     rng, found = np.random.default_rng(seed), []
     for (x, y), apart, degrees in faces:
@@ -41,11 +42,11 @@ def answer(name: str, seed: int, faces=FACES, spread: bool = False) -> dict:
         points = np.stack([points.real + x, points.imag + y], 1) + rng.normal(0, 0.05 * apart, (15, 2))
         box = (x - 1.3 * apart, y - 1.0 * apart, x + 1.3 * apart, y + 1.7 * apart)
         found.append({"box": box, "points": points, "spread": rng.uniform(0.03, 0.12, 15) * apart if spread else None})
-    return {"name": name, "faces": found}
+    return {"name": name, "colour": colour, "faces": found}
 
 
 def first_view() -> dict:
-    models = [answer("fcnn", 1), answer("resnet18", 2, spread=True), answer(EVIL, 3)]
+    models = [answer("fcnn", 1), answer("resnet18", 2, spread=True, colour=GREEN), answer(EVIL, 3, colour=BLUE)]
     models[2]["faces"][0]["points"][10] = np.nan
     truth = [answer("", seed)["faces"][seed]["points"] for seed in (0, 1)]
     return view(pair(), models, truth=truth)
@@ -53,7 +54,10 @@ def first_view() -> dict:
 
 def second_view() -> dict:
     with Image.open(ROOT / "examples" / "grace_hopper.jpg") as photo:
-        return view(photo.convert("RGB"), [answer("fcnn", 4, FACES[:1]), answer("someone/resnet50-wild", 5, FACES[:1])])
+        return view(
+            photo.convert("RGB"),
+            [answer("fcnn", 4, FACES[:1]), answer("someone/resnet50-wild", 5, FACES[:1], colour=GREEN)],
+        )
 
 
 def selected(event: gr.EventData):
@@ -309,7 +313,7 @@ def painted(page: Page, panel: int = 0) -> list[bool]:
     """Whether each of the first three models' colours is seen in a panel's picture; the photos have none of them."""
     state(page)
     picture = Image.open(io.BytesIO(page.locator("#viewer .frame").nth(panel).screenshot())).convert("RGB")
-    away = [np.abs(np.asarray(picture, int) - ImageColor.getrgb(colour)).max(2) for colour in COLOURS[:3]]
+    away = [np.abs(np.asarray(picture, int) - ImageColor.getrgb(colour)).max(2) for colour in PALETTE[:3]]
     return [bool((one < 12).sum() > 8) for one in away]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import fkd
 from fkd.cli.commands import COMMANDS, find_command
-from fkd.hub.repository import load
+from fkd.hub.reference import load
 from fkd.photo.comparison import compare
 from fkd.photo.predict import predict
 

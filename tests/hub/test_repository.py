@@ -17,9 +17,11 @@ from PIL import Image
 from fkd.board.record import from_json
 from fkd.hub import repository
 from fkd.hub.publication import publication
-from fkd.hub.repository import load, pull, push, remote_card
+from fkd.hub.reference import load
+from fkd.hub.repository import pull, push, remote_card
 from fkd.learn.checkpoint import load_checkpoint
 from fkd.learn.models import KeypointModel
+from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "eileen_collins.png"
 
@@ -33,7 +35,7 @@ def test_pushed_listed_pulled_and_the_same(hub, evaluated):
     for name in ("config.json", "model.safetensors", "evaluation.json", "history.csv"):
         assert (folder / name).read_bytes() == (evaluated / name).read_bytes()
     assert folder.name == hub.commits("ada/net")[-1]
-    mine, theirs = load_checkpoint(evaluated), load("hf:ada/net")
+    mine, theirs = load_checkpoint(evaluated), load("hf:ada/net").checkpoint
     assert theirs.name == "ada/net" and theirs.sha256 == mine.sha256
     faces = torch.rand(3, 1, 96, 96)
     with torch.inference_mode():
@@ -93,7 +95,7 @@ def test_the_card_reads_back_and_keeps_what_was_written_by_hand(hub, evaluated):
 
 def test_results_are_written_as_the_hub_reads_them(hub, evaluated):
     evaluation = from_json(json.loads((evaluated / "evaluation.json").read_text()))
-    files = publication(load_checkpoint(evaluated), evaluation, "ada/net", EXAMPLE, dataset="ada/faces")
+    files = publication(CheckpointDetector.read(evaluated), evaluation, "ada/net", EXAMPLE, dataset="ada/faces")
     push(evaluated, "ada/net", files)
     info = repository.HfApi().model_info("ada/net", expand=["evalResults"])
     assert [(one.dataset_id, one.task_id, one.value) for one in info.eval_results] == [

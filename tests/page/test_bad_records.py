@@ -5,9 +5,9 @@ import pytest
 from app import build_app
 from fkd.board.entries import read_benchmarks, write_entry
 from fkd.board.record import from_json
-from fkd.learn.checkpoint import load_checkpoint
 from fkd.page import leaderboard as tab
-from fkd.page.model import _show
+from fkd.page.model import _view
+from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 
 @pytest.fixture
@@ -48,10 +48,10 @@ def test_a_model_whose_records_cannot_be_read_still_has_its_tab(evaluated, tmp_p
     folder.mkdir()
     for path in evaluated.iterdir():
         (folder / path.name).write_bytes(path.read_bytes())
-    models = {"net": load_checkpoint(folder)}
-    text, ellipses, curves, *_ = _show(models, {"net": folder}, "net", True)
+    detector = CheckpointDetector.read(folder)
+    text, ellipses, curves, *_ = _view(detector).outputs()
     assert "9216-500-30" in text and ellipses and curves
     (folder / "evaluation.json").write_text('{"x": 1}')
     (folder / "history.csv").write_text("epoch\nbest\n")
-    text, ellipses, curves, *_ = _show(models, {"net": folder}, "net", True)
+    text, ellipses, curves, *_ = _view(detector).outputs()
     assert "Its records cannot be read" in text and "lacks name" in text and not ellipses and not curves

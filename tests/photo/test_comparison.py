@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from conftest import EXAMPLES
 
-from fkd.learn.checkpoint import load_checkpoint
 from fkd.photo.comparison import compare, points_table
-from fkd.photo.finder import FaceBox
+from fkd.photo.detectors.checkpoint import CheckpointDetector
+from fkd.photo.face import FaceBox
 from fkd.photo.reading import read_photo
 
 PHOTO = EXAMPLES / "grace_hopper.jpg"
@@ -14,31 +14,31 @@ BOX = FaceBox((180, 100, 350, 270), 1.0)
 
 
 @pytest.fixture(scope="module")
-def models():
+def detectors():
     """Trained models: an untrained one's points nearly coincide, so a ratio of their distances is chance."""
     shipped = EXAMPLES.parent / "checkpoints"
-    return {"sure": load_checkpoint(shipped / "resnet18"), "plain": load_checkpoint(shipped / "fcnn")}
+    return [CheckpointDetector.read(shipped / "resnet18", "sure"), CheckpointDetector.read(shipped / "fcnn", "plain")]
 
 
-def test_every_model_answers_for_every_face_and_each_stage_is_timed(models):
-    result = compare(models, read_photo(PHOTO))
+def test_every_model_answers_for_every_face_and_each_stage_is_timed(detectors):
+    result = compare(detectors, read_photo(PHOTO))
     assert {name: len(faces) for name, faces in result.answers.items()} == {"sure": 1, "plain": 1}
     assert set(result.milliseconds) == {"finding faces", "sure", "plain"} and min(result.milliseconds.values()) > 0
     value = json.loads(json.dumps(result.to_json()))
     assert value["width"] == 512 and set(value["models"]["sure"]["faces"][0]["points"]) and result.truth == [None]
-    assert "finding faces" not in compare(models, read_photo(PHOTO), [BOX]).milliseconds
+    assert "finding faces" not in compare(detectors, read_photo(PHOTO), [BOX]).milliseconds
 
 
-def test_the_table_has_distances_and_errors_in_px_and_percent(models):
+def test_the_table_has_distances_and_errors_in_px_and_percent(detectors):
     photo = read_photo(PHOTO)
-    free = compare(models, photo, [BOX])
+    free = compare(detectors, photo, [BOX])
     truth = free.answers["sure"][0].points + (3, 4)
     truth[5] = np.nan
-    rows = points_table(compare(models, photo, [BOX], [truth + 500, truth]), 0)
+    rows = points_table(compare(detectors, photo, [BOX], [truth + 500, truth]), 0)
     assert len(rows) == 16 and rows["point"].tolist()[0] == "left eye center"
     assert rows["sure error"].drop(5).tolist() == pytest.approx([5] * 15, abs=1e-3) and np.isnan(rows["sure error"][5])
     assert "sure uncertainty" in rows and "plain uncertainty" not in rows
-    one, two = (free.answers[name][0].points for name in models)
+    one, two = (free.answers[name][0].points for name in ("sure", "plain"))
     assert rows["plain apart"][0] == pytest.approx(float(np.hypot(*(one[0] - two[0]))), rel=1e-3)
     ocular = (np.hypot(*(one[0] - one[1])) + np.hypot(*(two[0] - two[1]))) / 2
     assert rows["plain apart, %"][0] == pytest.approx(100 * rows["plain apart"][0] / ocular, rel=1e-3)

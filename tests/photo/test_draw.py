@@ -2,7 +2,8 @@ import numpy as np
 from PIL import Image
 
 from fkd.keypoints import MEAN_FACE
-from fkd.photo.draw import GREEN, draw_points
+from fkd.photo.colours import GREEN
+from fkd.photo.draw import draw_points
 
 
 def test_drawing_marks_the_points_and_leaves_the_photo_alone():

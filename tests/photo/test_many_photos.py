@@ -8,9 +8,9 @@ import pytest
 from conftest import EXAMPLES
 from PIL import Image
 
-from fkd.learn.checkpoint import load_checkpoint
 from fkd.page import batch as page_batch
 from fkd.photo import many_photos
+from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.many_photos import answer, list_sources
 
 PHOTO = (EXAMPLES / "grace_hopper.jpg").read_bytes()
@@ -27,7 +27,7 @@ def test_photos_of_files_and_zips_are_answered_in_order_and_bad_ones_are_said(tm
     inside = {"b/one.jpg": PHOTO, "__MACOSX/b/._one.jpg": b"", "notes.txt": b"", "b/cut.jpg": PHOTO[:3000]}
     sources = list_sources([EXAMPLES / "eileen_collins.png", pack(tmp_path / "more.zip", inside)])
     assert [source.name for source in sources] == ["eileen_collins.png", "b/one.jpg", "b/cut.jpg"]
-    first, second, third = answer(load_checkpoint(tiny_checkpoint), sources)
+    first, second, third = answer(CheckpointDetector.read(tiny_checkpoint), sources)
     assert len(first.faces) == len(second.faces) == 1 and not first.problem and second.photo.size == (512, 600)
     assert third.photo is None and "b/cut.jpg is damaged" in third.problem
 
@@ -45,7 +45,7 @@ def test_limits_and_damaged_zips_are_said(tmp_path, monkeypatch, tiny_checkpoint
         list_sources([many])
     one = list_sources([pack(tmp_path / "one.zip", {"a.jpg": PHOTO})])
     monkeypatch.setattr(many_photos, "MOST_FILE_BYTES", 1000)
-    (answered,) = answer(load_checkpoint(tiny_checkpoint), one)
+    (answered,) = answer(CheckpointDetector.read(tiny_checkpoint), one)
     assert "a.jpg unpacks to more than" in answered.problem
 
 
@@ -66,7 +66,7 @@ def test_a_member_that_cannot_be_unpacked_leaves_the_others(method, tmp_path, ti
     else:
         content[100:400] = bytes(range(30, 230)) + bytes(100)
     path.write_bytes(content)
-    bad, good = answer(load_checkpoint(tiny_checkpoint), list_sources([path]))
+    bad, good = answer(CheckpointDetector.read(tiny_checkpoint), list_sources([path]))
     assert "bad.jpg cannot be unpacked" in bad.problem and "\n" not in bad.problem
     assert good.faces and not good.problem
 
@@ -82,7 +82,7 @@ def test_names_lead_nowhere_and_fit_a_line(tmp_path, tiny_checkpoint):
     sources = list_sources([pack(tmp_path / "a.zip", dict.fromkeys(names, b"no picture"))])
     assert [s.name for s in sources[:4]] == ["up.jpg", "etc/a.jpg", "b.jpg", "two lines [31m.jpg"]
     assert len(sources[4].name) <= 100
-    for answered in answer(load_checkpoint(tiny_checkpoint), sources):
+    for answered in answer(CheckpointDetector.read(tiny_checkpoint), sources):
         assert "is not a readable image" in answered.problem and answered.problem.isprintable()
 
 
@@ -91,9 +91,9 @@ def test_the_page_keeps_no_photo_and_writes_each_drawing_as_it_comes(tmp_path, m
     monkeypatch.setattr(page_batch, "new_folder", lambda: Path(tempfile.mkdtemp(dir=tmp_path)))
     photos, most = [], 0
 
-    def watched(checkpoint, sources):
+    def watched(detector, sources):
         nonlocal most
-        for answered in answer(checkpoint, sources):
+        for answered in answer(detector, sources):
             photos.append(weakref.ref(answered.photo))
             yield answered
             del answered
@@ -101,10 +101,10 @@ def test_the_page_keeps_no_photo_and_writes_each_drawing_as_it_comes(tmp_path, m
 
     monkeypatch.setattr(page_batch, "answer", watched)
     files = [str(EXAMPLES / "grace_hopper.jpg")] * 4
-    models = {"tiny": load_checkpoint(tiny_checkpoint)}
-    *_, last = page_batch._run(models, files, "tiny", set(), "me", lambda *_, **__: None)
+    detector = CheckpointDetector.read(tiny_checkpoint)
+    *_, last = page_batch._run(detector, files, set(), "me", lambda *_, **__: None)
     assert most <= 1, "photos are kept while others are read"
-    status, _, _, csv, points, drawn, gallery = last
+    status, _, _, csv, points, drawn, gallery = last.outputs()
     assert "4 faces" in status and len(json.loads(Path(points).read_text())) == 4 and Path(csv).exists()
     with zipfile.ZipFile(drawn) as archive:
         assert archive.namelist() == [f"{n:03}-grace_hopper.jpg" for n in range(1, 5)]
@@ -113,6 +113,6 @@ def test_the_page_keeps_no_photo_and_writes_each_drawing_as_it_comes(tmp_path, m
 
 
 def test_a_caller_may_stop(tiny_checkpoint):
-    answers = answer(load_checkpoint(tiny_checkpoint), list_sources([EXAMPLES / "grace_hopper.jpg"] * 100))
+    answers = answer(CheckpointDetector.read(tiny_checkpoint), list_sources([EXAMPLES / "grace_hopper.jpg"] * 100))
     assert next(answers).faces
     answers.close()

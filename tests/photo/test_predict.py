@@ -6,8 +6,8 @@ from conftest import EXAMPLES
 from PIL import Image, ImageDraw
 
 from fkd.keypoints import NAMES
-from fkd.learn.checkpoint import load_checkpoint
-from fkd.photo.finder import FaceBox
+from fkd.photo.detectors.checkpoint import CheckpointDetector
+from fkd.photo.face import FaceBox
 from fkd.photo.predict import find_confirmed_faces, follow, predict
 from fkd.photo.reading import read_photo
 
@@ -18,64 +18,64 @@ SHIPPED = EXAMPLES.parent / "checkpoints" / "resnet18"
     ("name", "eyes", "apart"), [("grace_hopper.jpg", (263, 190), 88), ("eileen_collins.png", (225, 102), 44)]
 )
 def test_the_points_lie_on_the_face(name, eyes, apart):
-    (face,) = predict(load_checkpoint(SHIPPED), read_photo(EXAMPLES / name))
+    (face,) = predict(CheckpointDetector.read(SHIPPED), read_photo(EXAMPLES / name))
     at = dict(zip(NAMES, face.points, strict=True))
     assert np.hypot(*((at["left_eye_center"] + at["right_eye_center"]) / 2 - eyes)) < 0.08 * apart
     assert at["left_eye_center"][0] - at["right_eye_center"][0] == pytest.approx(apart, rel=0.1)
-    assert face.seen.shape == (96, 96)
+    assert face.frame.shape == (96, 96)
     x0, y0, x1, y1 = face.box
     assert (face.points > (x0, y0)).all() and (face.points < (x1, y1)).all()
 
 
 def test_the_answer_follows_the_photo_and_not_the_detectors_box():
-    checkpoint, photo = load_checkpoint(SHIPPED), read_photo(EXAMPLES / "grace_hopper.jpg")
-    (face,) = predict(checkpoint, photo)
+    detector, photo = CheckpointDetector.read(SHIPPED), read_photo(EXAMPLES / "grace_hopper.jpg")
+    (face,) = predict(detector, photo)
     x0, y0, x1, y1 = face.box
     side = x1 - x0
     for dx, dy, grow in ((0.06, 0, 0), (0, -0.06, 0), (0, 0, 0.08), (0, 0, -0.08)):
         box = (x0 + (dx - grow) * side, y0 + (dy - grow) * side, x1 + (dx + grow) * side, y1 + (dy + grow) * side)
-        (moved,) = predict(checkpoint, photo, [FaceBox(box, 1.0)])
+        (moved,) = predict(detector, photo, [FaceBox(box, 1.0)])
         assert np.linalg.norm(moved.points - face.points, axis=1).mean() < 0.03 * 88
 
     half = photo.resize((photo.width // 2, photo.height // 2))
-    (small,) = predict(checkpoint, half)
+    (small,) = predict(detector, half)
     assert np.linalg.norm(2 * small.points + 0.5 - face.points, axis=1).mean() < 0.04 * 88
 
 
 def test_several_faces_are_answered_as_each_alone():
-    checkpoint, photo = load_checkpoint(SHIPPED), read_photo(EXAMPLES / "grace_hopper.jpg")
+    detector, photo = CheckpointDetector.read(SHIPPED), read_photo(EXAMPLES / "grace_hopper.jpg")
     boxes = [FaceBox((180, 100, 350, 270), 1.0), FaceBox((170, 90, 360, 280), 1.0)]
-    together = predict(checkpoint, photo, boxes)
+    together = predict(detector, photo, boxes)
     for box, face in zip(boxes, together, strict=True):
-        (alone,) = predict(checkpoint, photo, [box])
-        assert np.allclose(alone.points, face.points, atol=0.01) and (alone.seen == face.seen).all()
+        (alone,) = predict(detector, photo, [box])
+        assert np.allclose(alone.points, face.points, atol=0.01) and (alone.frame == face.frame).all()
 
 
 def test_a_heatmap_model_says_how_sure_it_is_in_photo_pixels():
-    checkpoint, photo = load_checkpoint(SHIPPED), read_photo(EXAMPLES / "grace_hopper.jpg")
-    (face,) = predict(checkpoint, photo, [FaceBox((180, 100, 350, 270), 1.0)])
+    detector, photo = CheckpointDetector.read(SHIPPED), read_photo(EXAMPLES / "grace_hopper.jpg")
+    (face,) = predict(detector, photo, [FaceBox((180, 100, 350, 270), 1.0)])
     assert face.spread.shape == (15,) and (face.spread > 0).all()
     assert list(face.to_json()["spread"]) == list(NAMES)
     big = photo.resize((2 * photo.width, 2 * photo.height))
-    (twice,) = predict(checkpoint, big, [FaceBox((360.5, 200.5, 700.5, 540.5), 1.0)])
+    (twice,) = predict(detector, big, [FaceBox((360.5, 200.5, 700.5, 540.5), 1.0)])
     assert np.allclose(twice.spread, 2 * face.spread, rtol=0.1)
 
 
 def test_a_face_is_followed_from_frame_to_frame_until_it_is_gone():
-    checkpoint, photo = load_checkpoint(SHIPPED), read_photo(EXAMPLES / "grace_hopper.jpg")
-    (face,) = predict(checkpoint, photo)
+    detector, photo = CheckpointDetector.read(SHIPPED), read_photo(EXAMPLES / "grace_hopper.jpg")
+    (face,) = predict(detector, photo)
     for step in range(1, 6):
         moved = photo.transform(photo.size, Image.Transform.AFFINE, (1, 0, -5 * step, 0, 1, -3 * step))
-        following = follow(checkpoint, moved, face)
+        following = follow(detector, moved, face)
         assert following is not None
         face = following
-    (found,) = predict(checkpoint, moved)
+    (found,) = predict(detector, moved)
     assert np.linalg.norm(face.points - found.points, axis=1).mean() < 0.03 * 88
-    assert follow(checkpoint, make_wall().convert("RGB"), face) is None
+    assert follow(detector, make_wall().convert("RGB"), face) is None
 
 
 def test_no_face_is_an_empty_list(tiny_checkpoint):
-    assert predict(load_checkpoint(tiny_checkpoint), Image.new("RGB", (200, 200), "teal")) == []
+    assert predict(CheckpointDetector.read(tiny_checkpoint), Image.new("RGB", (200, 200), "teal")) == []
 
 
 def make_noise(slope: float, seed: int) -> Image.Image:
@@ -98,13 +98,13 @@ def make_wall() -> Image.Image:
 
 
 def test_no_face_is_found_in_textures():
-    checkpoint = load_checkpoint(SHIPPED)
+    detector = CheckpointDetector.read(SHIPPED)
     for texture in (make_noise(1, 0), make_noise(0.5, 1), make_wall(), Image.new("RGB", (300, 200), "red")):
-        assert find_confirmed_faces([checkpoint], texture) == []
+        assert find_confirmed_faces([detector], texture) == []
 
 
 def test_json_has_names_and_photo_pixels():
-    (face,) = predict(load_checkpoint(SHIPPED), read_photo(EXAMPLES / "grace_hopper.jpg"))
+    (face,) = predict(CheckpointDetector.read(SHIPPED), read_photo(EXAMPLES / "grace_hopper.jpg"))
     value = json.loads(json.dumps(face.to_json()))
     assert list(value["points"]) == list(NAMES) and len(value["box"]) == 4
     assert np.allclose(list(value["points"].values()), face.points, atol=0.01)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from fkd.hub.repository import load
+from fkd.hub.reference import load
 from fkd.photo.finder import find_faces
 from fkd.photo.predict import predict
 from fkd.photo.reading import read_photo

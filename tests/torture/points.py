@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fkd.hub.repository import load
+from fkd.hub.reference import load
 from fkd.keypoints import COLUMNS, MEAN_FACE, NAMES
 from fkd.photo.many_photos import answer, list_sources
 from fkd.photo.point_files import read_points, to_pts, to_table

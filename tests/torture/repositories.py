@@ -22,7 +22,8 @@ from safetensors.torch import load_file, save
 from fkd.board.record import read_evaluation
 from fkd.files import typed_rows
 from fkd.hub.available import known_checkpoints, read_pinned
-from fkd.hub.repository import load, pull
+from fkd.hub.reference import load
+from fkd.hub.repository import pull
 from fkd.learn.checkpoint import CONFIG, Epoch, save_checkpoint
 from fkd.learn.models import ModelConfig, build_model
 from torture.case import Case, check_sentence, refused

@@ -30,8 +30,7 @@ LONGEST = 1600  # px of the longer side of the picture that is sent
 HERE = Path(__file__).parent
 # The modules of the script, in the order in which they are joined: each imports only from those before it.
 MODULES = ("geometry", "elements", "state", "zoom", "drawing", "gestures", "keys", "start")
-# Told apart by lightness too, and drawing.js gives each its own shape: red and green alone are one colour to many.
-COLOURS = ("#ff3b3b", "#21d07a", "#4db5ff", "#ffc928")
+MOST_MODELS = 4  # drawing.js gives each a shape of its own, for those who cannot tell the colours apart
 TEMPLATE = """
 <div class="viewer" role="region" aria-label="Photo with keypoints">
 <p class="begin">Choose a photo to begin.</p>
@@ -93,30 +92,25 @@ def view(
     models: Sequence[dict],
     truth: Sequence[Sequence] | None = None,
     chosen: int = 0,
-    names: Sequence[str] = NAMES,
-    edges: Sequence[tuple[str, str]] = EDGES,
     size: tuple[int, int] | None = None,
 ) -> dict:
     """The viewer's value for an upright photo and 1 to 4 models' answers, coordinates in its pixels.
 
     photo: None for the one that the viewer shows already, of `size` (width, height). models: each {"name": str,
-    "faces": [{"box": [4], "points": [15, 2], "spread": [15] or None}]}, and "colour" if it shall not be one of
-    COLOURS. truth: [15, 2] a face. A point that is None or not finite is not drawn.
-
-    >>> view(photo, [{"name": "fcnn", "faces": [{"box": face.box, "points": face.points} for face in faces]}])
+    "colour": "#rrggbb", "faces": [{"box": [4], "points": [15, 2], "spread": [15] or None}]}. truth: [15, 2] a face. A
+    point that is None or not finite is not drawn.
     """
-    names = list(names)
     width, height = size or photo.size
     return {
         "photo": photo and _data_url(photo),
         "width": width,
         "height": height,
-        "names": names,
-        "edges": [[names.index(start), names.index(stop)] for start, stop in edges],
+        "names": list(NAMES),
+        "edges": [[NAMES.index(start), NAMES.index(stop)] for start, stop in EDGES],
         "models": [
             {
                 "name": str(model["name"]),
-                "colour": model.get("colour") or COLOURS[number % len(COLOURS)],
+                "colour": str(model["colour"]),
                 "faces": [
                     {
                         "box": _numbers(face["box"]),
@@ -126,7 +120,7 @@ def view(
                     for face in model["faces"]
                 ],
             }
-            for number, model in enumerate(models)
+            for model in models
         ],
         "truth": None if truth is None else [_points(face) for face in truth],
         "chosen": int(chosen),

@@ -5,8 +5,6 @@ import { faceCount, memory, mode, state } from "./state.js";
 import { ask, wholePhoto } from "./zoom.js";
 import { letGo, startTool } from "./gestures.js";
 
-const COLOURS = ["#ff3b3b", "#21d07a", "#4db5ff", "#ffc928"];
-
 function show() {
   const before = state.data;
   const data = (state.data = props.value ? JSON.parse(JSON.stringify(props.value)) : null);
@@ -17,10 +15,7 @@ function show() {
   if (!data) return void panelsBox.replaceChildren();
   data.photo ??= before?.photo ?? ""; // another face of the same photo: it is not sent again
   data.models = (data.models ?? []).slice(0, 4);
-  data.models.forEach((model, number) => {
-    if (!CSS.supports("color", model.colour)) model.colour = COLOURS[number];
-    for (const face of model.faces) face.points ??= [];
-  });
+  for (const model of data.models) for (const face of model.faces) face.points ??= [];
   state.aspect = clamp(data.width / data.height, 0.5, 2.2);
   state.chosen = clamp(data.chosen ?? 0, 0, Math.max(0, faceCount() - 1));
   if (state.pair.some((model) => model >= data.models.length)) state.pair = [0, 1];

@@ -1,0 +1,52 @@
+"""What a reference names, a folder or a model on the Hub, becomes a detector here and nowhere else."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from fkd.hub.repository import SIZES, pull
+from fkd.learn.checkpoint import WEIGHTS
+from fkd.photo.detectors.checkpoint import CheckpointDetector
+
+SCHEME = "hf:"
+# With or without the scheme, for what can only be of the Hub.
+PATTERN = r"^(hf:)?[\w.-]+/[\w.-]+(@[\w./-]+)?$"
+
+
+@dataclass(frozen=True)
+class HubModel:
+    """A model on the Hub: user/repo, and a branch, tag or commit; the newest if empty."""
+
+    repo_id: str
+    revision: str = ""
+
+    @classmethod
+    def parse(cls, reference: str) -> "HubModel":
+        """From user/repo or user/repo@revision, with or without hf: before it. Raises ValueError for anything else."""
+        if not re.fullmatch(PATTERN, reference):
+            raise ValueError(f"{reference[:100]!r} names no model on the Hub: expected user/repo or user/repo@revision")
+        repo_id, _, revision = reference.removeprefix(SCHEME).partition("@")
+        return cls(repo_id, revision)
+
+    def __str__(self) -> str:
+        return f"{SCHEME}{self.repo_id}" + (f"@{self.revision}" if self.revision else "")
+
+
+def load(
+    reference: Path | str, name: str = "", largest: int = SIZES[WEIGHTS], anonymous: bool = False
+) -> CheckpointDetector:
+    """Loads a detector: a checkpoint folder, or hf:user/repo, or hf:user/repo@revision.
+
+    name: what it is called; the folder's or repository's name if empty. largest: bytes that weights from the Hub may
+    have. anonymous: read of the Hub only what everybody may read, whatever token this process has.
+
+    >>> load("hf:user/repo").on_frames(np.zeros((1, 96, 96), np.uint8)).shape
+    (1, 15, 2)
+
+    Raises FileNotFoundError or ValueError, with what is wrong, as `load_checkpoint` and `pull` do.
+    """
+    if not str(reference).startswith(SCHEME):
+        return CheckpointDetector.read(reference, name)
+    model = HubModel.parse(str(reference))
+    folder = pull(model.repo_id, model.revision or None, largest, anonymous)
+    return CheckpointDetector.read(folder, name or model.repo_id, owner=model.repo_id.partition("/")[0])

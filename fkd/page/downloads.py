@@ -1,0 +1,85 @@
+"""Files of the answers on a photo, each made when a visitor asks for it."""
+
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import gradio as gr
+from PIL import Image
+
+from fkd.page.answers import GONE, Answered
+from fkd.page.uploads import new_folder
+from fkd.photo.comparison import Comparison
+from fkd.photo.draw import draw_points
+from fkd.photo.point_files import to_pts, to_table
+from fkd.photo.reading import read_photo
+
+LEAST_PX, MOST_PX = 800, 1600  # of the longer side of the drawing
+SAVE = """file => {
+    if (!file) return;
+    const link = document.createElement('a');
+    [link.href, link.download] = [file.url, file.orig_name];
+    link.click();
+}"""
+
+
+def download_row(answered: gr.State, face: gr.Dropdown) -> None:
+    """Builds a button for each kind of file. answered: an `Answered` or None; face: the number of the chosen one."""
+    with gr.Row():
+        for kind, (label, write) in KINDS.items():
+            button = gr.Button(label, size="sm", min_width=110, elem_id=f"save-{kind}")
+            file = gr.File(visible="hidden")
+            made = button.click(functools.partial(_make, write), [answered, face], file, api_visibility="private")
+            made.success(None, file, js=SAVE)
+
+
+def _make(write: Callable[[Answered, int, Path], Path], answered: Answered | None, face: int | None) -> str:
+    """Handler: a file of the answers."""
+    if answered is None or not answered.comparison.boxes or not Path(answered.path).exists():
+        raise gr.Error(GONE, print_exception=False)
+    return str(write(answered, face or 0, new_folder()))
+
+
+def _picture(answered: Answered, face: int, folder: Path) -> Path:
+    path = folder / "keypoints.png"
+    _drawn(read_photo(answered.path), answered.comparison).save(path)
+    return path
+
+
+def _json(answered: Answered, face: int, folder: Path) -> Path:
+    path = folder / "keypoints.json"
+    path.write_text(json.dumps(answered.comparison.to_json(), indent=2))
+    return path
+
+
+def _csv(answered: Answered, face: int, folder: Path) -> Path:
+    path = folder / "keypoints.csv"
+    rows = [
+        ("photo", number, name, face.points)
+        for name, faces in answered.comparison.answers.items()
+        for number, face in enumerate(faces, 1)
+    ]
+    to_table(rows).to_csv(path, index=False)
+    return path
+
+
+def _pts(answered: Answered, face: int, folder: Path) -> Path:
+    """Of the last detector and one face: the format has room for no more."""
+    name, faces = list(answered.comparison.answers.items())[-1]
+    path = folder / f"keypoints-{name.replace('/', '--')}.pts"
+    path.write_text(to_pts(faces[face].points))
+    return path
+
+
+KINDS = {"png": ("Picture", _picture), "json": ("JSON", _json), "csv": ("CSV", _csv), "pts": (".pts", _pts)}
+
+
+def _drawn(photo: Image.Image, comparison: Comparison) -> Image.Image:
+    """The photo with all answers; made anew from its pixels, so it carries nothing else of the file."""
+    longest = max(photo.size)
+    scale = min(max(longest, LEAST_PX), MOST_PX) / longest
+    drawn = photo.resize([max(1, round(side * scale)) for side in photo.size])
+    for name, faces in comparison.answers.items():
+        drawn = draw_points(drawn, [(face.points + 0.5) * scale - 0.5 for face in faces], comparison.colours[name])
+    return drawn

@@ -1,0 +1,25 @@
+"""The colour of each detector, the same wherever it is drawn: on photos, in plots, on cards."""
+
+from collections.abc import Sequence
+
+RED, GREEN, BLUE = "#ff3b3b", "#21d07a", "#4db5ff"
+# Told apart by lightness too: red and green alone are one colour to many.
+PALETTE = (RED, GREEN, BLUE, "#ffc928", "#a855f7", "#06b6d4", "#ec4899", "#84cc16")
+NETWORKS = {"fcnn": RED, "resnet50": BLUE}  # all other networks: GREEN
+
+
+def network_colour(network: str) -> str:
+    """The colour of a network of `fkd.learn.models`, or of several joined by " + "."""
+    return NETWORKS.get(network, GREEN)
+
+
+def distinct(colours: Sequence[str]) -> list[str]:
+    """Colours for several detectors shown together: their own, but where an earlier one has it the next one free."""
+    chosen: list[str] = []
+    for number, colour in enumerate(colours):
+        # What a later detector may ask for stays free as long as there are others.
+        rest = [other for other in PALETTE if other not in chosen]
+        unwanted = [other for other in rest if other not in colours]
+        free = [*unwanted, *rest, PALETTE[number % len(PALETTE)]]
+        chosen.append(colour if colour not in chosen else free[0])
+    return chosen

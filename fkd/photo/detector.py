@@ -1,0 +1,57 @@
+"""What a detector is: whoever compares, serves or draws detectors knows only this."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from fkd.photo.face import Face, FaceBox
+
+
+class Detector(Protocol):
+    """Finds the 15 keypoints of a face.
+
+    name: what it is called where it is shown. owner: whose it is, "" for one of this machine's own. licence: the terms
+    that its weights are under, "" where they are not stated. colour: its own, as "#rrggbb" (`fkd.photo.colours`).
+    validation_rmse: px of the 96 px frame, inf where it is not known. folder: its checkpoint folder, if it has one.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def owner(self) -> str: ...
+    @property
+    def licence(self) -> str: ...
+    @property
+    def colour(self) -> str: ...
+    @property
+    def validation_rmse(self) -> float: ...
+    @property
+    def folder(self) -> Path | None: ...
+
+    def on_frames(self, images: np.ndarray, four_point: np.ndarray | None = None, mirror: bool = False) -> np.ndarray:
+        """Points float32 [N, 15, 2], frame px, where a data set's labels lie, for frames uint8 [N, 96, 96].
+
+        four_point: bool [N], the faces to answer in the four-point convention. mirror: flip averaging, the mean of
+        the answers for the image and for its horizontal flip.
+        """
+
+    def on_photo(self, photo: Image.Image, boxes: Sequence[FaceBox]) -> list[Face]:
+        """The faces in boxes of an upright photo, one for each box, in their order; px of the photo."""
+
+
+def best(detectors: Mapping[str, Detector]) -> str:
+    """The name of the detector with the lowest validation RMSE, the first of equals."""
+    return by_error(detectors)[0]
+
+
+def by_error(detectors: Mapping[str, Detector]) -> list[str]:
+    """The detectors' names, the lowest validation RMSE first."""
+    return sorted(detectors, key=lambda name: detectors[name].validation_rmse)
+
+
+def folders(detectors: Iterable[Detector]) -> dict[str, Path]:
+    """The checkpoint folders of those detectors that have one, by name."""
+    return {detector.name: detector.folder for detector in detectors if detector.folder}

@@ -1,0 +1,68 @@
+"""Our own networks: a checkpoint as a detector."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from fkd.keypoints import NAMES, unmirror
+from fkd.learn.checkpoint import Checkpoint, load_checkpoint
+from fkd.learn.heatmap import spread
+from fkd.learn.inference import predict_points
+from fkd.photo.colours import network_colour
+from fkd.photo.face import Face, FaceBox
+from fkd.photo.frames import FrameAnswers, faces_by_frames
+
+
+@dataclass(frozen=True)
+class CheckpointDetector:
+    """A checkpoint that answers for frames and photos; folder: where it lies. owner: as in `Detector`."""
+
+    checkpoint: Checkpoint
+    folder: Path
+    owner: str = ""
+
+    @classmethod
+    def read(cls, folder: Path | str, name: str = "", owner: str = "") -> "CheckpointDetector":
+        """Reads a checkpoint folder; name: its own, the folder's if empty. Raises as `load_checkpoint` does."""
+        return cls(load_checkpoint(folder, name), Path(folder), owner)
+
+    @property
+    def name(self) -> str:
+        """The checkpoint's."""
+        return self.checkpoint.name
+
+    @property
+    def licence(self) -> str:
+        """The terms of the data that it was trained on."""
+        return str(self.checkpoint.data.get("terms", ""))
+
+    @property
+    def colour(self) -> str:
+        """Its network's."""
+        return network_colour(self.checkpoint.model.config.name)
+
+    @property
+    def validation_rmse(self) -> float:
+        """Of its best epoch, px."""
+        return float(self.checkpoint.training["validation_rmse"])
+
+    def on_frames(self, images: np.ndarray, four_point: np.ndarray | None = None, mirror: bool = False) -> np.ndarray:
+        """Points float32 [N, 15, 2], as `Detector.on_frames`."""
+        return predict_points([self.checkpoint.model], images, four_point, mirror)
+
+    def on_photo(self, photo: Image.Image, boxes: Sequence[FaceBox]) -> list[Face]:
+        """The faces in boxes of an upright photo, as `Detector.on_photo`."""
+        return faces_by_frames(self._answer, photo, boxes, self.validation_rmse)
+
+    def _answer(self, frames: np.ndarray) -> FrameAnswers:
+        both = np.concatenate([frames, frames[:, :, ::-1]])
+        batch = torch.from_numpy(both)[:, None].float() / 255  # [2 N, 1, 96, 96]
+        with torch.inference_mode():
+            points, heatmaps = self.checkpoint.model.answer(batch)
+        points = points[:, : len(NAMES)].numpy()
+        uncertain = None if heatmaps is None else spread(heatmaps)[: len(frames), : len(NAMES)].numpy()
+        return FrameAnswers(points[: len(frames)], unmirror(points[len(frames) :]), uncertain)

@@ -1,0 +1,65 @@
+"""A face in a photo: where it is, and where its keypoints are.
+
+Pixel (i, j) is a square with its centre at (i, j): a picture of width w spans x from -0.5 to w - 0.5.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fkd.keypoints import NAMES
+
+
+@dataclass(frozen=True)
+class FaceBox:
+    """A face's square in a photo, framed like the competition's pictures.
+
+    box: (x0, y0, x1, y1), photo px, edges, may reach outside the photo. score: the finder's; dlib is sure of a face
+    above 0, and a weak one kept because nothing better was found has down to -0.9. turn: degrees the photo has to
+    be turned counter-clockwise for the face to stand upright (the box stays as wide and is turned about its
+    centre); 0 in nearly every photo.
+    """
+
+    box: tuple[float, float, float, float]
+    score: float
+    turn: float = 0.0
+
+    @property
+    def side(self) -> float:
+        """Its width, px."""
+        return self.box[2] - self.box[0]
+
+    @property
+    def centre(self) -> np.ndarray:
+        """Its middle, [2] px."""
+        return np.array([self.box[0] + self.box[2], self.box[1] + self.box[3]]) / 2
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face in a photo, as a detector answers for it.
+
+    box: (x0, y0, x1, y1) and points: float32 [15, 2], both in pixels of the upright photo. frame: uint8
+    [96, 96], the crop that the detector answered for. spread: float32 [15], how uncertain each point is, photo px
+    (the standard deviation of its heatmap along an axis), or None from a detector without heatmaps. doubt: how far
+    apart the answers for the crop and for its mirror image are, in units of the detector's validation RMSE; 0 from a
+    detector that cannot tell.
+    """
+
+    box: tuple[float, float, float, float]
+    points: np.ndarray
+    frame: np.ndarray
+    spread: np.ndarray | None = None
+    doubt: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """{"box": [...], "points": {name: [x, y], ...}}, and "spread": {name: px, ...} if there is one; px rounded to
+        hundredths."""
+        points = {
+            name: [round(float(value), 2) for value in point] for name, point in zip(NAMES, self.points, strict=True)
+        }
+        value: dict[str, Any] = {"box": [round(float(value), 2) for value in self.box], "points": points}
+        if self.spread is not None:
+            value["spread"] = {name: round(float(px), 2) for name, px in zip(NAMES, self.spread, strict=True)}
+        return value

@@ -1,0 +1,103 @@
+"""What comparing, finding and drawing know of a detector."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import EXAMPLES
+from PIL import Image
+
+from fkd.keypoints import MEAN_FACE
+from fkd.page.answers import answer_photo
+from fkd.page.guard import pick
+from fkd.page.model import _view
+from fkd.photo.colours import BLUE, GREEN, PALETTE, RED, distinct, network_colour
+from fkd.photo.comparison import compare, points_table
+from fkd.photo.detector import Detector, best, by_error, folders
+from fkd.photo.detectors.checkpoint import CheckpointDetector
+from fkd.photo.face import Face, FaceBox
+from fkd.photo.predict import find_confirmed_faces, follow, predict
+
+PHOTO = EXAMPLES / "grace_hopper.jpg"
+BOX = FaceBox((180, 100, 350, 270), 1.0)
+
+
+@dataclass(frozen=True)
+class MeanFace:
+    """A detector from elsewhere in one class: the mean face, whatever it is shown."""
+
+    name: str = "mean face"
+    owner: str = "ada"
+    licence: str = "MIT"
+    colour: str = PALETTE[3]
+    validation_rmse: float = math.inf
+    folder: Path | None = None
+    doubt: float = 0.0
+
+    def on_frames(self, images, four_point=None, mirror=False):
+        return np.repeat(np.array(MEAN_FACE, np.float32)[None], len(images), 0)
+
+    def on_photo(self, photo, boxes):
+        faces = []
+        for box in boxes:
+            points = (np.array(MEAN_FACE) / 96 * box.side + box.box[:2]).astype(np.float32)
+            faces.append(Face(box.box, points, np.zeros((96, 96), np.uint8), doubt=self.doubt))
+        return faces
+
+
+@pytest.fixture(scope="module")
+def resnet() -> CheckpointDetector:
+    return CheckpointDetector.read(EXAMPLES.parent / "checkpoints" / "resnet18")
+
+
+def test_a_detector_of_one_class_stands_beside_ours(resnet):
+    mean: Detector = MeanFace()
+    comparison = compare([resnet, mean], Image.open(PHOTO))
+    assert list(comparison.answers) == ["resnet18", "mean face"] and len(comparison.answers["mean face"]) == 1
+    assert comparison.colours == {"resnet18": GREEN, "mean face": PALETTE[3]}
+    assert "mean face apart, %" in points_table(comparison, 0)
+    detectors = {detector.name: detector for detector in (resnet, mean)}
+    shown = answer_photo(detectors, str(PHOTO), list(detectors), False, None)
+    assert [model["name"] for model in shown.picture["models"]] == ["resnet18", "mean face"]
+    assert pick(detectors, "mean face") is mean and "By ada. Terms: MIT." in _view(mean).text
+    assert best(detectors) == "resnet18" and by_error(detectors) == ["resnet18", "mean face"]
+    assert set(folders(detectors.values())) == {"resnet18"}
+
+
+def test_another_finder_is_passed_in(resnet):
+    photo = Image.open(PHOTO)
+    (face,) = predict(resnet, photo, find=lambda photo: [BOX])
+    assert face.box == BOX.box
+    assert compare([resnet], photo, find=lambda photo: [BOX, BOX]).boxes == [BOX, BOX]
+
+
+def test_a_weak_face_stays_if_no_detector_doubts_it():
+    photo, weak = Image.new("L", (400, 400)), FaceBox((180, 100, 350, 270), -0.5)
+    for doubts, expected in (([0.0, 1.2], [weak, BOX]), ([0.0, 1.3], [BOX])):
+        detectors = [MeanFace(doubt=doubt) for doubt in doubts]
+        assert find_confirmed_faces(detectors, photo, lambda photo: [weak, BOX]) == expected
+    (before,) = MeanFace().on_photo(photo, [BOX])
+    assert follow(MeanFace(doubt=2.0), photo, before) and not follow(MeanFace(doubt=2.1), photo, before)
+
+
+def test_names_must_differ(resnet):
+    with pytest.raises(ValueError, match="two detectors are called 'resnet18': give one another name"):
+        compare([resnet, resnet], Image.open(PHOTO))
+
+
+def test_colours_are_a_detectors_own_wherever_that_is_possible(resnet):
+    assert [network_colour(name) for name in ("fcnn", "resnet18", "resnet50", "resnet34")] == [RED, GREEN, BLUE, GREEN]
+    assert resnet.colour == GREEN
+    assert distinct([BLUE, RED]) == [BLUE, RED]
+    assert distinct([GREEN, GREEN, BLUE, RED]) == [GREEN, PALETTE[3], BLUE, RED]
+    many = distinct([GREEN] * len(PALETTE))
+    assert set(many) == set(PALETTE) and len(distinct([RED] * 20)) == 20
+
+
+def test_frames_are_answered_where_labels_lie(resnet, sixty):
+    plain = resnet.on_frames(sixty.images[:4])
+    assert plain.shape == (4, 15, 2) and plain.dtype == np.float32
+    flipped = resnet.on_frames(sixty.images[:4], sixty.four_point[:4], mirror=True)
+    assert np.abs(plain - flipped).max() > 0
