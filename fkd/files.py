@@ -6,16 +6,17 @@ What anybody may have written (entries, claims, config.json, headers of weights)
 
 import csv
 import functools
+import io
 import json
 import math
 import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar, cast
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -55,7 +56,7 @@ def one_line(text: object, most: int = 100) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def open_regular(path: Path | str, most_bytes: int) -> BinaryIO:
+def open_regular(path: Path | str, most_bytes: int) -> io.BufferedReader:
     """Opens a file to read its bytes.
 
     Raises ValueError, naming the file, if it is missing, cannot be opened, has more than `most_bytes`, or is not a
@@ -100,7 +101,7 @@ def _aside_prefix(path: Path) -> str:
     return f".fkd-{path.name[:40]}-"  # cut, so that a long name stays one that a file can have
 
 
-def write_json(path: Path | str, value: dict) -> None:
+def write_json(path: Path | str, value: Any) -> None:
     """Writes a value as indented JSON."""
     with replacing(path) as aside:
         aside.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
@@ -156,10 +157,11 @@ def typed(value: Any, kind: type[Kind], where: str) -> Kind:
     Raises ValueError of one line: `where`, the field, what was found and what was expected.
     """
     try:
-        return _adapter(kind).validate_json(json.dumps(value, ensure_ascii=False).encode(), strict=True)
+        content = json.dumps(value, ensure_ascii=False).encode()
+        return cast(Kind, _adapter(cast(Hashable, kind)).validate_json(content, strict=True))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise ValueError(f"{where}{_sentence(first)}") from None
+        raise ValueError(f"{where}{_sentence(dict(first))}") from None
     except UnicodeEncodeError:
         raise ValueError(f"{where} has text that is not Unicode (half a surrogate pair)") from None
 
@@ -174,15 +176,15 @@ def typed_rows(path: Path | str, kind: type[Kind], largest: int = LARGEST) -> li
         rows = [{name: _number(cell) for name, cell in row.items()} for row in csv.DictReader(lines, restkey="more")]
     except (csv.Error, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not readable as csv ({error})") from None
-    return typed(rows, list[kind], str(path))
+    return typed(rows, list[kind], str(path))  # type: ignore[valid-type]
 
 
 @functools.cache
-def _adapter(kind: type) -> TypeAdapter:
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def _sentence(error: dict) -> str:
+def _sentence(error: dict[str, Any]) -> str:
     """What follows the file's name, of one of pydantic's errors."""
     place = ""
     for part in error["loc"]:
@@ -207,7 +209,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:56]} ..."
 
 
-def _within(value: dict | list) -> Iterator[Any]:
+def _within(value: dict[str, Any] | list[Any]) -> Iterator[Any]:
     return iter(value.values()) if isinstance(value, dict) else iter(value)
 
 

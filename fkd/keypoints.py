@@ -4,6 +4,13 @@ Coordinates are pixel indices in a 96 x 96 frame: (0, 0) is the centre of the to
 right, y downwards. "left" is the subject's left, the right side of the picture.
 """
 
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:  # names need neither of them
+    import numpy as np
+    import torch
+
+Points = TypeVar("Points", "np.ndarray", "torch.Tensor")
 FRAME_SIZE = 96
 
 NAMES = (
@@ -38,11 +45,11 @@ FOUR_POINT = (LEFT_EYE, RIGHT_EYE, NOSE_TIP, BOTTOM_LIP)
 MIRROR = tuple(NAMES.index(name.replace("left", "~").replace("right", "left").replace("~", "right")) for name in NAMES)
 
 
-def unmirror(points):
+def unmirror(points: Points) -> Points:
     """Takes points [N, 15, 2] of mirrored faces (array or tensor) to where they lie in the faces themselves."""
-    points = points[:, list(MIRROR)]
-    points[..., 0] = FRAME_SIZE - 1 - points[..., 0]
-    return points
+    unmirrored = points[:, list(MIRROR)]
+    unmirrored[..., 0] = FRAME_SIZE - 1 - unmirrored[..., 0]
+    return unmirrored
 
 
 # Pairs of points that a drawing joins by a line: eyes, brows, mouth.

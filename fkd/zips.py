@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from fkd.files import one_line
 
@@ -10,7 +10,7 @@ MOST_LISTING = 2_000_000  # bytes of the table of contents, which zipfile reads 
 STEP = 4096  # bytes unpacked from at a time: bzip2 makes up to 80 MB of them
 
 
-def open_zip(file: BinaryIO, name: str) -> zipfile.ZipFile:
+def open_zip(file: io.BufferedReader, name: str) -> zipfile.ZipFile:
     """Opens a zip; `name` is what an error calls it.
 
     Raises ValueError if it is damaged or no zip, or its table of contents is longer than MOST_LISTING.
@@ -52,7 +52,7 @@ class _Member(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer) -> int:
+    def readinto(self, buffer: Any) -> int:
         try:
             data = self.stream.read(min(len(buffer), STEP))
         except Exception as error:  # zipfile, zlib and lzma each raise their own

@@ -8,7 +8,7 @@ import pytest
 from fkd import files
 from fkd.board.entries import LARGEST_SYNCED
 from fkd.data import competition
-from fkd.page import compare, guard, uploads, visitors
+from fkd.page import answers, guard, uploads, visitors
 from fkd.photo import many_photos, point_files, reading
 
 ROOT = Path(__file__).parent.parent
@@ -34,7 +34,7 @@ def test_every_promise_names_a_test_that_is_there():
         f"{guard.MOST_UPLOADED / 1e6:.0f} MB; {guard.MOST_AT_ONCE / 1e6:.0f} MB",
         f"any other request | {guard.MOST_REQUESTED / 1e6:.0f} MB",
         f"{many_photos.MOST_PHOTOS} photos, {many_photos.MOST_BYTES / 1e6:.0f} MB unpacked",
-        f"faces in one photo | {compare.MOST_FACES}",
+        f"faces in one photo | {answers.MOST_FACES}",
         f"{guard.ANSWER_LIMIT} seconds",
         f"waiting in all queues | {guard.MOST_WAITING};",
         f"kept in memory | {guard.MOST_SESSIONS};",

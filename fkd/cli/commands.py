@@ -40,7 +40,7 @@ class LazyCommand(TyperCommand):
     """A name and a line of help, which becomes the command itself once its arguments are parsed."""
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        return find_command(self.name).make_context(info_name, args, parent=parent, **extra)
+        return find_command(str(self.name)).make_context(info_name, args, parent=parent, **extra)
 
 
 class Commands(TyperGroup):
@@ -48,7 +48,7 @@ class Commands(TyperGroup):
 
     def __init__(self, **given: Any):
         super().__init__(**given)
-        self.commands |= {name: LazyCommand(name, help=about) for name, (_, about) in COMMANDS.items()}
+        self.commands.update({name: LazyCommand(name, help=about) for name, (_, about) in COMMANDS.items()})
 
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False)

@@ -61,14 +61,16 @@ def pull(repo_id: str, revision: str | None = None, largest: int = SIZES[WEIGHTS
         token = False if anonymous else None
         api = HfApi(token=token)
         info = api.model_info(repo_id, revision=revision, files_metadata=True, timeout=TIMEOUT)
-        names = _safe_names(where, {file.rfilename: file.size or 0 for file in info.siblings or []}, largest)
-        hashes = {file.rfilename: file.lfs.sha256 if file.lfs else file.blob_id for file in info.siblings}
-        path = _download(repo_id, CONFIG, info.sha, hashes[CONFIG], token)
+        siblings = info.siblings or []
+        names = _safe_names(where, {file.rfilename: file.size or 0 for file in siblings}, largest)
+        hashes = {file.rfilename: file.lfs.sha256 if file.lfs else str(file.blob_id) for file in siblings}
+        commit = str(info.sha)
+        path = _download(repo_id, CONFIG, commit, hashes[CONFIG], token)
         with _named(where, path.parent):
             config = read_config(path)
-        check_header(where, read_header(where, repo_id, info.sha, token), config.model)
+        check_header(where, read_header(where, repo_id, commit, token), config.model)
         for name in names:
-            folder = _download(repo_id, name, info.sha, hashes[name], token).parent
+            folder = _download(repo_id, name, commit, hashes[name], token).parent
     with _named(where, folder):
         load_checkpoint(folder, repo_id)  # strict: what is broken is refused now, not when it is needed
     return folder
@@ -82,7 +84,8 @@ def cached(repo_id: str, revision: str) -> Path | None:
         found = [try_to_load_from_cache(repo_id, name, revision=revision) for name in (CONFIG, WEIGHTS)]
     except HFValidationError:
         return None
-    return Path(found[0]).parent if all(isinstance(path, str) for path in found) else None
+    config, weights = found
+    return Path(config).parent if isinstance(config, str) and isinstance(weights, str) else None
 
 
 def forget(folder: Path) -> None:
@@ -101,7 +104,9 @@ def push(
     """
     folder = Path(folder)
     load_checkpoint(folder)  # nothing is published that nobody could load
-    contents = {name: folder / name for name in (CONFIG, WEIGHTS, EVALUATION, HISTORY) if (folder / name).exists()}
+    contents: dict[str, Path | bytes] = {
+        name: folder / name for name in (CONFIG, WEIGHTS, EVALUATION, HISTORY) if (folder / name).exists()
+    }
     contents |= files
     operations = [CommitOperationAdd(name, content) for name, content in sorted(contents.items())]
     with in_a_sentence(repo_id):
@@ -136,7 +141,7 @@ def remote_card(repo_id: str) -> str:
     """The repository's README.md, or an empty text where there is none yet."""
     with in_a_sentence(repo_id):
         try:
-            return ModelCard.load(repo_id, ignore_metadata_errors=True).content
+            return str(ModelCard.load(repo_id, ignore_metadata_errors=True).content)
         except (RepositoryNotFoundError, EntryNotFoundError):
             return ""
 

@@ -24,7 +24,9 @@ def deploy(home: Path, repo_id: str, private: bool = False, models: Sequence[str
     """
     patterns = PAGE if models else [*PAGE, CHECKPOINTS]
     paths = sorted(path for pattern in patterns for path in home.glob(pattern) if path.is_file())
-    contents = {path.relative_to(home).as_posix(): path for path in paths if not path.name.startswith("training-state")}
+    contents: dict[str, Path | bytes] = {
+        path.relative_to(home).as_posix(): path for path in paths if not path.name.startswith("training-state")
+    }
     contents["requirements.txt"] = home / "requirements.lock"  # a Space reads this one file alone
     if models:
         pinned = [str(HubModel(model, pull(model).name)) for model in models]

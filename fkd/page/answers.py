@@ -65,7 +65,7 @@ def answer_photo(
     """Of a photo that was uploaded to `path`. whole: it is one face. truth: a file of true points."""
     if path is None:
         return View(BEGIN)
-    return _answer(detectors, path, names, "whole" if whole else None, truth, 0)
+    return _answer(detectors, path, names, truth, whole=whole)
 
 
 def answer_box(
@@ -91,7 +91,7 @@ def answer_box(
         boxes.append(box)
     else:
         return View(f"**{MOST_FACES} faces are the most that one photo may have here.**")
-    return _answer(detectors, answered.path, names, boxes, truth, face)
+    return _answer(detectors, answered.path, names, truth, boxes, face)
 
 
 def face_choices(comparison: Comparison) -> list[str]:
@@ -123,10 +123,7 @@ def picture_of(comparison: Comparison, face: int, photo: Image.Image | None = No
         }
         for name, faces in comparison.answers.items()
     ]
-    truth = None
-    if any(points is not None for points in comparison.truth):
-        truth = [[None] * 15 if points is None else points for points in comparison.truth]
-    return view(photo, models, truth, face, size=(comparison.width, comparison.height))
+    return view(photo, models, comparison.truth, face, (comparison.width, comparison.height))
 
 
 def _is_a_place(value: object) -> bool:
@@ -137,11 +134,12 @@ def _answer(
     detectors: Mapping[str, Detector],
     path: str,
     names: list[str],
-    boxes: list[FaceBox] | str | None,
     truth: str | None,
-    face: int,
+    boxes: list[FaceBox] | None = None,
+    face: int = 0,
+    whole: bool = False,
 ) -> View:
-    """What the tab shows of detectors' answers on a photo. boxes: None to find them, or "whole"."""
+    """What the tab shows of detectors' answers on a photo. boxes: None to find them. whole: it is one face."""
     if not names:
         return View("Choose a model.")
     if gone := [name for name in names if name not in detectors]:
@@ -153,7 +151,7 @@ def _answer(
         true_points = read_points(truth) if truth else []
     except ValueError as error:
         return View(f"**{error}**")
-    if boxes == "whole":
+    if whole:
         boxes = [FaceBox((-0.5, -0.5, photo.width - 0.5, photo.height - 0.5), 0.0)]
     try:
         comparison = compare([detectors[name] for name in names[:MOST_MODELS]], photo, boxes, true_points)

@@ -76,7 +76,8 @@ def _leaderboard(root: Path, folders: Mapping[str, Path], name: str) -> list[dic
     entries = read_entries(root, benchmarks[name])
     known = known_checkpoints(folders.values(), entries.measured)
     rows = table(benchmarks[name], entries, known, read_synced(root).claims)
-    return json.loads(rows.to_json(orient="records"))
+    records: list[dict[str, Any]] = json.loads(rows.to_json(orient="records"))
+    return records
 
 
 def _given(photo: str | None) -> str:

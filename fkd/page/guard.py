@@ -13,6 +13,8 @@ from typing import Any
 import gradio as gr
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
+from gradio.block_function import BlockFunction
+from gradio.data_classes import ImageData
 from gradio.exceptions import InvalidPathError
 from gradio.route_utils import FnIndexInferError
 from gradio.utils import get_upload_folder, is_in_or_equal
@@ -20,6 +22,7 @@ from gradio_client.utils import is_http_url_like
 from starlette.middleware import Middleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fkd.page.uploads import keep_swept, photo_folder
 from fkd.photo.detector import Detector
@@ -44,11 +47,11 @@ _log = logging.getLogger(__name__)
 class BodyLimits:
     """Turns requests away, with status 413, that are larger than their kind can be, as they come."""
 
-    def __init__(self, app):
+    def __init__(self, app: ASGIApp):
         self._upload = RequestBodyLimitMiddleware(app, max_body_size=MOST_AT_ONCE)
         self._other = RequestBodyLimitMiddleware(app, max_body_size=MOST_REQUESTED)
 
-    async def __call__(self, scope, receive, send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_upload = scope.get("path", "").endswith("/upload")
         await (self._upload if is_upload else self._other)(scope, receive, send)
 
@@ -56,10 +59,10 @@ class BodyLimits:
 class Page(gr.Blocks):
     """gr.Blocks in which every error reaches the visitor as one sentence, and no answer takes for ever."""
 
-    async def preprocess_data(self, block_fn, inputs, *given, **named) -> list[Any]:
+    async def preprocess_data(self, block_fn: BlockFunction, inputs: list[Any], *given: Any, **named: Any) -> list[Any]:
         check_files(inputs)
         try:
-            values = await super().preprocess_data(block_fn, inputs, *given, **named)
+            values: list[Any] = await super().preprocess_data(block_fn, inputs, *given, **named)
         except gr.Error:
             raise
         except InvalidPathError:
@@ -72,7 +75,7 @@ class Page(gr.Blocks):
                 raise gr.Error(NOT_FITTING, print_exception=False)
         return values
 
-    async def process_api(self, block_fn, *given, **named) -> dict[str, Any]:
+    async def process_api(self, block_fn: Any, *given: Any, **named: Any) -> dict[str, Any]:
         if getattr(block_fn, "fn", True) is None:  # it is for the browser alone
             raise gr.Error(NOT_FITTING, print_exception=False)
         work = asyncio.ensure_future(super().process_api(block_fn, *given, **named))
@@ -109,7 +112,7 @@ def told(event: gr.EventData, name: str) -> object:
 def as_path(image: gr.Image) -> gr.Image:
     """Makes a component give its handler the path of the uploaded file, for `read_photo` to open: Gradio would open it
     first, in any format, and answer a bad one with a bare "Error"."""
-    image.preprocess = lambda payload: payload and payload.path
+    vars(image)["preprocess"] = lambda payload: payload and payload.path
     return image
 
 
@@ -136,12 +139,14 @@ def check_files(value: object) -> None:
 def as_frame(image: gr.Image) -> gr.Image:
     """As `as_path`, for a camera: the handler gets a frame, which comes within the request, as an open file."""
 
-    def preprocess(payload) -> str | io.BytesIO | None:
-        if payload is None or payload.path:
-            return payload and payload.path
-        return io.BytesIO(base64.b64decode(payload.url.partition(",")[2]))
+    def preprocess(payload: ImageData | None) -> str | io.BytesIO | None:
+        if payload is None:
+            return None
+        if payload.path:
+            return payload.path
+        return io.BytesIO(base64.b64decode(str(payload.url).partition(",")[2]))
 
-    image.preprocess = preprocess
+    vars(image)["preprocess"] = preprocess
     return image
 
 
@@ -158,7 +163,7 @@ def _is_uploaded(path: object) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def lifespan(app) -> AsyncIterator[None]:
+async def lifespan(app: ASGIApp) -> AsyncIterator[None]:
     """While the page is served, its folder of photos is swept."""
     ended = threading.Event()
     keep_swept(photo_folder(), ended)

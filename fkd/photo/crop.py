@@ -3,11 +3,14 @@
 Pixel (i, j) is a square with its centre at (i, j): a picture of width w spans x from -0.5 to w - 0.5.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image
 
 
-def frame_matrix(box, turn: float = 0.0, size: int = 96) -> np.ndarray:
+def frame_matrix(box: Sequence[float], turn: float = 0.0, size: int = 96) -> np.ndarray:
     """Return the float64 [2, 3] matrix that takes photo px to px of the upright frame of a box.
 
     box: (x0, y0, x1, y1), photo px, edges: a FaceBox's, a hand-drawn one or a whole picture's; the frame is
@@ -29,39 +32,40 @@ def rotation(turn: float) -> np.ndarray:
     return np.array([[cos, sin], [-sin, cos]])
 
 
-def align_matrix(points, reference) -> np.ndarray:
+def align_matrix(points: ArrayLike, reference: ArrayLike) -> np.ndarray:
     """Return the similarity (rotation, one scale, shift), float64 [2, 3], that takes points to reference.
 
     points: [K, 2], photo px. reference: [K, 2], frame px. Rows with a NaN in either are left out. Least
     squares in the frame, never mirrored, as in Umeyama 1991. Raises ValueError where fewer than two different
     points are left.
     """
-    points, reference = np.asarray(points, np.float64), np.asarray(reference, np.float64)
-    known = np.isfinite(points).all(1) & np.isfinite(reference).all(1)
-    points, reference = points[known], reference[known]
-    middle, target = (points.mean(0), reference.mean(0)) if len(points) else (np.zeros(2), np.zeros(2))
+    start, goal = np.asarray(points, np.float64), np.asarray(reference, np.float64)
+    labelled = np.isfinite(start).all(1) & np.isfinite(goal).all(1)
+    start, goal = start[labelled], goal[labelled]
+    middle, target = (start.mean(0), goal.mean(0)) if len(start) else (np.zeros(2), np.zeros(2))
     # In the plane Umeyama's solution is one complex number, the regression of one point set on the other.
-    source, goal = (points - middle) @ [1, 1j], (reference - target) @ [1, 1j]
-    spread = np.vdot(source, source).real
-    factor = np.vdot(source, goal) / spread if spread > 0 else 0
+    from_middle, from_target = (start - middle) @ [1, 1j], (goal - target) @ [1, 1j]
+    spread = np.vdot(from_middle, from_middle).real
+    factor = np.vdot(from_middle, from_target) / spread if spread > 0 else 0j
     if factor == 0:
         raise ValueError("a similarity needs two different points on both sides")
     linear = np.array([[factor.real, -factor.imag], [factor.imag, factor.real]])
     return np.column_stack([linear, target - linear @ middle])
 
 
-def apply(matrix, points) -> np.ndarray:
+def apply(matrix: np.ndarray, points: ArrayLike) -> np.ndarray:
     """Take points [..., 2] through a matrix [2, 3]; NaN stays NaN."""
-    return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
+    moved: np.ndarray = np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
+    return moved
 
 
-def invert(matrix) -> np.ndarray:
+def invert(matrix: np.ndarray) -> np.ndarray:
     """Return the matrix [2, 3] of the way back, float64."""
     linear = np.linalg.inv(matrix[:, :2])
     return np.column_stack([linear, -linear @ matrix[:, 2]])
 
 
-def crop(photo: Image.Image, matrix, size: int = 96) -> np.ndarray:
+def crop(photo: Image.Image, matrix: np.ndarray, size: int = 96) -> np.ndarray:
     """Cut the frame that a matrix [2, 3] (photo px -> frame px) describes, grey uint8 [size, size].
 
     photo: any mode. The part of the photo that the frame covers is shrunk with Pillow's antialiasing where

@@ -33,8 +33,9 @@ def _draw_face(photo: Image.Image, points: np.ndarray, colour: str) -> None:
     corner, end = np.maximum(corner, 0), np.minimum(corner + size, photo.size)
     if (end <= corner).any():
         return
+    (left, top), (width, height) = corner.tolist(), (end - corner).tolist()
     scale = SMOOTH if (end - corner).max() * SMOOTH <= 4000 else 1
-    layer = Image.new("RGBA", tuple(int(v) for v in (end - corner) * scale), ImageColor.getrgb(colour) + (0,))
+    layer = Image.new("RGBA", (scale * width, scale * height), ImageColor.getrgb(colour) + (0,))
     pen = ImageDraw.Draw(layer)
     # A pixel index is a centre: in the enlarged drawing it lies half a pixel further.
     at = {name: tuple((point - corner + 0.5) * scale) for name, point in zip(NAMES, points, strict=True)}
@@ -48,8 +49,8 @@ def _draw_face(photo: Image.Image, points: np.ndarray, colour: str) -> None:
         for grow, fill in ((1.45, (0, 0, 0, 170)), (1.0, ImageColor.getrgb(colour) + (255,))):
             r = radius * scale * grow
             pen.ellipse((x - r, y - r, x + r, y + r), fill=fill)
-    layer = layer.resize(tuple(int(v) for v in end - corner), Image.Resampling.BOX)
-    photo.paste(layer, tuple(int(v) for v in corner), layer)
+    layer = layer.resize((width, height), Image.Resampling.BOX)
+    photo.paste(layer, (left, top), layer)
 
 
 def draw_errors(rmse_by_keypoint: dict[str, float | None], size: int = 480) -> Image.Image:
@@ -64,11 +65,12 @@ def draw_errors(rmse_by_keypoint: dict[str, float | None], size: int = 480) -> I
     layer = Image.new("RGBA", picture.size, (255, 255, 255, 0))
     pen = ImageDraw.Draw(layer)
     for name, (x, y) in zip(NAMES, (points + 0.5) * scale, strict=True):
-        if rmse_by_keypoint[name] is not None:
-            radius = rmse_by_keypoint[name] * scale
+        rmse = rmse_by_keypoint[name]
+        if rmse is not None:
+            radius = rmse * scale
             pen.ellipse((x - radius, y - radius, x + radius, y + radius), (220, 40, 60, 70), (220, 40, 60, 255), 2)
             above = "eyebrow" in name or "center" in name and "bottom" not in name  # the others below: none overlaps
             at, anchor = ((x, y - radius - 4), "mb") if above else ((x, y + radius + 4), "mt")
-            pen.text(at, f"{rmse_by_keypoint[name]:.2f}", "#222222", ImageFont.load_default(13), anchor)
+            pen.text(at, f"{rmse:.2f}", "#222222", ImageFont.load_default(13), anchor)
     picture.paste(layer, (0, 0), layer)
     return picture

@@ -5,6 +5,7 @@ Pixel (i, j) is a square with its centre at (i, j): a picture of width w spans x
 
 import functools
 import threading
+from typing import Any
 
 import dlib
 import numpy as np
@@ -74,7 +75,7 @@ def _find(grey: Image.Image) -> list[FaceBox]:
 
     def rank(face: FaceBox) -> float:
         lying = abs(face.turn) >= 90
-        return face.score + SIZE_PRIOR * np.log2(face.side / unit) - LYING_COST * lying
+        return float(face.score + SIZE_PRIOR * np.log2(face.side / unit) - LYING_COST * lying)
 
     def best(faces: list[FaceBox]) -> float:
         return max(map(rank, faces), default=-np.inf)
@@ -154,7 +155,7 @@ _LOCK = threading.Lock()  # dlib's detector keeps its pyramid in itself
 
 
 @functools.cache
-def _detector():
+def _detector() -> Any:
     return dlib.get_frontal_face_detector()
 
 
@@ -167,4 +168,5 @@ def _merged(faces: list[FaceBox]) -> list[FaceBox]:
 
 
 def _zoomed(face: FaceBox, zoom: float) -> FaceBox:
-    return FaceBox(tuple(float((edge + 0.5) * zoom - 0.5) for edge in face.box), face.score, face.turn)
+    x0, y0, x1, y1 = (float((edge + 0.5) * zoom - 0.5) for edge in face.box)
+    return FaceBox((x0, y0, x1, y1), face.score, face.turn)

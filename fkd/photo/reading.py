@@ -71,7 +71,7 @@ def read_photo(file: Path | str | BinaryIO, name: str = "") -> Image.Image:
 def upright(photo: Image.Image) -> Image.Image:
     """Turns a photo as its EXIF orientation says, and converts it to RGB as `to_rgb` does."""
     try:
-        turn = TURNS.get(photo.getexif().get(ORIENTATION))
+        turn = TURNS.get(photo.getexif().get(ORIENTATION, 1))
     except Exception:  # a photo with broken EXIF is shown as it lies, as browsers do
         turn = None
     photo = to_rgb(photo)

@@ -17,8 +17,9 @@ import base64
 import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -70,7 +71,7 @@ TEMPLATE = """
 """
 
 
-def viewer(**given) -> gr.HTML:
+def viewer(**given: Any) -> gr.HTML:
     """The component, empty; given: what else gr.HTML takes, such as `value` or `visible`."""
     return gr.HTML(
         html_template=TEMPLATE,
@@ -89,18 +90,18 @@ def script() -> str:
 
 def view(
     photo: Image.Image | None,
-    models: Sequence[dict],
-    truth: Sequence[Sequence] | None = None,
-    chosen: int = 0,
-    size: tuple[int, int] | None = None,
-) -> dict:
+    models: Sequence[Mapping[str, Any]],
+    truth: Sequence[np.ndarray | None],
+    chosen: int,
+    size: tuple[int, int],
+) -> dict[str, Any]:
     """The viewer's value for an upright photo and 1 to 4 models' answers, coordinates in its pixels.
 
-    photo: None for the one that the viewer shows already, of `size` (width, height). models: each {"name": str,
-    "colour": "#rrggbb", "faces": [{"box": [4], "points": [15, 2], "spread": [15] or None}]}. truth: [15, 2] a face. A
-    point that is None or not finite is not drawn.
+    photo: None for the one that the viewer shows already. size: (width, height), px. models: each {"name": str,
+    "colour": "#rrggbb", "faces": [{"box": [4], "points": [15, 2], "spread": [15] or None}]}. truth:
+    [15, 2] for each face, or None. A point that is not finite is not drawn.
     """
-    width, height = size or photo.size
+    width, height = size
     return {
         "photo": photo and _data_url(photo),
         "width": width,
@@ -122,18 +123,19 @@ def view(
             }
             for model in models
         ],
-        "truth": None if truth is None else [_points(face) for face in truth],
+        "truth": [_points(np.full((len(NAMES), 2), np.nan) if face is None else face) for face in truth]
+        if any(face is not None for face in truth)
+        else None,
         "chosen": int(chosen),
     }
 
 
-def _numbers(values) -> list[float | None]:
-    return [round(float(v), 2) if v is not None and math.isfinite(v) else None for v in values]
+def _numbers(values: Iterable[float]) -> list[float | None]:
+    return [round(float(value), 2) if math.isfinite(value) else None for value in values]
 
 
-def _points(points) -> list[list[float] | None]:
-    found = [None if point is None else _numbers(np.asarray(point, float)) for point in points]
-    return [None if point is None or None in point else point for point in found]
+def _points(points: np.ndarray) -> list[list[float | None] | None]:
+    return [_numbers(point) if np.isfinite(point).all() else None for point in np.asarray(points, float)]
 
 
 def _data_url(photo: Image.Image) -> str:

@@ -63,6 +63,6 @@ class CheckpointDetector:
         batch = torch.from_numpy(both)[:, None].float() / 255  # [2 N, 1, 96, 96]
         with torch.inference_mode():
             points, heatmaps = self.checkpoint.model.answer(batch)
-        points = points[:, : len(NAMES)].numpy()
+        both_points = points[:, : len(NAMES)].numpy()  # [2 N, 15, 2] px
         uncertain = None if heatmaps is None else spread(heatmaps)[: len(frames), : len(NAMES)].numpy()
-        return FrameAnswers(points[: len(frames)], unmirror(points[len(frames) :]), uncertain)
+        return FrameAnswers(both_points[: len(frames)], unmirror(both_points[len(frames) :]), uncertain)
