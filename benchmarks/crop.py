@@ -15,7 +15,7 @@ from PIL import Image
 
 from fkd.data.split import split_data
 from fkd.learn.inference import predict_points
-from fkd.metrics import accuracy
+from fkd.metrics import METRICS, accuracy
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.predict import predict
 
@@ -47,7 +47,8 @@ def main() -> None:
     print(f"{len(found)} of {len(faces)} faces found; on these:")
     for name, points in (("in the frame", in_frame[rows]), ("found in a photo", np.array(found, np.float32))):
         result = accuracy(points, faces.points[rows])
-        print(f"  {name:18} RMSE {result.rmse:.3f} px, mean error {result.nme:.2f}% of the inter-ocular distance")
+        figures = [f"{metric.label} {metric.shown(result.figures[metric.key])}" for metric in METRICS]
+        print(f"  {name:18} {', '.join(figures)}")
 
 
 if __name__ == "__main__":

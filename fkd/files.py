@@ -56,6 +56,11 @@ def one_line(text: object, most: int = 100) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
+def file_stem(name: str) -> str:
+    """What the files of a model are called, without their ending: user--name for user/name."""
+    return name.replace("/", "--")
+
+
 def open_regular(path: Path | str, most_bytes: int) -> io.BufferedReader:
     """Opens a file to read its bytes.
 

@@ -1,10 +1,14 @@
-"""Predictions and labels -> accuracy: arrays in, numbers out; sums first, one division last."""
+"""Predictions and labels -> accuracy: arrays in, numbers out; sums first, one division last.
 
+METRICS lists the figures of an accuracy. Records, entries, cards, claims, tables and texts come from that list.
+"""
+
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from fkd.files import STRICT, Count, Figure, Signed
 from fkd.keypoints import LEFT_EYE, NAMES, RIGHT_EYE
@@ -14,9 +18,116 @@ QUANTILES = (0.5, 0.9, 0.95, 0.99)
 CASES = 3
 ROUNDING = 5e-4  # what the figures of a Detail are rounded by at most
 MOST_FACES = 20_000
-Percent = Annotated[float, Field(ge=0, le=100)]
-Keypoint = Literal[NAMES]
-Quantile = Literal[tuple(str(quantile) for quantile in QUANTILES)]
+
+
+@dataclass(frozen=True)
+class FaceErrors:
+    """The errors of N faces, one by one: what every metric is computed from.
+
+    squares: the sum of the squared errors of a face's labelled coordinates [N] px². values: how many those are [N].
+    nme: a face's mean point error in percent of its inter-ocular distance [N], NaN where an eye is not labelled.
+    """
+
+    squares: np.ndarray
+    values: np.ndarray
+    nme: np.ndarray
+
+    def moved(self, by: float) -> "FaceErrors":
+        """All errors larger or smaller by so much (px², percent), none below zero."""
+        squares = np.where(self.values > 0, (self.squares + by).clip(0), self.squares)
+        return FaceErrors(squares, self.values, (self.nme + by).clip(0))
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of how far predictions are from labels, over the faces of a benchmark.
+
+    key: its name in records. label, unit, digits: how tables show it. range: what it can be. about: what it is, in a
+    few words. value: computes it, None where there is nothing to compute it from; it must only rise, or only fall, as
+    the errors of faces grow, so that rounded errors give its bounds.
+    """
+
+    key: str
+    label: str
+    unit: str
+    range: tuple[float, float]
+    about: str
+    value: Callable[[FaceErrors], float | None]
+    digits: int = 2
+    lower_is_better: bool = True
+
+    @property
+    def title(self) -> str:
+        """Its name with its unit, as a column has it."""
+        return f"{self.label}, {self.unit}"
+
+    @property
+    def meaning(self) -> str:
+        """What it is, and which way is better."""
+        return f"{self.about}; {'lower' if self.lower_is_better else 'higher'} is better"
+
+    def allows(self, value: float) -> bool:
+        """Whether a value can be: NaN cannot."""
+        return self.range[0] <= value <= self.range[1]
+
+    def shown(self, value: float | None) -> str:
+        """A value with its unit, "-" where there is none."""
+        if value is None:
+            return "-"
+        return f"{value:.{self.digits}f}{'' if self.unit == '%' else ' '}{self.unit}"
+
+
+def _rmse(errors: FaceErrors) -> float | None:
+    count = errors.values.sum()
+    return float(np.sqrt(errors.squares.sum() / count)) if count else None
+
+
+def _mean_nme(errors: FaceErrors) -> float | None:
+    nme = errors.nme[np.isfinite(errors.nme)]
+    return float(nme.mean()) if len(nme) else None
+
+
+def _failure_rate(errors: FaceErrors) -> float | None:
+    nme = errors.nme[np.isfinite(errors.nme)]
+    return float(100 * (nme > FAILURE).mean()) if len(nme) else None
+
+
+RMSE = Metric(  # the figure that ranks: an accuracy always has it
+    "rmse",
+    "RMSE",
+    "px",
+    (0, 96),
+    "root mean squared error of all labelled coordinates, px of the 96 px frame",
+    _rmse,
+    digits=3,
+)
+METRICS = (
+    RMSE,
+    Metric("nme", "mean error", "%", (0, 1000), "mean point error in percent of the inter-ocular distance", _mean_nme),
+    Metric("failure_rate", "failures", "%", (0, 100), f"faces with a mean error above {FAILURE:g}%", _failure_rate),
+)
+
+
+def _in_range(figures: dict[str, float | None]) -> dict[str, float | None]:
+    metrics = {metric.key: metric for metric in METRICS}
+    for key, value in figures.items():
+        if key not in metrics:
+            raise ValueError(f"{key[:60]!r} is not a metric, expected one of {', '.join(metrics)}")
+        if value is not None and not metrics[key].allows(value):
+            low, high = metrics[key].range
+            raise ValueError(f"{key} is {value:g}, expected {low:g} to {high:g}")
+    return figures
+
+
+def _with_rmse(figures: dict[str, float | None]) -> dict[str, float | None]:
+    if figures.get(RMSE.key) is None:
+        raise ValueError(f"{RMSE.key} is missing or null, expected a number")
+    return figures
+
+
+Figures = Annotated[dict[str, Signed | None], AfterValidator(_in_range)]  # by the keys of METRICS
+Keypoint = Annotated[str, Field(pattern=f"^({'|'.join(NAMES)})$")]
+Quantile = Annotated[str, Field(pattern=f"^({'|'.join(map(str, QUANTILES))})$")]
 PerFace = Field(max_length=MOST_FACES)
 EachKeypoint = Field(min_length=len(NAMES), max_length=len(NAMES))
 Offset = Annotated[list[Signed], Field(min_length=5, max_length=5)]
@@ -28,35 +139,39 @@ Case = Annotated[list[Error | None], EachKeypoint]
 class Accuracy:
     """How far predictions are from labels; every mean is over what is labelled.
 
-    rmse: px, over all asked coordinates (the competition's metric); rmse_low, rmse_high: its 95% bootstrap
-    interval by face. rmse_by_keypoint: px. nme: mean point error in percent of the inter-ocular distance
-    (between the eye centres), averaged by face, over the nme_faces that have both eyes labelled;
-    failure_rate: percent of those faces above 10%. error_quantiles: point distance in px by quantile.
+    faces, values: how many have labels, and how many coordinates those are. figures: by the keys of METRICS, None where
+    there is nothing to compute one from. rmse_low, rmse_high: the 95% bootstrap interval by face of the RMSE, px.
+    rmse_by_keypoint: px. nme_faces: how many faces have both eyes labelled. error_quantiles: point distance in px by
+    quantile.
     """
 
     __pydantic_config__ = STRICT
 
     faces: Count
     values: Count
-    rmse: Figure
+    figures: Annotated[Figures, AfterValidator(_with_rmse)]
     rmse_low: Figure
     rmse_high: Figure
     rmse_by_keypoint: Annotated[dict[Keypoint, Figure | None], EachKeypoint]
-    nme: Figure | None
     nme_faces: Count
-    failure_rate: Percent | None
     error_quantiles: dict[Quantile, Figure]
+
+    @property
+    def rmse(self) -> float:
+        """The figure that ranks, px."""
+        rmse = self.figures[RMSE.key]
+        assert rmse is not None
+        return rmse
 
 
 @dataclass(frozen=True)
 class Detail:
     """What tells models apart that differ little, and what a model's errors look like; none of the faces themselves.
 
-    squares, values: for each test face, in the order of `fkd.data.split.in_order`, the sum of the squared errors of its
-    labelled coordinates (px²), and how many those are. nme: its mean error in percent of the inter-ocular distance,
-    None where an eye is not labelled. offsets: for each keypoint the mean of the error's x and y, then its variance in
-    x, covariance, variance in y (px, px²). worst, best: the errors [15, 2] px (answer minus label) of CASES faces each,
-    by their RMSE, among those with the most labels; None where there is no label.
+    squares, values, nme: as in FaceErrors, in the order of `fkd.data.split.in_order`, rounded; None for NaN. offsets:
+    for each keypoint the mean of the error's x and y, then its variance in x, covariance, variance in y (px, px²).
+    worst, best: the errors [15, 2] px (answer minus label) of CASES faces each, by their RMSE, among those with the
+    most labels; None where there is no label.
     """
 
     __pydantic_config__ = STRICT
@@ -67,6 +182,13 @@ class Detail:
     offsets: Annotated[dict[Keypoint, Offset | None], EachKeypoint]
     worst: Annotated[list[Case], Field(max_length=CASES)]
     best: Annotated[list[Case], Field(max_length=CASES)]
+
+    def face_errors(self) -> FaceErrors:
+        """The errors of each face. Raises ValueError if the lists of them are not of one length."""
+        if not len(self.squares) == len(self.values) == len(self.nme):
+            raise ValueError("its lists by face are of different lengths")
+        nme = [np.nan if value is None else value for value in self.nme]
+        return FaceErrors(np.array(self.squares, float), np.array(self.values, int), np.array(nme, float))
 
 
 def accuracy(predicted: np.ndarray, points: np.ndarray, resamples: int = 2000) -> Accuracy:
@@ -80,25 +202,22 @@ def accuracy(predicted: np.ndarray, points: np.ndarray, resamples: int = 2000) -
     labelled = np.isfinite(squares)
     if not labelled.any():
         raise ValueError("none of the faces has a label: nothing can be measured")
-    total, count = np.nansum(squares, (1, 2)), labelled.sum((1, 2))  # [N]
-    low, high = rmse_interval(total, count, resamples)
+    nme = _nme(predicted.astype(np.float64) - points, points)
+    errors = FaceErrors(np.nansum(squares, (1, 2)), labelled.sum((1, 2)), nme)
+    low, high = rmse_interval(errors.squares, errors.values, resamples)
     by_point, point_count = np.nansum(squares, (0, 2)), labelled.sum((0, 2))
     distance = np.sqrt(squares.sum(-1))  # [N, 15] px
-    nme = _nme(predicted.astype(np.float64) - points, points)
-    nme = nme[np.isfinite(nme)]
     return Accuracy(
-        faces=int((count > 0).sum()),
-        values=int(count.sum()),
-        rmse=float(np.sqrt(total.sum() / count.sum())),
+        faces=int((errors.values > 0).sum()),
+        values=int(errors.values.sum()),
+        figures={metric.key: metric.value(errors) for metric in METRICS},
         rmse_low=low,
         rmse_high=high,
         rmse_by_keypoint={
             name: float(np.sqrt(by_point[i] / point_count[i])) if point_count[i] else None
             for i, name in enumerate(NAMES)
         },
-        nme=float(nme.mean()) if len(nme) else None,
-        nme_faces=len(nme),
-        failure_rate=float(100 * (nme > FAILURE).mean()) if len(nme) else None,
+        nme_faces=int(np.isfinite(nme).sum()),
         error_quantiles={str(q): float(np.nanquantile(distance, q)) for q in QUANTILES},
     )
 
@@ -149,5 +268,5 @@ def _nme(errors: np.ndarray, points: np.ndarray) -> np.ndarray:
     return nme
 
 
-def _rounded(values) -> list[float]:
+def _rounded(values: Iterable[float]) -> list[float]:
     return [round(float(value), 3) for value in values]

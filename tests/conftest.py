@@ -190,8 +190,8 @@ def evaluated(tmp_path_factory) -> Iterator[Path]:
     evaluation = Evaluation(
         name="net", benchmark="drawn", fingerprint="f00d", checkpoint=sha256, weights=[sha256], model="fcnn",
         accuracy=Accuracy(
-            faces=10, values=200, rmse=2.5, rmse_low=2.5, rmse_high=2.5, rmse_by_keypoint=dict.fromkeys(NAMES, 2.5),
-            nme=5.0, nme_faces=10, failure_rate=0.0, error_quantiles={"0.5": 2.0},
+            faces=10, values=200, figures={"rmse": 2.5, "nme": 5.0, "failure_rate": 0.0}, rmse_low=2.5, rmse_high=2.5,
+            rmse_by_keypoint=dict.fromkeys(NAMES, 2.5), nme_faces=10, error_quantiles={"0.5": 2.0},
         ),
         detail=Detail([125.0] * 10, [20] * 10, [5.0] * 10, dict.fromkeys(NAMES, [2.5, 2.5, 0.0, 0.0, 0.0]), [], []),
         cost=Cost(parameters=1, macs=1, latency_ms=1.0, hardware="here"),

@@ -19,9 +19,8 @@ KNOWN = {WEIGHTS: Config(ModelConfig("fcnn"), {"validation_rmse": 3.0}, DATA)}
 
 def entry(name: str, rmse: float, **change) -> Evaluation:
     accuracy = Accuracy(
-        faces=10, values=200, rmse=rmse, rmse_low=rmse, rmse_high=rmse,
-        rmse_by_keypoint=dict.fromkeys(NAMES, rmse), nme=5.0, nme_faces=10, failure_rate=0.0,
-        error_quantiles={"0.5": rmse},
+        faces=10, values=200, figures={"rmse": rmse, "nme": 5.0, "failure_rate": 0.0}, rmse_low=rmse, rmse_high=rmse,
+        rmse_by_keypoint=dict.fromkeys(NAMES, rmse), nme_faces=10, error_quantiles={"0.5": rmse},
     )  # fmt: skip
     offsets = dict.fromkeys(NAMES, [rmse, rmse, 0.0, 0.0, 0.0])
     detail = Detail([20 * rmse**2] * 10, [20] * 10, [5.0] * 10, offsets, [], [])
@@ -35,11 +34,12 @@ def entry(name: str, rmse: float, **change) -> Evaluation:
 
 # What is changed in a genuine entry -> what its row says.
 FORGED = {
-    "a better rmse": ("accuracy.rmse", 0.5, r"its rmse is 0.5, but its sums by face give 2"),
+    "a better rmse": ("accuracy.figures.rmse", 0.5, r"its rmse is 0.5, but its errors by face give 2"),
     "a better interval": ("accuracy.rmse_low", 1.0, r"its interval is 1 to 2, but its sums by face give 2 to 2"),
-    "a better nme": ("accuracy.nme", 1.0, r"its nme is 1, but its list by face gives 5"),
-    "fewer failures": ("detail.nme", [50.0] * 10, r"its nme is 5, but its list by face gives 50"),
-    "no failures": ("accuracy.failure_rate", 40.0, r"its failure_rate is 40"),
+    "a better nme": ("accuracy.figures.nme", 1.0, r"its nme is 1, but its errors by face give 5"),
+    "fewer failures": ("detail.nme", [50.0] * 10, r"its nme is 5, but its errors by face give 50"),
+    "no failures": ("accuracy.figures.failure_rate", 40.0, r"its failure_rate is 40"),
+    "no nme": ("accuracy.figures.nme", None, "it has one of nme and errors by face that give it without the other"),
     "more faces": ("accuracy.faces", 11, "it counts 11 faces and 200 values, its lists have 10 and 200"),
     "one list shorter": ("detail.squares", [80.0] * 9, "lists by face are of different lengths"),
     "no lists": ("detail.squares", [], "lists by face are of different lengths"),
@@ -71,10 +71,13 @@ def changed(value: dict, field: str, new) -> dict:
 
 
 UNREADABLE = {
-    "a string for a number": ("accuracy.rmse", "2", 'accuracy.rmse is "2", expected a number'),
-    "null for a number": ("accuracy.rmse", None, "accuracy.rmse is null, expected a number"),
-    "a negative number": ("accuracy.rmse", -1, "accuracy.rmse is -1, expected 0 or more"),
-    "a huge number": ("accuracy.rmse", 10**300, "is too large a number"),
+    "a string for a number": ("accuracy.figures.rmse", "2", 'accuracy.figures.rmse is "2", expected a number'),
+    "null for a number": ("accuracy.figures.rmse", None, "figures: rmse is missing or null, expected a number"),
+    "a negative number": ("accuracy.figures.rmse", -1, "accuracy.figures: rmse is -1, expected 0 to 96"),
+    "a huge number": ("accuracy.figures.rmse", 10**300, "is too large a number"),
+    "more than all": ("accuracy.figures.failure_rate", 101, "failure_rate is 101, expected 0 to 100"),
+    "a metric of its own": ("accuracy.figures.luck", 1, "'luck' is not a metric, expected one of rmse, nme"),
+    "a figure too many": ("accuracy.nme", 1, "accuracy has the unknown nme"),
     "a word for a truth": ("held_out", "no", 'held_out is "no", expected true or false'),
     "a list for an object": ("detail", [], "detail is [], expected an object"),
     "a keypoint of its own": ("accuracy.rmse_by_keypoint", {"rank": 1}, "rmse_by_keypoint.rank"),
@@ -83,7 +86,7 @@ UNREADABLE = {
     "another's name": ("name", "genuine", "has the name 'genuine', whose file is genuine.json"),
     "another benchmark": ("benchmark", "kaggle", "is an entry of 'kaggle', not of 'drawn'"),
     "a field of its own": ("rank", 1, "has the unknown rank"),
-    "a later format": ("format", 9, "format is 9, expected 2"),
+    "a later format": ("format", 9, "format is 9, expected 3"),
     "half a letter": ("model", "\ud800", "has text that is not Unicode"),
 }  # fmt: skip
 BROKEN = {

@@ -1,9 +1,25 @@
+import dataclasses
+import json
+import sys
+
 import numpy as np
 import pytest
+from commands import run
 from conftest import draw_faces
+from forged import KNOWN, entry
+from huggingface_hub import ModelCard
 
+from fkd.board.entries import find_benchmark, read_entries, write_entry
+from fkd.board.ranking import ranking
+from fkd.board.record import from_json
+from fkd.hub.card import model_card
+from fkd.hub.claims import _claims
+from fkd.hub.dataset import _eval_yaml
 from fkd.keypoints import NAMES
-from fkd.metrics import accuracy, detail
+from fkd.learn.checkpoint import load_checkpoint
+from fkd.metrics import METRICS, FaceErrors, Metric, accuracy, detail
+from fkd.page.ranking_table import ranking_table
+from fkd.page.words import column_words
 
 
 def test_rmse_is_one_division_over_all_asked_coordinates(faces):
@@ -26,8 +42,8 @@ def test_nme_is_percent_of_the_distance_between_the_eyes():
     predicted[0, 0] += (0, 4)
     predicted[1, 1] -= (20, 0)
     result = accuracy(predicted, points)
-    assert result.nme == pytest.approx((5 + 25) / 2)
-    assert result.failure_rate == 50 and result.nme_faces == 2
+    assert result.figures["nme"] == pytest.approx((5 + 25) / 2)
+    assert result.figures["failure_rate"] == 50 and result.nme_faces == 2
     assert result.error_quantiles["0.5"] == pytest.approx(2)
 
 
@@ -36,7 +52,7 @@ def test_the_detail_adds_up_to_the_accuracy(faces):
     predicted = np.nan_to_num(faces.points) + rng.normal((1, 0), (1, 2), faces.points.shape)
     whole, each = accuracy(predicted, faces.points), detail(predicted, faces.points)
     assert np.sqrt(sum(each.squares) / sum(each.values)) == pytest.approx(whole.rmse, abs=1e-3)
-    assert np.mean(each.nme) == pytest.approx(whole.nme, abs=1e-2)
+    assert np.mean(each.nme) == pytest.approx(whole.figures["nme"], abs=1e-2)
     mean_x, mean_y, xx, xy, yy = each.offsets["nose_tip"]
     assert (mean_x, mean_y) == pytest.approx((1, 0), abs=0.6)
     assert xx == pytest.approx(1, abs=0.5) and yy == pytest.approx(4, abs=2) and abs(xy) < 1
@@ -65,3 +81,70 @@ def test_the_interval_covers_the_noise_of_the_sample():
     points = draw_faces(200, four_point_share=0).points
     result = accuracy(points + rng.normal(0, 2, points.shape), points)
     assert result.rmse_low < 2 < result.rmse_high and result.rmse_high - result.rmse_low < 0.3
+
+
+def median(errors: FaceErrors) -> float | None:
+    nme = errors.nme[np.isfinite(errors.nme)]
+    return float(np.median(nme)) if len(nme) else None
+
+
+MEDIAN = Metric("median_nme", "median error", "%", (0, 1000), "median over faces of the mean point error", median)
+
+
+@pytest.fixture
+def fourth_metric(monkeypatch):
+    """A metric more in fkd/metrics.py, as every file that imports the list then has it."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("fkd.") and getattr(module, "METRICS", None) is METRICS:
+            monkeypatch.setattr(module, "METRICS", (*METRICS, MEDIAN))
+
+
+def measured(name: str = "net"):
+    points = draw_faces(40).points
+    predicted = np.nan_to_num(points) + np.random.default_rng(1).normal(0.5, 2, points.shape)
+    return entry(name, 2.0, accuracy=accuracy(predicted, points), detail=detail(predicted, points))
+
+
+def test_a_fourth_metric_is_one_more_item_of_the_list(fourth_metric, tmp_path, evaluated):
+    evaluation = measured()
+    value = evaluation.accuracy.figures["median_nme"]
+    assert value == pytest.approx(np.median([x for x in evaluation.detail.nme if x is not None]), abs=1e-3)
+    written = write_entry(tmp_path, evaluation, "drawn faces")
+    assert json.loads(written.read_text())["accuracy"]["figures"]["median_nme"] == value
+    benchmark = find_benchmark(tmp_path, "drawn")
+    rows = ranking(benchmark, read_entries(tmp_path, benchmark), KNOWN)
+    assert rows[0].status == "verified" and rows[0].record()["median_nme"] == value
+    assert ranking_table(rows, [], {}).data["median error, %"].tolist() == [value]
+    assert "**median error, %**" in column_words()
+    assert f"{value:.2f}%" in run("leaderboard", "--leaderboard", tmp_path)
+    card = model_card(load_checkpoint(evaluated), evaluation)
+    assert f"| median error: {MEDIAN.about} | {value:.2f}% |" in card
+    assert ModelCard(card).data.eval_results[-1].metric_type == "median_nme"
+    assert _eval_yaml(benchmark)["tasks"][-1]["id"] == "median_nme"
+    counts = {"faces": benchmark.faces, "values": benchmark.values}
+    data = {"type": "drawn", "revision": "f", "args": counts}
+    figures = [{"type": "rmse", "value": 1.0}, {"type": "median_nme", "value": 2.0}]
+    model = {"id": "ada/net", "model-index": [{"results": [{"dataset": data, "metrics": figures}]}]}
+    (claim,) = _claims(model, {"drawn": benchmark})
+    assert claim.figures == {"rmse": 1.0, "median_nme": 2.0}
+    figures[1]["value"] = -1
+    assert "median_nme of -1 cannot be: expected 0 to 1000" in _claims(model, {"drawn": benchmark})[0].refused
+
+    figures = evaluation.accuracy.figures | {"median_nme": value - 0.1}
+    forged = dataclasses.replace(evaluation, accuracy=dataclasses.replace(evaluation.accuracy, figures=figures))
+    write_entry(tmp_path, forged, "drawn faces")
+    (row,) = ranking(benchmark, read_entries(tmp_path, benchmark), KNOWN)
+    assert f"its median_nme is {value - 0.1:.4g}, but its errors by face give" in row.unranked
+
+
+def test_an_entry_from_before_a_metric_gets_its_value_from_the_errors_by_face(fourth_metric):
+    younger = measured()
+    older = json.loads(json.dumps(dataclasses.asdict(younger)))
+    del older["accuracy"]["figures"]["median_nme"]
+    read = from_json(older)
+    assert read.accuracy.figures["median_nme"] == pytest.approx(younger.accuracy.figures["median_nme"], abs=1e-3)
+    assert list(read.accuracy.figures) == ["rmse", "nme", "failure_rate", "median_nme"]
+    for nme in ([], [None] * len(older["detail"]["nme"]), [5e6] * len(older["detail"]["nme"])):
+        older["detail"]["nme"] = nme
+        assert from_json(older).accuracy.figures["median_nme"] is None, "missing, and shown as such"
+    assert MEDIAN.shown(None) == "-"

@@ -6,16 +6,16 @@ have written any of them: one that cannot be read is a row, or a line of `proble
 """
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-import pandas as pd
 from pydantic import Field
 
-from fkd.board.record import Evaluation, from_json, read_evaluation
-from fkd.files import STRICT, Count, Figure, Line, read_json, typed, write_json
-from fkd.metrics import Percent
+from fkd.board.record import Evaluation, from_json, read_evaluation, with_figures
+from fkd.files import STRICT, Count, Figure, Line, file_stem, read_json, typed, write_json
+from fkd.metrics import Figures
 
 BENCHMARK, PUBLISHED, SYNCED = "benchmark.json", "published.json", "hub.json"
 LARGEST_SYNCED = 20_000_000  # bytes
@@ -66,10 +66,10 @@ class Published:
 
 @dataclass(frozen=True)
 class Claim:
-    """What the card of a model on the Hub says it reaches on a benchmark: px, percent, percent.
+    """What the card of a model on the Hub says it reaches on a benchmark.
 
-    network: fcnn, or timm's name, as its tags say. refused: why it is not shown as such, or an empty text; its figures
-    are then None.
+    network: fcnn, or timm's name, as its tags say. figures: those that it states, by the keys of METRICS. refused: why
+    it is not shown as such, or an empty text; it then has no figures.
     """
 
     __pydantic_config__ = STRICT
@@ -78,9 +78,7 @@ class Claim:
     revision: Line
     benchmark: Line
     network: Line
-    rmse: Figure | None
-    nme: Figure | None
-    failure_rate: Percent | None
+    figures: Figures
     parameters: Count | None
     date: Line
     refused: Line
@@ -105,7 +103,7 @@ def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> P
 
     A model of the Hub, user/name, has its entry in user--name.json.
     The first entry of a benchmark defines it (benchmark.json); a later one with other test data is written
-    all the same, and `table` shows it unranked.
+    all the same, and `ranking` shows it unranked.
     Raises ValueError for a name that cannot be a file's here, or a benchmark.json that cannot be read.
     """
     if Path(evaluation.benchmark).name != evaluation.benchmark:
@@ -131,7 +129,7 @@ def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> P
 
 def file_name(evaluation: Evaluation) -> str:
     """What the file of an entry is called: no two entries of a benchmark have one name."""
-    return f"{evaluation.name.replace('/', '--')}.json"
+    return f"{file_stem(evaluation.name)}.json"
 
 
 def read_benchmark(folder: Path) -> Benchmark:
@@ -147,13 +145,25 @@ def read_benchmark(folder: Path) -> Benchmark:
 
 def read_benchmarks(root: Path | str) -> list[Benchmark]:
     """The benchmarks under ROOT, by name, without those whose benchmark.json cannot be read (see `problems`)."""
-    found = []
+    benchmarks = []
     for path in sorted(Path(root).glob(f"*/{BENCHMARK}")):
         try:
-            found.append(read_benchmark(path.parent))
+            benchmarks.append(read_benchmark(path.parent))
         except (ValueError, OSError):
             pass  # `problems` says it
-    return found
+    return benchmarks
+
+
+def find_benchmark(root: Path | str, name: str) -> Benchmark:
+    """The benchmark of that name under ROOT.
+
+    Raises ValueError, naming those that are there, if there is none; without ROOT, since the page's visitors read it.
+    """
+    benchmarks = {benchmark.name: benchmark for benchmark in read_benchmarks(root)}
+    if name not in benchmarks:
+        there = f"expected one of {', '.join(benchmarks)}" if benchmarks else "none is there yet"
+        raise ValueError(f"there is no benchmark {name!r}: {there}")
+    return benchmarks[name]
 
 
 def read_entries(root: Path | str, benchmark: Benchmark) -> Entries:
@@ -174,19 +184,16 @@ def read_entries(root: Path | str, benchmark: Benchmark) -> Entries:
     return Entries(measured, unreadable)
 
 
-def read_published(root: Path | str, benchmark: Benchmark) -> pd.DataFrame:
-    """What others report for a benchmark, best first: columns rmse (px), what, measured_on, source (an address).
+def read_published(root: Path | str, benchmark: Benchmark) -> list[Published]:
+    """What others report for a benchmark, best first.
 
     It was not measured by fkd, nor on the same faces, so it is never ranked with entries. Empty where there is none,
     or it cannot be read (see `problems`).
     """
-    path = Path(root) / benchmark.name / PUBLISHED
     try:
-        scores = typed(read_json(path), list[Published], str(path))
+        return sorted(_read_published(Path(root) / benchmark.name), key=lambda score: score.rmse)
     except (ValueError, OSError):
-        return pd.DataFrame()
-    result = pd.DataFrame([dataclasses.asdict(score) for score in scores])
-    return result.sort_values("rmse", kind="stable").reset_index(drop=True) if scores else result
+        return []
 
 
 def read_synced(root: Path | str) -> Synced:
@@ -202,26 +209,33 @@ def read_synced(root: Path | str) -> Synced:
 
 def problems(root: Path | str) -> list[str]:
     """One sentence for each file under ROOT, besides entries, that cannot be read."""
-    found = []
-    for path in sorted(Path(root).glob("*/")):
-        for name, read in ((BENCHMARK, read_benchmark), (PUBLISHED, _check_published)):
-            if (path / name).exists():
+    sentences = []
+    for folder in sorted(Path(root).glob("*/")):
+        readers: dict[str, Callable[[Path], object]] = {BENCHMARK: read_benchmark, PUBLISHED: _read_published}
+        for name, read in readers.items():
+            if (folder / name).exists():
                 try:
-                    read(path)
+                    read(folder)
                 except (ValueError, OSError) as error:
-                    found.append(str(error))
+                    sentences.append(str(error))
     synced = Path(root) / SYNCED
     try:
         if synced.exists():
             _read_synced(synced)
     except (ValueError, OSError) as error:
-        found.append(str(error))
-    return found
+        sentences.append(str(error))
+    return sentences
 
 
 def _read_synced(path: Path) -> Synced:
-    return typed(read_json(path, LARGEST_SYNCED), Synced, str(path))
+    value = read_json(path, LARGEST_SYNCED)
+    if isinstance(value, dict) and isinstance(value.get("claims"), list):
+        value["claims"] = [
+            with_figures(claim) if isinstance(claim, dict) and "figures" not in claim else claim
+            for claim in value["claims"]
+        ]
+    return typed(value, Synced, str(path))
 
 
-def _check_published(folder: Path) -> None:
-    typed(read_json(folder / PUBLISHED), list[Published], str(folder / PUBLISHED))
+def _read_published(folder: Path) -> list[Published]:
+    return typed(read_json(folder / PUBLISHED), list[Published], str(folder / PUBLISHED))

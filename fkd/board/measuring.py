@@ -28,7 +28,8 @@ def measure(
     """Measures a checkpoint, or the mean of several, on the held-out tenth of a training file.
 
     benchmark: the ranking's name, or "kaggle" for the competition's; the data's name if empty. name: the
-    entry's; the first checkpoint's if empty. mirror: average each answer with that for the mirror image.
+    entry's; the first checkpoint's if empty. mirror: average predictions over the image and its horizontal flip (flip
+    averaging); an entry without a name of its own then has the ending -mirror, so that it replaces no other.
     Raises ValueError if the ranking is the competition's but the data is not.
     """
     faces, split = split_data(data)

@@ -1,117 +1,107 @@
-"""Entries and claims -> ranked tables; nothing is drawn here."""
+"""Entries and claims -> a ranking, row by row; nothing is drawn here."""
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 
 from fkd.board.entries import Benchmark, Claim, Entries
 from fkd.board.record import Evaluation
 from fkd.board.verified import unverified_reason
 from fkd.keypoints import NAMES
 from fkd.learn.checkpoint import Config
+from fkd.metrics import METRICS, RMSE
 
-COLUMNS = ["rank", "status", "model", "network", "rmse", "rmse_low", "rmse_high", "nme", "failure_rate", "parameters"]
-COLUMNS += ["macs", "latency_ms", "hardware", "members", "mirror", "trained_on", "date", "unranked", *NAMES]
+Status = Literal["verified", "not verified", "unreadable", "claimed", "refused"]
+MEASURED = ("rmse_low", "rmse_high", "macs", "latency_ms", "hardware", "members", "mirror", "trained_on")
 
 
-def table(
-    benchmark: Benchmark, entries: Entries, known: Mapping[str, Config], claims: Sequence[Claim] = ()
-) -> pd.DataFrame:
-    """Ranks entries by test RMSE, a row each; those that may not be ranked come last, `unranked` says why.
+@dataclass(frozen=True)
+class RankingRow:
+    """One row of a ranking: a measured entry, what a model on the Hub claims, or a file that is no entry.
+
+    name: the entry's, the repository's or the file's. status: "verified" is measured by fkd, as far as
+    `fkd.board.verified` can tell. unranked: why it has no rank, or an empty text. rank: from 1. tied: whether it shares
+    its rank.
+    """
+
+    name: str
+    status: Status
+    unranked: str
+    entry: Evaluation | None = None
+    claim: Claim | None = None
+    rank: int | None = None
+    tied: bool = False
+
+    @property
+    def owner(self) -> str:
+        """Whose model it is on the Hub; empty for a checkpoint of this leaderboard's own."""
+        return self.name.rpartition("/")[0]
+
+    @property
+    def figures(self) -> Mapping[str, float | None]:
+        """By the keys of METRICS; one that is not known is None or missing."""
+        if self.entry:
+            return self.entry.accuracy.figures
+        return self.claim.figures if self.claim else {}
+
+    @property
+    def network(self) -> str:
+        """fcnn, timm's name, or several of them; empty where it is not known."""
+        if self.entry:
+            return self.entry.model
+        return self.claim.network if self.claim else ""
+
+    @property
+    def parameters(self) -> int | None:
+        """How many weights; None where it is not known."""
+        if self.entry:
+            return self.entry.cost.parameters
+        return self.claim.parameters if self.claim else None
+
+    def record(self) -> dict[str, Any]:
+        """The row as a flat JSON object, with the same keys for every row; what is not known is None.
+
+        The RMSE of each keypoint (px) stands under its name.
+        """
+        dated = self.entry or self.claim
+        return {
+            "rank": self.rank,
+            "tied": self.tied,
+            "status": self.status,
+            "model": self.name,
+            "owner": self.owner,
+            "network": self.network,
+            **{metric.key: self.figures.get(metric.key) for metric in METRICS},
+            "parameters": self.parameters,
+            "date": dated.date if dated else "",
+            "unranked": self.unranked,
+            **(_measured(self.entry) if self.entry else dict.fromkeys((*MEASURED, *NAMES))),
+        }
+
+
+def ranking(
+    benchmark: Benchmark, entries: Entries, known: Mapping[str, Config], claims: Iterable[Claim] = ()
+) -> list[RankingRow]:
+    """Ranks entries by test RMSE; those that may not be ranked come last, and say why.
 
     An entry that is `tied` with the best of a rank shares it. known: the checkpoints that are there, by the sha256 of
     their weights: an entry of others is not verified.
 
     Claims are never ranked, whatever they say: they stand among those that come last. One that has been measured at
     its revision, or that says what was measured, is left out: its entry is there. A file that is no entry is a row too.
-    Columns: rank, status ("verified": measured by fkd, as far as `fkd.board.verified` can tell; "not verified";
-    "claimed"; "refused"; "unreadable"), model, network, rmse, rmse_low, rmse_high, nme, failure_rate (px and percent),
-    parameters, macs, latency_ms, hardware, members, mirror, trained_on, date, unranked, then the RMSE of each keypoint
-    by its name. What a claim does not say is missing.
     """
-    rows = []
-    for entry in entries.measured:
-        unverified = unverified_reason(entry, known)
-        rows.append(
-            {
-                "rank": 0,
-                "status": "not verified" if unverified else "verified",
-                "model": entry.name,
-                "network": entry.model,
-                "rmse": entry.accuracy.rmse,
-                "rmse_low": entry.accuracy.rmse_low,
-                "rmse_high": entry.accuracy.rmse_high,
-                "nme": entry.accuracy.nme,
-                "failure_rate": entry.accuracy.failure_rate,
-                "parameters": entry.cost.parameters,
-                "macs": entry.cost.macs,
-                "latency_ms": entry.cost.latency_ms,
-                "hardware": entry.cost.hardware,
-                "members": entry.members,
-                "mirror": entry.mirror,
-                "trained_on": str(entry.data.get("name", "")),
-                "date": entry.date,
-                "unranked": unverified or unranked_reason(benchmark, entry),
-                **entry.accuracy.rmse_by_keypoint,
-            }
-        )
+    rows = [_entry_row(benchmark, entry, known) for entry in entries.measured]
     measured = {entry.name: entry for entry in entries.measured}
     for claim in claims:
-        known = measured.get(claim.repo)
-        if claim.benchmark != benchmark.name or (known and _is_of(claim, known)):
-            continue
-        command = f"`fkd verify hf:{claim.repo}` measures and ranks it"
-        rows.append(
-            {
-                "rank": 0,
-                "status": "refused" if claim.refused else "claimed",
-                "model": claim.repo,
-                "network": claim.network,
-                "rmse": claim.rmse,
-                "nme": claim.nme,
-                "failure_rate": claim.failure_rate,
-                "parameters": claim.parameters,
-                "date": claim.date,
-                "unranked": claim.refused or f"claimed by its author, not measured here: {command}",
-            }
-        )
-    for name, why in entries.unreadable.items():
-        rows.append({"rank": 0, "status": "unreadable", "model": name, "unranked": why})
-    if not rows:
-        return pd.DataFrame()
-    result = pd.DataFrame(rows, columns=COLUMNS)
-    texts = ["network", "hardware", "trained_on", "date"]
-    result[texts] = result[texts].astype(object).fillna("")
-    result = result.sort_values("rmse", kind="stable").sort_values("unranked", key=lambda why: why != "", kind="stable")
-    result["rank"] = pd.array([pd.NA] * len(result), "Int64")
-    leader = None
-    for place, (row, name) in enumerate(result.loc[result["unranked"] == "", "model"].items(), 1):
-        if leader is None or not tied(leader, measured[name]):
-            leader, rank = measured[name], place
-        result.loc[row, "rank"] = rank
-    return result.reset_index(drop=True)
-
-
-def tied(one: Evaluation, other: Evaluation, resamples: int = 2000) -> bool:
-    """Whether the faces cannot tell two entries of one benchmark apart: a paired bootstrap by face.
-
-    True if the 95% interval of the difference of their RMSE, over resamples of the same faces for both, holds 0
-    (Efron & Tibshirani 1993, chapter 13).
-    """
-    values = np.array(one.detail.values)
-    # A fixed seed: the same entries give the same ranks. The count of each face in each resample:
-    draws = np.random.default_rng(0).multinomial(len(values), np.full(len(values), 1 / len(values)), resamples)
-    low, high = np.quantile(
-        np.subtract(*(np.sqrt(draws @ np.array(entry.detail.squares) / (draws @ values)) for entry in (one, other))),
-        (0.025, 0.975),
-    )
-    return bool(low <= 0 <= high)
-
-
-def _is_of(claim: Claim, entry: Evaluation) -> bool:
-    same = claim.rmse is not None and abs(claim.rmse - entry.accuracy.rmse) < 1e-3
-    return same or claim.revision == entry.revision
+        entry = measured.get(claim.repo)
+        if claim.benchmark == benchmark.name and not (entry and _is_of(claim, entry)):
+            rows.append(_claim_row(claim))
+    rows += [RankingRow(name, "unreadable", why) for name, why in entries.unreadable.items()]
+    rows.sort(key=_order)
+    return [*_ranked([row for row in rows if not row.unranked]), *(row for row in rows if row.unranked)]
 
 
 def unranked_reason(benchmark: Benchmark, entry: Evaluation) -> str:
@@ -123,3 +113,79 @@ def unranked_reason(benchmark: Benchmark, entry: Evaluation) -> str:
     if not entry.held_out:
         return "its checkpoint does not record that the test faces were kept out of training"
     return ""
+
+
+def tied(one: Evaluation, other: Evaluation) -> bool:
+    """Whether the faces cannot tell two entries of one benchmark apart: the difference of their RMSE may be 0."""
+    low, high = difference_interval(one, other)
+    return low <= 0 <= high
+
+
+def difference_interval(one: Evaluation, other: Evaluation, resamples: int = 2000) -> tuple[float, float]:
+    """The 95% interval of the difference of two entries' RMSE, px: a paired bootstrap by face.
+
+    Each resample has the same faces for both (Efron & Tibshirani 1993, chapter 13).
+    """
+    values = np.array(one.detail.values)
+    # A fixed seed: the same entries give the same ranks. The count of each face in each resample:
+    draws = np.random.default_rng(0).multinomial(len(values), np.full(len(values), 1 / len(values)), resamples)
+    first, second = (np.sqrt(draws @ np.array(each.detail.squares) / (draws @ values)) for each in (one, other))
+    low, high = np.quantile(first - second, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def _entry_row(benchmark: Benchmark, entry: Evaluation, known: Mapping[str, Config]) -> RankingRow:
+    unverified = unverified_reason(entry, known)
+    status: Status = "not verified" if unverified else "verified"
+    return RankingRow(entry.name, status, unverified or unranked_reason(benchmark, entry), entry=entry)
+
+
+def _claim_row(claim: Claim) -> RankingRow:
+    if claim.refused:
+        return RankingRow(claim.repo, "refused", claim.refused, claim=claim)
+    reason = f"claimed by its author, not measured here: `fkd verify hf:{claim.repo}` measures and ranks it"
+    return RankingRow(claim.repo, "claimed", reason, claim=claim)
+
+
+def _is_of(claim: Claim, entry: Evaluation) -> bool:
+    """Whether an entry is what a claim is about: measured at its revision, or with the RMSE that it states."""
+    rmse = claim.figures.get(RMSE.key)
+    same = rmse is not None and abs(rmse - entry.accuracy.rmse) < 1e-3
+    return same or claim.revision == entry.revision
+
+
+def _order(row: RankingRow) -> float:
+    """By RMSE; what has none comes last."""
+    rmse = row.figures.get(RMSE.key)
+    return float("inf") if rmse is None else rmse
+
+
+def _ranked(rows: Sequence[RankingRow]) -> list[RankingRow]:
+    """Rows of entries, the best first, with their ranks: a row tied with the best of a rank shares it."""
+    ranks: list[int] = []
+    leader: Evaluation | None = None
+    for place, row in enumerate(rows, 1):
+        assert row.entry
+        if leader and tied(leader, row.entry):
+            ranks.append(ranks[-1])
+        else:
+            leader = row.entry
+            ranks.append(place)
+    return [
+        dataclasses.replace(row, rank=rank, tied=ranks.count(rank) > 1) for row, rank in zip(rows, ranks, strict=True)
+    ]
+
+
+def _measured(entry: Evaluation) -> dict[str, Any]:
+    """What only a measured entry has: the keys of MEASURED, then those of NAMES."""
+    return {
+        "rmse_low": entry.accuracy.rmse_low,
+        "rmse_high": entry.accuracy.rmse_high,
+        "macs": entry.cost.macs,
+        "latency_ms": entry.cost.latency_ms,
+        "hardware": entry.cost.hardware,
+        "members": entry.members,
+        "mirror": entry.mirror,
+        "trained_on": str(entry.data.get("name", "")),
+        **entry.accuracy.rmse_by_keypoint,
+    }

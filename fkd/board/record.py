@@ -7,16 +7,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
 from fkd import __version__
 from fkd.board.cost import Cost
 from fkd.files import STRICT, Figure, Line, read_json, typed
-from fkd.metrics import Accuracy, Detail
+from fkd.metrics import METRICS, Accuracy, Detail
 
-FORMAT = 2  # of an Evaluation as JSON
+FORMAT: Final = 3  # of an Evaluation as JSON
+FLAT = ("rmse", "nme", "failure_rate")  # the figures that stood beside the rest before there was a list of metrics
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -26,10 +27,11 @@ class Evaluation:
 
     fingerprint: hash of the test images and of which labels they have. checkpoint: sha256 of the weights; of
     an ensemble, of its members' hashes one after another (`joined`). members: how many models' answers are averaged.
-    mirror: whether each answer is the mean over the face and its mirror image. data: what the model was trained on,
-    as its checkpoint says. held_out: whether that record shows the test faces were kept apart. robustness: RMSE in px
-    at each of `fkd.board.robustness.STEPS`, by kind. revision: the commit on the Hub that was measured, if it
-    is from there. weights: the sha256 of each member's weights; empty in an ensemble's entry from before format 2.
+    mirror: whether predictions are averaged over the image and its horizontal flip (flip averaging). data: what the
+    model was trained on, as its checkpoint says. held_out: whether that record shows the test faces were kept apart.
+    robustness: RMSE in px at each of `fkd.board.robustness.STEPS`, by kind. revision: the commit on the Hub that was
+    measured, if it is from there. weights: the sha256 of each member's weights; empty in an ensemble's entry from
+    before format 2.
     """
 
     __pydantic_config__ = STRICT
@@ -51,7 +53,7 @@ class Evaluation:
     weights: Annotated[list[Hash], Field(max_length=100)] = dataclasses.field(default_factory=list)
     fkd_version: Line = __version__
     date: Line = dataclasses.field(default_factory=lambda: datetime.date.today().isoformat())
-    format: Literal[FORMAT] = FORMAT
+    format: Literal[3] = FORMAT
 
 
 def joined(hashes: Sequence[str]) -> str:
@@ -70,9 +72,40 @@ def read_evaluation(path: Path | str) -> Evaluation:
 def from_json(value: Any, where: str = "the evaluation") -> Evaluation:
     """Reads back what `dataclasses.asdict` made of an Evaluation, of this format or an older one.
 
+    A metric that is younger than the record is computed from its errors by face, None where they do not give it.
     Raises ValueError of one line, beginning with `where`, for a missing, unknown or wrong field.
     """
-    if isinstance(value, dict) and "format" not in value:  # format 1 did not say of which weights an ensemble was
+    evaluation = typed(_up_to_date(value) if isinstance(value, dict) else value, Evaluation, where)
+    figures = _every_figure(evaluation)
+    return dataclasses.replace(evaluation, accuracy=dataclasses.replace(evaluation.accuracy, figures=figures))
+
+
+def with_figures(value: dict[str, Any]) -> dict[str, Any]:
+    """A record from before format 3, with the figures that stood in it gathered under "figures"."""
+    others = {name: part for name, part in value.items() if name not in FLAT}
+    return others | {"figures": {name: value[name] for name in FLAT if name in value}}
+
+
+def _up_to_date(value: dict[str, Any]) -> dict[str, Any]:
+    """An evaluation's JSON in this format; what is neither this nor an older one stays as it is."""
+    if "format" not in value:  # format 1 did not say of which weights an ensemble was
         alone = value.get("members") == 1 and re.fullmatch("[0-9a-f]{64}", str(value.get("checkpoint")))
-        value = value | {"weights": [value["checkpoint"]] if alone else [], "format": FORMAT}
-    return typed(value, Evaluation, where)
+        value = value | {"weights": [value["checkpoint"]] if alone else [], "format": 2}
+    if value["format"] == 2:
+        accuracy = value.get("accuracy")
+        accuracy = with_figures(accuracy) if isinstance(accuracy, dict) and "figures" not in accuracy else accuracy
+        value = value | {"accuracy": accuracy, "format": FORMAT}
+    return value
+
+
+def _every_figure(evaluation: Evaluation) -> dict[str, float | None]:
+    """The figures as stated, by METRICS; one that is not stated is computed from the errors by face."""
+    figures: dict[str, float | None] = dict.fromkeys(metric.key for metric in METRICS)
+    try:
+        errors = evaluation.detail.face_errors()
+    except ValueError:  # lists of different lengths, as `fkd.board.verified` says
+        return figures | evaluation.accuracy.figures
+    for metric in METRICS:
+        value = None if metric.key in evaluation.accuracy.figures else metric.value(errors)
+        figures[metric.key] = value if value is not None and metric.allows(value) else None
+    return figures | evaluation.accuracy.figures

@@ -1,7 +1,7 @@
 """Accuracy on degraded faces: the test faces made worse step by step, and the RMSE at each step."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -97,7 +97,7 @@ def degrade(faces: Faces, kind: str, step: float) -> Faces:
     return Faces(images.round().clip(0, 255).astype(np.uint8), points)
 
 
-def _each(images: np.ndarray, change) -> np.ndarray:
+def _each(images: np.ndarray, change: Callable[[Image.Image], Image.Image]) -> np.ndarray:
     return np.stack([np.asarray(change(Image.fromarray(image))) for image in images])
 
 

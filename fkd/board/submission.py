@@ -21,16 +21,16 @@ def submission(models: Sequence[KeypointModel], data: Path | str, mirror: bool =
     """
     test, lookup = read_test(data), read_lookup(data)
     place = {image_id: row for row, image_id in enumerate(test.image_ids.tolist())}
-    rows = lookup["ImageId"].map(place)
-    if rows.isna().any():
-        image_id = lookup["ImageId"][rows.isna()].iloc[0]
+    places = lookup["ImageId"].map(place)
+    if places.isna().any():
+        image_id = lookup["ImageId"][places.isna()].iloc[0]
         raise ValueError(f"IdLookupTable.csv asks for ImageId {image_id}, which test.csv does not have")
-    rows = rows.to_numpy(np.int64)
+    rows = places.to_numpy(np.int64)
     columns = lookup["FeatureName"].map(COLUMNS.index).to_numpy(np.int64)
     asked = np.zeros((len(test.images), len(NAMES)), bool)
     asked[rows, columns // 2] = True
     others = [index for index in range(len(NAMES)) if index not in FOUR_POINT]
-    four_point = asked.any(1) & ~asked[:, others].any(1)
+    four_point = np.asarray(asked.any(1) & ~asked[:, others].any(1))
     points = predict_points(models, test.images, four_point, mirror)  # [M, 15, 2]
     location = points.reshape(len(points), -1)[rows, columns].clip(0, FRAME_SIZE - 1)
     return pd.DataFrame({"RowId": lookup["RowId"], "Location": location})

@@ -13,7 +13,7 @@ import numpy as np
 from fkd.board.record import Evaluation, joined
 from fkd.keypoints import NAMES
 from fkd.learn.checkpoint import Config
-from fkd.metrics import FAILURE, ROUNDING, rmse_interval
+from fkd.metrics import METRICS, ROUNDING, Accuracy, FaceErrors, rmse_interval
 
 MOST_TRIES = 10_000  # orders of checkpoints that are tried for an ensemble that does not name its members
 BF16 = 0.05  # px: robustness may be computed in bfloat16, accuracy is not
@@ -56,27 +56,49 @@ def contradiction(entry: Evaluation) -> str:
         return f"its checkpoint is not the {entry.members} of which it gives the hashes"
     if entry.held_out and not _kept_apart(entry.data.get("fingerprints", {}), entry.fingerprint):
         return "it states that the test faces were held out, but its record of the training data does not show it"
-    told, detail = entry.accuracy, entry.detail
-    if not len(detail.squares) == len(detail.values) == len(detail.nme):
-        return "its lists by face are of different lengths"
-    squares, values = np.array(detail.squares), np.array(detail.values, int)
-    counted = (int((values > 0).sum()), int(values.sum()))
+    told = entry.accuracy
+    try:
+        errors = entry.detail.face_errors()
+    except ValueError as error:
+        return str(error)
+    counted = (int((errors.values > 0).sum()), int(errors.values.sum()))
     if counted != (told.faces, told.values) or not told.values:
         return f"it counts {told.faces} faces and {told.values} values, its lists have {counted[0]} and {counted[1]}"
-    if squares[values == 0].any():
+    if errors.squares[errors.values == 0].any():
         return "a face without labels has errors"
-    rmse = math.sqrt(squares.sum() / values.sum())
-    if abs(told.rmse**2 - rmse**2) > ROUNDING * told.faces / told.values + 1e-9 * rmse**2:
-        return f"its rmse is {told.rmse:.4g}, but its sums by face give {rmse:.4g}"
-    return _interval(entry) or _nme(entry) or _keypoints(entry) or _quantiles(entry, squares.sum()) or _rest(entry)
+    if told.nme_faces != (nme_faces := int(np.isfinite(errors.nme).sum())):
+        return f"its nme is of {told.nme_faces} faces, its list has {nme_faces}"
+    return (
+        _figures(told, errors)
+        or _interval(entry)
+        or _keypoints(entry)
+        or _quantiles(entry, float(errors.squares.sum()))
+        or _rest(entry)
+    )
 
 
-def _kept_apart(record: Mapping[str, str], test: str) -> bool:
+def _kept_apart(record: object, test: str) -> bool:
     """Whether a record of training data's fingerprints has three different parts, of which one is the test faces."""
     if not isinstance(record, Mapping):
         return False
     parts = [record.get(part) for part in ("train", "validation", "test")]
     return all(isinstance(part, str) and part for part in parts) and len({*parts}) == 3 and parts[2] == test
+
+
+def _figures(told: Accuracy, errors: FaceErrors) -> str:
+    """Compares each figure with what the errors by face give, as exactly as their rounding allows."""
+    for metric in METRICS:
+        stated, value = told.figures[metric.key], metric.value(errors)
+        if stated is None and value is None:
+            continue
+        if stated is None or value is None:
+            return f"it has one of {metric.key} and errors by face that give it without the other"
+        bounds = [metric.value(errors.moved(by)) for by in (-ROUNDING, ROUNDING)]
+        low, high = sorted(value if bound is None else bound for bound in bounds)
+        near = 1e-9 * (1 + abs(value))
+        if not low - near <= stated <= high + near:
+            return f"its {metric.key} is {stated:.4g}, but its errors by face give {value:.4g}"
+    return ""
 
 
 def _interval(entry: Evaluation) -> str:
@@ -98,49 +120,27 @@ def _rmse_interval(squares: tuple[float, ...], values: tuple[int, ...]) -> tuple
     return rmse_interval(np.array(squares), np.array(values))
 
 
-def _nme(entry: Evaluation) -> str:
-    told = entry.accuracy
-    nme = np.array([value for value in entry.detail.nme if value is not None])
-    if told.nme_faces != len(nme) or (told.nme is None) != (len(nme) == 0):
-        return f"its nme is of {told.nme_faces} faces, its list has {len(nme)}"
-    if (told.failure_rate is None) != (told.nme is None):
-        return "it has one of nme and failure_rate without the other"
-    if told.nme is None:
-        return ""
-    if abs(told.nme - nme.mean()) > ROUNDING + 1e-9 * told.nme:
-        return f"its nme is {told.nme:.4g}, but its list by face gives {nme.mean():.4g}"
-    failures, (least, most) = told.failure_rate * len(nme) / 100, _about(nme, FAILURE)
-    if not least - 1e-6 <= failures <= most + 1e-6:
-        return f"its failure_rate is {told.failure_rate:.4g}, but its list by face gives {100 * most / len(nme):.4g}"
-    return ""
-
-
-def _about(nme: np.ndarray, limit: float) -> tuple[int, int]:
-    """How many faces at least and at most were above a limit before they were rounded."""
-    return int((nme > limit + ROUNDING).sum()), int((nme > limit - ROUNDING).sum())
-
-
 def _keypoints(entry: Evaluation) -> str:
     """Compares each keypoint's RMSE with the mean and covariance of its errors.
 
     Of how many faces these are is not in an entry, but it lies between the fully labelled faces and all of them.
     """
     told, detail = entry.accuracy, entry.detail
-    full, squares = detail.values.count(2 * len(NAMES)), {}
+    full, squares = detail.values.count(2 * len(NAMES)), []
     for name in NAMES:
         rmse, offset = told.rmse_by_keypoint[name], detail.offsets[name]
-        if (rmse is None) != (offset is None):
-            return f"it has one of {name}'s rmse and offsets without the other"
-        if rmse is None:
+        if rmse is None and offset is None:
             continue
+        if rmse is None or offset is None:
+            return f"it has one of {name}'s rmse and offsets without the other"
         x, y, xx, _, yy = offset
         near = ROUNDING * (abs(x) + abs(y) + 2) + 1e-6
         spread = [(1 - 1 / max(faces, 1)) * (xx + yy) for faces in (full, told.faces)]
         low, high = ((x**2 + y**2 + part) / 2 for part in spread)
         if not low - near <= rmse**2 <= high + near:
             return f"its rmse of {name} is {rmse:.4g}, but its offsets give {math.sqrt(max(high, 0)):.4g}"
-        squares[name] = 2 * rmse**2
-    total, of_one_face = told.rmse**2 * told.values, sum(squares.values())
+        squares.append(2 * rmse**2)
+    total, of_one_face = told.rmse**2 * told.values, sum(squares)
     if not full * of_one_face * 0.999 - 1 <= total <= told.faces * of_one_face * 1.001 + 1:
         return "its rmse by keypoint do not add up to its rmse"
     return ""

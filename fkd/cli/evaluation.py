@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fkd.board.entries import read_benchmarks, read_synced, write_entry
+from fkd.board.entries import find_benchmark, read_synced, write_entry
 from fkd.board.measuring import data_name, measure
 from fkd.board.ranking import unranked_reason
 from fkd.board.submission import submission, write_submission
@@ -17,6 +17,7 @@ from fkd.files import replacing, write_json
 from fkd.hub.card import model_card
 from fkd.hub.reference import HubModel, load
 from fkd.learn.checkpoint import Config
+from fkd.metrics import RMSE
 
 app = typer.Typer()
 
@@ -53,9 +54,9 @@ def evaluate_command(
         f"{evaluation.name} on {evaluation.benchmark}: RMSE {result.rmse:.3f} px "
         f"({result.rmse_low:.3f} to {result.rmse_high:.3f}), {result.faces} faces, {result.values} coordinates; {path}"
     )
-    (definition,) = (b for b in read_benchmarks(leaderboard_dir) if b.name == evaluation.benchmark)
     known = {one.sha256: Config(one.model.config, one.training, one.data) for one in loaded}
-    if reason := unranked_reason(definition, evaluation) or unverified_reason(evaluation, known):
+    ranking = find_benchmark(leaderboard_dir, evaluation.benchmark)
+    if reason := unranked_reason(ranking, evaluation) or unverified_reason(evaluation, known):
         typer.echo(f"not ranked: {reason}", err=True)
 
 
@@ -88,17 +89,15 @@ def verify_command(
     detector = load(str(reference))
     repo, checkpoint, commit = reference.repo_id, detector.checkpoint, detector.folder.name
     evaluation = dataclasses.replace(measure([checkpoint], data, benchmark), revision=commit)
-    known = [one for one in read_benchmarks(root) if one.name == evaluation.benchmark]
-    if not known:
-        raise ValueError(f"{root} has no benchmark {evaluation.benchmark}: --benchmark or --data names another")
-    path = write_entry(root, evaluation, known[0].description)
+    ranking = find_benchmark(root, evaluation.benchmark)
+    path = write_entry(root, evaluation, ranking.description)
     typer.echo(
         f"{repo} at {commit[:12]}: RMSE {evaluation.accuracy.rmse:.3f} px, weights {evaluation.checkpoint[:12]}; {path}"
     )
     for claim in read_synced(root).claims:
-        if claim.repo == repo and claim.benchmark == evaluation.benchmark and claim.rmse is not None:
-            typer.echo(f"its author claims {claim.rmse:.3f} px")
+        if claim.repo == repo and claim.benchmark == evaluation.benchmark and not claim.refused:
+            typer.echo(f"its author claims {RMSE.shown(claim.figures.get(RMSE.key))}")
     config = Config(checkpoint.model.config, checkpoint.training, checkpoint.data)
-    reason = unranked_reason(known[0], evaluation)
+    reason = unranked_reason(ranking, evaluation)
     if reason := reason or unverified_reason(evaluation, {evaluation.checkpoint: config}):
         typer.echo(f"not ranked: {reason}", err=True)

@@ -13,7 +13,10 @@ Data = Annotated[
         help="Folder with training.zip, test.zip, IdLookupTable.csv, or the competition's one big zip.",
     ),
 ]
-Mirror = Annotated[bool, typer.Option("--mirror", help="Average each answer with that for the mirror image.")]
+Mirror = Annotated[
+    bool,
+    typer.Option("--mirror", help="Average predictions over the image and its horizontal flip (flip averaging)."),
+]
 Device = Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda where there is one.")]
 Root = Annotated[Path, typer.Option("--leaderboard", help="The folder of entries.")]
 Checkpoints = Annotated[Path, typer.Option("--checkpoints", help="The folder of checkpoints that entries are of.")]

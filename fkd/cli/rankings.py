@@ -1,26 +1,36 @@
 """fkd leaderboard: the rankings."""
 
+import dataclasses
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
 import typer
 
-from fkd.board.entries import SYNCED, problems, read_benchmarks, read_entries, read_published, read_synced
+from fkd.board.entries import (
+    SYNCED,
+    find_benchmark,
+    problems,
+    read_benchmarks,
+    read_entries,
+    read_published,
+    read_synced,
+)
 from fkd.board.measuring import data_name, measure_again
-from fkd.board.ranking import table
+from fkd.board.ranking import RankingRow, ranking
 from fkd.cli.options import CHECKPOINTS, LEADERBOARD, Checkpoints, Private, Root
 from fkd.hub.available import checkpoint_folders, known_checkpoints, weights_there
 from fkd.hub.claims import sync
 from fkd.hub.dataset import hub_leaderboard, publish_benchmark
 from fkd.hub.repository import pull
 from fkd.learn.checkpoint import CONFIG
+from fkd.metrics import METRICS, RMSE
 
 app = typer.Typer()
 board = typer.Typer(help="The rankings: print them; sync with the Hub; publish there.", invoke_without_command=True)
 app.add_typer(board, name="leaderboard")
-SHOWN = ["rank", "status", "model", "rmse", "rmse_low", "rmse_high", "nme", "parameters", "latency_ms", "unranked"]
 
 
 @board.callback()
@@ -28,21 +38,25 @@ def show_command(context: typer.Context, root: Root = LEADERBOARD, checkpoints: 
     """Print the ranking of every benchmark."""
     if context.invoked_subcommand:
         return
-    synced, folders = read_synced(root), _folders(checkpoints)
-    for benchmark in read_benchmarks(root):
+    synced, folders, benchmarks = read_synced(root), _folders(checkpoints), read_benchmarks(root)
+    unread = dict.fromkeys([*problems(root), *filter(None, [synced.failure])])
+    if not benchmarks and not unread:
+        remedy = "run this in a clone of fkd, or give its folder of entries by --leaderboard"
+        raise ValueError(f"{root.resolve()} holds no benchmark: {remedy}")
+    for benchmark in benchmarks:
         entries = read_entries(root, benchmark)
-        known = known_checkpoints(folders, entries.measured)
-        ranking = table(benchmark, entries, known, synced.claims)
+        rows = ranking(benchmark, entries, known_checkpoints(folders, entries.measured), synced.claims)
         typer.echo(
             f"{benchmark.name}: {benchmark.description}; {benchmark.faces} faces, {benchmark.values} coordinates"
         )
-        typer.echo(_text(ranking.reindex(columns=SHOWN)) if len(ranking) else "no entry yet")
-        published = read_published(root, benchmark)
-        if len(published):
-            typer.echo(f"reported elsewhere, not measured here:\n{_text(published)}")
+        typer.echo(_as_text(rows) if rows else "no entry yet")
+        if published := read_published(root, benchmark):
+            scores = pd.DataFrame([dataclasses.asdict(score) for score in published])
+            scores["rmse"] = [RMSE.shown(score.rmse) for score in published]
+            typer.echo(f"reported elsewhere, not measured here:\n{scores.to_string(index=False)}")
     if synced.date:
         typer.echo(f"claims of the Hub's models: as of {synced.date}")
-    for problem in dict.fromkeys([*problems(root), *filter(None, [synced.failure])]):
+    for problem in unread:
         typer.echo(f"not read: {problem}", err=True)
 
 
@@ -54,11 +68,7 @@ def check_command(
     root: Root = LEADERBOARD,
 ) -> None:
     """Measure every entry again, and list those that do not come out; exit status 1 if there is one."""
-    name = benchmark or data_name(data)
-    found = [one for one in read_benchmarks(root) if one.name == name]
-    if not found:
-        raise ValueError(f"{root} has no benchmark {name}: --benchmark or --data names another")
-    entries = read_entries(root, found[0])
+    entries = read_entries(root, find_benchmark(root, benchmark or data_name(data)))
     for entry in entries.measured:
         if entry.revision and "/" in entry.name:
             try:
@@ -67,8 +77,8 @@ def check_command(
                 typer.echo(f"{entry.name}: {error}", err=True)
     folders = weights_there(_folders(checkpoints), entries.measured)
     wrong = False
-    for entry, why in itertools.chain(entries.unreadable.items(), measure_again(entries.measured, folders, data)):
-        typer.echo(f"{entry}: {why or 'comes out'}")
+    for name, why in itertools.chain(entries.unreadable.items(), measure_again(entries.measured, folders, data)):
+        typer.echo(f"{name}: {why or 'comes out'}")
         wrong = wrong or bool(why)
     if wrong:
         raise typer.Exit(1)
@@ -92,10 +102,11 @@ def publish_command(
     root: Root = LEADERBOARD,
 ) -> None:
     """Publish a benchmark and its entries as a dataset repository, in the Hub's benchmark format."""
-    found = [one for one in read_benchmarks(root) if one.fingerprint and benchmark in ("", one.name)]
-    if len(found) != 1:
-        raise ValueError(f"{root} has {len(found)} such rankings with entries: name one by --benchmark")
-    typer.echo(publish_benchmark(root, found[0], repo, private))
+    named = [find_benchmark(root, benchmark)] if benchmark else read_benchmarks(root)
+    begun = [each for each in named if each.fingerprint]
+    if len(begun) != 1:
+        raise ValueError(f"{root} has {len(begun)} such rankings with entries: name one by --benchmark")
+    typer.echo(publish_benchmark(root, begun[0], repo, private))
     rows = hub_leaderboard(repo)
     typer.echo(f"the Hub's own leaderboard of it lists {len(rows)} results")
     for row in rows:
@@ -111,5 +122,21 @@ def _folders(checkpoints: Path) -> list[Path]:
         return sorted(path.parent for path in checkpoints.glob(f"*/{CONFIG}"))
 
 
-def _text(table: pd.DataFrame) -> str:
-    return table.to_string(index=False, float_format="{:.3f}".format, na_rep="-")
+def _as_text(rows: Sequence[RankingRow]) -> str:
+    """A ranking as a table, with the figures as their metrics show them."""
+    return pd.DataFrame([_cells(row) for row in rows]).to_string(index=False)
+
+
+def _cells(row: RankingRow) -> dict[str, str]:
+    """What is printed of a row, by column."""
+    accuracy = row.entry.accuracy if row.entry else None
+    return {
+        "rank": "-" if row.rank is None else str(row.rank),
+        "status": row.status,
+        "model": row.name,
+        **{metric.label: metric.shown(row.figures.get(metric.key)) for metric in METRICS},
+        "95% interval": f"{accuracy.rmse_low:.3f} to {accuracy.rmse_high:.3f}" if accuracy else "-",
+        "parameters": "-" if row.parameters is None else str(row.parameters),
+        "time": f"{row.entry.cost.latency_ms:.3f} ms" if row.entry else "-",
+        "why unranked": row.unranked,
+    }

@@ -5,6 +5,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from fkd.board.record import Evaluation
 from fkd.learn.checkpoint import Checkpoint
 from fkd.learn.models import FCNN
+from fkd.metrics import METRICS
 
 WHAT = {
     FCNN: "A fully connected network, 9216-500-30: the paper's baseline.",
@@ -53,11 +54,6 @@ def model_card(checkpoint: Checkpoint, evaluation: Evaluation, repo_id: str = ""
 
 def _front_matter(checkpoint: Checkpoint, evaluation: Evaluation) -> ModelCardData:
     result = evaluation.accuracy
-    figures = {
-        "rmse": ("RMSE, px of the 96 px frame", result.rmse),
-        "nme": ("mean error, % of the inter-ocular distance", result.nme),
-        "failure_rate": ("faces with a mean error above 10%", result.failure_rate),
-    }
     return ModelCardData(
         library_name="fkd",
         pipeline_tag="keypoint-detection",
@@ -74,12 +70,12 @@ def _front_matter(checkpoint: Checkpoint, evaluation: Evaluation) -> ModelCardDa
                 dataset_split="test",
                 dataset_revision=evaluation.fingerprint,
                 dataset_args={"faces": result.faces, "values": result.values},
-                metric_type=metric,
-                metric_name=name,
+                metric_type=metric.key,
+                metric_name=metric.about,
                 metric_value=round(value, 4),
             )
-            for metric, (name, value) in figures.items()
-            if value is not None
+            for metric in METRICS
+            if (value := result.figures.get(metric.key)) is not None
         ],
     )
 
@@ -100,6 +96,9 @@ def _text(checkpoint: Checkpoint, evaluation: Evaluation, repo_id: str) -> str:
         f"| {point.replace('_', ' ')} | {error:.3f} |"
         for point, error in result.rmse_by_keypoint.items()
         if error is not None
+    )
+    figures = "\n".join(
+        f"| {metric.label}: {metric.about} | {metric.shown(result.figures.get(metric.key))} |" for metric in METRICS
     )
     terms = data["terms"] or "not stated by who trained it"
     quantiles = " / ".join(f"{value:.2f}" for value in result.error_quantiles.values())
@@ -138,15 +137,15 @@ or `python -m fkd predict photo.jpg --checkpoint {where} --json points.json --dr
 
 ## Results
 
-Benchmark `{evaluation.benchmark}`: {result.faces:,} faces, {result.values:,} labelled coordinates, fingerprint
-`{evaluation.fingerprint}`; {held_out}. From
+Benchmark `{evaluation.benchmark}`: {result.faces:,} faces ({result.nme_faces:,} with both eyes labelled),
+{result.values:,} labelled coordinates, fingerprint `{evaluation.fingerprint}`;
+{held_out}. From
 `python -m fkd evaluate {where} --data {evaluation.benchmark}`, fkd {evaluation.fkd_version}:
 
 | measure | value |
 | --- | --- |
-| RMSE | {result.rmse:.3f} px (95% interval by face {result.rmse_low:.3f} to {result.rmse_high:.3f}) |
-| mean error | {result.nme:.2f}% of the inter-ocular distance ({result.nme_faces:,} faces with both eyes labelled) |
-| failures (mean error above 10%) | {result.failure_rate:.1f}% |
+{figures}
+| 95% interval of the RMSE, by face | {result.rmse_low:.3f} to {result.rmse_high:.3f} px |
 | point distance, median / 90% / 95% / 99% | {quantiles} px |
 | parameters, multiply-adds | {cost.parameters:,}, {cost.macs:,} |
 | one face | {cost.latency_ms:.1f} ms on {cost.hardware} |

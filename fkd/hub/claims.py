@@ -12,7 +12,7 @@ from typing import Any
 
 from huggingface_hub import constants
 from huggingface_hub.utils import build_hf_headers, paginate
-from pydantic import ConfigDict
+from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict  # the standard library's, before Python 3.12, is not enough for pydantic
 
 from fkd.board.entries import SYNCED, Benchmark, Claim, Synced, read_benchmarks, read_synced
@@ -20,44 +20,40 @@ from fkd.files import typed, write_json
 from fkd.hub.errors import in_a_sentence
 from fkd.hub.header import TIMEOUT
 from fkd.learn.models import model_names
+from fkd.metrics import METRICS, RMSE
 
 TAG, MOST = "fkd", 20_000
-RANGES = {"rmse": (0.0, 96.0), "nme": (0.0, 1000.0), "failure_rate": (0.0, 100.0)}  # px, percent, percent
 OTHERS = ConfigDict(strict=True, extra="ignore")  # cards hold more than we read
 
 
-class Metric(TypedDict, total=False):
+@with_config(OTHERS)
+class Stated(TypedDict, total=False):
     """A figure of a card; what it is worth, `_refusal` judges."""
-
-    __pydantic_config__ = OTHERS
 
     type: Any
     value: Any
 
 
+@with_config(OTHERS)
 class Source(TypedDict, total=False):
     """What a card's figures were measured on."""
-
-    __pydantic_config__ = OTHERS
 
     type: Any
     revision: Any
     args: Any
 
 
+@with_config(OTHERS)
 class Result(TypedDict):
     """A data set, and a card's figures on it."""
 
-    __pydantic_config__ = OTHERS
-
     dataset: Source
-    metrics: list[Metric]
+    metrics: list[Stated]
 
 
+@with_config(OTHERS)
 class Index(TypedDict):
     """A model of a card's model-index."""
-
-    __pydantic_config__ = OTHERS
 
     results: list[Result]
 
@@ -91,65 +87,63 @@ def _list(root: Path | str) -> list[Claim]:
 
 
 def _claims(model: Any, benchmarks: dict[str, Benchmark]) -> list[Claim]:
-    """One claim a benchmark; a card that cannot be read is one, refused."""
+    """One claim for each benchmark; a card that cannot be read is one, refused."""
     if not isinstance(model, dict):
         return []
     try:
         index = typed(model.get("model-index") or [], list[Index], "its model-index cannot be read")
     except ValueError as error:
         return [_claim(model, "", {}, str(error)[:200])]
-    found: dict[str, list[Result]] = {}
+    by_benchmark: dict[str, list[Result]] = {}
     for result in itertools.chain.from_iterable(one["results"] for one in index):
-        found.setdefault(_line(result["dataset"].get("type"), 100), []).append(result)
-    if not found:
+        by_benchmark.setdefault(_line(result["dataset"].get("type"), 100), []).append(result)
+    if not by_benchmark:
         return [_claim(model, "", {}, "its card has no model-index with results")]
-    claims = []
-    for name, results in found.items():
-        metrics = [metric for result in results for metric in result["metrics"]]
-        figures = {kind: metric.get("value") for metric in metrics if (kind := str(metric.get("type"))) in RANGES}
+    claims, keys = [], {metric.key for metric in METRICS}
+    for name, results in by_benchmark.items():
+        stated = [(str(each.get("type")), each.get("value")) for result in results for each in result["metrics"]]
+        figures = {key: value for key, value in stated if key in keys}
         claims.append(_claim(model, name, figures, _refusal(benchmarks.get(name), figures, results)))
     return claims
 
 
-def _refusal(benchmark: Benchmark | None, figures: dict, results: list) -> str:
+def _refusal(benchmark: Benchmark | None, figures: dict[str, Any], results: list[Result]) -> str:
     """Why a claim is not shown as one, or an empty text."""
     if benchmark is None:
         return "its benchmark is not one of ours"
-    if "rmse" not in figures:
-        return "it states no rmse"
-    for metric, value in figures.items():
-        low, high = RANGES[metric]
+    if RMSE.key not in figures:
+        return f"it states no {RMSE.key}"
+    for metric in METRICS:
+        if metric.key not in figures:
+            continue
+        value = figures[metric.key]
         if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-            return f"its {metric} is no number"
-        if not low <= value <= high or (metric == "rmse" and value == 0):
-            return f"its {metric} of {str(value)[:20]} cannot be: expected {low:g} to {high:g}"
+            return f"its {metric.key} is no number"
+        if not metric.allows(value) or (metric is RMSE and value == 0):
+            low, high = metric.range
+            return f"its {metric.key} of {str(value)[:20]} cannot be: expected {low:g} to {high:g}"
     for result in results:
         source = result["dataset"]
         if source.get("revision") != benchmark.fingerprint:
             return f"measured on other test data ({_line(source.get('revision'), 40)}, not {benchmark.fingerprint})"
-        counts = source.get("args") if isinstance(source.get("args"), dict) else {}
+        args = source.get("args")
+        counts = args if isinstance(args, dict) else {}
         if (counts.get("faces"), counts.get("values")) != (benchmark.faces, benchmark.values):
             return f"measured on {_line(counts.get('values'), 20)} of {benchmark.values} coordinates"
     return ""
 
 
-def _claim(model: dict, benchmark: str, figures: dict, refused: str) -> Claim:
+def _claim(model: dict[str, Any], benchmark: str, figures: dict[str, Any], refused: str) -> Claim:
     safetensors = model.get("safetensors")
     parameters = safetensors.get("total") if isinstance(safetensors, dict) else None
-    tags = model.get("tags") if isinstance(model.get("tags"), list) else []
-    networks = {tag for tag in tags if isinstance(tag, str)} & set(model_names())
-
-    def number(metric: str) -> float | None:
-        return float(figures[metric]) if metric in figures and not refused else None
-
+    tags = model.get("tags")
+    networks = {tag for tag in tags if isinstance(tag, str)} if isinstance(tags, list) else set()
     return Claim(
         repo=_line(model.get("id"), 200),
         revision=_line(model.get("sha"), 40),
         benchmark=benchmark,
-        network=min(networks, default=""),
-        rmse=number("rmse"),
-        nme=number("nme"),
-        failure_rate=number("failure_rate"),
+        network=min(networks & set(model_names()), default=""),
+        figures={} if refused else {key: float(value) for key, value in figures.items()},
         parameters=parameters if type(parameters) is int and 0 <= parameters < 2**53 else None,
         date=_line(model.get("lastModified"), 10),
         refused=_line(refused, 300),

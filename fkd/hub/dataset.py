@@ -3,21 +3,18 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import yaml
 from huggingface_hub import DatasetCardData, DatasetLeaderboardEntry, HfApi
 from huggingface_hub.errors import HfHubHTTPError
 
 from fkd.board.entries import BENCHMARK, Benchmark, file_name, read_entries
+from fkd.board.record import Evaluation
 from fkd.files import write_json
 from fkd.hub.errors import in_a_sentence
 from fkd.hub.writing import publish_files
-
-METRICS = {
-    "rmse": "root mean squared error over all labelled coordinates, px of the 96 px frame; lower is better",
-    "nme": "mean error in percent of the distance between the eye centres; lower is better",
-    "failure_rate": "percent of faces whose mean error is above 10%; lower is better",
-}
+from fkd.metrics import METRICS
 
 
 def publish_benchmark(root: Path, benchmark: Benchmark, repo_id: str, private: bool = False) -> str:
@@ -51,18 +48,18 @@ def hub_leaderboard(repo_id: str) -> list[DatasetLeaderboardEntry]:
             raise
 
 
-def _eval_yaml(benchmark: Benchmark) -> dict:
+def _eval_yaml(benchmark: Benchmark) -> dict[str, Any]:
     return {
         "name": benchmark.name,
         "description": f"{benchmark.description}. {benchmark.faces} faces, {benchmark.values} labelled coordinates.",
         "evaluation_framework": "fkd",
-        "tasks": [{"id": metric, "config": "default", "split": "test"} for metric in METRICS],
+        "tasks": [{"id": metric.key, "config": "default", "split": "test"} for metric in METRICS],
     }
 
 
 def _dataset_card(benchmark: Benchmark, entries: int) -> str:
     front = DatasetCardData(pretty_name=benchmark.name, tags=["fkd", "leaderboard"], task_categories=["other"])
-    metrics = "\n".join(f"- `{metric}`: {what}" for metric, what in METRICS.items())
+    metrics = "\n".join(f"- `{metric.key}`: {metric.meaning}" for metric in METRICS)
     return f"""---
 {front.to_yaml()}
 ---
@@ -76,5 +73,5 @@ def _dataset_card(benchmark: Benchmark, entries: int) -> str:
 """
 
 
-def _json(value) -> bytes:
+def _json(value: Benchmark | Evaluation) -> bytes:
     return json.dumps(dataclasses.asdict(value), indent=2, allow_nan=False).encode()

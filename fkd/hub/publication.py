@@ -9,6 +9,7 @@ from PIL import Image
 
 from fkd.board.record import Evaluation
 from fkd.hub.card import PICTURES, model_card
+from fkd.metrics import METRICS
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.draw import draw_errors, draw_points
 from fkd.photo.predict import predict
@@ -46,9 +47,11 @@ def _eval_results(evaluation: Evaluation, dataset: str) -> bytes:
     result = evaluation.accuracy
     notes = f"fingerprint {evaluation.fingerprint}, {result.faces} faces, {result.values} coordinates"
     entries = [
-        EvalResultEntry(dataset_id=dataset, task_id=task, value=round(value, 4), date=evaluation.date, notes=notes)
-        for task, value in (("rmse", result.rmse), ("nme", result.nme), ("failure_rate", result.failure_rate))
-        if value is not None
+        EvalResultEntry(
+            dataset_id=dataset, task_id=metric.key, value=round(value, 4), date=evaluation.date, notes=notes
+        )
+        for metric in METRICS
+        if (value := result.figures.get(metric.key)) is not None
     ]
     return yaml.safe_dump(eval_result_entries_to_yaml(entries), sort_keys=False).encode()
 

@@ -99,6 +99,8 @@ class KeypointModel(nn.Module):
     that learns from mirrored faces cannot learn it: `train` measures it, and it is added to the answer.
     """
 
+    label_offset: torch.Tensor
+
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.config = config

@@ -1,14 +1,13 @@
 """What programs may ask of the page: /predict, /compare and /leaderboard, by gradio_client or curl."""
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import gradio as gr
 
-from fkd.board.entries import read_benchmarks, read_entries, read_synced
-from fkd.board.ranking import table
+from fkd.board.entries import find_benchmark, read_benchmarks, read_entries, read_synced
+from fkd.board.ranking import ranking
 from fkd.hub.available import known_checkpoints
 from fkd.page.guard import as_path, pick
 from fkd.photo.comparison import compare
@@ -68,16 +67,10 @@ def _compare(detectors: Mapping[str, Detector], photo: str | None, names: str) -
 
 
 def _leaderboard(root: Path, folders: Mapping[str, Path], name: str) -> list[dict[str, Any]]:
-    benchmarks = {one.name: one for one in read_benchmarks(root)}
-    if name not in benchmarks:
-        raise gr.Error(
-            f"there is no benchmark {name!r}: expected one of {', '.join(benchmarks)}", print_exception=False
-        )
-    entries = read_entries(root, benchmarks[name])
-    known = known_checkpoints(folders.values(), entries.measured)
-    rows = table(benchmarks[name], entries, known, read_synced(root).claims)
-    records: list[dict[str, Any]] = json.loads(rows.to_json(orient="records"))
-    return records
+    benchmark = _in_a_sentence(lambda: find_benchmark(root, name))
+    entries = read_entries(root, benchmark)
+    rows = ranking(benchmark, entries, known_checkpoints(folders.values(), entries.measured), read_synced(root).claims)
+    return [row.record() for row in rows]
 
 
 def _given(photo: str | None) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import gradio as gr
 from PIL import Image
 
+from fkd.files import file_stem
 from fkd.page.answers import GONE, Answered
 from fkd.page.uploads import new_folder
 from fkd.photo.comparison import Comparison
@@ -67,7 +68,7 @@ def _csv(answered: Answered, face: int, folder: Path) -> Path:
 def _pts(answered: Answered, face: int, folder: Path) -> Path:
     """Of the last detector and one face: the format has room for no more."""
     name, faces = list(answered.comparison.answers.items())[-1]
-    path = folder / f"keypoints-{name.replace('/', '--')}.pts"
+    path = folder / f"keypoints-{file_stem(name)}.pts"
     path.write_text(to_pts(faces[face].points))
     return path
 

@@ -1,12 +1,13 @@
 """The figures below a ranking, and the paper's table beside ours."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import pandas as pd
 
-from fkd.board.entries import Benchmark, Entries
-from fkd.board.ranking import table
 from fkd.board.record import Evaluation
 from fkd.board.robustness import STEPS
 from fkd.files import typed_rows
@@ -27,7 +28,7 @@ COUNT = 7 + len(STEPS)  # figures
 
 
 def plot_places() -> list[gr.Plot]:
-    """Where the figures go, in the order in which `figures` gives them."""
+    """Where the figures go, in the order of `Figures.outputs`."""
     places = []
 
     def place(title: str, name: str, width: int = 300) -> None:
@@ -54,37 +55,65 @@ def plot_places() -> list[gr.Plot]:
     return places
 
 
-def plotted_first(entries: list[Evaluation]) -> list[str]:
-    """The models in the plots until a visitor chooses: the best four as they are, without mirroring or ensembles."""
+@dataclass(frozen=True)
+class Figures:
+    """The figures of some entries, each None where there is nothing to draw; degraded: one for each kind of STEPS."""
+
+    size: object = None
+    time: object = None
+    cumulative: object = None
+    ellipses: object = None
+    keypoints: object = None
+    heatmap: object = None
+    training: object = None
+    degraded: Sequence[object] = (None,) * len(STEPS)
+
+    def outputs(self) -> list[object]:
+        """In the order of `plot_places`."""
+        return [
+            self.size,
+            self.time,
+            self.cumulative,
+            self.ellipses,
+            self.keypoints,
+            self.heatmap,
+            self.training,
+            *self.degraded,
+        ]
+
+
+def plotted_first(entries: Sequence[Evaluation]) -> list[str]:
+    """The models in the plots until a visitor chooses: the first four without flip averaging that are no ensembles."""
     plain = [entry.name for entry in entries if entry.members == 1 and not entry.mirror]
     return (plain or [entry.name for entry in entries])[:4]
 
 
-def figures(benchmark: Benchmark, every: list[Evaluation], folders: dict[str, Path], models: list[str]) -> list:
-    """The figures of some of a benchmark's entries, in the order of `plot_places`; None where there is nothing.
+def figures(every: Sequence[Evaluation], folders: dict[str, Path], models: Sequence[str]) -> Figures:
+    """The figures of some of a benchmark's entries.
 
     folders: of the checkpoints, by name, for their training's history.
     """
     colours = entry_colours(every)
-    entries = [entry for entry in every if entry.name in models]
+    entries = sorted((entry for entry in every if entry.name in models), key=lambda entry: entry.accuracy.rmse)
     if not entries:
-        return [None] * COUNT
-    rows = table(benchmark, Entries(entries), {})  # for its columns: ranks are not drawn
-    histories = {entry.name: history(folders[entry.name]) for entry in entries if entry.name in folders}
-    histories = {name: rows for name, rows in histories.items() if rows is not None}
-    return [
-        trade_off(rows, "parameters", "parameters, millions", colours, 1e6),
-        trade_off(rows, "latency_ms", "milliseconds a face", colours),
-        cumulative_errors(entries, colours),
-        error_face({entry.name: entry.detail for entry in entries}, colours),
-        keypoint_errors(rows, colours),
-        keypoint_heatmap(rows),
-        training_curves(histories, colours),
-        *(
-            robustness_curves({e.name: e.robustness[kind] for e in entries if kind in e.robustness}, kind, colours)
-            for kind in STEPS
-        ),
-    ]
+        return Figures()
+    recorded = {entry.name: history(folders[entry.name]) for entry in entries if entry.name in folders}
+    histories = {name: rows for name, rows in recorded.items() if rows is not None}
+
+    def degraded(kind: str) -> object:
+        curves = {entry.name: entry.robustness[kind] for entry in entries if kind in entry.robustness}
+        return robustness_curves(curves, kind, colours)
+
+    return Figures(
+        size=trade_off(entries, lambda cost: cost.parameters / 1e6, "parameters, millions", colours),
+        time=trade_off(entries, lambda cost: cost.latency_ms, "milliseconds per face", colours),
+        cumulative=cumulative_errors(entries, colours),
+        ellipses=error_face({entry.name: entry.detail for entry in entries}, colours),
+        keypoints=keypoint_errors(entries, colours),
+        heatmap=keypoint_heatmap(entries),
+        training=training_curves(histories, colours),
+        degraded=[degraded(kind) for kind in STEPS],
+    )
 
 
 def history(folder: Path) -> pd.DataFrame | None:
@@ -95,14 +124,14 @@ def history(folder: Path) -> pd.DataFrame | None:
         return None
 
 
-def entry_colours(entries: list[Evaluation]) -> dict[str, str]:
+def entry_colours(entries: Sequence[Evaluation]) -> dict[str, str]:
     """By name: of single models as they are everywhere; averaged predictions and ensembles take what they leave."""
     plain_first = sorted(entries, key=lambda entry: (entry.members > 1, entry.mirror))
     colours = distinct([network_colour(entry.model) for entry in plain_first])
     return dict(zip((entry.name for entry in plain_first), colours, strict=True))
 
 
-def paper_section(paper: dict) -> None:
+def paper_section(paper: dict[str, Any]) -> None:
     """The paper's table beside what its settings gave here, and the curves. paper: of benchmarks/paper.py."""
     gr.Markdown(f"## The paper, reproduced\n{PAPER_TEXT.format(**paper)}")
     shown = pd.DataFrame(paper["table"]).rename(columns=PAPER_COLUMNS)[list(PAPER_COLUMNS.values())]

@@ -2,38 +2,99 @@
 
 import functools
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlencode, urlsplit
 
 import gradio as gr
 import pandas as pd
 from pandas.io.formats.style import Styler
 
 from fkd.board.entries import Benchmark, problems, read_benchmarks, read_entries, read_published, read_synced
-from fkd.board.ranking import table
+from fkd.board.ranking import ranking
 from fkd.hub.available import known_checkpoints
 from fkd.hub.claims import sync
+from fkd.learn.checkpoint import weights_in
 from fkd.page.address import remember
 from fkd.page.figures import COUNT, figures, paper_section, plot_places, plotted_first
-from fkd.page.uploads import new_folder
-from fkd.page.words import CITATION, METRICS, NO_ENTRY, QUESTIONS, REPORTED, WHAT_RANKS
+from fkd.page.ranking_table import (
+    ALWAYS,
+    FAMILIES,
+    MOST_ROWS,
+    SIZES,
+    STATUSES,
+    WIDTHS,
+    Filters,
+    column_names,
+    csv_file,
+    json_file,
+    published_table,
+    ranking_table,
+)
+from fkd.page.words import CITATION, NO_ENTRY, QUESTIONS, REPORTED, WHAT_RANKS, column_words
 
-MOST_ROWS = 100  # of a ranking on the page: a browser takes seconds to draw thousands
-STATUSES = ["verified", "not verified", "unreadable", "claimed", "refused"]
-SIZES = {"any size": (0, 1e12), "below 5 M": (0, 5e6), "5 to 20 M": (5e6, 2e7), "above 20 M": (2e7, 1e12)}
-WIDTHS = {
-    "rank": 60,
-    "model": 130,
-    "RMSE, px": 90,
-    "95% interval": 140,
-    "card": 70,
-    "why unranked": 300,
-    "measured on": 190,
-}
-COLUMNS = ["rank", "model", "RMSE, px", "95% interval", "status", "answer", "card", "network", "mean error, %"]
-COLUMNS += ["failures, %", "parameters, M", "multiply-adds, M", "time, ms", "measured on", "trained on", "date"]
-COLUMNS += ["why unranked"]
 COPY_LINK = "() => navigator.clipboard.writeText(window.location.href)"
+
+
+@dataclass(frozen=True)
+class Board:
+    """What the tab is of: a folder of entries, its benchmarks by name, the folders of the page's models by name."""
+
+    root: Path
+    benchmarks: dict[str, Benchmark]
+    folders: dict[str, Path]
+
+    def benchmark(self, name: str) -> Benchmark:
+        """The benchmark of that name; the first for any other name."""
+        return self.benchmarks.get(name) or next(iter(self.benchmarks.values()))
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What an address asks for: a tab (or "", for none), a benchmark, models in the plots among those measured."""
+
+    tab: str
+    benchmark: str
+    measured: list[str]
+    plotted: list[str]
+
+    def outputs(self) -> list[object]:
+        """For (tabs, benchmark, models)."""
+        tabs = gr.Tabs(selected=self.tab) if self.tab else gr.Tabs()
+        return [tabs, self.benchmark, gr.Dropdown(choices=self.measured, value=self.plotted)]
+
+
+@dataclass(frozen=True)
+class View:
+    """What is shown of a benchmark: its text, table, files to download, scores reported elsewhere, models to plot."""
+
+    about: str
+    table: Styler
+    csv: str
+    json: str
+    published: pd.DataFrame
+    measured: list[str]
+    plotted: list[str]
+    any_row: bool
+
+    def outputs(self) -> list[object]:
+        """For (about, ranking, csv, json, elsewhere, published, below, models)."""
+        any_entry, names = bool(self.measured), [str(name) for name in self.table.columns]
+        return [
+            self.about,
+            gr.Dataframe(
+                self.table,
+                visible=self.any_row,
+                datatype=["markdown" if name == "card" else "str" for name in names],
+                column_widths=[WIDTHS.get(name, 110) for name in names],
+            ),
+            gr.DownloadButton(value=self.csv, visible=any_entry),
+            gr.DownloadButton(value=self.json, visible=any_entry),
+            gr.Column(visible=len(self.published) > 0),
+            self.published if len(self.published) else None,
+            gr.Column(visible=any_entry),
+            gr.Dropdown(choices=self.measured, value=self.plotted),
+        ]
 
 
 def leaderboard_tab(
@@ -43,7 +104,8 @@ def leaderboard_tab(
 
     root: of the entries. folders: of the checkpoints, by name. paper: what benchmarks/paper.py wrote, if it ran.
     """
-    benchmarks = {one.name: one for one in sorted(read_benchmarks(root), key=lambda one: not one.fingerprint)}
+    benchmarks = {each.name: each for each in sorted(read_benchmarks(root), key=lambda each: not each.fingerprint)}
+    board = Board(root, benchmarks, folders)
     if not benchmarks:
         gr.Markdown("There are no results yet: `python -m fkd evaluate checkpoints/NAME --data DIR` makes the first.")
         gr.Markdown(_problems(root))
@@ -53,10 +115,11 @@ def leaderboard_tab(
     with gr.Accordion("Filters and columns", open=False, elem_id="filters"):
         with gr.Row():
             status = gr.CheckboxGroup(STATUSES, value=STATUSES[:4], label="Status", elem_id="status-filter")
-            family = gr.Dropdown(["all", "fcnn", "resnet"], value="all", label="Family", elem_id="family")
-            size = gr.Dropdown(list(SIZES), value="any size", label="Parameters", elem_id="size")
-        columns = gr.Dropdown(COLUMNS[2:], multiselect=True, label="Columns (none chosen: all)", elem_id="columns")
-    ranking = gr.Dataframe(
+            family = gr.Dropdown(FAMILIES, value=FAMILIES[0], label="Family", elem_id="family")
+            size = gr.Dropdown(list(SIZES), value=next(iter(SIZES)), label="Parameters", elem_id="size")
+        optional = [name for name in column_names() if name not in ALWAYS]
+        columns = gr.Dropdown(optional, multiselect=True, label="Columns (none chosen: all)", elem_id="columns")
+    table = gr.Dataframe(
         interactive=False, wrap=True, show_search="search", pinned_columns=2, elem_id="ranking", elem_classes="ranking",
         max_height=600,
     )  # fmt: skip
@@ -70,7 +133,7 @@ def leaderboard_tab(
     broken = gr.Markdown(elem_id="problems")
     page.load(functools.partial(_problems, root), None, broken, api_visibility="private")
     with gr.Accordion("What the columns mean", open=False):
-        gr.Markdown(METRICS)
+        gr.Markdown(column_words())
     with gr.Accordion("Questions: why is a model missing, or without a rank?", open=False, elem_id="questions"):
         gr.Markdown(QUESTIONS)
     with gr.Accordion("Cite this", open=False):
@@ -86,9 +149,19 @@ def leaderboard_tab(
         plots = plot_places()
 
     filters = [benchmark, status, family, size, columns]
-    shown = [about, ranking, csv, as_json, elsewhere, published, below, models]
-    show = functools.partial(_show, root, benchmarks, folders)
-    draw = functools.partial(_draw, root, benchmarks, folders)
+    shown = [about, table, csv, as_json, elsewhere, published, below, models]
+
+    def show(
+        name: str, statuses: list[str], family: str, size: str, columns: list[str], models: list[str]
+    ) -> list[object]:
+        return _show(board, name, Filters(statuses, family, size), columns, models).outputs()
+
+    def draw(name: str, models: list[str], seen: bool) -> list[object]:
+        if not seen:
+            return [gr.skip()] * COUNT
+        benchmark = board.benchmark(name)
+        return figures(read_entries(root, benchmark).measured, folders, models).outputs()
+
     for change in (benchmark.change, status.change, family.change, size.change, columns.change):
         change(show, [*filters, models], shown, api_visibility="private")
     gr.on(
@@ -98,8 +171,8 @@ def leaderboard_tab(
         js=remember("leaderboard", "benchmark", "model"),
     )
 
-    def open_view(request: gr.Request):  # Gradio gives the request to a function that asks for it, not to a partial
-        return _open(root, benchmarks, request)
+    def open_view(request: gr.Request) -> list[object]:  # a partial would not be given the request
+        return _open(board, request).outputs()
 
     page.load(open_view, None, [tabs, benchmark, models], api_visibility="private").then(
         show, [*filters, models], shown, api_visibility="private"
@@ -118,85 +191,51 @@ def leaderboard_tab(
         paper_section(json.loads(paper.read_text()))
 
 
-def _open(root: Path, benchmarks: dict[str, Benchmark], request: gr.Request):
-    """Handler: (tabs, benchmark, models to plot) as the address asks: ?tab=leaderboard&benchmark=NAME&model=A,B."""
+def _open(board: Board, request: gr.Request) -> Opened:
+    """What the address asks for: ?tab=leaderboard&benchmark=NAME&model=A,B."""
     asked = request.query_params
-    name = asked.get("benchmark", "")
-    name = name if name in benchmarks else next(iter(benchmarks))
-    entries = read_entries(root, benchmarks[name]).measured
+    benchmark = board.benchmark(asked.get("benchmark", ""))
+    entries = read_entries(board.root, benchmark).measured
     measured = [entry.name for entry in entries]
     wanted = [model for model in asked.get("model", "").split(",") if model in measured]
-    selected = {"selected": asked["tab"]} if asked.get("tab") in ("leaderboard", "model") else {}
-    return gr.Tabs(**selected), name, gr.Dropdown(choices=measured, value=wanted or plotted_first(entries))
+    tab = asked["tab"] if asked.get("tab") in ("leaderboard", "model") else ""
+    return Opened(tab, benchmark.name, measured, wanted or plotted_first(entries))
 
 
-def _show(
-    root: Path,
-    benchmarks: dict[str, Benchmark],
-    folders: dict[str, Path],
-    name: str,
-    statuses: list[str],
-    family: str,
-    size: str,
-    columns: list[str],
-    models: list[str],
-):
-    """Handler: (about, ranking, csv, json, reported elsewhere, its table, plots, models to plot) of a benchmark."""
-    benchmark = benchmarks.get(name) or next(iter(benchmarks.values()))
-    found = read_entries(root, benchmark)
-    entries = found.measured
-    rows = table(benchmark, found, known_checkpoints(folders.values(), entries), read_synced(root).claims)
+def _show(board: Board, name: str, filters: Filters, columns: Sequence[str], models: Sequence[str]) -> View:
+    """A benchmark as filtered. columns: those to show, all if none. models: those in the plots until now."""
+    benchmark = board.benchmark(name)
+    entries = read_entries(board.root, benchmark)
+    known = known_checkpoints(board.folders.values(), entries.measured)
+    rows = ranking(benchmark, entries, known, read_synced(board.root).claims)
+    kept = [row for row in rows if filters.keeps(row)]
     about = f"{benchmark.description}. "
-    if len(rows):
-        least, most = SIZES[size]
-        unknown = rows["parameters"].isna()
-        kept = rows["status"].isin(statuses) & (rows["parameters"].between(least, most) | unknown)
-        if family != "all":
-            kept &= rows["network"].str.startswith(family) | (
-                (family == "resnet") & (rows["network"] != "") & ~rows["network"].str.startswith("fcnn")
-            )
-        rows = rows[kept]
+    if rows:
         about += (
             f"{benchmark.faces:,} faces, {benchmark.values:,} labelled coordinates (fingerprint "
             f"`{benchmark.fingerprint}`).\n\n{WHAT_RANKS}"
         )
     else:
         about += "\n\n" + NO_ENTRY.format(name=benchmark.name)
-    if len(rows) > MOST_ROWS:
-        about += f" The first {MOST_ROWS} of {len(rows):,} rows are shown; the CSV has them all."
-    shown = _shown(rows.head(MOST_ROWS), folders)
-    chosen = ["rank", "model", *(column for column in columns if column not in ("rank", "model"))]
-    shown = shown[chosen] if columns and len(rows) else shown
-    measured = [entry.name for entry in entries]
-    plotted = [model for model in models if model in measured] or plotted_first(entries)
-    published = read_published(root, benchmark)
-    return [
-        about,
-        gr.Dataframe(
-            _styled(shown),
-            visible=bool(entries or found.unreadable),
-            datatype=["markdown" if column == "card" else "str" for column in shown],
-            column_widths=[WIDTHS.get(column, 110) for column in shown],
-        ),
-        gr.DownloadButton(value=_file(f"{benchmark.name}.csv", rows.to_csv(index=False)), visible=bool(entries)),
-        gr.DownloadButton(
-            value=_file(f"{benchmark.name}.json", rows.to_json(orient="records", indent=2)), visible=bool(entries)
-        ),
-        gr.Column(visible=len(published) > 0),
-        _published(published) if len(published) else None,
-        gr.Column(visible=bool(entries)),
-        gr.Dropdown(choices=measured, value=plotted),
-    ]
+    if len(kept) > MOST_ROWS:
+        about += f" The first {MOST_ROWS} of {len(kept):,} rows are shown; the CSV has them all."
+    measured = [entry.name for entry in entries.measured]
+    return View(
+        about=about,
+        table=ranking_table(kept, columns, _names(board.folders)),
+        csv=csv_file(benchmark.name, kept),
+        json=json_file(benchmark.name, kept),
+        published=published_table(read_published(board.root, benchmark)),
+        measured=measured,
+        plotted=[model for model in models if model in measured] or plotted_first(entries.measured),
+        any_row=bool(entries.measured or entries.unreadable),
+    )
 
 
-def _draw(
-    root: Path, benchmarks: dict[str, Benchmark], folders: dict[str, Path], name: str, models: list[str], seen: bool
-) -> list:
-    """Handler: the figures of the chosen models, once the tab has been seen."""
-    if not seen:
-        return [gr.skip()] * COUNT
-    benchmark = benchmarks.get(name) or next(iter(benchmarks.values()))
-    return figures(benchmark, read_entries(root, benchmark).measured, folders, models)
+def _names(folders: dict[str, Path]) -> dict[str, str]:
+    """What the page's models are called, by the sha256 of their weights."""
+    names = {folder: name for name, folder in folders.items()}
+    return {sha256: names[folder] for sha256, folder in weights_in(folders.values()).items()}
 
 
 def _problems(root: Path) -> str:
@@ -221,76 +260,3 @@ def _read_again(root: Path) -> str:
     except ValueError:
         pass  # it is kept with the claims, and shown with them
     return _from_hub(root)
-
-
-def _shown(ranking: pd.DataFrame, folders: dict[str, Path]) -> pd.DataFrame:
-    """The columns of a ranking that the page shows, as it names them. folders: of the page's models, by name."""
-    if not len(ranking):
-        return pd.DataFrame(columns=COLUMNS[:2])
-    shown = pd.DataFrame(
-        {
-            "rank": [str(rank) if pd.notna(rank) else "-" for rank in ranking["rank"]],
-            "model": ranking["model"],
-            "RMSE, px": ranking["rmse"],
-            "95% interval": [
-                "" if pd.isna(a) else f"{a:.3f} to {b:.3f}"
-                for a, b in zip(ranking["rmse_low"], ranking["rmse_high"], strict=True)
-            ],
-            "status": ranking["status"],
-            "answer": [
-                _answer(*each) for each in zip(ranking["members"], ranking["mirror"], ranking["status"], strict=True)
-            ],
-            "card": [_card(*each, folders) for each in zip(ranking["model"], ranking["members"], strict=True)],
-            "network": ranking["network"],
-            "mean error, %": ranking["nme"],
-            "failures, %": ranking["failure_rate"],
-            "parameters, M": ranking["parameters"] / 1e6,
-            "multiply-adds, M": ranking["macs"] / 1e6,
-            "time, ms": ranking["latency_ms"],
-            "measured on": ranking["hardware"],
-            "trained on": ranking["trained_on"],
-            "date": ranking["date"],
-            "why unranked": ranking["unranked"],
-        }
-    )
-    assert list(shown) == COLUMNS
-    return shown
-
-
-def _card(name: str, members: float, folders: dict[str, Path]) -> str:
-    """A link to what is said of a model: on this page, or on the Hub."""
-    model = name.removesuffix("-mirror")
-    if model in folders and not members > 1:
-        return f"[card](?{urlencode({'tab': 'model', 'model': model})})"
-    return f"[card](https://huggingface.co/{quote(name)})" if "/" in name else ""
-
-
-def _answer(members: float, mirror: bool, status: str) -> str:
-    if status not in ("verified", "not verified"):
-        return ""
-    what = "one model" if members == 1 else f"mean of {members:.0f} models"
-    return f"{what}, averaged over the flip" if mirror else what
-
-
-def _styled(shown: pd.DataFrame) -> Styler:
-    precise = [column for column in shown if column == "RMSE, px"]
-    return shown.style.format(precision=2, na_rep="-").format("{:.3f}", na_rep="-", subset=precise)
-
-
-def _published(published: pd.DataFrame) -> pd.DataFrame:
-    """What others report, as the page names it; each source is a link."""
-    return pd.DataFrame(
-        {
-            "RMSE, px": published["rmse"].astype(str),
-            "what": published["what"],
-            "on": published["measured_on"],
-            "source": [f"[{urlsplit(url).netloc}]({url})" for url in published["source"]],
-        }
-    )
-
-
-def _file(name: str, text: str) -> str:
-    """A file for a download, in a folder of its own, so that it has its name."""
-    path = new_folder() / name
-    path.write_text(text)
-    return str(path)

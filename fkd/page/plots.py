@@ -1,11 +1,13 @@
-"""Plotly figures from tables; colours are given by the caller, so that a model keeps its own on the page."""
+"""Plotly figures from entries; colours are given by the caller, so that a model keeps its own on the page."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from fkd.board.cost import Cost
 from fkd.board.record import Evaluation
 from fkd.board.robustness import STEPS, UNITS
 from fkd.keypoints import EDGES, FRAME_SIZE, MEAN_FACE, NAMES
@@ -13,12 +15,12 @@ from fkd.metrics import Detail
 
 LABELS = [name.replace("_", " ") for name in NAMES]
 
-LAYOUT = {
+LAYOUT: dict[str, Any] = {
     "paper_bgcolor": "rgba(0,0,0,0)",
     "plot_bgcolor": "rgba(0,0,0,0)",
     "font": {"color": "#8a8f98", "size": 13},
     "margin": {"l": 48, "r": 8, "t": 40, "b": 44},
-    # Two names a line, which a phone has room for.
+    # Two names per line, which a phone has room for.
     "legend": {
         "orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "font": {"size": 11},
         "entrywidth": 0.5, "entrywidthmode": "fraction",
@@ -49,16 +51,16 @@ def training_curves(histories: dict[str, pd.DataFrame], colours: dict[str, str])
     return figure
 
 
-def keypoint_errors(table: pd.DataFrame, colours: dict[str, str]) -> go.Figure:
-    """RMSE of each keypoint, a bar a model. table: rows of `ranking.table`."""
+def keypoint_errors(entries: Sequence[Evaluation], colours: dict[str, str]) -> go.Figure:
+    """RMSE of each keypoint, one bar per model."""
     figure = go.Figure()
-    for row in table.to_dict("records"):
+    for entry in entries:
         figure.add_bar(
             y=LABELS,
-            x=[row[name] for name in NAMES],
-            name=row["model"],
+            x=[entry.accuracy.rmse_by_keypoint[name] for name in NAMES],
+            name=entry.name,
             orientation="h",
-            marker_color=colours[row["model"]],
+            marker_color=colours[entry.name],
         )
     legend = LAYOUT["legend"] | {"orientation": "v", "x": 0}  # beside the points' names two do not fit on a line
     figure.update_layout(**LAYOUT | {"barmode": "group", "height": 620, "legend": legend})
@@ -68,7 +70,7 @@ def keypoint_errors(table: pd.DataFrame, colours: dict[str, str]) -> go.Figure:
 
 
 def robustness_curves(curves: dict[str, list[float]], kind: str, colours: dict[str, str]) -> go.Figure:
-    """RMSE at each step of one kind of degradation (`fkd.board.robustness.STEPS`), a line a model.
+    """RMSE at each step of one kind of degradation (`fkd.board.robustness.STEPS`), one line per model.
 
     curves: by model, the RMSE in px at each step.
     """
@@ -87,29 +89,34 @@ def robustness_curves(curves: dict[str, list[float]], kind: str, colours: dict[s
     return figure
 
 
-def trade_off(table: pd.DataFrame, column: str, title: str, colours: dict[str, str], unit: float = 1) -> go.Figure:
-    """Test RMSE with its interval against a cost (log scale), and the Pareto front: what nothing cheaper beats.
+def trade_off(
+    entries: Sequence[Evaluation], price: Callable[[Cost], float], title: str, colours: dict[str, str]
+) -> go.Figure:
+    """Test RMSE with its interval against a price (log scale), and the Pareto front: what nothing cheaper beats.
 
-    table: measured rows of `ranking.table`. column: "parameters", "macs" or "latency_ms", shown in units of `unit`.
+    price: what a model takes, in the unit that `title` states.
     """
     figure = go.Figure()
-    front = table.sort_values(column)
-    front = front[front["rmse"] == front["rmse"].cummin()]
+    front: list[Evaluation] = []
+    for entry in sorted(entries, key=lambda entry: price(entry.cost)):
+        if not front or entry.accuracy.rmse <= front[-1].accuracy.rmse:
+            front.append(entry)
     figure.add_scatter(
-        x=front[column] / unit,
-        y=front["rmse"],
+        x=[price(entry.cost) for entry in front],
+        y=[entry.accuracy.rmse for entry in front],
         mode="lines",
         line={"color": "#8a8f98", "dash": "dot"},
         name="Pareto front",
     )
-    for row in table.to_dict("records"):
+    for entry in entries:
+        told = entry.accuracy
         figure.add_scatter(
-            x=[row[column] / unit],
-            y=[row["rmse"]],
-            error_y={"array": [row["rmse_high"] - row["rmse"]], "arrayminus": [row["rmse"] - row["rmse_low"]]},
-            name=row["model"],
+            x=[price(entry.cost)],
+            y=[told.rmse],
+            error_y={"array": [told.rmse_high - told.rmse], "arrayminus": [told.rmse - told.rmse_low]},
+            name=entry.name,
             mode="markers",
-            marker={"size": 12, "color": colours[row["model"]]},
+            marker={"size": 12, "color": colours[entry.name]},
         )
     figure.update_layout(**LAYOUT | {"height": 380})
     figure.update_xaxes(title=title, type="log", **_steps((1, 2, 5)), **GRID)
@@ -117,13 +124,13 @@ def trade_off(table: pd.DataFrame, column: str, title: str, colours: dict[str, s
     return figure
 
 
-def keypoint_heatmap(table: pd.DataFrame) -> go.Figure:
-    """RMSE of each keypoint (down) for each model (across). table: measured rows of `ranking.table`."""
-    values = table[list(NAMES)].to_numpy(float).T
+def keypoint_heatmap(entries: Sequence[Evaluation]) -> go.Figure:
+    """RMSE of each keypoint (down) for each model (across)."""
+    values = np.array([[entry.accuracy.rmse_by_keypoint[name] for entry in entries] for name in NAMES], float)
     figure = go.Figure(
         go.Heatmap(
             z=values,
-            x=table["model"],
+            x=[entry.name for entry in entries],
             y=LABELS,
             colorscale="YlOrRd",
             text=np.round(values, 2),
@@ -155,7 +162,7 @@ def cumulative_errors(entries: Sequence[Evaluation], colours: dict[str, str]) ->
 
 
 def error_face(details: dict[str, Detail], colours: dict[str, str]) -> go.Figure:
-    """The mean face with an ellipse about each keypoint, a colour a model: half of its errors lie inside.
+    """The mean face with an ellipse about each keypoint, one colour per model: half of its errors lie inside.
 
     The ellipses are of a normal distribution with the errors' mean and covariance, in the frame's pixels.
     """
@@ -165,9 +172,10 @@ def error_face(details: dict[str, Detail], colours: dict[str, str]) -> go.Figure
     for model, detail in details.items():
         x, y = [], []
         for name, point in zip(NAMES, MEAN_FACE, strict=True):
-            if detail.offsets[name] is None:
+            offset = detail.offsets[name]
+            if offset is None:
                 continue
-            mean_x, mean_y, xx, xy, yy = detail.offsets[name]
+            mean_x, mean_y, xx, xy, yy = offset
             size, axes = np.linalg.eigh([[xx, xy], [xy, yy]])
             ellipse = axes @ (np.sqrt(size.clip(0))[:, None] * circle) + np.array([[mean_x], [mean_y]])
             x += [*(point[0] + ellipse[0]), None]
@@ -195,13 +203,13 @@ def case_face(errors: Sequence[Sequence[float] | None], colour: str) -> go.Figur
     return figure
 
 
-def _steps(digits: tuple[float, ...]) -> dict:
+def _steps(digits: tuple[float, ...]) -> dict[str, Any]:
     """Labels of a log scale: these digits of every power of ten, written out."""
     values = [digit * 10**power for power in range(-2, 5) for digit in digits]
     return {"tickvals": values, "ticktext": [f"{value:g}" for value in values]}
 
 
-def _face(points) -> go.Figure:
+def _face(points: Sequence[tuple[float, float]]) -> go.Figure:
     """A drawn face with its frame's pixels as axes."""
     figure, at = go.Figure(), dict(zip(NAMES, points, strict=True))
     lines = [(at[start], at[stop], (None, None)) for start, stop in EDGES]

@@ -1,15 +1,8 @@
 """What the page says, in the words of its visitors."""
 
-WHAT_RANKS = """Ranked by **RMSE**, pixels of the 96 x 96 frame: lower is better."""
-METRICS = """- **rank**: by RMSE. Models that the faces cannot tell apart (a paired bootstrap by face) share one.
-- **status**: *verified* was measured by fkd, its figures follow from its own errors face by face, and its checkpoint
-  is here to be measured again; *not verified* lacks one of these; *unreadable* is a file that is no entry; *claimed* is
-  what a model on the Hub says of itself. Only what is verified has a rank.
-- **RMSE, px**: square root of the mean squared error of all labelled coordinates: the competition's
-  metric. The 95% interval is from a bootstrap by face.
-- **mean error, %**: mean distance between answer and label, in percent of the distance between the eye centres.
-- **failures, %**: faces whose mean error is above 10%.
-- **multiply-adds, time**: for one face, all passes counted; time depends on the machine that is named."""
+from fkd.metrics import METRICS, RMSE
+
+WHAT_RANKS = f"Ranked by **{RMSE.label}**, {RMSE.meaning}."
 NO_ENTRY = """Nobody has entered a result here yet. Whoever has the files of this benchmark enters the first with
 `python -m fkd evaluate checkpoints/NAME --data DIR --benchmark {name}`."""
 REPORTED = """### Reported elsewhere
@@ -48,3 +41,18 @@ PAPER_COLUMNS = {
     "test_complete": "test RMSE, complete rows, px",
     "test_all": "test RMSE, all rows, px",
 }
+
+
+def column_words() -> str:
+    """What the columns of a ranking mean, as a Markdown list."""
+    figures = "\n".join(f"- **{metric.title}**: {metric.meaning}." for metric in METRICS)
+    return f"""- **rank**: by {RMSE.label}. Models that the faces cannot tell apart (a paired bootstrap by face) share
+  one.
+- **status**: *verified* was measured by fkd, its figures follow from its own errors face by face, and its checkpoint
+  is here to be measured again; *not verified* lacks one of these; *unreadable* is a file that is no entry; *claimed* is
+  what a model on the Hub says of itself. Only what is verified has a rank.
+{figures}
+- **95% interval**: of the {RMSE.label}, from a bootstrap by face.
+- **predictions**: of one model, or the mean of several (an ensemble); with *flip averaging*, predictions averaged over
+  the image and its horizontal flip.
+- **multiply-adds, time**: for one face, all passes counted; time depends on the machine that is named."""

@@ -2,6 +2,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from forged import BROKEN, FORGED, KNOWN, UNREADABLE, changed, entry
 from fkd.board.entries import (
     KAGGLE,
     SYNCED,
+    find_benchmark,
     problems,
     read_benchmarks,
     read_entries,
@@ -19,7 +21,8 @@ from fkd.board.entries import (
     read_synced,
     write_entry,
 )
-from fkd.board.ranking import table, tied
+from fkd.board.ranking import RankingRow, tied
+from fkd.board.ranking import ranking as rank_entries
 from fkd.board.verified import members_of
 from fkd.learn.checkpoint import CONFIG, read_config, weights_in
 from fkd.metrics import rmse_interval
@@ -35,15 +38,15 @@ def board(tmp_path):
     return rank
 
 
-def ranking(root):
+def ranking(root) -> list[RankingRow]:
     (benchmark,) = read_benchmarks(root)
-    return table(benchmark, read_entries(root, benchmark), KNOWN)
+    return rank_entries(benchmark, read_entries(root, benchmark), KNOWN)
 
 
 def test_entries_are_ranked_by_rmse(board):
-    ranking = board(entry("b", 2.0), entry("a", 3.0), entry("c", 1.0))
-    assert ranking["model"].tolist() == ["c", "b", "a"] and ranking["rank"].tolist() == [1, 2, 3]
-    assert (ranking["unranked"] == "").all() and ranking["nose_tip"].tolist() == [1.0, 2.0, 3.0]
+    rows = board(entry("b", 2.0), entry("a", 3.0), entry("c", 1.0))
+    assert [(row.name, row.rank, row.tied) for row in rows] == [("c", 1, False), ("b", 2, False), ("a", 3, False)]
+    assert not any(row.unranked for row in rows) and [row.record()["nose_tip"] for row in rows] == [1.0, 2.0, 3.0]
 
 
 def test_what_the_faces_cannot_tell_apart_shares_a_rank(board):
@@ -58,29 +61,31 @@ def test_what_the_faces_cannot_tell_apart_shares_a_rank(board):
         changed = dataclasses.replace(item.detail, squares=squares.tolist(), values=[20] * 400, nme=[5.0] * 400)
         return dataclasses.replace(item, accuracy=dataclasses.replace(item.accuracy, **about), detail=changed)
 
-    ranking = board(model("a", 1, 8), model("b", 1.002, 8), model("c", 1.1, 8), model("d", 2, 8))
-    assert dict(zip(ranking["model"], ranking["rank"], strict=True)) == {"a": 1, "b": 1, "c": 3, "d": 4}
+    rows = board(model("a", 1, 8), model("b", 1.002, 8), model("c", 1.1, 8), model("d", 2, 8))
+    assert {row.name: (row.rank, row.tied) for row in rows} == {
+        "a": (1, True), "b": (1, True), "c": (3, False), "d": (4, False)
+    }  # fmt: skip
     assert tied(entry("a", 1.0), entry("b", 1.0)) and not tied(entry("a", 1.0), entry("b", 1.01))
 
 
 def test_what_may_not_be_ranked_comes_last_with_the_reason(board):
     full, part = entry("full", 2.0), entry("a part", 0.2)
     detail = dataclasses.replace(part.detail, squares=[5 * 0.2**2] * 10, values=[5] * 10)
-    ranking = board(
+    rows = board(
         full,
         entry("other faces", 0.1, fingerprint="g", held_out=False),
         dataclasses.replace(part, accuracy=dataclasses.replace(part.accuracy, values=50), detail=detail),
         entry("leaked", 0.3, held_out=False),
     )
-    assert ranking["model"].tolist() == ["full", "other faces", "a part", "leaked"]
-    assert ranking["rank"].tolist()[0] == 1 and ranking["rank"].isna().tolist() == [False, True, True, True]
+    assert [row.name for row in rows] == ["full", "other faces", "a part", "leaked"]
+    assert [row.rank for row in rows] == [1, None, None, None]
     for row, reason in ((1, "other test data"), (2, "50 of 200 coordinates"), (3, "kept out of training")):
-        assert reason in ranking["unranked"][row]
+        assert reason in rows[row].unranked
 
 
 def test_measuring_again_replaces_an_entry(board):
     board(entry("a", 3.0))
-    assert board(entry("a", 2.0))["rmse"].tolist() == [2.0]
+    assert [row.figures["rmse"] for row in board(entry("a", 2.0))] == [2.0]
 
 
 def test_benchmarks_never_share_a_ranking(tmp_path):
@@ -98,25 +103,24 @@ def test_a_benchmark_may_wait_for_its_first_entry_beside_what_others_report(tmp_
     scores = [{"rmse": rmse, "what": "theirs", "measured_on": "there", "source": "https://x.y"} for rmse in (3, 2)]
     (folder / "published.json").write_text(json.dumps(scores))
     (benchmark,) = read_benchmarks(tmp_path)
-    assert read_entries(tmp_path, benchmark).measured == [] and ranking(tmp_path).empty
+    assert read_entries(tmp_path, benchmark).measured == [] and ranking(tmp_path) == []
     write_entry(tmp_path, entry("a", 3.0), "other words")
     (benchmark,) = read_benchmarks(tmp_path)
     assert (benchmark.fingerprint, benchmark.faces, benchmark.values) == ("f", 10, 200)
     assert benchmark.description == "awaited"
-    assert ranking(tmp_path)["model"].tolist() == ["a"], "never ranked with theirs"
-    assert read_published(tmp_path, benchmark)["rmse"].tolist() == [2, 3]
+    assert [row.name for row in ranking(tmp_path)] == ["a"], "never ranked with theirs"
+    assert [score.rmse for score in read_published(tmp_path, benchmark)] == [2, 3]
     (folder / "published.json").write_text('[{"rmse": 1}]')
-    assert read_published(tmp_path, benchmark).empty
+    assert read_published(tmp_path, benchmark) == []
     (said,) = problems(tmp_path)
     assert "published.json: [0] lacks what" in said
 
 
 def test_the_published_scores_of_the_competition_have_a_source():
     root = Path(__file__).parents[2] / "leaderboard"
-    (kaggle,) = (benchmark for benchmark in read_benchmarks(root) if benchmark.name == KAGGLE)
-    published = read_published(root, kaggle)
-    assert len(published) and published["source"].str.startswith("https://").all()
-    assert published["measured_on"].str.contains("hidden test set").all()
+    published = read_published(root, find_benchmark(root, KAGGLE))
+    assert published and all(score.source.startswith("https://") for score in published)
+    assert all("hidden test set" in score.measured_on for score in published)
 
 
 @pytest.mark.parametrize("kind", FORGED)
@@ -126,18 +130,17 @@ def test_a_forged_entry_is_not_verified_and_has_no_rank(tmp_path, kind):
     write_entry(tmp_path, entry("genuine", 2.0), "drawn faces")
     forged = changed(genuine | {"name": "forged"}, field, new)
     (tmp_path / "drawn" / "forged.json").write_text(json.dumps(forged))
-    rows = ranking(tmp_path).set_index("model")
-    assert rows.loc["genuine", "rank"] == 1 and rows.loc["genuine", "status"] == "verified"
-    assert np.isnan(rows["rank"].astype(float)["forged"]) and rows.loc["forged", "status"] == "not verified"
-    with pytest.raises(ValueError, match=reason):
-        raise ValueError(rows.loc["forged", "unranked"])
+    first, last = ranking(tmp_path)
+    assert (first.name, first.rank, first.status) == ("genuine", 1, "verified")
+    assert (last.name, last.rank, last.status) == ("forged", None, "not verified")
+    assert re.search(reason, last.unranked), last.unranked
 
 
 def test_whose_checkpoint_is_not_there_is_not_verified(board):
     elsewhere = hashlib.sha256(b"elsewhere").hexdigest()
     rows = board(entry("a", 2.0), entry("b", 1.0, checkpoint=elsewhere, weights=[elsewhere]))
-    assert rows["model"].tolist() == ["a", "b"] and rows["status"].tolist() == ["verified", "not verified"]
-    assert f"its checkpoint ({elsewhere[:12]}) is not here" in rows["unranked"][1]
+    assert [(row.name, row.status) for row in rows] == [("a", "verified"), ("b", "not verified")]
+    assert f"its checkpoint ({elsewhere[:12]}) is not here" in rows[1].unranked
 
 
 @pytest.mark.parametrize("kind", [*UNREADABLE, *BROKEN])
@@ -150,9 +153,9 @@ def test_a_bad_file_is_a_row_that_says_why_and_the_others_stand(tmp_path, kind):
         text, reason = BROKEN[kind]
     (tmp_path / "drawn" / "bad.json").write_bytes(text.encode(errors="surrogatepass"))
     rows = ranking(tmp_path)
-    assert rows["model"].tolist() == ["genuine", "bad"] and rows["status"].tolist() == ["verified", "unreadable"]
-    assert rows["rank"].tolist()[0] == 1 and rows["rank"].isna().tolist() == [False, True]
-    assert reason in rows["unranked"][1] and "bad.json" in rows["unranked"][1] and "\n" not in rows["unranked"][1]
+    assert [(row.name, row.status) for row in rows] == [("genuine", "verified"), ("bad", "unreadable")]
+    assert [row.rank for row in rows] == [1, None]
+    assert reason in rows[1].unranked and "bad.json" in rows[1].unranked and "\n" not in rows[1].unranked
 
 
 def test_what_is_no_file_is_a_row_too(tmp_path):
@@ -161,8 +164,8 @@ def test_what_is_no_file_is_a_row_too(tmp_path):
     os.mkfifo(tmp_path / "drawn" / "pipe.json")
     (tmp_path / "drawn" / "link.json").symlink_to("/dev/zero")
     rows = ranking(tmp_path)
-    assert rows["status"].tolist() == ["verified", *["unreadable"] * 3]
-    assert rows["unranked"].str.endswith("is not a file").tolist() == [False, True, True, True]
+    assert [row.status for row in rows] == ["verified", *["unreadable"] * 3]
+    assert [row.unranked.endswith("is not a file") for row in rows] == [False, True, True, True]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", "[" * 100_000, '{"x": NaN}', '{"name": "../drawn"}'])
@@ -173,13 +176,33 @@ def test_a_bad_file_beside_the_entries_takes_nothing_else_away(tmp_path, text):
     (tmp_path / "drawn" / "published.json").write_text(text.replace("[]", "[1]"))
     (tmp_path / "hub.json").write_text(text)
     (benchmark,) = read_benchmarks(tmp_path)
-    assert ranking(tmp_path)["rank"].tolist() == [1]
-    assert read_published(tmp_path, benchmark).empty and not read_synced(tmp_path).claims
+    assert [row.rank for row in ranking(tmp_path)] == [1]
+    assert not read_published(tmp_path, benchmark) and not read_synced(tmp_path).claims
     said = problems(tmp_path)
     assert len(said) == 3 and all(name in line for name, line in zip(("published", "bench", "hub"), said, strict=True))
     assert all("\n" not in line for line in said)
     with pytest.raises(ValueError, match="benchmark.json"):
         write_entry(tmp_path, entry("c", 1.0, benchmark="other"), "not written over")
+
+
+def test_a_benchmark_that_is_not_there_is_said_with_those_that_are(tmp_path):
+    with pytest.raises(ValueError, match="there is no benchmark 'drawn': none is there yet"):
+        find_benchmark(tmp_path, "drawn")
+    write_entry(tmp_path, entry("a", 2.0), "drawn faces")
+    write_entry(tmp_path, entry("a", 2.0, benchmark="other"), "other faces")
+    assert find_benchmark(tmp_path, "other").description == "other faces"
+    with pytest.raises(ValueError, match="there is no benchmark 'faces': expected one of drawn, other"):
+        find_benchmark(tmp_path, "faces")
+
+
+def test_claims_that_were_kept_before_there_was_a_list_of_metrics_are_read(tmp_path):
+    claim = {
+        "repo": "bob/net", "revision": "a", "benchmark": "drawn", "network": "fcnn", "rmse": 2.0, "nme": None,
+        "failure_rate": 0.0, "parameters": 1, "date": "2026-01-01", "refused": "",
+    }  # fmt: skip
+    (tmp_path / SYNCED).write_text(json.dumps({"date": "d", "claims": [claim], "failure": ""}))
+    (kept,) = read_synced(tmp_path).claims
+    assert kept.figures == {"rmse": 2.0, "nme": None, "failure_rate": 0.0}
 
 
 def test_nothing_is_written_that_could_not_be_read(tmp_path):
@@ -197,18 +220,19 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_all_entries_here_are_verified_and_ranked(tmp_path):
-    (benchmark,) = (one for one in read_benchmarks(ROOT / "leaderboard") if one.name == "wild15")
+    benchmark = find_benchmark(ROOT / "leaderboard", "wild15")
     known = {one: read_config(folder / CONFIG) for one, folder in weights_in((ROOT / "checkpoints").iterdir()).items()}
-    rows = table(benchmark, read_entries(ROOT / "leaderboard", benchmark), known)
-    assert len(rows) >= 6 and (rows["status"] == "verified").all() and rows["rank"].notna().all()
+    entries = read_entries(ROOT / "leaderboard", benchmark)
+    rows = rank_entries(benchmark, entries, known)
+    assert len(rows) >= 6 and all(row.status == "verified" and row.rank for row in rows)
     kept = shutil.copytree(ROOT / "leaderboard", tmp_path / "kept", ignore=shutil.ignore_patterns(SYNCED))
     assert not problems(kept)
     del known[next(iter(known))]
-    assert (table(benchmark, read_entries(ROOT / "leaderboard", benchmark), known)["status"] == "not verified").any()
+    assert any(row.status == "not verified" for row in rank_entries(benchmark, entries, known))
 
 
 def test_an_ensemble_from_before_its_members_were_named_is_known_by_those_that_are_there():
-    (benchmark,) = (one for one in read_benchmarks(ROOT / "leaderboard") if one.name == "wild15")
+    benchmark = find_benchmark(ROOT / "leaderboard", "wild15")
     (ensemble,) = (one for one in read_entries(ROOT / "leaderboard", benchmark).measured if one.members > 1)
     there = weights_in((ROOT / "checkpoints").iterdir())
     assert len(members_of(dataclasses.replace(ensemble, weights=[]), there)) == ensemble.members

@@ -3,6 +3,7 @@ import json
 
 import numpy as np
 import pytest
+from forged import entry
 
 from fkd.board.cost import cost
 from fkd.board.record import Evaluation, from_json
@@ -26,3 +27,30 @@ def test_an_evaluation_survives_json(faces):
     ):
         with pytest.raises(ValueError, match=message):
             from_json(json.loads(text) | spoil)
+
+
+def older(value: dict) -> dict:
+    """An evaluation's JSON as format 2 had it: its figures beside the rest of its accuracy."""
+    accuracy = {name: part for name, part in value["accuracy"].items() if name != "figures"}
+    return value | {"accuracy": accuracy | value["accuracy"]["figures"], "format": 2}
+
+
+def test_older_formats_are_brought_up_to_date():
+    now = entry("a", 2.0)
+    second = older(json.loads(json.dumps(dataclasses.asdict(now))))
+    first = {name: part for name, part in second.items() if name not in ("format", "weights")}
+    assert from_json(second) == now and from_json(first) == now
+    ensemble = from_json(first | {"members": 2})
+    assert ensemble.weights == [] and ensemble.format == 3
+    del second["accuracy"]["nme"]
+    assert from_json(second) == now, "computed from its errors by face"
+    for spoil, message in (
+        ({"rmse": None}, "accuracy.figures: rmse is missing or null"),
+        ({"failure_rate": 101}, "accuracy.figures: failure_rate is 101, expected 0 to 100"),
+        ({"luck": 1}, "accuracy has the unknown luck"),
+        ({"figures": {"rmse": 1.0}}, "accuracy has the unknown"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            from_json(second | {"accuracy": second["accuracy"] | spoil})
+    with pytest.raises(ValueError, match="the evaluation: accuracy is 3, expected an object"):
+        from_json(second | {"accuracy": 3})

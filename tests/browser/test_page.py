@@ -29,7 +29,7 @@ from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from app import LAUNCH, build_app
-from fkd.board.entries import read_benchmarks, read_entries
+from fkd.board.entries import find_benchmark, read_entries
 from fkd.board.robustness import STEPS
 from fkd.keypoints import NAMES
 from fkd.page import live
@@ -516,7 +516,7 @@ def test_a_lasting_address_opens_the_same_view_in_a_fresh_browser(page, browser,
 @pytest.mark.slow
 def test_claims_from_the_hub_stand_below_what_was_measured(hub, browser, tmp_path):
     root = shutil.copytree(ROOT / "leaderboard", tmp_path / "leaderboard")
-    (benchmark,) = (one for one in read_benchmarks(root) if one.name == "wild15")
+    benchmark = find_benchmark(root, "wild15")
     measured = {entry.name for entry in read_entries(root, benchmark).measured}
     counts = {"faces": benchmark.faces, "values": benchmark.values}
     data = {"type": "wild15", "name": "wild15", "revision": benchmark.fingerprint, "args": counts}

@@ -113,6 +113,7 @@ def test_an_unreadable_photo_is_named_and_the_others_are_answered(tmp_path, tiny
         (["train", "--data", "nowhere", "--out", "x", "--epochs", "3"], "fkd: nowhere does not exist"),
         (["evaluate", "nowhere", "--data", "."], "nowhere has no config.json"),
         (["data", "check", "."], "no training.csv, training.zip or facial-keypoints-detection.zip"),
+        (["leaderboard"], "/leaderboard holds no benchmark: run this in a clone of fkd, or give its folder"),
         (["train", "--data", ".", "--out", "x", "--device", "tpu"], "--device is 'tpu', expected auto, cpu or cuda"),
     ],
 )

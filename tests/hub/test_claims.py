@@ -10,7 +10,8 @@ from hub_server import Fault
 from typer.testing import CliRunner
 
 from fkd.board.entries import read_benchmarks, read_entries, read_synced, write_entry
-from fkd.board.ranking import table
+from fkd.board.ranking import RankingRow
+from fkd.board.ranking import ranking as rank
 from fkd.board.record import from_json
 from fkd.cli.commands import app
 from fkd.hub.card import model_card
@@ -43,11 +44,11 @@ def card(evaluated):
     return changed
 
 
-def ranking(root):
+def ranking(root) -> list[RankingRow]:
     (benchmark,) = read_benchmarks(root)
     entries = read_entries(root, benchmark)
     known = {one.checkpoint: Config(ModelConfig(one.model), {}, one.data) for one in entries.measured}
-    return table(benchmark, entries, known, read_synced(root).claims)
+    return rank(benchmark, entries, known, read_synced(root).claims)
 
 
 def test_a_claim_is_shown_but_an_absurd_one_takes_no_place(hub, board, card):
@@ -57,10 +58,10 @@ def test_a_claim_is_shown_but_an_absurd_one_takes_no_place(hub, board, card):
     synced = sync(board)
     assert read_synced(board) == synced and synced.date.endswith("UTC")
     rows = ranking(board)
-    assert rows["model"].tolist() == ["net", "eve/net", "bob/net"] and set(rows["network"]) == {"fcnn"}
-    assert rows["status"].tolist() == ["verified", "claimed", "claimed"]
-    assert rows["rank"].tolist()[0] == 1 and rows["rank"].isna().tolist() == [False, True, True]
-    assert "`fkd verify hf:eve/net` measures and ranks it" in rows["unranked"][1]
+    assert [row.name for row in rows] == ["net", "eve/net", "bob/net"] and {row.network for row in rows} == {"fcnn"}
+    assert [row.status for row in rows] == ["verified", "claimed", "claimed"]
+    assert [row.rank for row in rows] == [1, None, None] and [row.owner for row in rows] == ["", "eve", "bob"]
+    assert "`fkd verify hf:eve/net` measures and ranks it" in rows[1].unranked
     assert "eve/net" in run("leaderboard", "--leaderboard", board)
 
 
@@ -91,8 +92,8 @@ def test_what_cannot_be_a_claim_is_refused_and_the_others_stay(hub, board, card,
     hub.put("eve/net", card(*change))
     hub.put("bob/net", card())
     claims = {claim.repo: claim for claim in sync(board).claims}
-    assert claims["bob/net"].rmse == 2.4 and not claims["bob/net"].refused
-    assert claims["eve/net"].rmse is None
+    assert claims["bob/net"].figures["rmse"] == 2.4 and not claims["bob/net"].refused
+    assert claims["eve/net"].figures == {}
     assert re.search(reason, claims["eve/net"].refused)
     assert "eve/net" in run("leaderboard", "sync", "--leaderboard", board)
 
@@ -102,11 +103,11 @@ def test_what_was_measured_is_not_claimed_too(hub, board, card, evaluated):
     sync(board)
     measured = dataclasses.replace(evaluation_of(evaluated), name="bob/net", revision=hub.commits("bob/net")[-1])
     write_entry(board, measured, "")
-    assert ranking(board)["model"].tolist() == ["bob/net", "net"]
+    assert [row.name for row in ranking(board)] == ["bob/net", "net"]
     hub.put("bob/net", card(new="value: 1.5"))
     sync(board)
     rows = ranking(board)
-    assert rows["model"].tolist() == ["bob/net", "net", "bob/net"] and rows["status"].tolist()[2] == "claimed"
+    assert [row.name for row in rows] == ["bob/net", "net", "bob/net"] and rows[2].status == "claimed"
 
 
 def test_verify_measures_a_model_of_the_hub(hub, competition, tmp_path):
@@ -119,7 +120,7 @@ def test_verify_measures_a_model_of_the_hub(hub, competition, tmp_path):
     entry = json.loads((root / "drawn" / "ada--net.json").read_text())
     assert entry["name"] == "ada/net" and entry["revision"] == hub.commits("ada/net")[-1]
     assert entry["checkpoint"] == load_checkpoint(tmp_path / "net").sha256
-    assert ranking(root)["rank"].tolist() == [1, 1]
+    assert [(row.rank, row.tied) for row in ranking(root)] == [(1, True), (1, True)]
 
     shown = run("leaderboard", "--leaderboard", root, "--checkpoints", tmp_path)
     assert shown.count(" verified ") == 2 and "not verified" not in shown
@@ -134,7 +135,7 @@ def test_verify_measures_a_model_of_the_hub(hub, competition, tmp_path):
                for name, offset in forged.detail.offsets.items()}  # fmt: skip
     told = forged.accuracy
     told = dataclasses.replace(
-        told, rmse=told.rmse / 2, rmse_low=told.rmse_low / 2, rmse_high=told.rmse_high / 2,
+        told, figures=told.figures | {"rmse": told.rmse / 2}, rmse_low=told.rmse_low / 2, rmse_high=told.rmse_high / 2,
         rmse_by_keypoint={name: rmse and rmse / 2 for name, rmse in told.rmse_by_keypoint.items()},
         error_quantiles={share: value / 2 for share, value in told.error_quantiles.items()},
     )  # fmt: skip
@@ -143,7 +144,7 @@ def test_verify_measures_a_model_of_the_hub(hub, competition, tmp_path):
     elsewhere = "0" * 64
     write_entry(root, dataclasses.replace(forged, name="gone", checkpoint=elsewhere, weights=[elsewhere]), "")
     (root / "drawn" / "bad.json").write_text("{")
-    assert ranking(root)["model"][0] == "forged", "figures that were all made up together are found by measuring only"
+    assert ranking(root)[0].name == "forged", "figures that were all made up together are found by measuring only"
     said = CliRunner().invoke(app, [str(one) for one in ["leaderboard", "check", *board]])
     assert said.exit_code == 1 and "forged: it says" in said.output
     assert "gone: its checkpoint (000000000000) is not here" in said.output

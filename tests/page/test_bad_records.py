@@ -3,10 +3,12 @@ import json
 import pytest
 
 from app import build_app
-from fkd.board.entries import read_benchmarks, write_entry
+from fkd.board.entries import find_benchmark, read_entries, write_entry
 from fkd.board.record import from_json
 from fkd.page import leaderboard as tab
+from fkd.page.figures import COUNT, figures
 from fkd.page.model import _view
+from fkd.page.ranking_table import Filters
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 
@@ -19,7 +21,7 @@ def board(tmp_path, evaluated):
 
 def test_a_page_opens_beside_bad_files_and_its_api_names_them(board, evaluated, tmp_path):
     genuine = json.loads((board / "drawn" / "net.json").read_text())
-    forged = genuine | {"name": "forged", "accuracy": genuine["accuracy"] | {"rmse": 0.5}}
+    forged = genuine | {"name": "forged", "accuracy": genuine["accuracy"] | {"figures": {"rmse": 0.5}}}
     (board / "drawn" / "forged.json").write_text(json.dumps(forged))
     (board / "drawn" / "x.json").write_text('{"x": 1}')
     (board / "drawn" / "published.json").write_text('[{"rmse": 1}]')
@@ -31,15 +33,17 @@ def test_a_page_opens_beside_bad_files_and_its_api_names_them(board, evaluated, 
     rows = {row["model"]: row for row in rank("drawn")}
     assert rows["net"]["rank"] == 1 and rows["net"]["status"] == "verified"
     assert rows["forged"]["rank"] is None and rows["forged"]["status"] == "not verified"
-    assert "rmse is 0.5, but its sums by face give 2.5" in rows["forged"]["unranked"]
+    assert "rmse is 0.5, but its errors by face give 2.5" in rows["forged"]["unranked"]
     assert rows["x"]["status"] == "unreadable" and "lacks name" in rows["x"]["unranked"]
     said = tab._problems(board)
     assert all(name in said for name in ("broken/benchmark.json", "published.json", "hub.json"))
-    benchmarks, folders = {one.name: one for one in read_benchmarks(board)}, {"net": evaluated}
-    assert len([one for one in tab._draw(board, benchmarks, folders, "drawn", ["net", "forged"], True) if one]) > 6
+    folders = {"net": evaluated}
+    drawn = figures(read_entries(board, find_benchmark(board, "drawn")).measured, folders, ["net", "forged"]).outputs()
+    assert len(drawn) == COUNT and len([figure for figure in drawn if figure]) > 6
     (board / "drawn" / "net.json").unlink()
     (board / "drawn" / "forged.json").unlink()
-    about, ranking, *_ = tab._show(board, benchmarks, folders, "drawn", ["unreadable"], "all", "any size", [], [])
+    view = tab.Board(board, {"drawn": find_benchmark(board, "drawn")}, folders)
+    about, ranking, *_ = tab._show(view, "drawn", Filters(["unreadable"], "all", "any size"), [], []).outputs()
     assert "10 faces" in about and "lacks name" in str(ranking.value)
 
 

@@ -1,8 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from forged import entry
 
-from fkd.keypoints import MEAN_FACE, NAMES
+from fkd.board.cost import Cost
+from fkd.keypoints import MEAN_FACE
 from fkd.metrics import detail
 from fkd.page.plots import error_face, keypoint_errors, trade_off, training_curves
 
@@ -16,19 +18,16 @@ def test_each_model_has_its_curves_in_its_colour():
     assert figure.data[0].line.color == "#ff0000" and list(figure.data[0].y) == [2.5, 2.0]
 
 
-def test_each_keypoint_has_a_bar_a_model():
-    table = pd.DataFrame([{"model": name, **dict.fromkeys(NAMES, error)} for name, error in (("a", 1.0), ("b", 2.0))])
-    figure = keypoint_errors(table, COLOURS)
+def test_each_keypoint_has_a_bar_per_model():
+    figure = keypoint_errors([entry("a", 1.0), entry("b", 2.0)], COLOURS)
     assert [len(trace.x) for trace in figure.data] == [15, 15]
     assert figure.data[1].marker.color == "#00ff00"
 
 
 def test_the_pareto_front_holds_what_nothing_cheaper_beats():
-    sizes, errors = [1, 2, 3, 4], [3.0, 2.0, 2.5, 1.0]
-    table = pd.DataFrame(
-        {"model": list("abcd"), "parameters": sizes, "rmse": errors, "rmse_low": errors, "rmse_high": errors}
-    )
-    figure = trade_off(table, "parameters", "parameters", dict.fromkeys("abcd", "red"))
+    models = zip("abcd", [1, 2, 3, 4], [3.0, 2.0, 2.5, 1.0], strict=True)
+    entries = [entry(name, rmse, cost=Cost(size, 1, 1.0, "here")) for name, size, rmse in models]
+    figure = trade_off(entries, lambda cost: cost.parameters, "parameters", dict.fromkeys("abcd", "red"))
     assert figure.data[0].name == "Pareto front" and list(figure.data[0].x) == [1, 2, 4]
 
 

@@ -9,13 +9,23 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from conftest import TRAINING, draw_faces
 from forged import BROKEN, DATA, FORGED, KNOWN, UNREADABLE, changed, entry
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fkd.board.entries import Synced, problems, read_benchmarks, read_entries, read_published, read_synced, write_entry
-from fkd.board.ranking import table
+from fkd.board.entries import (
+    Synced,
+    find_benchmark,
+    problems,
+    read_benchmarks,
+    read_entries,
+    read_published,
+    read_synced,
+    write_entry,
+)
+from fkd.board.ranking import RankingRow, ranking
 from fkd.board.record import Evaluation, from_json
 from fkd.files import Line, parse_json, typed, typed_rows
 from fkd.hub.claims import _claims
@@ -25,8 +35,8 @@ from fkd.metrics import accuracy, detail
 from torture.case import Case, check_sentence, one_sentence
 
 CLAIM = {
-    "repo": "bob/net", "revision": "a" * 40, "benchmark": "drawn", "network": "fcnn", "rmse": 2.0, "nme": 5.0,
-    "failure_rate": 0.0, "parameters": 1, "date": "2026-01-01", "refused": "",
+    "repo": "bob/net", "revision": "a" * 40, "benchmark": "drawn", "network": "fcnn",
+    "figures": {"rmse": 2.0, "nme": 5.0, "failure_rate": 0.0}, "parameters": 1, "date": "2026-01-01", "refused": "",
 }  # fmt: skip
 BENCHMARK = {"name": "other", "description": "d", "fingerprint": "f", "faces": 10, "values": 200, "dataset": ""}
 SCORE = {"rmse": 1.5, "what": "a net", "measured_on": "there", "source": "https://example.org"}
@@ -49,9 +59,9 @@ def better(value: dict) -> dict[str, dict]:
     told, by_face = value["accuracy"], value["detail"]
     return {
         "all figures a tenth": changed(value, "accuracy", _scaled(told, 0.1)),
-        "a thousandth less": changed(value, "accuracy.rmse", told["rmse"] - 0.001),
-        "rmse of zero": changed(value, "accuracy.rmse", 0),
-        "a narrow interval": changed(value, "accuracy.rmse_high", told["rmse"]),
+        "a thousandth less": changed(value, "accuracy.figures.rmse", told["figures"]["rmse"] - 0.001),
+        "rmse of zero": changed(value, "accuracy.figures.rmse", 0),
+        "a narrow interval": changed(value, "accuracy.rmse_high", told["figures"]["rmse"]),
         "an upper end below": changed(value, "accuracy.rmse_high", told["rmse_low"]),
         "the worst face left out": changed(value, "detail", _without_worst(by_face)),
         "one face of zeros": changed(value, "detail.squares", [0.0, *by_face["squares"][1:]]),
@@ -59,8 +69,8 @@ def better(value: dict) -> dict[str, dict]:
         "more values": changed(value, "detail.values", [30] * len(by_face["values"])),
         "no values": changed(value, "detail.values", [0] * len(by_face["values"])),
         "nme by face of another": changed(value, "detail.nme", by_face["nme"][::-1][:-1] + [0.0]),
-        "no nme": changed(value, "accuracy.nme", None),
-        "no failure rate": changed(value, "accuracy.failure_rate", None),
+        "no nme": changed(value, "accuracy.figures.nme", None),
+        "no failure rate": changed(value, "accuracy.figures.failure_rate", None),
         "fewer nme faces": changed(value, "accuracy.nme_faces", told["nme_faces"] - 1),
         "offsets of zero": changed(value, "detail.offsets.nose_tip", [0.0] * 5),
         "negative variance": changed(value, "detail.offsets.nose_tip", [0.0, 0.0, -5.0, 0.0, -5.0]),
@@ -83,7 +93,8 @@ def better(value: dict) -> dict[str, dict]:
 
 
 def _scaled(told: dict, factor: float) -> dict:
-    return told | {name: told[name] * factor for name in ("rmse", "rmse_low", "rmse_high", "nme")}
+    figures = told["figures"] | {name: told["figures"][name] * factor for name in ("rmse", "nme")}
+    return told | {name: told[name] * factor for name in ("rmse_low", "rmse_high")} | {"figures": figures}
 
 
 def _without_worst(by_face: dict) -> dict:
@@ -93,7 +104,10 @@ def _without_worst(by_face: dict) -> dict:
 
 
 def _old(value: dict) -> dict:
-    return {name: part for name, part in value.items() if name not in ("format", "weights")}
+    """The entry as format 1 had it."""
+    accuracy = {name: part for name, part in value["accuracy"].items() if name != "figures"}
+    others = {name: part for name, part in value.items() if name not in ("format", "weights")}
+    return others | {"accuracy": accuracy | value["accuracy"]["figures"]}
 
 
 def cases(quick: bool) -> Iterator[Case]:
@@ -182,7 +196,7 @@ def genuine() -> None:
     with tempfile.TemporaryDirectory() as root:
         write_entry(root, from_json(measured()), "drawn faces")
         rows = _ranking(root)
-        assert rows["rank"].tolist() == [1] and rows["status"].tolist() == ["verified"], rows["unranked"].tolist()
+        assert [(row.rank, row.status) for row in rows] == [(1, "verified")], rows[0].unranked
 
 
 def beside(text: str, others: tuple[Evaluation, ...] = ()) -> None:
@@ -193,9 +207,9 @@ def beside(text: str, others: tuple[Evaluation, ...] = ()) -> None:
             write_entry(root, one, "drawn faces")
         (Path(root) / "drawn" / "bad.json").write_bytes(text.encode(errors="surrogatepass"))
         rows = _ranking(root)
-        assert rows["model"].tolist() == [*(one.name for one in others), "bad"], rows["model"].tolist()
-        assert rows["rank"].tolist()[:-1] == [*range(1, len(others) + 1)] and rows["rank"].isna().iloc[-1]
-        check_sentence(rows["unranked"].iloc[-1])
+        assert [row.name for row in rows] == [*(one.name for one in others), "bad"]
+        assert [row.rank for row in rows] == [*range(1, len(others) + 1), None]
+        check_sentence(rows[-1].unranked)
 
 
 def beside_files(files: dict[str, str]) -> None:
@@ -206,7 +220,7 @@ def beside_files(files: dict[str, str]) -> None:
         for name, text in files.items():
             (Path(root) / name).write_bytes(text.encode(errors="surrogatepass"))
         rows = _ranking(root)
-        assert rows["model"][0] == "a" and rows["rank"][0] == 1 and rows["rank"].isna().tolist()[1:] in ([], [True])
+        assert rows[0].name == "a" and [row.rank for row in rows] in ([1], [1, None])
         for problem in problems(root):
             check_sentence(problem)
         for benchmark in read_benchmarks(root):
@@ -221,14 +235,15 @@ def claimed(model: dict) -> None:
         kept = dataclasses.asdict(Synced("2026-01-01", _claims(model, {benchmark.name: benchmark})))
         (Path(root) / "hub.json").write_text(json.dumps(kept, allow_nan=False))
         assert read_synced(root).date, read_synced(root).failure
-        assert _ranking(root)["rank"].tolist()[0] == 1
+        assert _ranking(root)[0].rank == 1
 
 
-def _ranking(root: str):
-    (benchmark,) = (one for one in read_benchmarks(root) if one.name == "drawn")
-    rows = table(benchmark, read_entries(root, benchmark), KNOWN, read_synced(root).claims)
-    json.loads(rows.to_json(orient="records"))  # as the page's API answers
-    rows.to_csv(), rows.to_string()
+def _ranking(root: str) -> list[RankingRow]:
+    benchmark = find_benchmark(root, "drawn")
+    rows = ranking(benchmark, read_entries(root, benchmark), KNOWN, read_synced(root).claims)
+    records = json.loads(json.dumps([row.record() for row in rows], allow_nan=False))  # as the page's API answers
+    assert len({tuple(record) for record in records}) == 1
+    pd.DataFrame(records).to_csv()
     return rows
 
 
@@ -278,7 +293,7 @@ def fuzz_entry(value) -> None:
         with tempfile.TemporaryDirectory() as root:
             write_entry(root, entry("a", 2.0), "drawn faces")
             (Path(root) / "drawn" / "bad.json").write_text(json.dumps(value))
-            assert _ranking(root)["rank"].notna().any()
+            assert _ranking(root)[0].rank == 1
 
 
 @given(mutated(CONFIG))
