@@ -9,13 +9,10 @@ points and with the four points apart. Heads that lost live here and nowhere els
 """
 
 import argparse
-import contextlib
-import dataclasses
 import tempfile
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -29,48 +26,55 @@ from fkd.data.faces import Faces
 from fkd.data.split import Split, split_data
 from fkd.files import replacing
 from fkd.keypoints import FRAME_SIZE
-from fkd.learn import train as fkd_train
 from fkd.learn.checkpoint import WEIGHTS
-from fkd.learn.heatmap import cells, expected_points, heatmap_loss
+from fkd.learn.config import TrainConfig
+from fkd.learn.heads import Head, HeatmapHead, RegressionHead
+from fkd.learn.heatmap import cells, heatmap_loss
 from fkd.learn.inference import predict_points
 from fkd.learn.loss import masked_loss
 from fkd.learn.models import KeypointModel, ModelConfig
+from fkd.learn.train import train
 
 BINS = 2 * FRAME_SIZE  # of SimCC: half a pixel each
 
 
-class SimCC(KeypointModel):
-    """Li et al. 2022: a distribution over bins of x and one of y, each from a linear layer on the last map."""
+class SimCC(Head):
+    """Li et al. 2022: a distribution over bins of x and one of y, each from a linear layer on the last map.
 
-    def __init__(self, config: ModelConfig):
-        super().__init__(dataclasses.replace(config, head="regression"))
-        self.channels = self.body[0].num_features
-        self.squeeze = nn.Conv1d(self.channels, self.outputs, 1)
-        self.head = nn.Linear(self.head.in_features // self.channels, 2 * BINS)
+    The output is the logits [B, K, (x, y), bins].
+    """
 
-    def answer(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        mean, deviation = images.mean((1, 2, 3), keepdim=True), images.std((1, 2, 3), keepdim=True).clamp_min(0.01)
-        last = self.body((images - mean) / deviation).unflatten(1, (self.channels, -1))  # [B, channels, cells]
-        logits = self.head(self.squeeze(last)).float().unflatten(2, (2, BINS))  # [B, K, (x, y), bins]
-        return (logits.softmax(-1) * bins(logits)).sum(-1), logits
+    def __init__(self, channels: Sequence[int], cells: int, outputs: int):
+        super().__init__()
+        self.squeeze = nn.Conv1d(channels[-1], outputs, 1)
+        self.spread_out = nn.Linear(cells, 2 * BINS)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        last = features.unflatten(1, (self.squeeze.in_channels, -1))  # [B, channels, cells]
+        return self.spread_out(self.squeeze(last)).float().unflatten(2, (2, BINS))
+
+    def points(self, output: torch.Tensor) -> torch.Tensor:
+        return (output.softmax(-1) * bins(output)).sum(-1)
+
+    def loss(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        labelled = torch.isfinite(target)
+        away = bins(output) - target[labelled][:, None]
+        return -((-away.square() / 4.5).softmax(-1) * output[labelled].log_softmax(-1)).sum(-1).mean()
 
 
 def bins(logits: torch.Tensor) -> torch.Tensor:
     return (torch.arange(BINS, device=logits.device) + 0.5) / 2 - 0.5
 
 
-def simcc_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    labelled = torch.isfinite(target)
-    away = bins(logits) - target[labelled][:, None]
-    return -((-away.square() / 4.5).softmax(-1) * logits[labelled].log_softmax(-1)).sum(-1).mean()
+class RLE(RegressionHead):
+    """Li et al. 2021: regression of a place and a scale; a normalising flow learns how the error is spread.
 
+    The output is the points and their scales, each [B, K, 2], scales in half frames.
+    """
 
-class RLE(KeypointModel):
-    """Li et al. 2021: regression of a place and a scale; a normalising flow learns how the error is spread."""
-
-    def __init__(self, config: ModelConfig):
-        super().__init__(dataclasses.replace(config, head="regression"))
-        self.scale = nn.Linear(self.head.in_features, 2 * self.outputs)
+    def __init__(self, channels: Sequence[int], cells: int, outputs: int):
+        super().__init__(channels, cells, outputs)
+        self.scale = nn.Linear(self.in_features, self.out_features)
 
         def net(out: nn.Module) -> nn.Sequential:
             return nn.Sequential(
@@ -80,13 +84,20 @@ class RLE(KeypointModel):
         self.scales = nn.ModuleList(net(nn.Tanh()) for _ in range(6))
         self.shifts = nn.ModuleList(net(nn.Identity()) for _ in range(6))
 
-    def answer(self, images: torch.Tensor) -> tuple[torch.Tensor, tuple]:
-        mean, deviation = images.mean((1, 2, 3), keepdim=True), images.std((1, 2, 3), keepdim=True).clamp_min(0.01)
-        last = self.body((images - mean) / deviation)
-        with torch.autocast(images.device.type, enabled=False):
-            place, scale = (layer(last.float()).unflatten(1, (self.outputs, 2)) for layer in (self.head, self.scale))
-        points = place * FRAME_SIZE / 2 + (FRAME_SIZE - 1) / 2
-        return points, (self, points, scale.sigmoid())
+    def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        points = super().forward(features)
+        with torch.autocast(features.device.type, enabled=False):
+            return points, self.scale(features.float()).unflatten(1, (-1, 2)).sigmoid()
+
+    def points(self, output: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        return output[0]
+
+    def loss(self, output: tuple[torch.Tensor, torch.Tensor], target: torch.Tensor) -> torch.Tensor:
+        points, sigma = output
+        labelled = torch.isfinite(target).all(-1)
+        error = (points[labelled] - target[labelled]) / (sigma[labelled] * FRAME_SIZE / 2)
+        flow = self.log_density(error.clamp(-50, 50))
+        return (sigma[labelled].log() + np.log(2) + error.abs()).sum(1).mean() - flow.mean()
 
     def log_density(self, error: torch.Tensor) -> torch.Tensor:
         """RealNVP, six coupling layers: error [L, 2] -> log density [L]."""
@@ -99,22 +110,6 @@ class RLE(KeypointModel):
             )
             error, log = keep * error + (1 - keep) * (error - shift) * (-scale).exp(), log - scale.sum(1)
         return log - error.square().sum(1) / 2 - np.log(2 * np.pi)
-
-
-def rle_loss(answer: tuple, target: torch.Tensor) -> torch.Tensor:
-    model, points, sigma = answer
-    labelled = torch.isfinite(target).all(-1)
-    error = (points[labelled] - target[labelled]) / (sigma[labelled] * FRAME_SIZE / 2)  # sigma: of half the frame
-    flow = model.log_density(error.clamp(-50, 50))
-    return (sigma[labelled].log() + np.log(2) + error.abs()).sum(1).mean() - flow.mean()
-
-
-class Dark(KeypointModel):
-    """Zhang et al. 2020: the highest cell, refined by the slope and curvature of the log of the heatmap."""
-
-    def forward(self, *given) -> torch.Tensor:
-        with mock.patch("fkd.learn.models.expected_points", dark):
-            return super().forward(*given)
 
 
 def dark(heatmaps: torch.Tensor) -> torch.Tensor:
@@ -145,21 +140,48 @@ def jensen_shannon(heatmaps: torch.Tensor, target: torch.Tensor) -> torch.Tensor
     return sum(F.kl_div(middle, part, reduction="batchmean") for part in (wanted, heat)) / 2
 
 
-def of_points(heatmaps: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+class PointLoss(HeatmapHead):
     """Huber's loss of the expected coordinates."""
-    return masked_loss(expected_points(heatmaps), target)
+
+    def loss(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return masked_loss(self.points(output), target)
+
+
+class BothLosses(PointLoss):
+    def loss(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return super().loss(output, target) + heatmap_loss(output, target)
+
+
+class DSNT(PointLoss):
+    def loss(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return super().loss(output, target) + jensen_shannon(output, target)
+
+
+class Dark(HeatmapHead):
+    """Zhang et al. 2020: the highest cell, refined by the slope and curvature of the log of the heatmap."""
+
+    def points(self, output: torch.Tensor) -> torch.Tensor:
+        return dark(output)
+
+
+class OffsetLeftIn(KeypointModel):
+    """Its labels lie where its points do."""
+
+    def measure_offset(self, *given) -> np.ndarray:
+        return np.zeros(2)
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One change of the recipe. loss: in place of `heatmap_loss`, for what a model answers beside the points.
-    aside: in place of the measuring of how far aside the labels lie."""
+    """One change of the recipe. head: in place of the config's."""
 
     model: dict = field(default_factory=dict)
     train: dict = field(default_factory=dict)
-    build: Callable[[ModelConfig], nn.Module] = KeypointModel
-    loss: Callable = heatmap_loss
-    aside: Callable = fkd_train._mean_aside
+    head: type[Head] | None = None
+    network: type[KeypointModel] = KeypointModel
+
+    def build(self, config: ModelConfig) -> KeypointModel:
+        return self.network(config, self.head)
 
 
 OURS, BOTH = "ours", "heatmap, loss of the points and cross-entropy"
@@ -167,13 +189,11 @@ DECODED = "the same, decoded as DARK"
 VARIANTS = {
     OURS: Variant(),
     "head: regression": Variant(model={"head": "regression"}),
-    "head: SimCC": Variant(build=SimCC, loss=simcc_loss),
-    "head: RLE": Variant(build=RLE, loss=rle_loss),
-    "heatmap, loss of the points": Variant(loss=of_points),
-    BOTH: Variant(loss=lambda *given: of_points(*given) + heatmap_loss(*given)),
-    "heatmap, loss of the points and divergence (DSNT)": Variant(
-        loss=lambda *given: of_points(*given) + jensen_shannon(*given)
-    ),
+    "head: SimCC": Variant(head=SimCC),
+    "head: RLE": Variant(head=RLE),
+    "heatmap, loss of the points": Variant(head=PointLoss),
+    BOTH: Variant(head=BothLosses),
+    "heatmap, loss of the points and divergence (DSNT)": Variant(head=DSNT),
     "stem stride 2": Variant(model={"stem_stride": 2}),
     "label conventions mixed": Variant(model={"conventions": 1}),
     # The four-point rows' own outputs would learn nothing, so there are none.
@@ -181,7 +201,7 @@ VARIANTS = {
     "augmentation: none": Variant(train={"augment": None}),
     "augmentation: the paper's": Variant(train={"augment": PAPER_AUGMENT}),
     "no moving average": Variant(train={"ema": 0.0}),
-    "labels' offset left in": Variant(aside=lambda *given: np.zeros(2)),
+    "labels' offset left in": Variant(network=OffsetLeftIn),
 }
 
 
@@ -192,17 +212,14 @@ def run(name: str, base: dict, faces: Faces, split: Split, seed: int, model: str
     """
     variant = VARIANTS[name]
     config = ModelConfig(model, **variant.model)
-    settings = fkd_train.TrainConfig(**base | variant.train, seed=seed)
-    patches = {"build_model": variant.build, "heatmap_loss": variant.loss, "_mean_aside": variant.aside}
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        for target, value in patches.items():
-            stack.enter_context(mock.patch.object(fkd_train, target, value))
-        fkd_train.train(config, settings, faces, split, folder, "ablation", device=device)
+    settings = TrainConfig(**base | variant.train, seed=seed)
+    with tempfile.TemporaryDirectory() as folder:
+        train(config, settings, faces, split, folder, "ablation", device=device, build=variant.build)
         weights = load_file(Path(folder) / WEIGHTS)
     validation = faces[split.validation]
     four_point, found = validation.four_point, []
-    for row, build in {name: variant.build, **({DECODED: Dark} if name == BOTH else {})}.items():
-        trained = build(config).to(device)
+    for row, read in {name: variant, **({DECODED: Variant(head=Dark)} if name == BOTH else {})}.items():
+        trained = read.build(config).to(device)
         trained.load_state_dict(weights)
         found.append({"variant": row, "seed": seed})
         for mirror in (False, True):

@@ -19,19 +19,15 @@ from PIL import Image, ImageDraw, ImageFilter
 from fkd.board.cost import Cost
 from fkd.board.record import Evaluation
 from fkd.data.faces import Faces
+from fkd.data.record import DataRecord, FaceCounts, Fingerprints
 from fkd.keypoints import COLUMNS, EDGES, FOUR_POINT, MEAN_FACE, NAMES
 from fkd.learn.checkpoint import load_checkpoint, save_checkpoint
+from fkd.learn.config import TrainingRecord
 from fkd.learn.models import KeypointModel, ModelConfig, build_model
-from fkd.learn.train import TrainConfig
 from fkd.metrics import Accuracy, Detail
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-TRAINING = dataclasses.asdict(TrainConfig()) | {
-    "start": "",
-    "best_epoch": 1,
-    "validation_rmse": 48.0,
-    "fkd_version": "0",
-}
+TRAINING = TrainingRecord(best_epoch=1, validation_rmse=48.0, fkd_version="0")
 
 
 def pytest_addoption(parser):
@@ -154,8 +150,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def tiny_checkpoint(tmp_path_factory) -> Iterator[Path]:
     """An untrained resnet18 checkpoint; a test that writes into it copies it first."""
     folder = tmp_path_factory.mktemp("checkpoints") / "tiny"
-    record = {"name": "drawn", "terms": "", "faces": dict.fromkeys(("train", "validation", "test"), 0)}
-    save_checkpoint(folder, untrained(ModelConfig("resnet18")), TRAINING, record)
+    save_checkpoint(folder, untrained(ModelConfig("resnet18")), TRAINING, DataRecord("drawn"))
     before = contents(folder)
     yield folder
     assert contents(folder) == before, "a test has changed the checkpoint that all share"
@@ -182,8 +177,7 @@ def hub(server, monkeypatch, tmp_path):
 def evaluated(tmp_path_factory) -> Iterator[Path]:
     """A checkpoint of an untrained fcnn with evaluation and history; a test that writes into it copies it first."""
     folder = tmp_path_factory.mktemp("checkpoints") / "net"
-    data = {"name": "drawn", "terms": "drawn by tests", "faces": {"train": 8, "validation": 1, "test": 1}}
-    data["fingerprints"] = {"train": "cafe", "validation": "beef", "test": "f00d"}
+    data = DataRecord("drawn", "drawn by tests", FaceCounts(8, 1, 1), Fingerprints("cafe", "beef", "f00d"))
     save_checkpoint(folder, untrained(ModelConfig("fcnn", 1)), TRAINING, data, half=True)
     (folder / "history.csv").write_text("epoch,train_rmse,validation_rmse,lr\n1,50,48,0.1\n")
     sha256 = load_checkpoint(folder).sha256

@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fkd.files import STRICT, Count, Figure, Line
 from fkd.keypoints import FRAME_SIZE
+from fkd.learn.models import KeypointModel
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,15 @@ class Cost:
     hardware: Line
 
 
-def cost(models: Sequence[torch.nn.Module], mirror: bool = False, repeats: int = 30) -> Cost:
+def cost(models: Sequence[KeypointModel], mirror: bool = False, repeats: int = 30) -> Cost:
     """Counts parameters and multiply-adds of all that one answer takes, and times it on the models' device."""
     device = next(models[0].parameters()).device
     face = torch.rand(1, 1, FRAME_SIZE, FRAME_SIZE, device=device)
 
     def answer() -> torch.Tensor:
-        return torch.stack([model(face, mirror=mirror) for model in models]).mean(0).cpu()  # waits for the device
+        return (
+            torch.stack([model.labels(face, mirror=mirror) for model in models]).mean(0).cpu()
+        )  # waits for the device
 
     times = []
     for model in models:

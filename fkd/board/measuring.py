@@ -8,6 +8,7 @@ from fkd.board.entries import KAGGLE
 from fkd.board.record import Evaluation, joined
 from fkd.board.robustness import robustness
 from fkd.board.verified import members_of
+from fkd.data.record import DataRecord
 from fkd.data.split import fingerprint, in_order, split_data
 from fkd.learn.checkpoint import Checkpoint, load_checkpoint
 from fkd.learn.inference import predict_points
@@ -41,14 +42,14 @@ def measure(
                 "leave out --benchmark kaggle for other data"
             )
     test = in_order(faces[split.test])
-    prints = {part: fingerprint(faces[getattr(split, part)]) for part in ("train", "validation", "test")}
+    prints = DataRecord.of(data_name(data), faces, split).fingerprints
     models = [one.model.to(device) for one in checkpoints]
     predicted = predict_points(models, test.images, test.four_point, mirror)
     hashes = [one.sha256 for one in checkpoints]
     return Evaluation(
         name=name or checkpoints[0].name + ("-mirror" if mirror else ""),
         benchmark=benchmark or data_name(data),
-        fingerprint=prints["test"],
+        fingerprint=prints.test,
         accuracy=accuracy(predicted, test.points),
         detail=detail(predicted, test.points),
         cost=cost(models, mirror),
@@ -58,7 +59,7 @@ def measure(
         members=len(checkpoints),
         mirror=mirror,
         data=checkpoints[0].data,
-        held_out=all(one.data.get("fingerprints") == prints for one in checkpoints),
+        held_out=all(one.data.fingerprints == prints for one in checkpoints),
         robustness=robustness(models, test, mirror),
     )
 

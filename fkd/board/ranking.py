@@ -186,6 +186,6 @@ def _measured(entry: Evaluation) -> dict[str, Any]:
         "hardware": entry.cost.hardware,
         "members": entry.members,
         "mirror": entry.mirror,
-        "trained_on": str(entry.data.get("name", "")),
+        "trained_on": entry.data.name,
         **entry.accuracy.rmse_by_keypoint,
     }

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from fkd import __version__
 from fkd.board.cost import Cost
+from fkd.data.record import DataRecord
 from fkd.files import STRICT, Figure, Line, read_json, typed
 from fkd.metrics import METRICS, Accuracy, Detail
 
@@ -46,7 +47,7 @@ class Evaluation:
     model: Line
     members: Annotated[int, Field(ge=1, le=100)]
     mirror: bool
-    data: dict[str, Any]
+    data: DataRecord
     held_out: bool
     robustness: dict[Line, Annotated[list[Figure], Field(max_length=100)]]
     revision: Line = ""

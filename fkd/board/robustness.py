@@ -12,6 +12,7 @@ from fkd.data.faces import Faces
 from fkd.keypoints import BOTTOM_LIP, FRAME_SIZE, LEFT_EYE, MEAN_FACE, RIGHT_EYE
 from fkd.learn.augment import similarity, warp
 from fkd.learn.inference import bf16_is_quick, predict_points
+from fkd.learn.models import KeypointModel
 from fkd.metrics import accuracy
 
 # What is done to a face, and in which steps; the first step of each leaves it as it is.
@@ -37,7 +38,7 @@ UNITS = {
 }
 
 
-def robustness(models: Sequence[torch.nn.Module], faces: Faces, mirror: bool = False) -> dict[str, list[float]]:
+def robustness(models: Sequence[KeypointModel], faces: Faces, mirror: bool = False) -> dict[str, list[float]]:
     """RMSE in px of the mean of several models at each of STEPS, by kind.
 
     A point that turning or shifting moves out of the frame is not counted. Computed in bfloat16 where that is quick:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from fkd.board.record import Evaluation, joined
+from fkd.data.record import Fingerprints
 from fkd.keypoints import NAMES
 from fkd.learn.checkpoint import Config
 from fkd.metrics import METRICS, ROUNDING, Accuracy, FaceErrors, rmse_interval
@@ -35,7 +36,7 @@ def unverified_reason(entry: Evaluation, known: Mapping[str, Config]) -> str:
     if entry.data != known[members[0]].data:
         return "it contradicts its checkpoint: that has another record of its training data"
     for one in members:
-        if entry.held_out and not _kept_apart(known[one].data.get("fingerprints", {}), entry.fingerprint):
+        if entry.held_out and not _kept_apart(known[one].data.fingerprints, entry.fingerprint):
             return "it contradicts its checkpoint: that does not record that the test faces were kept out of training"
     return ""
 
@@ -54,7 +55,7 @@ def contradiction(entry: Evaluation) -> str:
     """The first thing in an entry that cannot be, given the rest of it, or an empty text."""
     if entry.weights and (len(entry.weights) != entry.members or joined(entry.weights) != entry.checkpoint):
         return f"its checkpoint is not the {entry.members} of which it gives the hashes"
-    if entry.held_out and not _kept_apart(entry.data.get("fingerprints", {}), entry.fingerprint):
+    if entry.held_out and not _kept_apart(entry.data.fingerprints, entry.fingerprint):
         return "it states that the test faces were held out, but its record of the training data does not show it"
     told = entry.accuracy
     try:
@@ -77,12 +78,10 @@ def contradiction(entry: Evaluation) -> str:
     )
 
 
-def _kept_apart(record: object, test: str) -> bool:
-    """Whether a record of training data's fingerprints has three different parts, of which one is the test faces."""
-    if not isinstance(record, Mapping):
-        return False
-    parts = [record.get(part) for part in ("train", "validation", "test")]
-    return all(isinstance(part, str) and part for part in parts) and len({*parts}) == 3 and parts[2] == test
+def _kept_apart(recorded: Fingerprints, test: str) -> bool:
+    """Whether the parts of some training data are three different ones, of which the last is the test faces."""
+    parts = {recorded.train, recorded.validation, recorded.test}
+    return len(parts - {""}) == 3 and recorded.test == test
 
 
 def _figures(told: Accuracy, errors: FaceErrors) -> str:

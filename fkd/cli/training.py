@@ -9,12 +9,15 @@ import typer
 
 from fkd.board.measuring import data_name
 from fkd.cli.options import Data, Device, chosen_device
-from fkd.data.split import fingerprint, split_data
+from fkd.data.record import DataRecord
+from fkd.data.split import split_data
 from fkd.hub.reference import load
 from fkd.learn.augment import AugmentConfig
-from fkd.learn.models import FCNN, ModelConfig
+from fkd.learn.config import TrainConfig
+from fkd.learn.heads import HEADS
+from fkd.learn.models import ModelConfig
 from fkd.learn.run_state import STATE
-from fkd.learn.train import TrainConfig, train
+from fkd.learn.train import train
 
 app = typer.Typer()
 DEFAULTS = TrainConfig()
@@ -31,7 +34,7 @@ def train_command(
         int | None,
         typer.Option(help="2: learn both label conventions side by side; 1: mix them (default for fcnn, the paper's)."),
     ] = None,
-    head: Annotated[str, typer.Option(help="heatmap or regression; fcnn can only regress.")] = "",
+    head: Annotated[str, typer.Option(help=f"{' or '.join(HEADS)}; fcnn can only regress.")] = "",
     stem_stride: Annotated[int, typer.Option(help="4, or 2: twice the resolution at four times the cost.")] = 4,
     epochs: int = DEFAULTS.epochs,
     batch_size: int = DEFAULTS.batch_size,
@@ -53,12 +56,7 @@ def train_command(
     resume: Annotated[bool, typer.Option("--resume", help="Continue a stopped run.")] = False,
 ) -> None:
     """Train a model; keeps the best epoch by validation RMSE on a leak-free split."""
-    model_config = ModelConfig(
-        model,
-        (1 if model == FCNN else 2) if conventions is None else conventions,
-        head,
-        stem_stride,
-    )
+    model_config = ModelConfig(model, conventions, head, stem_stride)
     config = TrainConfig(
         epochs=epochs,
         batch_size=batch_size,
@@ -79,8 +77,7 @@ def train_command(
         device = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
     begun = load(start).checkpoint if start else None
     faces, split = split_data(data)
-    prints = {part: fingerprint(faces[getattr(split, part)]) for part in ("train", "validation", "test")}
-    if begun and begun.data.get("fingerprints") != prints:
+    if begun and begun.data.fingerprints != DataRecord.of(data_name(data), faces, split).fingerprints:
         raise ValueError(
             f"{begun.name} was trained on other data or another split, so as --start it would leak held-out faces: "
             "train it on this data first"

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -269,6 +269,6 @@ def _quoted(text: str) -> str:
     return repr(one_line(text, 40))
 
 
-def _some(names) -> str:
-    names = [one_line(name, 40) for name in names]
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+def _some(names: Iterable[object]) -> str:
+    lines = [one_line(name, 40) for name in names]
+    return ", ".join(lines[:4]) + (f" and {len(lines) - 4} more" if len(lines) > 4 else "")

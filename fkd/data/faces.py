@@ -20,7 +20,7 @@ class Faces:
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, rows) -> "Faces":
+    def __getitem__(self, rows: slice | np.ndarray) -> "Faces":
         return Faces(self.images[rows], self.points[rows])
 
     @property
@@ -44,4 +44,5 @@ def is_four_point(points: np.ndarray) -> np.ndarray:
     """
     labelled = np.isfinite(points).all(-1)  # [N, 15]
     others = [index for index in range(len(NAMES)) if index not in FOUR_POINT]
-    return labelled.any(1) & ~labelled[:, others].any(1)
+    four_point: np.ndarray = labelled.any(1) & ~labelled[:, others].any(1)
+    return four_point

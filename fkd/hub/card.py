@@ -4,20 +4,9 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from fkd.board.record import Evaluation
 from fkd.learn.checkpoint import Checkpoint
+from fkd.learn.heads import HEADS
 from fkd.learn.models import FCNN
 from fkd.metrics import METRICS
-
-WHAT = {
-    FCNN: "A fully connected network, 9216-500-30: the paper's baseline.",
-}
-HEADS = {
-    "regression": "and one linear layer on its last feature map.",
-    "heatmap": (
-        "and a heatmap for each point from the maps of all its stages, fused at the finest; the answer is the"
-        " heatmap's mean place."
-    ),
-}
-
 
 CITATION = """The networks follow Mateus & Zeng's comparison of FCNN and ResNet on the Kaggle Facial Keypoints Detection
 task, and the masked loss Wu et al.'s ML-ResNet. To cite the software, see `CITATION.cff` in fkd."""
@@ -34,12 +23,8 @@ def model_card(checkpoint: Checkpoint, evaluation: Evaluation, repo_id: str = ""
 
     repo_id: user/name on the Hub; the card then shows the pictures that are pushed with it. before: the card that is
     there now. What is not ours in it stays: text outside our marks, front matter that we do not fill, tags.
-    Raises ValueError if the checkpoint's record of its training lacks what a card needs.
     """
-    try:
-        text = _text(checkpoint, evaluation, repo_id)
-    except KeyError as error:
-        raise ValueError(f"{checkpoint.name}/config.json lacks {error}, which the model card needs") from None
+    text = _text(checkpoint, evaluation, repo_id)
     front, above, below = _front_matter(checkpoint, evaluation), "\n", "\n"
     if before:
         old = ModelCard(before, ignore_metadata_errors=True)
@@ -60,7 +45,7 @@ def _front_matter(checkpoint: Checkpoint, evaluation: Evaluation) -> ModelCardDa
         tags=["fkd", "facial-keypoints", checkpoint.model.config.name],
         license="other",
         license_name="terms-of-the-training-data",
-        datasets=[checkpoint.data["name"]],
+        datasets=[checkpoint.data.name],
         model_name=checkpoint.name,
         eval_results=[
             EvalResult(
@@ -83,8 +68,9 @@ def _front_matter(checkpoint: Checkpoint, evaluation: Evaluation) -> ModelCardDa
 def _text(checkpoint: Checkpoint, evaluation: Evaluation, repo_id: str) -> str:
     training, data, result, cost = checkpoint.training, checkpoint.data, evaluation.accuracy, evaluation.cost
     name, config = checkpoint.name, checkpoint.model.config
-    network = f"timm's {config.name} for one grey channel, from random weights, {HEADS[config.head]}"
-    what = WHAT.get(config.name, network)
+    what = f"timm's {config.name} for one grey channel, from random weights, {HEADS[config.head].about}"
+    if config.name == FCNN:
+        what = "A fully connected network, 9216-500-30: the paper's baseline."
     if config.stem_stride == 2:
         what += " Its stem has stride 2 before the first stage."
     if config.conventions == 2:
@@ -100,14 +86,13 @@ def _text(checkpoint: Checkpoint, evaluation: Evaluation, repo_id: str) -> str:
     figures = "\n".join(
         f"| {metric.label}: {metric.about} | {metric.shown(result.figures.get(metric.key))} |" for metric in METRICS
     )
-    terms = data["terms"] or "not stated by who trained it"
+    terms = data.terms or "not stated by who trained it"
     quantiles = " / ".join(f"{value:.2f}" for value in result.error_quantiles.values())
     held_out = (
         "held out: no look-alike of a test face is among the training faces"
         if evaluation.held_out
         else "the checkpoint does not record that they were kept out of its training"
     )
-    augment = training["augment"]
     fifteen_point, four_point = checkpoint.model.label_offset.tolist()
     aside = (
         f" Its labels lie {fifteen_point:.2f} px (15-point rows) and {four_point:.2f} px (four-point rows) to the right"
@@ -115,8 +100,8 @@ def _text(checkpoint: Checkpoint, evaluation: Evaluation, repo_id: str) -> str:
         " photo do not."
     )
     origins = ""
-    if training["start"]:
-        origins += f" It began with the weights of an earlier run (`{training['start'][:12]}`)."
+    if training.start:
+        origins += f" It began with the weights of an earlier run (`{training.start[:12]}`)."
     where = f"hf:{repo_id}" if repo_id else f"checkpoints/{name}"
     pictures = "".join(f"\n![{what}]({file})\n" for file, what in PICTURES.items()) if repo_id else ""
     return f"""# {name}
@@ -156,14 +141,14 @@ Benchmark `{evaluation.benchmark}`: {result.faces:,} faces ({result.nme_faces:,}
 
 ## Training
 
-{training["epochs"]} epochs, best by validation RMSE: epoch {training["best_epoch"]} (`history.csv` has them all);
-{training["optimizer"]}, learning rate {training["lr"]:g}, batches of {training["batch_size"]}, moving average of the
-weights ({training["ema"]:g}), labels: {training["labels"]}, augmentation: {"on" if augment else "off"},
-seed {training["seed"]}. Every setting is in `config.json`. Weights are stored in
-{"half" if training["half"] else "single"} precision.{origins}
+{training.epochs} epochs, best by validation RMSE: epoch {training.best_epoch} (`history.csv` has them all);
+{training.optimizer}, learning rate {training.lr:g}, batches of {training.batch_size}, moving average of the
+weights ({training.ema:g}), labels: {training.labels}, augmentation: {"on" if training.augment else "off"},
+seed {training.seed}. Every setting is in `config.json`. Weights are stored in
+{"half" if training.half else "single"} precision.{origins}
 
-Data: `{data["name"]}`, {data["faces"]["train"]:,} faces to train, {data["faces"]["validation"]:,} to validate,
-{data["faces"]["test"]:,} to test. Terms: {terms}.{aside}
+Data: `{data.name}`, {data.faces.train:,} faces to train, {data.faces.validation:,} to validate,
+{data.faces.test:,} to test. Terms: {terms}.{aside}
 
 ## Limits
 

@@ -7,10 +7,12 @@ frame becomes NaN; a missing point stays missing.
 
 import dataclasses
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 
+from fkd.files import STRICT
 from fkd.keypoints import FRAME_SIZE, MIRROR
 
 LAST = FRAME_SIZE - 1
@@ -26,6 +28,8 @@ class AugmentConfig:
     Raises ValueError for a range below 0, or of more than STRONGEST times its default.
     """
 
+    __pydantic_config__ = STRICT
+
     mirror: bool = True
     rotation: float = 25.0
     scale: float = 0.2
@@ -36,10 +40,12 @@ class AugmentConfig:
     blur: float = 0.5
     cover: float = 20.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            most = STRONGEST * field.default
-            if field.name != "mirror" and not 0 <= getattr(self, field.name) <= most:
+            if field.name == "mirror":
+                continue
+            most = STRONGEST * cast(float, field.default)
+            if not 0 <= getattr(self, field.name) <= most:
                 raise ValueError(
                     f"augmentation's {field.name} is {getattr(self, field.name)}, expected 0 to {most:g} "
                     f"({STRONGEST} times the default)"

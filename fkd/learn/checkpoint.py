@@ -8,68 +8,32 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Final, Literal
 
 import safetensors
 import torch
-from pydantic import Field
 from safetensors.torch import load_file, save_file
-from typing_extensions import TypedDict  # the standard library's, before Python 3.12, is not enough for pydantic
 
-from fkd.files import STRICT, Count, Figure, Line, read_json, replacing, typed, write_json
+from fkd.data.record import DataRecord
+from fkd.files import STRICT, Count, Figure, read_json, replacing, typed, write_json
+from fkd.learn.config import TrainingRecord
 from fkd.learn.models import KeypointModel, ModelConfig, build_model
 
-FORMAT = "fkd-1"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 LARGEST_CONFIG = 100_000  # bytes
-Share = Annotated[float, Field(ge=0, le=1)]
+FORMAT: Final = "fkd-1"
+GONE = ("teachers", "heatmap_weight")  # settings of training that older versions recorded
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model in evaluation mode, and what it was trained with and on (JSON values).
-
-    training holds at least validation_rmse, px: what `predict` judges weak faces by.
-    """
+    """A model in evaluation mode, what it was trained with and on, and the sha256 of its weights' file."""
 
     name: str
     model: KeypointModel
-    training: dict
-    data: dict
+    training: TrainingRecord
+    data: DataRecord
     sha256: str
-
-
-class Training(TypedDict, total=False):
-    """What a model was trained with: TrainConfig and the outcome. A checkpoint that was not trained by fkd lacks most
-    of it, and a run may add to it; but what is there is what it says."""
-
-    __pydantic_config__ = STRICT | {"extra": "allow"}
-
-    epochs: Count
-    batch_size: Count
-    optimizer: Line
-    lr: Figure
-    weight_decay: Figure
-    ema: Share
-    labels: Line
-    augment: dict[str, Any] | None
-    half: bool
-    seed: Annotated[int, Field(ge=-(2**63), lt=2**64)]
-    start: Line
-    best_epoch: Count
-    validation_rmse: Annotated[float, Field(gt=0, le=1e6)]
-    fkd_version: Line
-
-
-class Data(TypedDict, total=False):
-    """What a model was trained on: the data's name and terms, and by part the count of faces and their fingerprint."""
-
-    __pydantic_config__ = STRICT | {"extra": "allow"}
-
-    name: Line
-    terms: Annotated[str, Field(max_length=2000)]
-    faces: dict[Literal["train", "validation", "test"], Count]
-    fingerprints: dict[Literal["train", "validation", "test"], Line]
 
 
 @dataclass(frozen=True)
@@ -86,17 +50,19 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Config:
-    """What a config.json says: the model, and what it was trained with and on (JSON values)."""
+    """What a config.json says: the model, and what it was trained with and on."""
 
     __pydantic_config__ = STRICT
 
     model: ModelConfig
-    training: Training
-    data: Data
-    format: Literal[FORMAT] = FORMAT
+    training: TrainingRecord
+    data: DataRecord
+    format: Literal["fkd-1"] = FORMAT
 
 
-def save_checkpoint(folder: Path | str, model: KeypointModel, training: dict, data: dict, half: bool = False) -> None:
+def save_checkpoint(
+    folder: Path | str, model: KeypointModel, training: TrainingRecord, data: DataRecord, half: bool = False
+) -> None:
     """Writes a checkpoint folder, each file aside and then renamed.
 
     half: weight matrices and kernels in float16 (norms, biases and running statistics stay float32).
@@ -107,14 +73,8 @@ def save_checkpoint(folder: Path | str, model: KeypointModel, training: dict, da
         name: (tensor.half() if half and tensor.ndim >= 2 else tensor).detach().cpu().contiguous()
         for name, tensor in model.state_dict().items()
     }
-    config = {
-        "format": FORMAT,
-        "model": dataclasses.asdict(model.config),
-        "training": training,
-        "data": data,
-    }
     write_tensors(folder / WEIGHTS, tensors)
-    write_json(folder / CONFIG, config)
+    write_json(folder / CONFIG, {"format": FORMAT} | dataclasses.asdict(Config(model.config, training, data)))
 
 
 def write_tensors(path: Path | str, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
@@ -159,23 +119,25 @@ def load_checkpoint(folder: Path | str, name: str = "") -> Checkpoint:
 
 
 def read_config(path: Path) -> Config:
-    """Reads a config.json, which may come from anyone.
+    """Reads a config.json, which may come from anyone, and brings one of an older version up to date.
 
-    Raises ValueError, with what is wrong, for anything but what `save_checkpoint` writes.
+    Raises ValueError, with what is wrong, for anything but what `save_checkpoint` writes or wrote.
     """
-
     value = read_json(path, LARGEST_CONFIG)
     if isinstance(value, dict) and value.get("format") != FORMAT:
         raise ValueError(f"{path} has format {str(value.get('format'))[:40]!r}; this version reads {FORMAT!r}")
-    config = typed(value, Config, str(path))
-    if "validation_rmse" not in config.training:
-        raise ValueError(f"{path}: training lacks validation_rmse, a number of px: train it with `fkd train`")
-    return config
+    if isinstance(value, dict) and isinstance(value.get("training"), dict):
+        training = {"start": ""} | {key: setting for key, setting in value["training"].items() if key not in GONE}
+        for field in dataclasses.fields(TrainingRecord):
+            if field.name not in training:  # a default would say of the model what nobody knows
+                raise ValueError(f"{path}: training lacks {field.name}: train the model with `fkd train`")
+        value = value | {"training": training}
+    return typed(value, Config, str(path))
 
 
 def weights_in(folders: Iterable[Path]) -> dict[str, Path]:
     """The checkpoint folders by the sha256 of their weights; what is no checkpoint is left out."""
-    found = {}
+    found: dict[str, Path] = {}
     for folder in folders:
         weights = folder / WEIGHTS
         if weights.is_file() and (folder / CONFIG).is_file():

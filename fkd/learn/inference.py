@@ -6,10 +6,11 @@ import numpy as np
 import torch
 
 from fkd.keypoints import NAMES
+from fkd.learn.models import KeypointModel
 
 
 def predict_points(
-    models: Sequence[torch.nn.Module],
+    models: Sequence[KeypointModel],
     images: np.ndarray,
     four_point: np.ndarray | None = None,
     mirror: bool = False,
@@ -27,9 +28,9 @@ def predict_points(
         for start in range(0, len(images), batch_size):
             rows = slice(start, start + batch_size)
             batch = torch.tensor(images[rows], device=device)[:, None].float() / 255
-            kind = None if four_point is None else torch.from_numpy(four_point[rows]).to(device)
+            convention = None if four_point is None else torch.from_numpy(four_point[rows]).to(device)
             with torch.inference_mode():
-                points = model(batch, kind, mirror)
+                points = model.labels(batch, convention, mirror)
             total[rows] += points.float().cpu().numpy()
     return (total / len(models)).astype(np.float32)
 
@@ -37,5 +38,5 @@ def predict_points(
 def bf16_is_quick(device: torch.device) -> bool:
     """Whether a device multiplies bfloat16 numbers in hardware."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     return bool(torch.cpu.get_capabilities().get("avx512_bf16"))

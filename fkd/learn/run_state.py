@@ -11,23 +11,42 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import safetensors
 import torch
 from filelock import FileLock, Timeout
 from safetensors.torch import load_file
+from torch.optim import Optimizer
 
-from fkd.files import remove_leftovers
-from fkd.learn.checkpoint import CONFIG, WEIGHTS, read_config, write_tensors
+from fkd import __version__
+from fkd.data.record import DataRecord
+from fkd.files import STRICT, remove_leftovers, replacing, typed
+from fkd.learn.checkpoint import CONFIG, WEIGHTS, read_config, save_checkpoint, write_tensors
+from fkd.learn.config import TrainConfig, TrainingRecord
+from fkd.learn.models import KeypointModel, ModelConfig
 
 STATE, LOCK, HISTORY = "training-state.safetensors", "training-state.lock", "history.csv"
+History = list[dict[str, Any]]  # one row per epoch, with COLUMNS
 COLUMNS = {"epoch", "train_rmse", "validation_rmse", "lr"}
-ADVICE = {errno.ENOENT: "leave it in place"}
+ADVICE: dict[int | None, str] = {errno.ENOENT: "leave it in place"}
 ADVICE |= dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space")
 ADVICE |= dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "make it writable or choose another folder")
 ADVICE |= dict.fromkeys((errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG), "choose another folder")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run is of: only a run of the same can continue it."""
+
+    __pydantic_config__ = STRICT
+
+    model: ModelConfig
+    train: TrainConfig
+    data: DataRecord
 
 
 @contextmanager
@@ -73,7 +92,9 @@ def writing(folder: Path) -> Iterator[None]:
         raise OSError(f"{folder} cannot be written ({reason}): {advice}, then {then}") from None
 
 
-def save_state(path: Path, run: dict, history: list[dict], model, average, optimizer) -> None:
+def save_state(
+    path: Path, run: Run, history: History, model: KeypointModel, average: KeypointModel, optimizer: Optimizer
+) -> None:
     """Writes models, optimizer and history; the file appears whole or not at all. Raises OSError."""
     if not (path.parent / LOCK).exists():
         raise OSError(errno.ENOENT, "it was removed while a run was training into it")
@@ -81,10 +102,10 @@ def save_state(path: Path, run: dict, history: list[dict], model, average, optim
     for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in state.items()}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_tensors(path, tensors, {"run": json.dumps(run), "history": json.dumps(history)})
+    write_tensors(path, tensors, {"run": json.dumps(dataclasses.asdict(run)), "history": json.dumps(history)})
 
 
-def load_state(path: Path, run: dict, model, average, optimizer) -> list[dict]:
+def load_state(path: Path, run: Run, model: KeypointModel, average: KeypointModel, optimizer: Optimizer) -> History:
     """Puts a saved state into models and optimizer, and returns the history, one row per epoch.
 
     Raises ValueError if there is none, it cannot be read whole, or it is of a run with other settings.
@@ -95,16 +116,15 @@ def load_state(path: Path, run: dict, model, average, optimizer) -> list[dict]:
     try:
         with safetensors.safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
-        before, history = (json.loads(metadata[part]) for part in ("run", "history"))
+        before = typed(json.loads(metadata["run"]), Run, "its run")
+        history: History = json.loads(metadata["history"])
         tensors = load_file(path)
     except KeyError as error:
         raise ValueError(broken % f"it has no {error}") from None
     except (safetensors.SafetensorError, OSError, ValueError, RecursionError) as error:
         raise ValueError(broken % _short(error)) from None
-    if not _is_run(before):
-        raise ValueError(broken % "its record is not one of a run")
     _compare(path.parent, before, run)
-    if not _is_history(history, run["train"]["epochs"]):
+    if not _is_history(history, run.train.epochs):
         raise ValueError(broken % "its history is not that of the epochs before")
     expected = {name: (tensor.shape, tensor.dtype) for name, tensor in _weights(model, average).items()}
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
@@ -115,25 +135,24 @@ def load_state(path: Path, run: dict, model, average, optimizer) -> list[dict]:
             expected |= {f"optimizer.{number}.{name}": moments for name in ("exp_avg", "exp_avg_sq")}
             expected[f"optimizer.{number}.step"] = (torch.Size([]), torch.float32)
     for name in sorted(expected.keys() | tensors.keys()):
-        found = (tensors[name].shape, tensors[name].dtype) if name in tensors else None
-        if found != expected.get(name):
+        if name not in tensors or (tensors[name].shape, tensors[name].dtype) != expected.get(name):
             raise ValueError(broken % f"{_short(name)} does not fit the model")
 
     def part(prefix: str) -> dict[str, torch.Tensor]:
-        return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+        return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
     model.load_state_dict(part("model."))
-    average.module.load_state_dict(part("average."))
-    state: dict[int, dict] = {}
+    average.load_state_dict(part("average."))
+    state: dict[int, dict[str, torch.Tensor]] = {}
     for name, tensor in part("optimizer.").items():
-        number, key = name.split(".", 1)
+        place, key = name.split(".", 1)
         # A copy: the tensor is a view of the file, whose room on the disk would be held as long as the run lasts.
-        state.setdefault(int(number), {})[key] = tensor.clone()
+        state.setdefault(int(place), {})[key] = tensor.clone()
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     return history
 
 
-def finished(folder: Path, run: dict) -> list[dict] | None:
+def finished(folder: Path, run: Run) -> History | None:
     """The history of a run that came to its end in `folder`, one row per epoch; None if none did.
 
     Raises ValueError if the checkpoint there is of a run with other settings, or its history is not whole.
@@ -141,12 +160,13 @@ def finished(folder: Path, run: dict) -> list[dict] | None:
     if (folder / STATE).exists() or not (folder / CONFIG).exists():
         return None
     config = read_config(folder / CONFIG)
-    _compare(folder, {"model": dataclasses.asdict(config.model), "train": config.training, "data": config.data}, run)
+    _compare(folder, Run(config.model, config.training, config.data), run)
     try:
-        history = pd.read_csv(folder / HISTORY).to_dict("records")
+        table = pd.read_csv(folder / HISTORY)
     except (OSError, ValueError):
-        history = []
-    if not _is_history(history, run["train"]["epochs"]) or len(history) < run["train"]["epochs"]:
+        table = pd.DataFrame()
+    history: History = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+    if not _is_history(history, run.train.epochs) or len(history) < run.train.epochs:
         raise ValueError(
             f"{folder} holds a checkpoint without the state or the whole history of its run: "
             "choose another folder and start again"
@@ -154,12 +174,33 @@ def finished(folder: Path, run: dict) -> list[dict] | None:
     return history
 
 
+def best_of(history: History) -> dict[str, Any]:
+    """The row of the best epoch, by validation RMSE."""
+    return min(history, key=lambda row: row["validation_rmse"])
+
+
+def save_outcome(out: Path, run: Run, history: History, average: KeypointModel) -> None:
+    """Writes the checkpoint, if the last epoch is the best, and the history: all of it follows from the state."""
+    best = best_of(history)
+    with writing(out):
+        if best is history[-1]:
+            record = TrainingRecord(
+                **vars(run.train),
+                best_epoch=best["epoch"],
+                validation_rmse=best["validation_rmse"],
+                fkd_version=__version__,
+            )
+            save_checkpoint(out, average, record, run.data, run.train.half)
+        with replacing(out / HISTORY) as aside:
+            pd.DataFrame(history).to_csv(aside, index=False)
+
+
 def check_best(folder: Path, epoch: int) -> None:
     """Raises ValueError if the checkpoint in `folder` is not that of the best epoch before a resumed one."""
     if not (folder / WEIGHTS).exists() or not (folder / CONFIG).exists():
         found = "missing"
     else:
-        found = f"of epoch {read_config(folder / CONFIG).training.get('best_epoch')}"
+        found = f"of epoch {read_config(folder / CONFIG).training.best_epoch}"
     if found != f"of epoch {epoch}":
         raise ValueError(
             f"the best weights so far, of epoch {epoch}, are not in {folder} any more (those there are {found}): "
@@ -167,15 +208,16 @@ def check_best(folder: Path, epoch: int) -> None:
         )
 
 
-def _weights(model, average) -> dict[str, torch.Tensor]:
+def _weights(model: KeypointModel, average: KeypointModel) -> dict[str, torch.Tensor]:
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    return tensors | {f"average.{name}": tensor for name, tensor in average.module.state_dict().items()}
+    return tensors | {f"average.{name}": tensor for name, tensor in average.state_dict().items()}
 
 
-def _compare(folder: Path, before: dict, run: dict) -> None:
-    for part in run:
-        for key, value in run[part].items():
-            old = before[part].get(key)
+def _compare(folder: Path, before: Run, run: Run) -> None:
+    known = dataclasses.asdict(before)
+    for part, wanted in dataclasses.asdict(run).items():
+        for key, value in wanted.items():
+            old = known[part][key]
             if old != value:
                 raise ValueError(
                     f"{folder} was begun with {part} {key} = {_short(old)}, not {_short(value)}: "
@@ -185,10 +227,6 @@ def _compare(folder: Path, before: dict, run: dict) -> None:
 
 def _short(value: object) -> str:
     return " ".join(str(value).split())[:150]
-
-
-def _is_run(value: object) -> bool:
-    return isinstance(value, dict) and all(isinstance(value.get(part), dict) for part in ("model", "train", "data"))
 
 
 def _is_history(history: object, epochs: int) -> bool:

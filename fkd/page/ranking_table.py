@@ -117,7 +117,7 @@ def _cells(row: RankingRow, models: Mapping[str, str]) -> dict[str, str | float 
             "multiply-adds, M": entry.cost.macs / 1e6,
             "time, ms": entry.cost.latency_ms,
             "measured on": entry.cost.hardware,
-            "trained on": str(entry.data.get("name", "")),
+            "trained on": entry.data.name,
             "date": entry.date,
         }
     return cells

@@ -13,8 +13,7 @@ from conftest import EXAMPLES
 from PIL import Image
 
 from fkd.cli.commands import main
-from fkd.learn.checkpoint import load_checkpoint, save_checkpoint
-from fkd.learn.models import ModelConfig, build_model
+from fkd.learn.checkpoint import load_checkpoint
 
 SHORT = ["--epochs", "2", "--warmup-epochs", "1", "--batch-size", "16"]
 
@@ -68,13 +67,15 @@ def test_other_data_than_it_was_split_from_is_not_ranked(competition, tmp_path, 
     assert "does not record that they were kept out" in (own / "README.md").read_text()
 
 
-def test_a_checkpoint_without_a_record_is_said(competition, tmp_path, monkeypatch, capsys):
-    save_checkpoint(tmp_path / "m", build_model(ModelConfig("fcnn")), {"validation_rmse": 3.0}, {})
-    arguments = ["evaluate", str(tmp_path / "m"), "--data", str(competition), "--leaderboard", str(tmp_path / "l")]
+def test_a_checkpoint_without_a_record_is_said(competition, tmp_path, tiny_checkpoint, monkeypatch, capsys):
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "m")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"training": {"validation_rmse": 3.0}, "data": {}}))
+    arguments = ["evaluate", str(folder), "--data", str(competition), "--leaderboard", str(tmp_path / "l")]
     monkeypatch.setattr(sys, "argv", ["fkd", *arguments])
     with pytest.raises(SystemExit):
         main()
-    assert "config.json lacks 'terms', which the model card needs" in capsys.readouterr().err
+    assert "config.json: training lacks epochs" in capsys.readouterr().err
 
 
 def test_predict_writes_json_and_drawings(tmp_path, tiny_checkpoint):

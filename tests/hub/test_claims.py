@@ -6,6 +6,7 @@ import re
 
 import pytest
 from commands import run
+from conftest import TRAINING
 from hub_server import Fault
 from typer.testing import CliRunner
 
@@ -47,7 +48,7 @@ def card(evaluated):
 def ranking(root) -> list[RankingRow]:
     (benchmark,) = read_benchmarks(root)
     entries = read_entries(root, benchmark)
-    known = {one.checkpoint: Config(ModelConfig(one.model), {}, one.data) for one in entries.measured}
+    known = {one.checkpoint: Config(ModelConfig(one.model), TRAINING, one.data) for one in entries.measured}
     return rank(benchmark, entries, known, read_synced(root).claims)
 
 

@@ -4,24 +4,28 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from fkd.data.record import DataRecord, FaceCounts, Fingerprints
+from fkd.learn.augment import AugmentConfig
 from fkd.learn.checkpoint import load_checkpoint, save_checkpoint
+from fkd.learn.config import TrainingRecord
 from fkd.learn.models import ModelConfig, build_model
 
-TRAINING = {"epochs": 1, "validation_rmse": 3.0}
+TRAINING = TrainingRecord(best_epoch=1, validation_rmse=3.0, fkd_version="0", augment=AugmentConfig(blur=0.25))
+DATA = DataRecord("drawn", "ours", FaceCounts(8, 1, 1), Fingerprints("a", "b", "c"))
 
 
 @pytest.fixture
 def saved(tmp_path):
     model = build_model(ModelConfig("resnet18")).eval()
     model(torch.rand(1, 1, 96, 96))
-    save_checkpoint(tmp_path / "m", model, TRAINING, {"name": "drawn"})
+    save_checkpoint(tmp_path / "m", model, TRAINING, DATA)
     return model, tmp_path / "m"
 
 
 def test_save_and_load_is_bit_equal(saved):
     model, folder = saved
     loaded = load_checkpoint(folder)
-    assert loaded.name == "m" and loaded.training == TRAINING and loaded.data == {"name": "drawn"}
+    assert loaded.name == "m" and loaded.training == TRAINING and loaded.data == DATA
     before, after = model.state_dict(), loaded.model.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -32,12 +36,12 @@ def test_save_and_load_is_bit_equal(saved):
 
 def test_half_precision_halves_the_file_and_survives_a_second_round(saved, tmp_path):
     model, folder = saved
-    save_checkpoint(tmp_path / "half", model, TRAINING, {}, half=True)
+    save_checkpoint(tmp_path / "half", model, TRAINING, DATA, half=True)
     size = (folder / "model.safetensors").stat().st_size
     assert (tmp_path / "half" / "model.safetensors").stat().st_size < 0.51 * size
     loaded = load_checkpoint(tmp_path / "half").model
     assert next(loaded.parameters()).dtype == torch.float32
-    save_checkpoint(tmp_path / "again", loaded, TRAINING, {}, half=True)
+    save_checkpoint(tmp_path / "again", loaded, TRAINING, DATA, half=True)
     assert (tmp_path / "again" / "model.safetensors").read_bytes() == (
         tmp_path / "half" / "model.safetensors"
     ).read_bytes()
@@ -64,7 +68,13 @@ def edit_config(folder, change):
         (lambda c: c["model"].update(name="resnet34"), "lacks .*for ModelConfig"),
         (lambda c: c["model"].update(conventions=1), r"head.* is \[17.*expected \[15"),
         (lambda c: c["model"].update(name=["resnet18"]), r'model.name is \["resnet18"\], expected text'),
-        (lambda c: c["training"].pop("validation_rmse"), "training lacks validation_rmse"),
+        (lambda c: c["training"].pop("validation_rmse"), "training lacks validation_rmse: train"),
+        (lambda c: c["training"].pop("epochs"), "training lacks epochs: train the model"),
+        (lambda c: c["training"].update(depth=3), "training has the unknown depth"),
+        (lambda c: c["training"].update(optimizer="magic"), "training: optimizer is .magic., expected one of adam"),
+        (lambda c: c["training"]["augment"].update(blur=90), "augment: augmentation.s blur is 90"),
+        (lambda c: c["data"].pop("name"), "data lacks name"),
+        (lambda c: c["data"].update(owner="me"), "data has the unknown owner"),
         (lambda c: c.update(training=7), "training is 7, expected an object"),
         (lambda c: c["training"].update(lr=float("nan")), "NaN is no number"),
         (lambda c: c["training"].update(validation_rmse=0), "validation_rmse is 0, expected more than 0"),
@@ -80,6 +90,17 @@ def test_a_changed_config_fails_loudly(saved, change, message):
     edit_config(saved[1], change)
     with pytest.raises(ValueError, match=message):
         load_checkpoint(saved[1])
+
+
+def test_a_config_of_an_older_version_is_brought_up_to_date(saved):
+    def age(config):
+        config["training"].pop("start")
+        config["training"] |= {"teachers": [], "heatmap_weight": 0.5}
+        config["data"] = {"name": "drawn"}
+
+    edit_config(saved[1], age)
+    loaded = load_checkpoint(saved[1])
+    assert loaded.training == TRAINING and loaded.data == DataRecord("drawn")
 
 
 @pytest.mark.parametrize(

@@ -18,15 +18,17 @@ from conftest import draw_faces
 from safetensors.torch import load_file, save_file
 
 from fkd.data.faces import Faces
+from fkd.data.record import DataRecord
 from fkd.data.split import Split
 from fkd.learn import checkpoint as checkpoint_module
 from fkd.learn import train as train_module
 from fkd.learn.augment import AugmentConfig
 from fkd.learn.checkpoint import load_checkpoint
+from fkd.learn.config import TrainConfig
 from fkd.learn.inference import predict_points
 from fkd.learn.models import ModelConfig
 from fkd.learn.run_state import STATE
-from fkd.learn.train import TrainConfig, Trained, train
+from fkd.learn.train import Trained, train
 from fkd.metrics import accuracy
 
 ROOT = Path(__file__).parents[2]
@@ -65,9 +67,8 @@ def test_a_run_writes_what_it_promises(faces, small_split, tmp_path):
     assert list(history["epoch"]) == [1, 2, 3, 4] and np.isfinite(history).all(axis=None)
     assert done.validation_rmse == history["validation_rmse"].min()
     loaded = load_checkpoint(tmp_path / "m")
-    assert loaded.training["best_epoch"] == done.best_epoch and loaded.training["augment"]["rotation"] > 0
-    assert loaded.data["name"] == "drawn" and loaded.data["terms"] == "ours"
-    assert len(set(loaded.data["fingerprints"].values())) == 3
+    assert loaded.training.best_epoch == done.best_epoch and loaded.training.augment == SHORT.augment
+    assert loaded.data == DataRecord.of("drawn", faces, small_split, "ours")
     assert sorted(p.name for p in (tmp_path / "m").iterdir()) == ["config.json", "history.csv", "model.safetensors"]
     validation = faces[small_split.validation]
     four_point = np.isnan(validation.points[:, 2, 0])
@@ -160,7 +161,7 @@ def test_a_run_begins_with_the_weights_of_another(faces, small_split, tmp_path):
     second = load_checkpoint(tmp_path / "second")
     for one, other in zip(first.model.parameters(), second.model.parameters(), strict=True):
         assert torch.allclose(one, other, atol=1e-5)
-    assert second.training["start"] == first.sha256
+    assert second.training.start == first.sha256
     with pytest.raises(ValueError, match="first is .*'fcnn'.* cannot start .*'resnet18'"):
         train(ModelConfig("resnet18"), SHORT, faces, small_split, tmp_path / "other", "drawn", start=first)
 
@@ -177,7 +178,7 @@ def test_two_processes_end_with_the_weights_of_one(competition, tmp_path):
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("best epoch") == 1
     one, two = (load_checkpoint(tmp_path / name) for name in ("one", "two"))
-    assert one.training["validation_rmse"] == pytest.approx(two.training["validation_rmse"], abs=2e-3)
+    assert one.training.validation_rmse == pytest.approx(two.training.validation_rmse, abs=2e-3)
     for left, right in zip(one.model.parameters(), two.model.parameters(), strict=True):
         assert torch.allclose(left, right, atol=1e-5)
     assert not (tmp_path / "two" / "training-state.safetensors").exists()

@@ -255,7 +255,7 @@ ANY = st.recursive(
 )
 CONFIG = {
     "format": "fkd-1", "model": {"name": "fcnn", "conventions": 1, "head": "regression", "stem_stride": 4},
-    "training": json.loads(json.dumps(TRAINING)), "data": DATA,
+    "training": dataclasses.asdict(TRAINING), "data": dataclasses.asdict(DATA),
 }  # fmt: skip
 
 

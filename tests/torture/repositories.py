@@ -20,6 +20,7 @@ from huggingface_hub.utils import _http
 from safetensors.torch import load_file, save
 
 from fkd.board.record import read_evaluation
+from fkd.data.record import DataRecord, FaceCounts
 from fkd.files import typed_rows
 from fkd.hub.available import known_checkpoints, read_pinned
 from fkd.hub.reference import load
@@ -29,7 +30,7 @@ from fkd.learn.models import ModelConfig, build_model
 from torture.case import Case, check_sentence, refused
 
 TENSOR = {"dtype": "F16", "shape": [30], "data_offsets": [0, 60]}
-DATA = {"name": "drawn", "terms": "", "faces": {"train": 8, "validation": 1, "test": 1}}
+DATA = DataRecord("drawn", "", FaceCounts(8, 1, 1))
 
 
 def change_data(files, **change):

@@ -33,9 +33,10 @@ from fkd.data.faces import Faces
 from fkd.data.split import Split
 from fkd.keypoints import MEAN_FACE
 from fkd.learn.augment import AugmentConfig
+from fkd.learn.config import TrainConfig
 from fkd.learn.models import ModelConfig
 from fkd.learn.run_state import LOCK, STATE
-from fkd.learn.train import TrainConfig, train
+from fkd.learn.train import train
 from torture.case import Case, Skip, check_sentence, one_sentence, refused
 
 MODEL = ModelConfig("test_resnet", 1, "regression")

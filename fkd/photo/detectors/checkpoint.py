@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from fkd.keypoints import NAMES, unmirror
+from fkd.keypoints import unmirror
 from fkd.learn.checkpoint import Checkpoint, load_checkpoint
-from fkd.learn.heatmap import spread
 from fkd.learn.inference import predict_points
 from fkd.photo.colours import network_colour
 from fkd.photo.face import Face, FaceBox
@@ -38,7 +37,7 @@ class CheckpointDetector:
     @property
     def licence(self) -> str:
         """The terms of the data that it was trained on."""
-        return str(self.checkpoint.data.get("terms", ""))
+        return self.checkpoint.data.terms
 
     @property
     def colour(self) -> str:
@@ -48,7 +47,7 @@ class CheckpointDetector:
     @property
     def validation_rmse(self) -> float:
         """Of its best epoch, px."""
-        return float(self.checkpoint.training["validation_rmse"])
+        return self.checkpoint.training.validation_rmse
 
     def on_frames(self, images: np.ndarray, four_point: np.ndarray | None = None, mirror: bool = False) -> np.ndarray:
         """Points float32 [N, 15, 2], as `Detector.on_frames`."""
@@ -62,7 +61,7 @@ class CheckpointDetector:
         both = np.concatenate([frames, frames[:, :, ::-1]])
         batch = torch.from_numpy(both)[:, None].float() / 255  # [2 N, 1, 96, 96]
         with torch.inference_mode():
-            points, heatmaps = self.checkpoint.model.answer(batch)
-        both_points = points[:, : len(NAMES)].numpy()  # [2 N, 15, 2] px
-        uncertain = None if heatmaps is None else spread(heatmaps)[: len(frames), : len(NAMES)].numpy()
-        return FrameAnswers(both_points[: len(frames)], unmirror(both_points[len(frames) :]), uncertain)
+            answers, spread = self.checkpoint.model.points_and_spread(batch)
+        points = answers.numpy()
+        uncertain = None if spread is None else spread[: len(frames)].numpy()
+        return FrameAnswers(points[: len(frames)], unmirror(points[len(frames) :]), uncertain)

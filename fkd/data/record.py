@@ -1,0 +1,51 @@
+"""The record of a data set that checkpoints and leaderboard entries keep: name, terms, counts, fingerprints."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from fkd.data.faces import Faces
+from fkd.data.split import Split, fingerprint
+from fkd.files import STRICT, Count, Line
+
+
+@dataclass(frozen=True)
+class FaceCounts:
+    """How many faces each part has."""
+
+    __pydantic_config__ = STRICT
+
+    train: Count = 0
+    validation: Count = 0
+    test: Count = 0
+
+
+@dataclass(frozen=True)
+class Fingerprints:
+    """The `fingerprint` of each part; empty where it was not recorded."""
+
+    __pydantic_config__ = STRICT
+
+    train: Line = ""
+    validation: Line = ""
+    test: Line = ""
+
+
+@dataclass(frozen=True)
+class DataRecord:
+    """What a model was trained on. terms: of the data, empty if not stated."""
+
+    __pydantic_config__ = STRICT
+
+    name: Line
+    terms: Annotated[str, Field(max_length=2000)] = ""
+    faces: FaceCounts = FaceCounts()
+    fingerprints: Fingerprints = Fingerprints()
+
+    @classmethod
+    def of(cls, name: str, faces: Faces, split: Split, terms: str = "") -> "DataRecord":
+        """The record of a set of faces and its split."""
+        parts = [split.train, split.validation, split.test]
+        counts, prints = [len(rows) for rows in parts], [fingerprint(faces[rows]) for rows in parts]
+        return cls(name, terms, FaceCounts(*counts), Fingerprints(*prints))

@@ -1,0 +1,124 @@
+"""Heads: what a network's features become points by, and are taught by. HEADS is the whole list of them."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from fkd.keypoints import FRAME_SIZE
+from fkd.learn.heatmap import expected_points, heatmap_loss, spread
+from fkd.learn.loss import masked_loss
+
+WIDTH = 128  # channels of the heatmap head
+CENTRE, HALF = (FRAME_SIZE - 1) / 2, FRAME_SIZE / 2
+
+
+class Head(nn.Module):
+    """features -> output, from which the points are read and the loss is computed.
+
+    A head is made by head(channels, cells, outputs): the channels of the network's maps from the finest on, the cells
+    of the coarsest, and how many points are wanted, K. Its forward takes the features of B faces: the coarsest map as
+    [B, channels * cells], or, if `every_map`, all maps [B, channels, S, S]. It may run in bfloat16; its output may not
+    be rounded to that.
+
+    about: what a model card says of it, after the network's name.
+    """
+
+    about: ClassVar[str]
+    every_map: ClassVar[bool] = False
+
+    def points(self, output: Any) -> torch.Tensor:
+        """Points float32 [B, K, 2], frame pixels."""
+        raise NotImplementedError
+
+    def loss(self, output: Any, target: torch.Tensor) -> torch.Tensor | None:
+        """The mean loss over the labels: a scalar, or None if it takes none of them.
+
+        target: [B, K, 2] px, NaN where a label is missing, which is so for some, but not for all.
+        """
+        raise NotImplementedError
+
+    def spread(self, output: Any) -> torch.Tensor | None:
+        """How uncertain each point is: standard deviation along an axis [B, K] px; None if the head cannot say."""
+        return None
+
+
+class RegressionHead(nn.Linear, Head):
+    """One linear layer on the last map, which is not averaged away: where a feature lies is what is asked.
+
+    The output is the points [B, K, 2], frame pixels.
+    """
+
+    about = "and one linear layer on its last feature map."
+
+    def __init__(self, channels: Sequence[int], cells: int, outputs: int):
+        features = channels[-1] * cells
+        super().__init__(features, 2 * outputs)
+        nn.init.normal_(self.weight, std=0.1 / features**0.5)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        # bf16 has 8 bits: a coordinate rounded to them would be off by a quarter of a pixel.
+        with torch.autocast(features.device.type, enabled=False):
+            points: torch.Tensor = super().forward(features.float()).unflatten(1, (-1, 2)) * HALF + CENTRE
+        return points
+
+    def points(self, output: torch.Tensor) -> torch.Tensor:
+        return output
+
+    def loss(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor | None:
+        return masked_loss(output, target)
+
+
+class HeatmapHead(Head):
+    """A heatmap for each point, whose expected coordinates are the answer (`fkd.learn.heatmap`).
+
+    From the coarsest map on, the sum so far is enlarged, the next map is brought to as many channels and added,
+    and a 3 x 3 convolution mixes them: the top-down way of a feature pyramid (Lin et al. 2017).
+    The output is the heatmaps' logits [B, K, S, S], as fine as the finest map.
+    """
+
+    about = (
+        "and a heatmap for each point from the maps of all its stages, fused at the finest; the answer is the"
+        " heatmap's mean place."
+    )
+    every_map = True
+
+    def __init__(self, channels: Sequence[int], cells: int, outputs: int):
+        super().__init__()
+        widths = [WIDTH // 2, *[WIDTH] * (len(channels) - 1)]  # the finest map is the dearest
+        self.lateral = nn.ModuleList(nn.Conv2d(count, width, 1) for count, width in zip(channels, widths, strict=True))
+        self.narrow = nn.Conv2d(WIDTH, WIDTH // 2, 1)
+        self.mix = nn.ModuleList(
+            nn.Sequential(
+                nn.BatchNorm2d(width),
+                nn.ReLU(),
+                nn.Conv2d(width, width, 3, padding=1, bias=False),
+                nn.BatchNorm2d(width),
+                nn.ReLU(),
+            )
+            for width in widths[:-1]
+        )
+        self.heat = nn.Conv2d(WIDTH // 2, outputs, 1)
+
+    def forward(self, features: list[torch.Tensor]) -> torch.Tensor:
+        total: torch.Tensor = self.lateral[-1](features[-1])
+        for level in reversed(range(len(features) - 1)):
+            total = total if level else self.narrow(total)
+            total = F.interpolate(total, size=features[level].shape[-2:], mode="bilinear")
+            total = self.mix[level](self.lateral[level](features[level]) + total)
+        heatmaps: torch.Tensor = self.heat(total)
+        return heatmaps.float()
+
+    def points(self, output: torch.Tensor) -> torch.Tensor:
+        return expected_points(output)
+
+    def loss(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor | None:
+        return heatmap_loss(output, target)
+
+    def spread(self, output: torch.Tensor) -> torch.Tensor:
+        return spread(output)
+
+
+HEADS: dict[str, type[Head]] = {"regression": RegressionHead, "heatmap": HeatmapHead}
