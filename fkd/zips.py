@@ -10,7 +10,7 @@ MOST_LISTING = 2_000_000  # bytes of the table of contents, which zipfile reads 
 STEP = 4096  # bytes unpacked from at a time: bzip2 makes up to 80 MB of them
 
 
-def open_zip(file: io.BufferedReader, name: str) -> zipfile.ZipFile:
+def open_zip(file: io.BufferedReader | io.BytesIO, name: str) -> zipfile.ZipFile:
     """Opens a zip; `name` is what an error calls it.
 
     Raises ValueError if it is damaged or no zip, or its table of contents is longer than MOST_LISTING.

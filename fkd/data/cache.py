@@ -6,7 +6,6 @@ import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import numpy as np
 import safetensors
@@ -17,11 +16,12 @@ from fkd.files import replacing
 CACHE_VERSION = 1
 
 
-def cached(kind: str, file: BinaryIO, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def cached(
+    kind: str, file: io.BufferedReader | io.BytesIO, make: Callable[[], dict[str, np.ndarray]]
+) -> dict[str, np.ndarray]:
     """Returns make() from the cache if a file of these bytes was seen before; writes aside, then renames."""
     root = Path(os.environ.get("FKD_CACHE") or Path.home() / ".cache" / "fkd")
-    digest = hashlib.file_digest(cast(io.BufferedIOBase, file), "sha256").hexdigest()  # BinaryIO hides readinto
-    path = root / f"{kind}-v{CACHE_VERSION}-{digest[:32]}.safetensors"
+    path = root / f"{kind}-v{CACHE_VERSION}-{hashlib.file_digest(file, 'sha256').hexdigest()[:32]}.safetensors"
     if path.exists():
         try:
             return load_file(path)

@@ -17,6 +17,7 @@ from fkd.files import one_line, open_regular
 from fkd.keypoints import COLUMNS, FRAME_SIZE, NAMES
 from fkd.zips import open_member, open_zip
 
+Opened = io.BufferedReader | io.BytesIO
 PIXELS = FRAME_SIZE * FRAME_SIZE
 # Half a frame outside is no label any more but a mistake.
 LOWEST, HIGHEST = -FRAME_SIZE / 2, FRAME_SIZE * 1.5
@@ -73,7 +74,7 @@ def read_lookup(data: Path | str) -> pd.DataFrame:
     )
 
 
-def _open(data: Path, stem: str) -> tuple[str, BinaryIO]:
+def _open(data: Path, stem: str) -> tuple[str, Opened]:
     """Finds STEM.csv under `data`: its name for messages, and the csv, or a zip with nothing else in it, opened."""
     if data.is_file():
         candidates = [data]
@@ -94,7 +95,7 @@ def _open(data: Path, stem: str) -> tuple[str, BinaryIO]:
     raise FileNotFoundError(f"no {stem}.csv, {stem}.zip or {BUNDLE} in {data}: {WHERE_TO_GET}")
 
 
-def _member(path: Path, stem: str) -> tuple[str, BinaryIO] | None:
+def _member(path: Path, stem: str) -> tuple[str, Opened] | None:
     """Looks into a zip for STEM.csv, or for STEM.zip inside it (as the competition's one big file has)."""
     label = one_line(path.name)
     with open_regular(path, MOST_BYTES) as file, open_zip(file, label) as archive:
@@ -109,7 +110,7 @@ def _member(path: Path, stem: str) -> tuple[str, BinaryIO] | None:
     return None
 
 
-def _rows(label: str, file: BinaryIO) -> Iterator[list[str]]:
+def _rows(label: str, file: Opened) -> Iterator[list[str]]:
     """The header of a csv, or of the one csv in a zip, then its rows, each with as many cells; at least one."""
     file.seek(0)
     zipped = file.read(2) == b"PK"
@@ -159,7 +160,7 @@ def _lines(text: io.TextIOWrapper) -> Iterator[str]:
         yield line
 
 
-def _parse_training(label: str, file: BinaryIO) -> dict[str, np.ndarray]:
+def _parse_training(label: str, file: Opened) -> dict[str, np.ndarray]:
     rows = _rows(label, file)
     _check_header(label, next(rows))
     images, points = [], []
@@ -205,7 +206,7 @@ def _coordinates(label: str, row: int, cells: list[str]) -> list[float]:
     return values
 
 
-def _parse_test(label: str, file: BinaryIO) -> dict[str, np.ndarray]:
+def _parse_test(label: str, file: Opened) -> dict[str, np.ndarray]:
     rows = _rows(label, file)
     header = next(rows)
     if header != ["ImageId", "Image"]:
