@@ -24,10 +24,12 @@ def test_every_requirement_is_bounded_on_both_sides(requirement):
 def test_a_package_has_the_same_bounds_wherever_it_is_named():
     declared = {canonicalize_name(one.name): one for one in map(Requirement, DECLARED)}
     assert len(declared) == len(DECLARED)
-    shared = REQUIRED.keys() & declared.keys()
-    assert {name: declared[name].specifier for name in shared} == {name: REQUIRED[name].specifier for name in shared}
-    own = {canonicalize_name(Requirement(one).name) for one in PROJECT["dependencies"]}
-    assert own <= REQUIRED.keys(), "the app needs what the command line needs"
+    assert all(declared[name].specifier == one.specifier for name, one in REQUIRED.items())
+
+
+def test_requirements_txt_is_what_fkd_with_its_app_needs():
+    needed = map(Requirement, [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["app"]])
+    assert {canonicalize_name(one.name) for one in needed} == REQUIRED.keys()
 
 
 def test_the_lock_meets_every_requirement():
