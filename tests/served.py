@@ -21,7 +21,8 @@ FILE = {"_type": "gradio.FileData"}
 START = """
 import sys
 sys.path.insert(0, {root!r})
-from app import LAUNCH, build_app
+from app import build_app
+from fkd.page.site import LAUNCH
 app = build_app({arguments})
 app.launch(quiet=True, prevent_thread_lock=True, **LAUNCH)
 print("AT " + app.local_url, flush=True)

@@ -22,6 +22,7 @@ Root = Annotated[Path, typer.Option("--leaderboard", help="The folder of entries
 Checkpoints = Annotated[Path, typer.Option("--checkpoints", help="The folder of checkpoints that entries are of.")]
 LEADERBOARD, CHECKPOINTS = Path("leaderboard"), Path("checkpoints")
 HOME = Path(__file__).parents[2]
+CLONE = HOME if (HOME / "app.py").is_file() else None  # None where fkd is installed from a package
 Private = Annotated[bool, typer.Option("--private", help="If it is made: only for you.")]
 Repo = Annotated[str, typer.Argument(help="user/name on the Hub.")]
 

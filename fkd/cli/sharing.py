@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from fkd.cli.options import HOME, Private, Repo
+from fkd.cli.options import CLONE, HOME, Private, Repo
 from fkd.hub.reference import SCHEME
 from fkd.hub.repository import pull
 from fkd.hub.space import deploy
@@ -30,6 +30,6 @@ def deploy_command(
     private: Private = False,
 ) -> None:
     """Make or update a Space that is the page; a Hub account is all it needs."""
-    if not (HOME / "app.py").is_file():
+    if not CLONE:
         raise ValueError(f"{HOME} has no app.py: run this in a clone of fkd")
-    typer.echo(deploy(HOME, space, private, [one.removeprefix(SCHEME) for one in model]))
+    typer.echo(deploy(CLONE, space, private, [one.removeprefix(SCHEME) for one in model]))

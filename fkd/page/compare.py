@@ -27,8 +27,8 @@ TO_THE_ANSWER = """photo => {
 }"""
 
 
-def compare_tab(detectors: Detectors, examples: Path) -> None:
-    """Builds the tab. examples: a folder of photos to try."""
+def compare_tab(detectors: Detectors, examples: list[Path]) -> None:
+    """Builds the tab. examples: photos to try."""
     names = list(detectors.own)
     first = [name for name in names if name == "fcnn"]
     chosen = [*first, *(name for name in by_error(detectors.own) if name not in first)][:2]
@@ -43,7 +43,8 @@ def compare_tab(detectors: Detectors, examples: Path) -> None:
                 elem_id="photo",
             )
             as_path(photo)
-            gr.Examples([[str(path)] for path in sorted(examples.glob("*.*g"))], [photo], label="No photo at hand?")
+            if examples:
+                gr.Examples([[str(path)] for path in examples], [photo], label="No photo at hand?")
         with gr.Column(scale=2, min_width=280):
             asked = gr.Dropdown(
                 names, value=chosen, multiselect=True, max_choices=MOST_MODELS, label=f"Models, up to {MOST_MODELS}",

@@ -98,7 +98,7 @@ class View:
 
 
 def leaderboard_tab(
-    root: Path, folders: dict[str, Path], paper: Path, page: gr.Blocks, tabs: gr.Tabs, tab: gr.Tab
+    root: Path, folders: dict[str, Path], paper: Path | None, page: gr.Blocks, tabs: gr.Tabs, tab: gr.Tab
 ) -> None:
     """Builds the tab, inside `tab` of `tabs` of `page`.
 
@@ -187,7 +187,7 @@ def leaderboard_tab(
     again.click(functools.partial(_read_again, root), outputs=from_hub, api_visibility="private").then(
         show, [*filters, models], shown, api_visibility="private"
     )
-    if paper.exists():
+    if paper and paper.exists():
         paper_section(json.loads(paper.read_text()))
 
 

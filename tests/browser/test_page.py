@@ -28,11 +28,12 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from app import LAUNCH, build_app
+from app import build_app
 from fkd.board.entries import find_benchmark, read_entries
 from fkd.board.robustness import STEPS
 from fkd.keypoints import NAMES
 from fkd.page import live
+from fkd.page.site import LAUNCH
 from fkd.photo.point_files import read_points
 
 ROOT = Path(__file__).parent.parent.parent

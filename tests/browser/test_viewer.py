@@ -11,8 +11,8 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageColor
 from playwright.sync_api import Page, expect
 
-from app import STYLE, THEME
 from fkd.keypoints import EDGES, MEAN_FACE, NAMES
+from fkd.page.site import STYLE, THEME
 from fkd.page.viewer import LONGEST, view, viewer
 from fkd.photo.colours import BLUE, GREEN, PALETTE, RED
 

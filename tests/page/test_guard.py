@@ -13,10 +13,11 @@ import pytest
 from huggingface_hub import constants
 from served import FILE, Caller, forged
 
-from app import LAUNCH, build_app
+from app import build_app
 from fkd.board.entries import SYNCED
 from fkd.page import guard
 from fkd.page.guard import ANSWER_LIMIT, BUSY, FAULT, NOT_FITTING, NOT_UPLOADED, Page, check_files
+from fkd.page.site import LAUNCH
 
 ROOT = Path(__file__).parents[2]
 JUNK = [None, [], {"a": 1}, [["x"]], 1e300]

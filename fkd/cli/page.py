@@ -1,0 +1,30 @@
+"""fkd app."""
+
+from typing import Annotated
+
+import typer
+
+from fkd.cli.options import CHECKPOINTS, CLONE, LEADERBOARD, Root
+
+app = typer.Typer()
+
+
+@app.command("app")
+def app_command(
+    references: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Checkpoints, each a folder, hf:user/repo or hf:user/repo@revision; those in ./checkpoints, if none."
+        ),
+    ] = None,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    root: Root = LEADERBOARD,
+) -> None:
+    """Serve the page: detectors side by side on your own photos, and the leaderboard."""
+    try:
+        from fkd.page import site  # noqa: PLC0415 - needs Gradio and plotly, which only fkd[app] brings
+    except ModuleNotFoundError as error:
+        if error.name not in ("gradio", "plotly"):
+            raise
+        raise ValueError("the page needs Gradio and plotly: pip install 'fkd[app]'") from None
+    site.launch(site.build_app(references or site.references_in(CHECKPOINTS), root, CLONE), root, open_browser)

@@ -1,0 +1,112 @@
+"""The page: two detectors side by side on your own photo, and the leaderboard."""
+
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from fkd.hub.available import read_pinned
+from fkd.hub.claims import sync
+from fkd.hub.reference import load
+from fkd.learn.checkpoint import CONFIG
+from fkd.page.address import FORGET
+from fkd.page.api import api
+from fkd.page.batch import batch_tab
+from fkd.page.compare import compare_tab
+from fkd.page.guard import LIMITS, MOST_WAITING, Page
+from fkd.page.leaderboard import leaderboard_tab
+from fkd.page.live import live_tab
+from fkd.page.model import model_tab
+from fkd.page.uploads import photo_folder
+from fkd.page.visitors import Detectors
+from fkd.photo.detector import Detector, folders
+
+HERE = Path(__file__).parent
+SCRIPT, STYLE = HERE / "page.js", HERE / "page.css"
+TITLE = """# fkd: judge facial keypoint detectors on your own face
+Upload a photo: up to four models mark 15 keypoints on every face. Photos are never logged or passed on, and are
+deleted from the server within the hour."""
+THEME = gr.themes.Default(
+    primary_hue="emerald",
+    font=["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"],
+    font_mono=["ui-monospace", "Menlo", "Consolas", "monospace"],
+).set(
+    input_placeholder_color="*neutral_500",
+    input_placeholder_color_dark="*neutral_400",
+    button_primary_background_fill="*primary_700",
+    button_primary_background_fill_dark="*primary_700",
+)
+
+# How the page is served, wherever that is.
+LAUNCH: dict[str, Any] = {"theme": THEME, "css_paths": [STYLE], "ssr_mode": False, "footer_links": [], **LIMITS}
+
+
+def references_in(checkpoints: Path) -> list[str]:
+    """Returns references to what lies in a folder of checkpoints: its folders, and the Hub models pinned there.
+
+    Raises ValueError for a hub.json that is not a list of Hub models.
+    """
+    own = [str(path.parent) for path in sorted(checkpoints.glob(f"*/{CONFIG}"))]
+    return [*own, *map(str, read_pinned(checkpoints))]
+
+
+def build_app(references: Sequence[str], leaderboard: Path, clone: Path | None = None) -> gr.Blocks:
+    """Builds the page for these checkpoints and the leaderboard in a folder, unlaunched.
+
+    references: checkpoint folders, hf:user/repo or hf:user/repo@revision. clone: a clone of fkd, whose example photos
+    and table of the paper are then shown.
+    Raises ValueError if there is no checkpoint, one cannot be read, or two have one name.
+    """
+    if not references:
+        raise ValueError(
+            "there is no checkpoint to show: name folders or hf:user/repo, or train one with "
+            "`fkd train --data DIR --out checkpoints/mine`"
+        )
+    detectors: dict[str, Detector] = {}
+    for detector in map(load, references):
+        if detector.name in detectors:
+            raise ValueError(f"two of the checkpoints have the name {detector.name}: the page needs one name for each")
+        detectors[detector.name] = detector
+    examples = sorted((clone / "examples").glob("*.*g")) if clone else []
+    paper = clone / "benchmarks" / "paper.json" if clone else None
+    photo_folder()  # before any part of the page is made: each notes where its files are to lie
+    page = Page(title="fkd: facial keypoint detectors", analytics_enabled=False)
+    with page:
+        gr.Markdown(TITLE)
+        with gr.Tabs() as tabs:
+            with gr.Tab("Compare", id="compare") as compare:
+                compare_tab(Detectors(detectors), examples)
+            with gr.Tab("Leaderboard", id="leaderboard") as board:
+                leaderboard_tab(leaderboard, folders(detectors.values()), paper, page, tabs, board)
+            with gr.Tab("Live", id="live"):
+                live_tab(detectors)
+            with gr.Tab("Batch", id="batch"):
+                batch_tab(detectors)
+            with gr.Tab("Model", id="model") as about:
+                model_tab(detectors, page, about)
+        compare.select(None, js=FORGET)
+        page.load(None, js=SCRIPT.read_text("utf-8"))
+        api(detectors, leaderboard)
+    page.queue(max_size=MOST_WAITING, api_open=False)
+    return page
+
+
+def keep_synced(root: Path) -> None:
+    """Reads the Hub's models now and every hour, beside whatever visitors do; runs until the process ends."""
+    while True:
+        try:
+            sync(root)
+        except (ValueError, OSError) as error:  # the page says so too, and what was read before stays
+            print(f"fkd: {error}", file=sys.stderr)
+        time.sleep(3600)
+
+
+def launch(app: gr.Blocks, leaderboard: Path, open_browser: bool = False) -> None:
+    """Serves the page until the process is stopped, and keeps the leaderboard's folder, if there is one, synced."""
+    if leaderboard.is_dir():
+        threading.Thread(target=keep_synced, args=[leaderboard], daemon=True).start()
+    app.launch(inbrowser=open_browser, **LAUNCH)
