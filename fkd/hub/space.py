@@ -9,7 +9,8 @@ from fkd.hub.reference import HubModel
 from fkd.hub.repository import pull
 from fkd.hub.writing import publish_files
 
-PAGE = ["app.py", "requirements.lock", "README.md", "LICENSE", "CITATION.cff"]
+PAGE = ["app.py", "requirements.lock", "LICENSE", "CITATION.cff", "docs/*.md"]
+PAGE += ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"]
 PAGE += ["fkd/**/*.py", "fkd/**/*.js", "fkd/**/*.css"]
 PAGE += ["examples/*", "examples/page/*", "leaderboard/*/*.json", "benchmarks/paper.json", "benchmarks/paper.png"]
 CHECKPOINTS, REFERENCES = "checkpoints/*/*", f"checkpoints/{PINNED}"

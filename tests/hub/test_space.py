@@ -1,6 +1,7 @@
 """The Space and the benchmark's dataset repository, on a Hub on this machine."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,8 @@ def test_a_space_is_made_and_updated_with_all_that_the_page_needs(hub, tmp_path)
     for path, content in files.items():
         (tmp_path / "space" / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "space" / path).write_bytes(content)
+    links = re.findall(r"\]\(([^)#:]+)[^):]*\)", files["README.md"].decode())
+    assert "docs/hub.md" in links and files.keys() >= set(links), "the README's links lead somewhere on the Space too"
     code = "from app import build_app; print(type(build_app()).__name__)"
     built = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "space", capture_output=True, text=True)
     assert built.stdout.strip() == "Page", built.stderr
