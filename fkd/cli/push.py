@@ -7,13 +7,13 @@ import typer
 
 from fkd.board.entries import read_benchmarks
 from fkd.board.record import read_evaluation
-from fkd.cli.options import HOME, LEADERBOARD, Private, Repo, Root
+from fkd.cli.options import CLONE, LEADERBOARD, Private, Repo, Root
 from fkd.hub.publication import publication
 from fkd.hub.repository import EVALUATION, push, remote_card
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 app = typer.Typer()
-EXAMPLE = HOME / "examples" / "eileen_collins.png"
+EXAMPLE = CLONE and CLONE / "examples" / "eileen_collins.png"
 
 
 @app.command("push")
@@ -22,7 +22,9 @@ def push_command(
     repo: Repo,
     private: Private = False,
     pr: Annotated[bool, typer.Option("--pr", help="As a pull request, to somebody's repository.")] = False,
-    photo: Annotated[Path, typer.Option(help="A face for the card's picture; it becomes public.")] = EXAMPLE,
+    photo: Annotated[
+        Path | None, typer.Option(help="A photo with a face, for the card's picture; it becomes public.")
+    ] = EXAMPLE,
     root: Root = LEADERBOARD,
 ) -> None:
     """Publish a checkpoint with its evaluation and card: one commit, or none if nothing has changed."""
@@ -31,6 +33,8 @@ def push_command(
     if not path.is_file():
         raise ValueError(f"{checkpoint} has no {EVALUATION}: run `fkd evaluate {checkpoint} --data DIR` first")
     evaluation = read_evaluation(path)
+    if not photo:
+        typer.echo("the card has no picture of a face: --photo FILE adds one", err=True)
     known = {benchmark.name: benchmark.dataset for benchmark in read_benchmarks(root)}
     dataset = known.get(evaluation.benchmark, "")
     files = publication(detector, evaluation, repo, photo, remote_card(repo), dataset)

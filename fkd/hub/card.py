@@ -1,5 +1,7 @@
 """A model card from a checkpoint's own records: every figure in it is one of the evaluation's."""
 
+from collections.abc import Collection
+
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from fkd.board.record import Evaluation
@@ -12,19 +14,23 @@ CITATION = """The networks follow Mateus & Zeng's comparison of FCNN and ResNet 
 task, and the masked loss Wu et al.'s ML-ResNet. To cite the software, see `CITATION.cff` in fkd."""
 BEGIN = "<!-- fkd writes from here: what stands above is yours -->"
 END = "<!-- fkd wrote up to here: what stands below is yours -->"
+OVERLAY, ERRORS = "overlay.png", "errors.png"
 PICTURES = {
-    "overlay.png": "A photo of a face with the keypoints that this model gives",
-    "errors.png": "The mean face, with a circle of the RMSE of each keypoint",
+    OVERLAY: "A photo of a face with the keypoints that this model gives",
+    ERRORS: "The mean face, with a circle of the RMSE of each keypoint",
 }
 
 
-def model_card(checkpoint: Checkpoint, evaluation: Evaluation, repo_id: str = "", before: str = "") -> str:
+def model_card(
+    checkpoint: Checkpoint, evaluation: Evaluation, repo_id: str = "", before: str = "", pictures: Collection[str] = ()
+) -> str:
     """Markdown with the Hub's front matter, for the README.md of a checkpoint or of its repository.
 
-    repo_id: user/name on the Hub; the card then shows the pictures that are pushed with it. before: the card that is
-    there now. What is not ours in it stays: text outside our marks, front matter that we do not fill, tags.
+    repo_id: user/name on the Hub. pictures: which of PICTURES are pushed with it, for the card to show. before: the
+    card that is there now; what is not ours in it stays: text outside our marks, front matter that we do not fill,
+    tags.
     """
-    text = _text(checkpoint, evaluation, repo_id)
+    text = _text(checkpoint, evaluation, repo_id, pictures)
     front, above, below = _front_matter(checkpoint, evaluation), "\n", "\n"
     if before:
         old = ModelCard(before, ignore_metadata_errors=True)
@@ -65,7 +71,7 @@ def _front_matter(checkpoint: Checkpoint, evaluation: Evaluation) -> ModelCardDa
     )
 
 
-def _text(checkpoint: Checkpoint, evaluation: Evaluation, repo_id: str) -> str:
+def _text(checkpoint: Checkpoint, evaluation: Evaluation, repo_id: str, pictures: Collection[str]) -> str:
     training, data, result, cost = checkpoint.training, checkpoint.data, evaluation.accuracy, evaluation.cost
     name, config = checkpoint.name, checkpoint.model.config
     what = f"timm's {config.name} for one grey channel, from random weights, {HEADS[config.head].about}"
@@ -103,11 +109,11 @@ def _text(checkpoint: Checkpoint, evaluation: Evaluation, repo_id: str) -> str:
     if training.start:
         origins += f" It began with the weights of an earlier run (`{training.start[:12]}`)."
     where = f"hf:{repo_id}" if repo_id else f"checkpoints/{name}"
-    pictures = "".join(f"\n![{what}]({file})\n" for file, what in PICTURES.items()) if repo_id else ""
+    shown = "".join(f"\n![{what}]({file})\n" for file, what in PICTURES.items() if file in pictures)
     return f"""# {name}
 
 {what} It takes a 96 x 96 grey face and gives 15 facial keypoints in its pixels.
-{pictures}
+{shown}
 ## Use
 
 ```python

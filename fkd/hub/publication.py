@@ -8,7 +8,7 @@ from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
 from PIL import Image
 
 from fkd.board.record import Evaluation
-from fkd.hub.card import PICTURES, model_card
+from fkd.hub.card import ERRORS, OVERLAY, model_card
 from fkd.metrics import METRICS
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.draw import draw_errors, draw_points
@@ -17,30 +17,38 @@ from fkd.photo.reading import read_photo
 
 
 def publication(
-    detector: CheckpointDetector, evaluation: Evaluation, repo_id: str, photo: Path, before: str = "", dataset: str = ""
+    detector: CheckpointDetector,
+    evaluation: Evaluation,
+    repo_id: str,
+    photo: Path | None,
+    before: str = "",
+    dataset: str = "",
 ) -> dict[str, bytes]:
     """Contents by path in the repository: README.md, the pictures, and .eval_results if `dataset` is given.
 
-    photo: of a face, for the picture of what the model does; it becomes public. before: the card that is there now.
+    photo: of a face, for the picture of what the model does; it becomes public. None leaves that picture out. before:
+    the card that is there now.
     dataset: user/name of the dataset repository that is the benchmark on the Hub.
     Raises ValueError if the evaluation is of other weights, or no face is found in the photo.
     """
     checkpoint = detector.checkpoint
     if evaluation.checkpoint != checkpoint.sha256:
         raise ValueError(f"{checkpoint.name}: evaluation.json is of other weights: run `fkd evaluate` again")
-    shown = read_photo(photo)
-    faces = predict(detector, shown)
-    if not faces:
-        raise ValueError(f"{photo}: no face is found in it, so it cannot show what the model does: choose another")
-    pictures = (
-        draw_points(shown, [face.points for face in faces], detector.colour),
-        draw_errors(evaluation.accuracy.rmse_by_keypoint),
-    )
-    files = {"README.md": model_card(checkpoint, evaluation, repo_id, before).encode()}
-    files |= {name: _png(picture) for name, picture in zip(PICTURES, pictures, strict=True)}
+    files = {ERRORS: _png(draw_errors(evaluation.accuracy.rmse_by_keypoint))}
+    if photo:
+        files[OVERLAY] = _png(_overlay(detector, photo))
+    files["README.md"] = model_card(checkpoint, evaluation, repo_id, before, files).encode()
     if dataset:
         files[f".eval_results/{evaluation.benchmark}.yaml"] = _eval_results(evaluation, dataset)
     return files
+
+
+def _overlay(detector: CheckpointDetector, path: Path) -> Image.Image:
+    photo = read_photo(path)
+    faces = predict(detector, photo)
+    if not faces:
+        raise ValueError(f"{path}: no face is found in it, so it cannot show what the model does: choose another")
+    return draw_points(photo, [face.points for face in faces], detector.colour)
 
 
 def _eval_results(evaluation: Evaluation, dataset: str) -> bytes:

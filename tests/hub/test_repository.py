@@ -93,6 +93,13 @@ def test_the_card_reads_back_and_keeps_what_was_written_by_hand(hub, evaluated):
         assert ModelCard.load("ada/old").text.count("All of it mine.") == 1
 
 
+def test_without_a_photo_the_card_shows_only_the_picture_that_is_there(evaluated):
+    evaluation = from_json(json.loads((evaluated / "evaluation.json").read_text()))
+    files = publication(load(evaluated), evaluation, "ada/net", None)
+    assert files.keys() == {"README.md", "errors.png"}
+    assert b"](errors.png)" in files["README.md"] and b"overlay.png" not in files["README.md"]
+
+
 def test_results_are_written_as_the_hub_reads_them(hub, evaluated):
     evaluation = from_json(json.loads((evaluated / "evaluation.json").read_text()))
     files = publication(CheckpointDetector.read(evaluated), evaluation, "ada/net", EXAMPLE, dataset="ada/faces")
