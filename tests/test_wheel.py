@@ -1,0 +1,133 @@
+"""The wheel, installed away from this checkout and without a network: what somebody gets who installs fkd."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from fkd import __version__
+from fkd.cli.commands import COMMANDS
+
+ROOT = Path(__file__).parent.parent
+SLOW = {"torch", "timm", "pandas", "numpy", "dlib", "gradio"}
+LOOPBACK_ONLY = """
+import socket
+connect = socket.socket.connect
+def connect_here(self, address):
+    if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ("127.0.0.1", "::1"):
+        raise OSError(f"no network: {address}")
+    return connect(self, address)
+socket.socket.connect = connect_here
+"""
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def scripts(tmp_path_factory) -> Path:
+    """The scripts of an environment that has the wheel, and all other packages from the environment of the tests."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"  # setuptools leaves build/ in the folder that it builds
+    source.mkdir()
+    shutil.copytree(ROOT / "fkd", source / "fkd", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    alone = ["--no-deps", "--no-index"]
+    subprocess.run([*pip, "wheel", *alone, "--no-build-isolation", "-w", folder, source], check=True)
+    (wheel,) = folder.glob("*.whl")
+    assert wheel.name.startswith(f"fkd-{__version__}-")
+    venv.create(folder / "venv", symlinks=True)
+    scripts = folder / "venv" / "bin"
+    subprocess.run([*pip, "--python", scripts / "python", "install", *alone, wheel], check=True)
+    (packages,) = (folder / "venv" / "lib").glob("*/site-packages")
+    # After the environment's own packages, and without what .pth files there do, such as an editable fkd.
+    (packages / "tests.pth").write_text(sysconfig.get_path("purelib"))
+    (packages / "sitecustomize.py").write_text(LOOPBACK_ONLY)
+    return scripts
+
+
+@pytest.fixture
+def fkd(scripts, tmp_path, monkeypatch) -> Callable[..., subprocess.CompletedProcess]:
+    """Runs a command of the installed fkd in an empty folder; none may end in a traceback."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess:
+        result = subprocess.run([scripts / "fkd", *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        assert "Traceback" not in result.stderr
+        return result
+
+    return run
+
+
+def test_the_package_and_its_help_load_little(fkd, scripts):
+    for code in ("import fkd", "import fkd.cli.commands as c\ntry: c.app(['--help'])\nexcept SystemExit: pass"):
+        code += "\nimport sys, fkd; print(fkd.__file__, *sys.modules)"
+        lines = subprocess.run([scripts / "python", "-c", code], capture_output=True, text=True, check=True).stdout
+        file, *modules = lines.splitlines()[-1].split()
+        assert Path(file).is_relative_to(scripts.parent), "the wheel's own fkd"
+        assert not SLOW & set(modules)
+    text = fkd("--help").stdout
+    assert all(re.search(rf"\b{name}\b", text) for name in COMMANDS)
+
+
+def test_predict(fkd, evaluated, tmp_path):
+    photo = ROOT / "examples" / "grace_hopper.jpg"
+    result = fkd("predict", photo, "--checkpoint", evaluated, "--json", "points.json", "--draw", "drawn")
+    assert result.stdout == "points.json: 1 face(s) in 1 photo(s)\n", result.stderr
+    assert (tmp_path / "points.json").exists() and (tmp_path / "drawn" / "grace_hopper.png").exists()
+
+
+def test_push_and_pull(fkd, hub, evaluated):
+    result = fkd("push", evaluated, "ada/net")
+    assert "commit" in result.stdout and "--photo FILE" in result.stderr, result.stderr
+    assert hub.files("ada/net").keys() >= {"README.md", "model.safetensors", "errors.png"}
+    assert "overlay.png" not in hub.files("ada/net")
+    folder = Path(fkd("pull", "ada/net").stdout.strip())
+    assert (folder / "model.safetensors").read_bytes() == (evaluated / "model.safetensors").read_bytes()
+
+
+def test_what_needs_a_clone_or_a_checkpoint_says_so(fkd):
+    commands = {
+        "app": "there is no checkpoint to show",
+        "leaderboard": "leaderboard holds no benchmark",
+        "deploy ada/page": "run this in a clone",
+    }
+    for command, sentence in commands.items():
+        result = fkd(*command.split())
+        assert result.returncode == 1 and sentence in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_the_page_is_served_with_its_script_and_style(fkd, scripts, evaluated, tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    shutil.copytree(evaluated, tmp_path / "checkpoints" / "net")
+    environment = os.environ | {"PYTHONUNBUFFERED": "1", "GRADIO_TEMP_DIR": str(tmp_path / "photos")}
+    with subprocess.Popen(
+        [scripts / "fkd", "app"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    ) as process:
+        try:
+            printed = ""
+            while "Running on local URL" not in printed:
+                line = process.stdout.readline()
+                assert line, printed
+                printed += line
+            url = re.search(r"http://\S+", printed)[0]
+            config = httpx.get(f"{url}/config", timeout=60).json()
+        finally:
+            process.terminate()
+    scripts_sent = [str(each.get("js")) for each in config["dependencies"]]
+    assert (ROOT / "fkd" / "page" / "page.js").read_text() in scripts_sent
+    assert (ROOT / "fkd" / "page" / "page.css").read_text() in config["css"]
+    parts = {part["props"].get("elem_id"): part["props"] for part in config["components"]}
+    assert "pointerdown" in str(parts["viewer"]), "the viewer's own script"
+    assert parts["models"]["value"] == ["net"]
+    assert "No photo at hand" not in str(parts), "there are no example photos"
