@@ -4,7 +4,7 @@ PYTHON ?= python3
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: app test torture shuffle lint bench lock
+.PHONY: app test check torture shuffle lint bench lock
 
 app: $(READY)
 	$(PY) app.py --open
@@ -12,6 +12,11 @@ app: $(READY)
 test: $(READY)
 	$(PY) -m pytest
 	$(PY) -m pytest -m slow
+
+# Before every commit: a few minutes.
+check: lint
+	$(PY) -m mypy
+	$(PY) -m pytest -m 'not slow and not browser'
 
 # Hostile and unlucky input, area by area; AREAS="page points" for some of them. artefacts/soak.html is its plot.
 torture: $(READY)
