@@ -1,8 +1,8 @@
-"""A small Hugging Face Hub in memory, on 127.0.0.1, for tests that run the real `huggingface_hub` client.
+r"""A small Hugging Face Hub in memory, on 127.0.0.1, for tests that run the real `huggingface_hub` client.
 
     with HubServer() as hub:
         token = hub.add_user("ada")
-        hub.put("ada/net", {"README.md": b"---\\ntags: [faces]\\n---\\n"})
+        hub.put("ada/net", {"README.md": b"---\ntags: [faces]\n---\n"})
         api = HfApi(endpoint=hub.url, token=token)
 
 It answers only what fkd and its tests ask. It stores files in git or LFS and knows nothing of Xet, which the client

@@ -41,6 +41,7 @@ class LazyCommand(TyperCommand):
     """A name and a line of help, which becomes the command itself once its arguments are parsed."""
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """The context of the command itself."""
         return find_command(str(self.name)).make_context(info_name, args, parent=parent, **extra)
 
 

@@ -1,6 +1,7 @@
 """Which checkpoints are there: folders, and what was pulled from the Hub. The network is not asked."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -40,10 +41,8 @@ def known_checkpoints(folders: Iterable[Path], entries: Iterable[Evaluation] = (
     """What the checkpoints of `weights_there` are, by the sha256 of their weights."""
     known = {}
     for sha256, folder in weights_there(folders, entries).items():
-        try:
+        with suppress(ValueError, OSError):  # then it is no checkpoint that could be measured again
             known[sha256] = read_config(folder / CONFIG)
-        except (ValueError, OSError):
-            pass  # it is no checkpoint that could be measured again
     return known
 
 

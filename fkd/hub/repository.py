@@ -55,9 +55,8 @@ def pull(repo_id: str, revision: str | None = None, largest: int = SIZES[WEIGHTS
     """
     where = f"hf:{repo_id}"
     with in_a_sentence(repo_id, anonymous):
-        if revision and re.fullmatch("[0-9a-f]{40}", revision) and not anonymous:
-            if there := cached(repo_id, revision):
-                return there
+        if revision and not anonymous and (there := cached(repo_id, revision)):
+            return there
         token = False if anonymous else None
         api = HfApi(token=token)
         info = api.model_info(repo_id, revision=revision, files_metadata=True, timeout=TIMEOUT)

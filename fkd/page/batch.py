@@ -73,8 +73,11 @@ def batch_tab(detectors: Mapping[str, Detector]) -> None:
 
 @dataclass(frozen=True)
 class View:
-    """What the tab shows. status: Markdown. faces: the table's rows. folder: of points.csv, points.json and drawn.zip,
-    when they are written. pictures: of the gallery, (path, caption) each."""
+    """What the tab shows.
+
+    status: Markdown. faces: the table's rows. folder: of points.csv, points.json and drawn.zip, when they are written.
+    pictures: of the gallery, (path, caption) each.
+    """
 
     status: str
     faces: pd.DataFrame | None = None

@@ -52,6 +52,7 @@ class BodyLimits:
         self._other = RequestBodyLimitMiddleware(app, max_body_size=MOST_REQUESTED)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves a request, or turns it away."""
         is_upload = scope.get("path", "").endswith("/upload")
         await (self._upload if is_upload else self._other)(scope, receive, send)
 
@@ -60,6 +61,7 @@ class Page(gr.Blocks):
     """gr.Blocks in which every error reaches the visitor as one sentence, and no answer takes for ever."""
 
     async def preprocess_data(self, block_fn: BlockFunction, inputs: list[Any], *given: Any, **named: Any) -> list[Any]:
+        """The handler's inputs. Raises gr.Error for a file that was not uploaded, or what does not fit the page."""
         check_files(inputs)
         try:
             values: list[Any] = await super().preprocess_data(block_fn, inputs, *given, **named)
@@ -76,6 +78,7 @@ class Page(gr.Blocks):
         return values
 
     async def process_api(self, block_fn: Any, *given: Any, **named: Any) -> dict[str, Any]:
+        """Runs a handler. Raises gr.Error in one sentence, also if there is no answer within ANSWER_LIMIT."""
         if getattr(block_fn, "fn", True) is None:  # it is for the browser alone
             raise gr.Error(NOT_FITTING, print_exception=False)
         work = asyncio.ensure_future(super().process_api(block_fn, *given, **named))
@@ -110,8 +113,10 @@ def told(event: gr.EventData, name: str) -> object:
 
 
 def as_path(image: gr.Image) -> gr.Image:
-    """Makes a component give its handler the path of the uploaded file, for `read_photo` to open: Gradio would open it
-    first, in any format, and answer a bad one with a bare "Error"."""
+    """Makes a component give its handler the path of the uploaded file, for `read_photo` to open.
+
+    Gradio would open it first, in any format, and answer a bad one with a bare "Error".
+    """
     vars(image)["preprocess"] = lambda payload: payload and payload.path
     return image
 
@@ -172,6 +177,7 @@ async def lifespan(app: ASGIApp) -> AsyncIterator[None]:
 
 
 async def say_busy(request: Request, error: Exception) -> JSONResponse:
+    """For a visitor who finds every queue full."""
     return JSONResponse({"detail": BUSY}, status_code=503, headers={"Retry-After": "60"})
 
 
@@ -181,6 +187,7 @@ async def say_nothing(request: Request, error: Exception) -> Response:
 
 
 async def say_unknown(request: Request, error: Exception) -> JSONResponse:
+    """For a request to a handler that the page does not have."""
     return JSONResponse({"detail": NOT_FITTING}, status_code=400)
 
 

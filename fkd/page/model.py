@@ -24,8 +24,11 @@ faces themselves may not be shown."""
 
 @dataclass(frozen=True)
 class View:
-    """What the tab shows. text: the card, Markdown. curves, ellipses, cases: figures, of its training,
-    its errors, and its best and worst faces."""
+    """What the tab shows.
+
+    text: the card, Markdown. curves, ellipses, cases: figures, of its training, its errors, and its best and worst
+    faces.
+    """
 
     text: str
     curves: Any = None

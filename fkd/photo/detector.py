@@ -11,25 +11,31 @@ from fkd.photo.face import Face, FaceBox
 
 
 class Detector(Protocol):
-    """Finds the 15 keypoints of a face.
-
-    name: what it is called where it is shown. owner: whose it is, "" for one of this machine's own. licence: the terms
-    that its weights are under, "" where they are not stated. colour: its own, as "#rrggbb" (`fkd.photo.colours`).
-    validation_rmse: px of the 96 px frame, inf where it is not known. folder: its checkpoint folder, if it has one.
-    """
+    """Finds the 15 keypoints of a face."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What it is called where it is shown."""
+
     @property
-    def owner(self) -> str: ...
+    def owner(self) -> str:
+        """Whose it is, "" for one of this machine's own."""
+
     @property
-    def licence(self) -> str: ...
+    def licence(self) -> str:
+        """The terms that its weights are under, "" where they are not stated."""
+
     @property
-    def colour(self) -> str: ...
+    def colour(self) -> str:
+        """Its own, as "#rrggbb" (`fkd.photo.colours`)."""
+
     @property
-    def validation_rmse(self) -> float: ...
+    def validation_rmse(self) -> float:
+        """In px of the 96 px frame, inf where it is not known."""
+
     @property
-    def folder(self) -> Path | None: ...
+    def folder(self) -> Path | None:
+        """Its checkpoint folder, if it has one."""
 
     def on_frames(self, images: np.ndarray, four_point: np.ndarray | None = None, mirror: bool = False) -> np.ndarray:
         """Points float32 [N, 15, 2], frame px, where a data set's labels lie, for frames uint8 [N, 96, 96].

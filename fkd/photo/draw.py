@@ -69,7 +69,7 @@ def draw_errors(rmse_by_keypoint: dict[str, float | None], size: int = 480) -> I
         if rmse is not None:
             radius = rmse * scale
             pen.ellipse((x - radius, y - radius, x + radius, y + radius), (220, 40, 60, 70), (220, 40, 60, 255), 2)
-            above = "eyebrow" in name or "center" in name and "bottom" not in name  # the others below: none overlaps
+            above = "eyebrow" in name or ("center" in name and "bottom" not in name)  # the others below: none overlaps
             at, anchor = ((x, y - radius - 4), "mb") if above else ((x, y + radius + 4), "mt")
             pen.text(at, f"{rmse:.2f}", "#222222", ImageFont.load_default(13), anchor)
     picture.paste(layer, (0, 0), layer)

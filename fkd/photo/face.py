@@ -54,8 +54,7 @@ class Face:
     doubt: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """{"box": [...], "points": {name: [x, y], ...}}, and "spread": {name: px, ...} if there is one; px rounded to
-        hundredths."""
+        """{"box": [...], "points": {name: [x, y]}}, and "spread": {name: px} if there is one; rounded to 0.01 px."""
         points = {
             name: [round(float(value), 2) for value in point] for name, point in zip(NAMES, self.points, strict=True)
         }

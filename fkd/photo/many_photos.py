@@ -103,6 +103,9 @@ def _read(source: Source) -> Image.Image:
         raise ValueError(source.problem)
     if not source.member:
         return read_photo(source.file, source.name)
-    with open_regular(source.file, MOST_BYTES) as opened, open_zip(opened, source.name) as archive:
-        with open_member(archive, source.member, MOST_FILE_BYTES, source.name) as member:
-            return read_photo(io.BytesIO(member.read()), source.name)
+    with (
+        open_regular(source.file, MOST_BYTES) as opened,
+        open_zip(opened, source.name) as archive,
+        open_member(archive, source.member, MOST_FILE_BYTES, source.name) as member,
+    ):
+        return read_photo(io.BytesIO(member.read()), source.name)

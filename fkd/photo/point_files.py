@@ -101,7 +101,7 @@ def _number(text: str) -> float:
 
 
 def _read_pts(text: str) -> list[np.ndarray]:
-    head, opened, rest = text.partition("{")
+    _, opened, rest = text.partition("{")
     body, closed, _ = rest.partition("}")
     words = body.split()
     if not opened or not closed or len(words) % 2:

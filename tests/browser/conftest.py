@@ -45,8 +45,10 @@ def browser(tmp_path_factory):
 
 @pytest.fixture(params=SIZES)
 def page(request, browser, address):
-    """The page at the module's `address`, once the module's READY is visible. page.size: "phone" or "desktop".
-    page.fingers: what sends touches to it."""
+    """The page at the module's `address`, once the module's READY is visible.
+
+    page.size: "phone" or "desktop". page.fingers: what sends touches to it.
+    """
     context = browser.new_context(viewport=SIZES[request.param], has_touch=request.param == "phone")
     page = context.new_page()
     outside, errors = [], []

@@ -110,7 +110,7 @@ def test_results_are_written_as_the_hub_reads_them(hub, evaluated):
         ("ada/faces", "nme", 5.0),
         ("ada/faces", "failure_rate", 0.0),
     ]
-    assert "fingerprint f00d, 10 faces, 200 coordinates" == info.eval_results[0].notes
+    assert info.eval_results[0].notes == "fingerprint f00d, 10 faces, 200 coordinates"
 
 
 def test_what_cannot_be_pushed(hub, evaluated, tmp_path):

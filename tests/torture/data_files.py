@@ -199,12 +199,14 @@ def _zips(content: bytes, megabytes: int) -> Iterator[tuple[str, bytes]]:
     row = content.splitlines()[1] + b"\n"
     for name, tail in (("zeros", b"0"), ("lines", b"\n"), ("commas", b","), ("open quote", b'"\n'), ("rows", row)):
         file = io.BytesIO()
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            with archive.open("training.csv", "w", force_zip64=True) as member:
-                member.write(header)
-                for _ in range(megabytes if tail != row else megabytes // 20):
-                    member.write(tail * (1_000_000 // len(tail)))
-                member.write(b"end")
+        with (
+            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+            archive.open("training.csv", "w", force_zip64=True) as member,
+        ):
+            member.write(header)
+            for _ in range(megabytes if tail != row else megabytes // 20):
+                member.write(tail * (1_000_000 // len(tail)))
+            member.write(b"end")
         yield f"{megabytes} MB of {name}", file.getvalue()
 
 
