@@ -52,7 +52,7 @@ def test_every_command_exists_with_its_options(path):
         node, words = every_command(), shlex.split(command.replace('"', ""))
         while words and words[0] in getattr(node, "commands", {}):
             node = node.commands[words.pop(0)]
-        assert not hasattr(node, "commands") or node.invoke_without_command and not words, command
+        assert not hasattr(node, "commands") or (node.invoke_without_command and not words), command
         options = {option for parameter in node.params for option in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= options | {"--help"}, command
     for script, command in re.findall(r"python (benchmarks/\w+\.py)([^`#\n]*)", text):

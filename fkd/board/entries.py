@@ -5,6 +5,7 @@ do not have; every other json there is one entry. leaderboard/hub.json is what m
 have written any of them: one that cannot be read is a row, or a line of `problems`, that says why; the others stand.
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -147,10 +148,8 @@ def read_benchmarks(root: Path | str) -> list[Benchmark]:
     """The benchmarks under ROOT, by name, without those whose benchmark.json cannot be read (see `problems`)."""
     benchmarks = []
     for path in sorted(Path(root).glob(f"*/{BENCHMARK}")):
-        try:
+        with contextlib.suppress(ValueError, OSError):  # `problems` says it
             benchmarks.append(read_benchmark(path.parent))
-        except (ValueError, OSError):
-            pass  # `problems` says it
     return benchmarks
 
 

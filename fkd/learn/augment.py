@@ -100,7 +100,8 @@ def mirror(images: torch.Tensor, points: torch.Tensor, which: torch.Tensor) -> t
 
 def similarity(angle: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
     """Matrices [B, 2, 3] that turn by angle [B] (radians, clockwise on the screen), scale [B] about the
-    centre of the frame, then shift [B, 2] px."""
+    centre of the frame, then shift [B, 2] px.
+    """
     cos, sin = scale * angle.cos(), scale * angle.sin()
     linear = torch.stack([torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)], 1)  # [B, 2, 2]
     centre = torch.full_like(shift, LAST / 2)

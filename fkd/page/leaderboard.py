@@ -1,5 +1,6 @@
 """The tab of rankings: one benchmark at a time, filtered, with plots, downloads and a lasting address."""
 
+import contextlib
 import functools
 import json
 from collections.abc import Sequence
@@ -255,8 +256,6 @@ def _from_hub(root: Path) -> str:
 
 def _read_again(root: Path) -> str:
     """Handler: what is known of the Hub after another look at it."""
-    try:
+    with contextlib.suppress(ValueError):  # it is kept with the claims, and shown with them
         sync(root)
-    except ValueError:
-        pass  # it is kept with the claims, and shown with them
     return _from_hub(root)

@@ -162,7 +162,7 @@ def _claim_cases() -> Iterator[Case]:
     ):
         for new in (*WRONG, float("nan"), 10**400):
             model = {"id": "eve/net", "model-index": _put(index, path, new)}
-            yield Case(f"card with {path} {str(new):.20}", functools.partial(claimed, model))
+            yield Case(f"card with {path} {new!s:.20}", functools.partial(claimed, model))
     for field in ("id", "sha", "tags", "safetensors", "lastModified"):
         for new in (None, 3, [[]], {}, "a\nb", "\ud800"):
             yield Case(f"model with {field} {new!r}", functools.partial(claimed, {"model-index": index, field: new}))

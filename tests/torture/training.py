@@ -109,11 +109,12 @@ def fork(work: Callable[[], object], die_at: int = 0, under: Path | None = None)
 
 def _dying(counted: list[int], die_at: int, under: str) -> Callable[[str, tuple], None]:
     def hook(event: str, arguments: tuple) -> None:
-        if event in WRITES or (event == "open" and isinstance(arguments[2], int) and arguments[2] & 3):
-            if any(str(argument).startswith(under) for argument in arguments[:2] if isinstance(argument, str | Path)):
-                counted[0] += 1
-                if counted[0] == die_at:
-                    os.kill(os.getpid(), signal.SIGKILL)
+        writes = event in WRITES or (event == "open" and isinstance(arguments[2], int) and arguments[2] & 3)
+        paths = (str(argument) for argument in arguments[:2] if isinstance(argument, str | Path))
+        if writes and any(path.startswith(under) for path in paths):
+            counted[0] += 1
+            if counted[0] == die_at:
+                os.kill(os.getpid(), signal.SIGKILL)
 
     return hook
 
