@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fkd.photo.comparison import compare
     from fkd.photo.predict import predict
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["__version__", "compare", "load", "predict"]
 # What these need (torch, timm, dlib) takes seconds to import, so it waits until one of them is used (PEP 562).
 FRONT_DOOR = {

@@ -106,9 +106,11 @@ def test_the_tables_hold_what_was_measured():
         assert paper.markdown(runs) in experiments, f"{path.name} and the table of docs/experiments.md differ"
 
 
-def test_the_version_is_one():
-    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == __version__
-    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
+def test_the_version_and_its_date_are_one():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert cited["version"] == __version__
+    newest = re.search(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), re.M)[1]
+    assert newest == f"{__version__} ({cited['date-released']})"
 
 
 def test_model_cards_read_by_the_hubs_own_parser_and_name_the_terms():
