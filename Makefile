@@ -15,7 +15,6 @@ test: $(READY)
 
 # Before every commit: a few minutes.
 check: lint
-	$(PY) -m mypy
 	$(PY) -m pytest -m 'not slow and not browser'
 
 # Hostile and unlucky input, area by area; AREAS="page points" for some of them. artefacts/soak.html is its plot.
@@ -37,6 +36,7 @@ shuffle: $(READY)
 lint: $(READY)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m mypy
 
 bench: $(READY)
 	@test -n "$(FKD_DATA)" || { echo "set FKD_DATA to a folder in the layout of the competition"; exit 1; }

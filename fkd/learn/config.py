@@ -65,7 +65,8 @@ class TrainConfig:
 @dataclass(frozen=True, kw_only=True)
 class TrainingRecord(TrainConfig):
     """How a model was trained, and the outcome: its best epoch, from 1, and the RMSE there on the validation faces, px,
-    which `predict` judges weak faces by."""
+    which `predict` judges weak faces by.
+    """
 
     best_epoch: Count
     validation_rmse: Annotated[float, Field(gt=0, le=1e6)]

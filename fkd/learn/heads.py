@@ -59,15 +59,18 @@ class RegressionHead(nn.Linear, Head):
         nn.init.normal_(self.weight, std=0.1 / features**0.5)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Points [B, K, 2], frame pixels, from features [B, channels * cells]."""
         # bf16 has 8 bits: a coordinate rounded to them would be off by a quarter of a pixel.
         with torch.autocast(features.device.type, enabled=False):
             points: torch.Tensor = super().forward(features.float()).unflatten(1, (-1, 2)) * HALF + CENTRE
         return points
 
     def points(self, output: torch.Tensor) -> torch.Tensor:
+        """The output itself."""
         return output
 
     def loss(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor | None:
+        """The mean of Huber's function over the labelled coordinates."""
         return masked_loss(output, target)
 
 
@@ -103,6 +106,7 @@ class HeatmapHead(Head):
         self.heat = nn.Conv2d(WIDTH // 2, outputs, 1)
 
     def forward(self, features: list[torch.Tensor]) -> torch.Tensor:
+        """Logits [B, K, S, S], from all maps [B, channels, S, S], the finest first."""
         total: torch.Tensor = self.lateral[-1](features[-1])
         for level in reversed(range(len(features) - 1)):
             total = total if level else self.narrow(total)
@@ -112,12 +116,15 @@ class HeatmapHead(Head):
         return heatmaps.float()
 
     def points(self, output: torch.Tensor) -> torch.Tensor:
+        """The expected place of each heatmap."""
         return expected_points(output)
 
     def loss(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor | None:
+        """The mean cross-entropy with a Gaussian about each label."""
         return heatmap_loss(output, target)
 
     def spread(self, output: torch.Tensor) -> torch.Tensor:
+        """The standard deviation of each heatmap."""
         return spread(output)
 
 

@@ -105,7 +105,8 @@ class KeypointModel(nn.Module):
     ) -> torch.Tensor:
         """Points [B, 15, 2], frame pixels, where the points themselves lie: of the 15-point convention, or for the
         faces of `four_point` (bool [B]) of the four-point convention, if the model knows both. mirror: the mean with
-        the answers for the mirror images."""
+        the answers for the mirror images.
+        """
         every = self.head.points(self(images))  # [B, 15 or 17, 2] px
         points = every[:, : len(NAMES)]
         if four_point is not None and self.config.conventions == 2:
@@ -127,7 +128,8 @@ class KeypointModel(nn.Module):
 
     def points_and_spread(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         """`points` of the 15-point convention, and how uncertain each is: standard deviation along an axis [B, 15] px,
-        or None from a head that cannot say."""
+        or None from a head that cannot say.
+        """
         output = self(images)
         spread = self.head.spread(output)
         return self.head.points(output)[:, : len(NAMES)], None if spread is None else spread[:, : len(NAMES)]
