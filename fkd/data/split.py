@@ -61,7 +61,7 @@ def look_alikes(images: np.ndarray) -> np.ndarray:
         return F.normalize(part - part.mean(1, keepdim=True), dim=1)
 
     centre = window(0, 0)
-    graph = nx.Graph()
+    graph: nx.Graph[int] = nx.Graph()
     graph.add_nodes_from(range(len(images)))
     for dy in range(-2, 3):
         for dx in range(-2, 3):
