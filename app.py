@@ -14,13 +14,17 @@ CHECKPOINTS, LEADERBOARD = HOME / "checkpoints", HOME / "leaderboard"
 
 
 def build_app(
-    checkpoints: Path = CHECKPOINTS, leaderboard: Path = LEADERBOARD, models: Sequence[str] = ()
+    checkpoints: Path = CHECKPOINTS,
+    leaderboard: Path = LEADERBOARD,
+    models: Sequence[str] = (),
+    votes: Path | None = None,
 ) -> gr.Blocks:
     """Builds the page for a folder of checkpoints and one of entries, unlaunched; raises as `site.build_app` does.
 
     models: of the Hub, each hf:user/repo or hf:user/repo@revision, beside those that `fkd deploy` pinned.
+    votes: the file that keeps blind votes, in the leaderboard's folder if None.
     """
-    return site.build_app([*site.references_in(checkpoints), *models], leaderboard, HOME)
+    return site.build_app([*site.references_in(checkpoints), *models], leaderboard, HOME, votes)
 
 
 if __name__ == "__main__":

@@ -126,14 +126,6 @@ class KeypointModel(nn.Module):
         aside = torch.stack([offset, torch.zeros_like(offset)], -1).view(-1, 1, 2)
         return self.points(images, four_point, mirror) + aside
 
-    def points_and_spread(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """`points` of the 15-point convention, and how uncertain each is: standard deviation along an axis [B, 15] px,
-        or None from a head that cannot say.
-        """
-        output = self(images)
-        spread = self.head.spread(output)
-        return self.head.points(output)[:, : len(NAMES)], None if spread is None else spread[:, : len(NAMES)]
-
     def targets(self, labels: torch.Tensor, four_point: torch.Tensor) -> torch.Tensor:
         """Where the points themselves lie, as far as is known by now, in the order of the head: the 15 points, then
         with two conventions the four-point convention's nose tip and bottom lip, each NaN for the faces of the other

@@ -1,5 +1,6 @@
 """The Compare tab's answers: from what a visitor gave to what the tab shows."""
 
+import html
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pandas.io.formats.style import Styler
 from PIL import Image
 
 from fkd.page.viewer import MOST_MODELS, view
-from fkd.photo.comparison import Comparison, compare, points_table
+from fkd.photo.comparison import Comparison, compare, points_table, verdict
 from fkd.photo.detector import Detector
 from fkd.photo.face import FaceBox
 from fkd.photo.point_files import read_points
@@ -22,14 +23,14 @@ FAR = 1e6  # px: no corner of a box lies further away
 BEGIN = "Choose a photo to begin."
 NO_FACE = (
     "**No face was found in this photo.** Draw a box around one, try a photo where the face is larger or looks more "
-    "towards the camera, or tick *the whole photo is one face* under *More options* if it is cropped tightly already."
+    "towards the camera, or tick *The whole photo is one face* under *Models and options* if it is cropped tightly."
 )
 GONE = "The photo is no longer here: photos are deleted within the hour. Choose it again."
 
 
 @dataclass(frozen=True)
 class Answered:
-    """What a session keeps: where the uploaded photo lies, and the answers on it; never the picture itself."""
+    """What a session keeps: where the photo lies, and the answers on it; never the picture itself."""
 
     path: str
     comparison: Comparison
@@ -45,7 +46,7 @@ class View:
     face: int = 0
 
     def outputs(self) -> list[Any]:
-        """For (status, results, viewer, answered, choice of face, table of points, crops)."""
+        """For (status, details, viewer, answered, choice of face, table of points, crops)."""
         comparison = self.answered.comparison if self.answered else None
         choices = face_choices(comparison) if comparison else []
         return [
@@ -59,39 +60,52 @@ class View:
         ]
 
 
-def answer_photo(
-    detectors: Mapping[str, Detector], path: str | None, names: list[str], whole: bool, truth: str | None
-) -> View:
-    """Of a photo that was uploaded to `path`. whole: it is one face. truth: a file of true points."""
-    if path is None:
+@dataclass(frozen=True)
+class Wishes:
+    """What a visitor chose beside the photo. names: of detectors. whole: the photo is one face. truth: a file of true
+    points, or None.
+    """
+
+    names: list[str]
+    whole: bool = False
+    truth: str | None = None
+
+
+def answer_photo(detectors: Mapping[str, Detector], path: str | None, wishes: Wishes, zoomed: bool = False) -> View:
+    """Of the photo at `path`. zoomed: the picture opens on its largest face."""
+    return _answer(detectors, path, wishes, zoomed=zoomed) if path else View(BEGIN)
+
+
+def answer_again(detectors: Mapping[str, Detector], answered: Answered | None, wishes: Wishes) -> View:
+    """Of the same faces of the same photo, after other detectors or true points were chosen."""
+    if answered is None:
         return View(BEGIN)
-    return _answer(detectors, path, names, truth, whole=whole)
+    return _answer(detectors, answered.path, wishes, answered.comparison.boxes or None)
 
 
 def answer_box(
-    detectors: Mapping[str, Detector],
-    corners: object,
-    face: object,
-    answered: Answered | None,
-    names: list[str],
-    truth: str | None,
+    detectors: Mapping[str, Detector], corners: object, face: object, answered: Answered | None, wishes: Wishes
 ) -> View:
-    """After a box was drawn (face None) or a face's box corrected; corners and face are as a browser sent them."""
+    """After a box was drawn (face None), corrected, or deleted (corners None); both are as a browser sent them."""
     if answered is None:
         return View(BEGIN)
     boxes = list(answered.comparison.boxes)
+    is_old = type(face) is int and 0 <= face < len(boxes)
+    if corners is None and isinstance(face, int) and is_old:
+        del boxes[face]
+        return _answer(detectors, answered.path, wishes, boxes)
     if not isinstance(corners, list) or len(corners) != 4 or not all(_is_a_place(value) for value in corners):
         return View("**That is not a box in the photo: draw it again.**")
     x0, y0, x1, y1 = map(float, corners)
-    box = FaceBox((x0, y0, x1, y1), 1.0)
-    if isinstance(face, int) and 0 <= face < len(boxes):
+    box = FaceBox((x0, y0, x1, y1), math.nan)
+    if isinstance(face, int) and is_old:
         boxes[face] = box
     elif len(boxes) < MOST_FACES:
         face = len(boxes)
         boxes.append(box)
     else:
         return View(f"**{MOST_FACES} faces are the most that one photo may have here.**")
-    return _answer(detectors, answered.path, names, truth, boxes, face)
+    return _answer(detectors, answered.path, wishes, boxes, face)
 
 
 def face_choices(comparison: Comparison) -> list[str]:
@@ -113,17 +127,23 @@ def face_crops(comparison: Comparison, face: int) -> Image.Image:
     return row
 
 
-def picture_of(comparison: Comparison, face: int, photo: Image.Image | None = None) -> dict[str, Any]:
+def picture_of(comparison: Comparison, face: int, photo: Image.Image | None = None, zoomed: bool = False) -> Any:
     """The viewer's value; without the photo, the one that it shows stays."""
     models = [
-        {
-            "name": name,
-            "colour": comparison.colours[name],
-            "faces": [{"box": face.box, "points": face.points, "spread": face.spread} for face in faces],
-        }
-        for name, faces in comparison.answers.items()
+        {"name": name, "colour": comparison.colours[name], "faces": faces} for name, faces in comparison.answers.items()
     ]
-    return view(photo, models, comparison.truth, face, (comparison.width, comparison.height))
+    return view(photo, models, comparison.boxes, comparison.truth, face, (comparison.width, comparison.height), zoomed)
+
+
+def status_of(comparison: Comparison, face: int) -> str:
+    """What came out, in words; the milliseconds of each stage are its tooltip."""
+    stages = ", ".join(f"{stage} {spent:.0f} ms" for stage, spent in comparison.milliseconds.items())
+    count = len(comparison.boxes)
+    if not count:
+        return NO_FACE
+    faces = "" if count == 1 else f"{count} faces, this is number {face + 1}. "
+    text = faces + verdict(comparison, face)
+    return f'<span title="{html.escape(stages)}">{html.escape(text or "1 face.")}</span>'
 
 
 def _is_a_place(value: object) -> bool:
@@ -133,37 +153,28 @@ def _is_a_place(value: object) -> bool:
 def _answer(
     detectors: Mapping[str, Detector],
     path: str,
-    names: list[str],
-    truth: str | None,
+    wishes: Wishes,
     boxes: list[FaceBox] | None = None,
     face: int = 0,
-    whole: bool = False,
+    zoomed: bool = False,
 ) -> View:
-    """What the tab shows of detectors' answers on a photo. boxes: None to find them. whole: it is one face."""
-    if not names:
+    """What the tab shows of detectors' answers on a photo. boxes: None to find them."""
+    if not wishes.names:
         return View("Choose a model.")
-    if gone := [name for name in names if name not in detectors]:
+    if gone := [name for name in wishes.names if name not in detectors]:
         return View(f"**{gone[0]} was added long ago and has made room for other models: add it again.**")
     if not Path(path).exists():
         return View(f"**{GONE}**")
     try:
         photo = read_photo(path)
-        true_points = read_points(truth) if truth else []
+        true_points = read_points(wishes.truth) if wishes.truth else []
     except ValueError as error:
         return View(f"**{error}**")
-    if whole:
-        boxes = [FaceBox((-0.5, -0.5, photo.width - 0.5, photo.height - 0.5), 0.0)]
+    if wishes.whole and boxes is None:
+        boxes = [FaceBox((-0.5, -0.5, photo.width - 0.5, photo.height - 0.5), math.nan)]
     try:
-        comparison = compare([detectors[name] for name in names[:MOST_MODELS]], photo, boxes, true_points)
+        comparison = compare([detectors[name] for name in wishes.names[:MOST_MODELS]], photo, boxes, true_points)
     except ValueError as error:  # a box without a size
         return View(f"**{error}**")
-    return View(_status(comparison), picture_of(comparison, face, photo), Answered(path, comparison), face)
-
-
-def _status(comparison: Comparison) -> str:
-    stages = ", ".join(f"{stage} {spent:.0f} ms" for stage, spent in comparison.milliseconds.items())
-    if not comparison.boxes:
-        return f"{NO_FACE} ({stages})"
-    count = "1 face" if len(comparison.boxes) == 1 else f"{len(comparison.boxes)} faces"
-    matched = sum(truth is not None for truth in comparison.truth)
-    return f"**{count}**: {stages}." + (f" True points lie on {matched} of them." if matched else "")
+    picture = picture_of(comparison, face, photo, zoomed)
+    return View(status_of(comparison, face), picture, Answered(path, comparison), face)

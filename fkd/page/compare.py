@@ -1,5 +1,7 @@
 """The tab where two to four models answer on one photo."""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,96 +10,188 @@ import gradio as gr
 from fkd.page.answers import (
     BEGIN,
     Answered,
+    View,
+    Wishes,
+    answer_again,
     answer_box,
     answer_photo,
     face_choices,
     face_crops,
     face_table,
     picture_of,
+    status_of,
 )
 from fkd.page.downloads import download_row
-from fkd.page.guard import as_path, told
+from fkd.page.guard import as_path, pick, told
+from fkd.page.uploads import new_folder
 from fkd.page.viewer import MOST_MODELS, viewer
 from fkd.page.visitors import Detectors
+from fkd.page.votes import add_vote
 from fkd.photo.detector import by_error
+from fkd.photo.reading import PHOTOS, read_photo
 
+THUMBNAIL = 120  # px of an example's button
 ADDED = "Any model that `fkd push` published. Its files are checked before they are read; none can run code."
-TO_THE_ANSWER = """photo => {
-    if (photo && window.innerWidth < 700) document.querySelector('#status').scrollIntoView({behavior: 'smooth'});
-}"""
+CROPS = (
+    "What each model sees of the face: a small grey picture, cut out so that eyes and mouth lie where it expects them."
+)
+# An answer on a phone may lie below what is seen: it is brought there.
+TO_THE_ANSWER = "() => window.fkd.toAnswer()"
+KEEP_PHOTO = "photo => { window.fkd.keepPhoto(photo); }"
+# What a reload finds: the photo of this browser session, if the server still has it.
+KEPT_PHOTO = "async (...given) => [await window.fkd.keptPhoto(), ...given.slice(1)]"
 
 
-def compare_tab(detectors: Detectors, examples: list[Path]) -> None:
-    """Builds the tab. examples: photos to try."""
+def compare_tab(detectors: Detectors, examples: Sequence[Path], votes: Path, page: gr.Blocks) -> None:
+    """Builds the tab, inside `page`. examples: photos to try; the first is answered when the page is built. votes: the
+    file that keeps blind votes.
+    """
     names = list(detectors.own)
     first = [name for name in names if name == "fcnn"]
     chosen = [*first, *(name for name in by_error(detectors.own) if name not in first)][:2]
-    with gr.Row():
-        with gr.Column(scale=3, min_width=300):
-            photo = gr.Image(
-                label="Your photo",
-                sources=["upload", "webcam", "clipboard"],
-                webcam_options=gr.WebcamOptions(mirror=False),
-                type="filepath",
-                height=300,
-                elem_id="photo",
-            )
-            as_path(photo)
-            if examples:
-                gr.Examples([[str(path)] for path in examples], [photo], label="No photo at hand?")
-        with gr.Column(scale=2, min_width=280):
+    landing = answer_photo(detectors, str(examples[0]), Wishes(chosen), zoomed=True) if examples else View(BEGIN)
+    first_answer = landing.answered.comparison if landing.answered and landing.answered.comparison.boxes else None
+    with gr.Row(elem_id="strip"):
+        photo = gr.UploadButton(
+            "Your photo", file_types=list(PHOTOS), variant="primary", size="sm", min_width=100, scale=0, elem_id="photo"
+        )
+        open_camera = gr.Button("Camera", size="sm", min_width=80, scale=0, elem_id="open-camera")
+        tried = gr.Dataset(
+            label="Or try", components=["image"], samples=[[_thumbnail(path)] for path in examples],
+            type="index", elem_id="examples", visible=bool(examples), layout="gallery",
+        )  # fmt: skip
+    camera = gr.Image(
+        label="Camera", sources=["webcam"], type="filepath", height=300, visible=False, elem_id="camera-photo",
+        webcam_options=gr.WebcamOptions(mirror=False),
+    )  # fmt: skip
+    as_path(camera)
+    camera_shown = gr.State(False)
+    status = gr.Markdown(landing.status, elem_id="status")
+    answered = gr.State(landing.answered, time_to_live=3600)
+    shown = viewer(value=landing.picture, visible=landing.picture is not None)
+    with gr.Accordion("Models and options", open=False, elem_id="more"):
+        with gr.Row():
             asked = gr.Dropdown(
                 names, value=chosen, multiselect=True, max_choices=MOST_MODELS, label=f"Models, up to {MOST_MODELS}",
-                elem_id="models",
+                elem_id="models", min_width=280,
             )  # fmt: skip
-            with gr.Accordion("More options", open=False, elem_id="more"):
-                whole = gr.Checkbox(False, label="The whole photo is one face (skip finding faces)", elem_id="whole")
-                truth = gr.File(
-                    label="True points, if known: .pts (15 or 68), .csv or .json", file_types=[".pts", ".csv", ".json"],
-                    height=90, elem_id="truth",
-                )  # fmt: skip
-                wanted = gr.Textbox(
-                    label="Add a Hub model", placeholder="user/repo", max_lines=1, submit_btn="Add",
-                    html_attributes=gr.InputHTMLAttributes(autocapitalize="off", autocorrect="off", spellcheck=False),
-                    elem_id="wanted",
-                )  # fmt: skip
-                added = gr.Markdown(ADDED, elem_id="added", elem_classes="caption")
-                own = gr.State([], time_to_live=3600)  # what this visitor added: nobody chooses names for others
-    status = gr.Markdown(BEGIN, elem_id="status")
-    answered = gr.State(None, time_to_live=3600)
-    shown = viewer(visible=False)
-    with gr.Column(visible=False) as results:
-        face = gr.Dropdown(label="Face", visible=False, type="index", elem_id="face")
-        points = gr.Dataframe(
-            label="Points, in pixels of the photo (uncertainty: of the heatmap; %: of the eyes' distance)",
-            interactive=False,
-            max_height=640,
-            pinned_columns=1,
-            elem_id="points",
+            wanted = gr.Textbox(
+                label="Add a Hub model", placeholder="user/repo", max_lines=1, submit_btn="Add", min_width=280,
+                html_attributes=gr.InputHTMLAttributes(autocapitalize="off", autocorrect="off", spellcheck=False),
+                elem_id="wanted",
+            )  # fmt: skip
+        added = gr.Markdown(ADDED, elem_id="added", elem_classes="caption")
+        own = gr.State([], time_to_live=3600)  # what this visitor added: nobody chooses names for others
+        with gr.Row():
+            truth = gr.File(
+                label="True points, if known: .pts (15 or 68), .csv, .json", file_types=[".pts", ".csv", ".json"],
+                height=140, elem_id="truth", min_width=280,
+            )  # fmt: skip
+            whole = gr.Checkbox(
+                False, label="The whole photo is one face", info="Skips finding faces: for crops.", elem_id="whole",
+                min_width=280,
+            )  # fmt: skip
+    with gr.Column(visible=first_answer is not None) as details:
+        choices = face_choices(first_answer) if first_answer else []
+        face = gr.Dropdown(
+            choices,
+            value=next(iter(choices), None),
+            label="Face",
+            visible=len(choices) > 1,
+            type="index",
+            elem_id="face",
         )
-        download_row(answered, face)
-        gr.Markdown("What each model saw: 96 x 96 grey, cropped by its own first answer", elem_classes="caption")
-        crops = gr.Image(show_label=False, interactive=False, height=180, elem_id="seen", buttons=[])
-    outputs = [status, results, shown, answered, face, points, crops]
+        with gr.Accordion("Points and files", open=False, elem_id="details"):
+            points = gr.Dataframe(
+                face_table(first_answer, 0) if first_answer else None,
+                label="Points (apart and errors in % of the eye distance; the rest in pixels of the photo)",
+                interactive=False, max_height=640, pinned_columns=1, elem_id="points",
+            )  # fmt: skip
+            download_row(answered, face)
+            gr.Markdown(CROPS, elem_classes="caption")
+            crops = gr.Image(
+                face_crops(first_answer, 0) if first_answer else None,
+                show_label=False,
+                interactive=False,
+                height=180,
+                elem_id="seen",
+                buttons=[],
+            )
+    outputs = [status, details, shown, answered, face, points, crops]
 
-    # Functions of their own: Gradio names an event's endpoint by its function, and gives an event only to those that
-    # ask for it.
-    def answer(photo: str | None, names: list[str], whole: bool, truth: str | None) -> list[Any]:
-        return answer_photo(detectors, photo, names, whole, truth).outputs()
+    # Functions of their own: Gradio gives an event or a request only to those that ask for it, not to a partial.
+    def answer(path: str | None, names: list[str], whole: bool, truth: str | None) -> list[Any]:
+        return answer_photo(detectors, path, Wishes(names, whole, truth)).outputs()
 
-    def draw(event: gr.EventData, answered: Answered | None, names: list[str], truth: str | None) -> list[Any]:
-        return answer_box(detectors, told(event, "box"), told(event, "face"), answered, names, truth).outputs()
+    def try_example(number: int, names: list[str], whole: bool, truth: str | None) -> list[Any]:
+        return answer_photo(detectors, str(examples[number]), Wishes(names, whole, truth), zoomed=True).outputs()
+
+    def answer_same(answered: Answered | None, names: list[str], whole: bool, truth: str | None) -> list[Any]:
+        return answer_again(detectors, answered, Wishes(names, whole, truth)).outputs()
+
+    def find_again(answered: Answered | None, names: list[str], whole: bool, truth: str | None) -> list[Any]:
+        return answer_photo(detectors, answered.path if answered else None, Wishes(names, whole, truth)).outputs()
+
+    def draw(
+        event: gr.EventData, answered: Answered | None, names: list[str], whole: bool, truth: str | None
+    ) -> list[Any]:
+        wishes = Wishes(names, whole, truth)
+        return answer_box(detectors, told(event, "box"), told(event, "face"), answered, wishes).outputs()
+
+    def open_view(photo: str | None, request: gr.Request) -> list[Any]:
+        """The view that the address asks for, ?example=NAME&models=A,B, or the photo of this browser session."""
+        asked_names = [name for name in str(request.query_params.get("models", "")).split(",") if name in names]
+        wishes = Wishes(asked_names[:MOST_MODELS] or chosen)
+        example = next((path for path in examples if path.stem == request.query_params.get("example")), None)
+        if photo or example or wishes.names != chosen:
+            path = photo or str(example or (examples[0] if examples else ""))
+            return [wishes.names, *answer_photo(detectors, path, wishes, zoomed=not photo).outputs()]
+        return [gr.skip()] * (1 + len(outputs))
 
     def add(wanted: str, chosen: list[str], own: list[str]) -> tuple[str, Any, list[str]]:
         return _add(detectors, wanted, chosen, own)
 
-    for event in (photo.change, asked.change, whole.change, truth.change):
-        event(answer, [photo, asked, whole, truth], outputs, trigger_mode="always_last", api_visibility="private")
-    photo.change(None, photo, js=TO_THE_ANSWER)
-    shown.input(draw, [answered, asked, truth], outputs, api_visibility="private")
-    shown.select(_click, answered, [face, points, crops], api_visibility="private")
-    face.input(_choose, [answered, face], [shown, points, crops], api_visibility="private")
-    wanted.submit(add, [wanted, asked, own], [added, asked, own], concurrency_limit=1, api_visibility="private")
+    def vote(event: gr.EventData) -> None:
+        first, second = (pick(detectors, told(event, side)).name for side in ("first", "second"))
+        try:
+            tally = add_vote(votes, first, second, str(told(event, "choice")))
+        except ValueError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        gr.Info(tally.sentence())
+
+    wishes = [asked, whole, truth]
+    private: dict[str, Any] = {"api_visibility": "private"}
+    photo.upload(None, photo, js=KEEP_PHOTO)
+    photo.upload(answer, [photo, *wishes], outputs, **private).then(None, js=TO_THE_ANSWER)
+    camera.change(answer, [camera, *wishes], outputs, **private).then(None, js=TO_THE_ANSWER)
+    stems = json.dumps([path.stem for path in examples])
+    tried.click(None, tried, js=f"number => {{ window.fkd.keepPhoto(null, {stems}[number]); }}")
+    tried.click(try_example, [tried, *wishes], outputs, **private).then(None, js=TO_THE_ANSWER)
+    for event, handler in ((asked.input, answer_same), (truth.change, answer_same), (whole.input, find_again)):
+        event(handler, [answered, *wishes], outputs, trigger_mode="always_last", **private)
+    asked.input(None, asked, js="names => { window.fkd.remember({models: names.join(',')}, true); }")
+    open_camera.click(_toggle_camera, camera_shown, [camera, camera_shown, open_camera], **private)
+    shown.input(draw, [answered, *wishes], outputs, **private)
+    shown.submit(vote, None, None, **private)
+    shown.select(_click, answered, [status, face, points, crops], **private)
+    face.input(_choose, [answered, face], [status, shown, points, crops], **private)
+    added_event = wanted.submit(add, [wanted, asked, own], [added, asked, own], concurrency_limit=1, **private)
+    added_event.then(answer_same, [answered, *wishes], outputs, **private)
+    page.load(open_view, photo, [asked, *outputs], js=KEPT_PHOTO, **private)
+
+
+def _thumbnail(path: Path) -> str:
+    """A small copy of an example, for its button."""
+    photo = read_photo(path)
+    photo.thumbnail((THUMBNAIL, THUMBNAIL))
+    small = new_folder() / f"{path.stem}.jpg"
+    photo.save(small, quality=85)
+    return str(small)
+
+
+def _toggle_camera(shown: bool) -> tuple[Any, bool, Any]:
+    """Handler: (camera, whether it is shown, its button)."""
+    return gr.Image(visible=not shown), not shown, gr.Button("Camera" if shown else "Close the camera")
 
 
 def _add(detectors: Detectors, wanted: str, chosen: list[str], own: list[str]) -> tuple[str, Any, list[str]]:
@@ -112,19 +206,20 @@ def _add(detectors: Detectors, wanted: str, chosen: list[str], own: list[str]) -
     return f"{name} is loaded.", gr.Dropdown(choices=choices, value=[*chosen, name]), own
 
 
-def _click(event: gr.EventData, answered: Answered | None) -> tuple[Any, Any, Any]:
-    """Handler: (choice of face, table, crops) after a click on a face in the viewer, which shows it already."""
+def _click(event: gr.EventData, answered: Answered | None) -> tuple[Any, Any, Any, Any]:
+    """Handler: (status, choice of face, table, crops) after a click on a face in the viewer, which shows it already."""
     number = told(event, "face")
-    if answered is None or not isinstance(number, int) or not 0 <= number < len(answered.comparison.boxes):
-        return gr.skip(), gr.skip(), gr.skip()
+    if answered is None or type(number) is not int or not 0 <= number < len(answered.comparison.boxes):
+        return gr.skip(), gr.skip(), gr.skip(), gr.skip()
     comparison = answered.comparison
-    chosen = gr.Dropdown(value=face_choices(comparison)[number])
-    return chosen, face_table(comparison, number), face_crops(comparison, number)
+    face = gr.Dropdown(value=face_choices(comparison)[number])
+    return status_of(comparison, number), face, face_table(comparison, number), face_crops(comparison, number)
 
 
-def _choose(answered: Answered | None, face: int | None) -> tuple[Any, Any, Any]:
-    """Handler: (viewer, table, crops) of another face."""
+def _choose(answered: Answered | None, face: int | None) -> tuple[Any, Any, Any, Any]:
+    """Handler: (status, viewer, table, crops) of another face."""
     if answered is None or face is None:
-        return None, None, None
+        return BEGIN, None, None, None
     comparison = answered.comparison
-    return picture_of(comparison, face), face_table(comparison, face), face_crops(comparison, face)
+    picture, table, crops = picture_of(comparison, face), face_table(comparison, face), face_crops(comparison, face)
+    return status_of(comparison, face), picture, table, crops

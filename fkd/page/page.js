@@ -1,16 +1,104 @@
-() => {
+// What the whole page needs in the browser: its address, names for screen readers, a photo pasted or dropped anywhere.
+window.fkd = (() => {
+  const STAY = ["__theme", "__sign"]; // Gradio's own
+  let hasLeft = false; // the first tab is also "selected" as the page opens
+
+  function write(asked, push) {
+    const query = asked.toString().replaceAll("%2C", ",");
+    if ("?" + query === location.search || (!query && !location.search)) return;
+    history[push ? "pushState" : "replaceState"](null, "", query ? "?" + query : location.pathname);
+    // Inside a Space the address that a visitor sees is that of the frame's parent.
+    if (window.parent !== window) window.parent.postMessage({ queryString: query }, "https://huggingface.co");
+  }
+
+  /** Keeps some values in the address; null removes one. push: Back returns to the address of before. */
+  function remember(values, push = false) {
+    const asked = new URLSearchParams(location.search);
+    for (const [name, value] of Object.entries(values)) {
+      if (value === null || value === "") asked.delete(name);
+      else asked.set(name, value);
+    }
+    write(asked, push);
+  }
+
+  function openTab(tab, names = [], values = []) {
+    if (tab === "compare" && !hasLeft) return;
+    hasLeft = true;
+    const before = new URLSearchParams(location.search);
+    const asked = new URLSearchParams();
+    for (const name of STAY) if (before.has(name)) asked.set(name, before.get(name));
+    if (tab !== "compare") asked.set("tab", tab);
+    names.forEach((name, number) => asked.set(name, String(values[number] ?? "")));
+    write(asked, before.get("tab") !== asked.get("tab"));
+  }
+
+  function toAnswer() {
+    const status = document.querySelector("#status");
+    if (status && window.innerWidth < 700) status.scrollIntoView({ behavior: "smooth" });
+  }
+
+  // ---- the photo of this browser session: a reload answers for it again
+
+  /** photo: what Gradio knows of an upload, or null where an example was chosen. */
+  function keepPhoto(photo, example = null) {
+    if (photo) sessionStorage.setItem("fkd-photo", JSON.stringify(photo));
+    else sessionStorage.removeItem("fkd-photo");
+    remember({ example }, true);
+  }
+
+  async function keptPhoto() {
+    const photo = JSON.parse(sessionStorage.getItem("fkd-photo"));
+    if (!photo || new URLSearchParams(location.search).has("example")) return null;
+    try {
+      if ((await fetch(photo.url, { method: "HEAD" })).ok) return photo;
+    } catch { /* it is gone */ }
+    sessionStorage.removeItem("fkd-photo");
+    return null;
+  }
+
+  function give(file) {
+    const input = document.querySelector("#strip input[type=file]");
+    if (!input || !file?.type.startsWith("image/")) return false;
+    const files = new DataTransfer();
+    files.items.add(file);
+    input.files = files.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+    return true;
+  }
+
+  const ofCompare = () => !new URLSearchParams(location.search).get("tab");
+  document.addEventListener("paste", (event) => {
+    if (ofCompare() && give(event.clipboardData?.files?.[0])) event.preventDefault();
+  });
+  document.addEventListener("dragover", (event) => ofCompare() && event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    if (event.target.closest?.("#truth, #more") || !ofCompare()) return;
+    if (give(event.dataTransfer?.files?.[0])) event.preventDefault();
+  });
+
+  window.addEventListener("popstate", () => location.reload());
+
   // Gradio leaves a few of its parts without a name for screen readers; they come and go with what is shown.
-  const name = () => {
-    document.querySelectorAll('.gallery-item:not([aria-label])').forEach(
-      (part, number) => part.setAttribute('aria-label', 'Example photo ' + (number + 1)));
-    document.querySelectorAll('.search-input:not([aria-label])').forEach(
-      part => part.setAttribute('aria-label', 'Search the table'));
-    document.querySelectorAll('.image-container > button:not([aria-label])').forEach(
-      part => part.setAttribute('aria-label', 'The photo'));
-    document.querySelectorAll('pre:not([tabindex])').forEach(part => part.setAttribute('tabindex', 0));
-    document.querySelectorAll('div.empty[aria-label]:not([role])').forEach(
-      part => part.setAttribute('role', 'img'));
+  const UNNAMED = {
+    ".search-input": () => "Search the table",
+    ".image-container > button": () => "The photo",
+    ".gallery-item": (part, number) => `Example photo ${number + 1}`,
   };
-  name();
-  new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
-}
+  function name() {
+    for (const [selector, text] of Object.entries(UNNAMED)) {
+      document.querySelectorAll(selector).forEach((part, number) => {
+        if (!part.hasAttribute("aria-label")) part.setAttribute("aria-label", text(part, number));
+      });
+    }
+    document.querySelectorAll("pre:not([tabindex])").forEach((part) => part.setAttribute("tabindex", 0));
+    document.querySelectorAll("div.empty[aria-label]:not([role])").forEach((part) => part.setAttribute("role", "img"));
+  }
+  function watchNames() {
+    name();
+    new MutationObserver(name).observe(document.body, { childList: true, subtree: true });
+  }
+  if (document.body) watchNames();
+  else addEventListener("DOMContentLoaded", watchNames);
+
+  return { remember, openTab, toAnswer, keepPhoto, keptPhoto };
+})();

@@ -13,7 +13,7 @@ from fkd.hub.available import read_pinned
 from fkd.hub.claims import sync
 from fkd.hub.reference import load
 from fkd.learn.checkpoint import CONFIG
-from fkd.page.address import FORGET
+from fkd.page.address import remember
 from fkd.page.api import api
 from fkd.page.batch import batch_tab
 from fkd.page.compare import compare_tab
@@ -27,9 +27,10 @@ from fkd.photo.detector import Detector, folders
 
 HERE = Path(__file__).parent
 SCRIPT, STYLE = HERE / "page.js", HERE / "page.css"
-TITLE = """# fkd: judge facial keypoint detectors on your own face
-Upload a photo: up to four models mark 15 keypoints on every face. Photos are never logged or passed on, and are
-deleted from the server within the hour."""
+TITLE = """# Which detector finds your face better?
+Your photo is never logged or passed on, and is deleted from the server within the hour."""
+TABS = ("live", "batch")  # the others open themselves, with what else the address asks of them
+FIRST_EXAMPLE, VOTES = "grace_hopper", "votes.json"
 THEME = gr.themes.Default(
     primary_hue="emerald",
     font=["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"],
@@ -42,7 +43,14 @@ THEME = gr.themes.Default(
 )
 
 # How the page is served, wherever that is.
-LAUNCH: dict[str, Any] = {"theme": THEME, "css_paths": [STYLE], "ssr_mode": False, "footer_links": [], **LIMITS}
+LAUNCH: dict[str, Any] = {
+    "theme": THEME,
+    "css_paths": [STYLE],
+    "head": f"<script>{SCRIPT.read_text('utf-8')}</script>",
+    "ssr_mode": False,
+    "footer_links": [],
+    **LIMITS,
+}
 
 
 def references_in(checkpoints: Path) -> list[str]:
@@ -54,11 +62,13 @@ def references_in(checkpoints: Path) -> list[str]:
     return [*own, *map(str, read_pinned(checkpoints))]
 
 
-def build_app(references: Sequence[str], leaderboard: Path, clone: Path | None = None) -> gr.Blocks:
+def build_app(
+    references: Sequence[str], leaderboard: Path, clone: Path | None = None, votes: Path | None = None
+) -> gr.Blocks:
     """Builds the page for these checkpoints and the leaderboard in a folder, unlaunched.
 
     references: checkpoint folders, hf:user/repo or hf:user/repo@revision. clone: a clone of fkd, whose example photos
-    and table of the paper are then shown.
+    and table of the paper are then shown. votes: the file that keeps blind votes, in the leaderboard's folder if None.
     Raises ValueError if there is no checkpoint, one cannot be read, or two have one name.
     """
     if not references:
@@ -71,28 +81,35 @@ def build_app(references: Sequence[str], leaderboard: Path, clone: Path | None =
         if detector.name in detectors:
             raise ValueError(f"two of the checkpoints have the name {detector.name}: the page needs one name for each")
         detectors[detector.name] = detector
-    examples = sorted((clone / "examples").glob("*.*g")) if clone else []
+    examples = sorted((clone / "examples").glob("*.*g"), key=lambda path: path.stem != FIRST_EXAMPLE) if clone else []
     paper = clone / "benchmarks" / "paper.json" if clone else None
     photo_folder()  # before any part of the page is made: each notes where its files are to lie
     page = Page(title="fkd: facial keypoint detectors", analytics_enabled=False)
     with page:
-        gr.Markdown(TITLE)
+        gr.Markdown(TITLE, elem_id="title")
         with gr.Tabs() as tabs:
             with gr.Tab("Compare", id="compare") as compare:
-                compare_tab(Detectors(detectors), examples)
+                compare_tab(Detectors(detectors), examples, votes or leaderboard / VOTES, page)
             with gr.Tab("Leaderboard", id="leaderboard") as board:
                 leaderboard_tab(leaderboard, folders(detectors.values()), paper, page, tabs, board)
-            with gr.Tab("Live", id="live"):
+            with gr.Tab("Live", id="live") as live:
                 live_tab(detectors)
-            with gr.Tab("Batch", id="batch"):
+            with gr.Tab("Batch", id="batch") as batch:
                 batch_tab(detectors)
             with gr.Tab("Model", id="model") as about:
                 model_tab(detectors, page, about)
-        compare.select(None, js=FORGET)
-        page.load(None, js=SCRIPT.read_text("utf-8"))
+        for tab, name in ((compare, "compare"), (live, "live"), (batch, "batch")):
+            tab.select(None, js=remember(name))
+        page.load(_open_tab, None, tabs, api_visibility="private")
         api(detectors, leaderboard)
     page.queue(max_size=MOST_WAITING, api_open=False)
     return page
+
+
+def _open_tab(request: gr.Request) -> Any:
+    """Handler: the tab that the address asks for, ?tab=NAME."""
+    asked = request.query_params.get("tab")
+    return gr.Tabs(selected=asked) if asked in TABS else gr.skip()
 
 
 def keep_synced(root: Path) -> None:

@@ -1,5 +1,6 @@
 """Several detectors on one photo: their answers, how far apart they are, and how far from the true points."""
 
+import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -72,31 +73,62 @@ def compare(
     return Comparison(photo.width, photo.height, list(boxes), answers, colours, spent, matched)
 
 
+def verdict(comparison: Comparison, face: int) -> str:
+    """What the detectors' answers for one face come to, in a sentence or two; percent of the inter-ocular distance."""
+    answers = {name: faces[face] for name, faces in comparison.answers.items()}
+    truth = comparison.truth[face]
+    sentences = []
+    if len(answers) > 1:
+        apart = np.stack([_apart(a, b) for a, b in itertools.combinations(answers.values(), 2)])  # [pairs, 15] %
+        point = NAMES[int(np.nanmax(apart, 0).argmax())].replace("_", " ")
+        sentences.append(
+            f"They agree within {np.nanmean(apart):.1f}% of the eye distance; furthest apart: {point}, "
+            f"{np.nanmax(apart):.0f}%."
+        )
+    if truth is not None:
+        ocular = _ocular(truth)
+        scale, unit = (100 / ocular, "%") if np.isfinite(ocular) and ocular > 0 else (1.0, " px")
+        errors = [
+            f"{name} {scale * np.nanmean(np.linalg.norm(answer.points - truth, axis=1)):.1f}{unit}"
+            for name, answer in answers.items()
+        ]
+        sentences.append(f"From the true points: {', '.join(errors)}.")
+    return " ".join(sentences)
+
+
+def _apart(first: Face, second: Face) -> np.ndarray:
+    """The distance between two answers for a face, [15], in percent of their mean inter-ocular distance."""
+    ocular = np.mean([_ocular(first.points), _ocular(second.points)])
+    distance: np.ndarray = 100 * np.linalg.norm(first.points - second.points, axis=1) / ocular
+    return distance
+
+
 def points_table(comparison: Comparison, face: int) -> pd.DataFrame:
     """One face's points, a row each and their mean, px of the photo.
 
-    Columns: point; for each detector "NAME x", "NAME y" and, where it gives one, "NAME uncertainty"; for each one after
-    the first "NAME apart" (distance to the first's answer, px) and "NAME apart, %" (of the inter-ocular distance, the
-    mean of both models'); with true points "NAME error" (px) and "NAME error, %" (of the true inter-ocular distance).
+    Columns: point; for each detector after the first "NAME apart, %" (distance to the first's answer in percent of the
+    inter-ocular distance, the mean of both) and "NAME apart" (px); with true points for each detector "NAME error, %"
+    (of the true inter-ocular distance) and "NAME error" (px); for each detector "NAME x", "NAME y" and, where it gives
+    one, "NAME uncertainty".
     """
     faces = {name: answers[face] for name, answers in comparison.answers.items()}
     columns: dict[str, list[Any]] = {"point": [*(name.replace("_", " ") for name in NAMES), "mean"]}
+    first, *others = faces
+    for name in others:
+        columns[f"{name} apart, %"] = _with_mean(_apart(faces[first], faces[name]))
+        apart = np.linalg.norm(faces[first].points - faces[name].points, axis=1)
+        columns[f"{name} apart"] = _with_mean(apart)
+    truth = comparison.truth[face]
+    if truth is not None:
+        for name, answer in faces.items():
+            error = np.linalg.norm(answer.points - truth, axis=1)
+            columns[f"{name} error, %"] = _with_mean(100 * error / _ocular(truth))
+            columns[f"{name} error"] = _with_mean(error)
     for name, answer in faces.items():
         for axis, letter in enumerate("xy"):
             columns[f"{name} {letter}"] = [*answer.points[:, axis].astype(float), np.nan]
         if answer.spread is not None:
             columns[f"{name} uncertainty"] = _with_mean(answer.spread)
-    first, *others = faces
-    for name in others:
-        apart = np.linalg.norm(faces[first].points - faces[name].points, axis=1)
-        ocular = np.mean([_ocular(faces[first].points), _ocular(faces[name].points)])
-        columns[f"{name} apart"], columns[f"{name} apart, %"] = _with_mean(apart), _with_mean(100 * apart / ocular)
-    truth = comparison.truth[face]
-    if truth is not None:
-        for name, answer in faces.items():
-            error = np.linalg.norm(answer.points - truth, axis=1)
-            columns[f"{name} error"] = _with_mean(error)
-            columns[f"{name} error, %"] = _with_mean(100 * error / _ocular(truth))
     return pd.DataFrame(columns)
 
 

@@ -15,8 +15,9 @@ from fkd.keypoints import NAMES
 class FaceBox:
     """A face's square in a photo, framed like the competition's pictures.
 
-    box: (x0, y0, x1, y1), photo px, edges, may reach outside the photo. score: the finder's; dlib is sure of a face
-    above 0, and a weak one kept because nothing better was found has down to -0.9. turn: degrees the photo has to
+    box: (x0, y0, x1, y1), photo px, edges, may reach outside the photo. score: the finder's, NaN for a
+    box that was drawn by hand; dlib is sure of a face above 0, and a weak one kept because nothing better was found has
+    down to -0.9. turn: degrees the photo has to
     be turned counter-clockwise for the face to stand upright (the box stays as wide and is turned about its
     centre); 0 in nearly every photo.
     """
@@ -44,7 +45,8 @@ class Face:
     [96, 96], the crop that the detector answered for. spread: float32 [15], how uncertain each point is, photo px
     (the standard deviation of its heatmap along an axis), or None from a detector without heatmaps. doubt: how far
     apart the answers for the crop and for its mirror image are, in units of the detector's validation RMSE; 0 from a
-    detector that cannot tell.
+    detector that cannot tell. heatmaps: uint8 [15, S, S], where the detector looks for each point, 255 at its likeliest
+    place, over the frame; or None. to_photo: [2, 3], the matrix from the frame's px to the photo's.
     """
 
     box: tuple[float, float, float, float]
@@ -52,6 +54,8 @@ class Face:
     frame: np.ndarray
     spread: np.ndarray | None = None
     doubt: float = 0.0
+    heatmaps: np.ndarray | None = None
+    to_photo: np.ndarray | None = None
 
     def to_json(self) -> dict[str, Any]:
         """{"box": [...], "points": {name: [x, y]}}, and "spread": {name: px} if there is one; rounded to 0.01 px."""

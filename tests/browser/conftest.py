@@ -9,6 +9,8 @@ import pytest
 from PIL import Image, ImageOps
 from playwright.sync_api import expect, sync_playwright
 
+from browser.helpers import READY
+
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1440, "height": 900}}
 LOCAL = {"127.0.0.1", "localhost", None, ""}
@@ -45,7 +47,7 @@ def browser(tmp_path_factory):
 
 @pytest.fixture(params=SIZES)
 def page(request, browser, address):
-    """The page at the module's `address`, once the module's READY is visible.
+    """The page at the module's `address`, once the module's READY, or the page's own, is visible.
 
     page.size: "phone" or "desktop". page.fingers: what sends touches to it.
     """
@@ -58,7 +60,7 @@ def page(request, browser, address):
     page.on("dialog", lambda dialog: (errors.append(f"dialog: {dialog.message}"), dialog.dismiss()))
     page.size, page.fingers = request.param, context.new_cdp_session(page)
     page.goto(address)
-    expect(page.locator(request.module.READY).first).to_be_visible(timeout=30_000)
+    expect(page.locator(getattr(request.module, "READY", READY)).first).to_be_visible(timeout=30_000)
     yield page
     context.close()
     assert not outside, "the page asked another host"

@@ -1,6 +1,5 @@
 """The real page in Chromium, at phone and desktop size; no request may leave this machine."""
 
-import base64
 import json
 import os
 import re
@@ -9,14 +8,10 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import zipfile
-from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -24,20 +19,27 @@ from axe_playwright_python.sync_playwright import Axe
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from hub_server import Fault
-from PIL import Image
 from playwright.sync_api import Page, expect
-from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from app import build_app
+from browser.helpers import (
+    EXAMPLES,
+    PANELS,
+    ROOT,
+    answered,
+    choose,
+    launched,
+    open_tab,
+    screenshot,
+    settle,
+    table,
+    upload,
+    wait_until,
+)
 from fkd.board.entries import find_benchmark, read_entries
 from fkd.board.robustness import STEPS
 from fkd.keypoints import NAMES
 from fkd.page import live
-from fkd.page.site import LAUNCH
-from fkd.photo.point_files import read_points
 
-ROOT = Path(__file__).parent.parent.parent
-EXAMPLES = ROOT / "examples"
 # Mid-point between the eyes, and their distance, read off the photos by eye.
 EYES = {"grace_hopper.jpg": ((263, 190), 88), "eileen_collins.png": ((225, 102), 44)}
 
@@ -51,175 +53,14 @@ BETTER = min(
     (json.loads(path.read_text())["training"]["validation_rmse"], path.parent.name)
     for path in (ROOT / "checkpoints").glob("*/config.json")
 )[1]
-PANELS = "#viewer svg:has(image)"
-READY = "text=judge facial keypoint detectors"
 
 pytestmark = pytest.mark.browser
-
-
-@contextmanager
-def launched(**given):
-    page = build_app(**given)
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **LAUNCH)
-    yield url
-    page.close()
 
 
 @pytest.fixture(scope="module")
 def address():
     with launched() as url:
         yield url
-
-
-def screenshot(page: Page, name: str) -> None:
-    folder = ROOT / "artefacts"
-    folder.mkdir(exist_ok=True)
-    page.evaluate(
-        """async () => {  // pictures are loaded as they come into view
-            for (let y = 0; y < document.body.scrollHeight; y += innerHeight / 2) {
-                scrollTo(0, y);
-                await new Promise(requestAnimationFrame);
-            }
-            const visible = [...document.images].filter(image => image.checkVisibility());
-            await Promise.all(visible.map(image => image.decode().catch(() => {})));
-            scrollTo(0, 0);
-        }"""
-    )
-    page.screenshot(path=folder / f"{name}-{page.size}.png", full_page=True, animations="disabled")
-
-
-def settle(page: Page) -> None:
-    """Waits until Gradio is at work on nothing and the page has not changed for a quarter of a second."""
-    page.evaluate(
-        """() => new Promise((done, fail) => {
-            let timer;
-            const busy = () => document.querySelector('[data-testid=status-tracker]:not(.hide)')
-                || document.getAnimations().some(one => one.playState === 'running'
-                    && isFinite(one.effect.getComputedTiming().endTime));
-            const wait = () => {
-                clearTimeout(timer);
-                timer = setTimeout(() => busy() ? wait() : done(), 250);
-            };
-            new MutationObserver(wait).observe(
-                document.body, {subtree: true, childList: true, characterData: true, attributes: true});
-            setTimeout(() => fail(new Error('the page changes without end')), 30_000);
-            wait();
-        })"""
-    )
-
-
-def wait_until(page: Page, holds: Callable[[], bool]) -> None:
-    """Waits for something outside the page, half a minute at most."""
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline
-        page.wait_for_timeout(50)
-
-
-def open_tab(page: Page, name: str) -> None:
-    """A tab that does not fit on a phone moves into the menu behind three dots once the page is laid out."""
-    expect(page.get_by_role("tab", name="Compare")).to_be_visible(timeout=30_000)
-    tab = page.get_by_role("tab", name=name, exact=True).first
-    for last in (False, False, True):
-        try:
-            if tab.is_visible():
-                tab.click(timeout=5000)
-            else:
-                page.locator(".overflow-menu > button").first.click(timeout=5000)
-                page.locator(".overflow-dropdown button", has_text=name).click(timeout=5000)
-            return
-        except PlaywrightTimeout:  # it moved between the look and the click
-            if last:
-                raise
-
-
-def upload(page: Page, path: Path) -> None:
-    if page.locator("#photo").get_by_label("Remove Image").count():
-        page.locator("#photo").get_by_label("Remove Image").click()
-        expect(page.locator("#status")).to_contain_text("Choose a photo", timeout=20_000)
-    page.locator("#photo input[type=file]").first.set_input_files(path)
-
-
-def table(page: Page, where: str) -> list[list[str]]:
-    """The cells of a table, once all are drawn: rows are drawn one after the other."""
-    rows = page.locator(f"{where} .virtual-row")
-    expect(rows.first).to_be_visible(timeout=20_000)
-    settle(page)
-    return rows.evaluate_all(
-        "rows => rows.map(row => [...row.querySelectorAll('[role=gridcell]')].map(cell => cell.innerText.trim()))"
-    )
-
-
-def points(page: Page) -> dict[str, dict[str, float]]:
-    """The table of points: by point and column."""
-    rows = table(page, "#points")
-    heads = page.locator("#points thead").last.locator("th").all_inner_texts()
-    heads = [head.strip() for head in heads if head.strip()]
-    return {row[0]: {head: float(cell) for head, cell in zip(heads[1:], row[1:], strict=False) if cell} for row in rows}
-
-
-def answered(page: Page, text: str = "1 face") -> None:
-    expect(page.locator("#status")).to_contain_text(text, timeout=60_000)
-    expect(page.locator(PANELS).first).to_be_visible(timeout=30_000)
-    expect(page.locator("#points")).to_contain_text("mouth center bottom lip", timeout=20_000)
-    settle(page)
-
-
-def test_the_answers_lie_on_the_face(page):
-    for name, ((x, y), apart) in EYES.items():
-        upload(page, EXAMPLES / name)
-        answered(page)
-        expect(page.locator(PANELS)).to_have_count(2)
-        found = points(page)
-        assert len(found) == 16
-        for model in ("fcnn", BETTER):
-            at = {point: (row.get(f"{model} x"), row.get(f"{model} y")) for point, row in found.items()}
-            left, right = at["left eye center"], at["right eye center"]
-            assert left[0] > right[0], "left is the subject's left"
-            assert (left[0] + right[0]) / 2 == pytest.approx(x, abs=0.2 * apart)
-            assert (left[1] + right[1]) / 2 == pytest.approx(y, abs=0.2 * apart)
-            assert left[0] - right[0] == pytest.approx(apart, rel=0.2)
-            assert 0.7 * apart < at["mouth center bottom lip"][1] - y < 1.7 * apart
-    screenshot(page, "compare")
-
-
-def test_bad_files_and_faceless_photos_get_a_sentence_and_the_page_stays_usable(page, tmp_path):
-    (tmp_path / "broken.jpg").write_bytes(b"this is no picture")
-    Image.new("RGB", (300, 200), "teal").save(tmp_path / "wall.png")
-    upload(page, tmp_path / "broken.jpg")
-    expect(page.locator("#status")).to_contain_text("not a readable image", timeout=30_000)
-    upload(page, tmp_path / "wall.png")
-    expect(page.locator("#status")).to_contain_text("No face was found", timeout=30_000)
-    screenshot(page, "no-face")
-    page.locator("#more > button").click()
-    page.get_by_label("The whole photo is one face").check()
-    answered(page)
-    page.get_by_label("The whole photo is one face").uncheck()
-    upload(page, EXAMPLES / "grace_hopper.jpg")
-    answered(page)
-
-
-def test_the_camera_takes_a_photo(page):
-    page.get_by_label("Capture from camera").click()
-    page.locator("#photo").get_by_text("Access Webcam").click()
-    page.wait_for_function("document.querySelector('#photo video')?.currentTime > 0")  # it shows a frame
-    page.get_by_label("capture photo").click()
-    answered(page)
-
-
-@pytest.mark.slow
-def test_a_photo_is_pasted_from_the_clipboard(page):
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    photo = base64.b64encode((EXAMPLES / "eileen_collins.png").read_bytes()).decode()
-    page.evaluate(
-        """async photo => {
-            const blob = await (await fetch('data:image/png;base64,' + photo)).blob();
-            await navigator.clipboard.write([new ClipboardItem({'image/png': blob})]);
-        }""",
-        photo,
-    )
-    page.get_by_label("Paste from clipboard").click()
-    answered(page)
 
 
 @pytest.mark.slow
@@ -238,81 +79,6 @@ def test_nothing_jumps_while_the_page_loads(page):
     assert loading < 0.25, "more is what Web Vitals calls poor"
     page.evaluate("document.body.style.paddingTop = '300px'")
     page.wait_for_function("before => moved > before + 0.1", arg=loading)  # a jump would be seen
-
-
-def test_several_faces_are_all_found_and_one_is_chosen_for_the_table(page, tmp_path):
-    with Image.open(EXAMPLES / "grace_hopper.jpg") as grace:
-        pair = Image.new("RGB", (2 * grace.width, grace.height), "grey")
-        pair.paste(grace, (0, 0))
-        pair.paste(grace, (grace.width, 0))
-    pair.save(tmp_path / "pair.png")
-    upload(page, tmp_path / "pair.png")
-    answered(page, "2 faces")
-    before = points(page)["nose tip"][f"{BETTER} x"]
-    choose(page, "#face", "2 of 2")
-    expect(page.locator("#points")).not_to_contain_text(f"{before:.1f}", timeout=20_000)
-    assert abs(abs(points(page)["nose tip"][f"{BETTER} x"] - before) - pair.width / 2) < 5
-
-
-def test_an_example_is_one_click_away_and_models_can_be_changed(page):
-    page.locator("button.gallery-item, .gallery-item").first.click()
-    answered(page)
-    assert points(page)["mean"][f"{BETTER} apart"] > 0
-    page.locator("#models").get_by_label("Remove fcnn").or_(page.locator("#models .token-remove").first).first.click()
-    expect(page.locator(PANELS)).to_have_count(1, timeout=20_000)
-    expect(page.locator("#points")).not_to_contain_text("fcnn", timeout=20_000)
-    heads = set(points(page)["nose tip"])
-    assert f"{BETTER} x" in heads and not [head for head in heads if "apart" in head]
-
-
-def test_a_box_drawn_by_hand_is_answered_for(page, tmp_path):
-    Image.new("RGB", (300, 200), "teal").save(tmp_path / "wall.png")
-    upload(page, tmp_path / "wall.png")
-    expect(page.locator("#status")).to_contain_text("No face was found", timeout=30_000)
-    page.get_by_role("button", name="Draw a box").click()
-    panel = page.locator(PANELS).first
-    panel.scroll_into_view_if_needed()
-    edge = panel.bounding_box()
-    page.mouse.move(edge["x"] + 0.3 * edge["width"], edge["y"] + 0.2 * edge["height"])
-    page.mouse.down()
-    page.mouse.move(edge["x"] + 0.7 * edge["width"], edge["y"] + 0.8 * edge["height"], steps=4)
-    page.mouse.up()
-    answered(page)
-
-
-@pytest.mark.slow
-def test_downloads_read_back_and_carry_nothing_else_of_the_photo(page, tmp_path):
-    with Image.open(EXAMPLES / "grace_hopper.jpg") as grace:
-        exif = Image.Exif()
-        exif[0x010F] = "a camera"
-        exif.get_ifd(0x8825)[1] = "N"
-        grace.save(tmp_path / "grace.jpg", exif=exif)
-    upload(page, tmp_path / "grace.jpg")
-    answered(page)
-    shown, kept = points(page), {}
-    for kind in ("png", "json", "csv", "pts"):
-        with page.expect_download() as download:
-            page.locator(f"#save-{kind}").click()
-        kept[kind] = tmp_path / f"kept.{kind}"
-        download.value.save_as(kept[kind])
-    with Image.open(kept["png"]) as picture:
-        assert not picture.getexif() and not picture.info and picture.size == (683, 800)
-    rows = pd.read_csv(kept["csv"])
-    assert rows["model"].tolist() == ["fcnn", BETTER]
-    (from_pts,) = read_points(kept["pts"])
-    of_resnet = read_points(kept["csv"])[1]
-    assert np.allclose(from_pts, of_resnet, atol=0.01)
-    assert of_resnet[10] == pytest.approx(
-        [shown["nose tip"][f"{BETTER} x"], shown["nose tip"][f"{BETTER} y"]], abs=0.06
-    )
-    assert set(json.loads(kept["json"].read_text())["models"]) == {"fcnn", BETTER}
-
-    page.locator("#more > button").click()
-    page.locator("#truth input[type=file]").set_input_files(kept["pts"])
-    expect(page.locator("#status")).to_contain_text("True points lie on 1", timeout=30_000)
-    expect(page.locator("#points")).to_contain_text("fcnn error", timeout=20_000)
-    errors = points(page)["mean"]
-    assert errors[f"{BETTER} error"] == pytest.approx(0, abs=0.05) and errors["fcnn error"] > 0.5
 
 
 @pytest.mark.slow
@@ -471,11 +237,6 @@ def test_the_leaderboard_opens_sorts_and_draws(page):
         assert [float(row[2]) for row in table(page, "#ranking")] == expected
 
 
-def choose(page: Page, where: str, option: str) -> None:
-    page.locator(f"{where} input").click()
-    page.get_by_role("option", name=option, exact=True).click()
-
-
 @pytest.mark.slow
 def test_filters_downloads_and_scores_reported_elsewhere(page, tmp_path):
     open_tab(page, "Leaderboard")
@@ -551,34 +312,6 @@ def test_claims_from_the_hub_stand_below_what_was_measured(hub, browser, tmp_pat
 
 
 @pytest.mark.slow
-def test_a_visitor_adds_a_model_of_the_hub(hub, browser):
-    mine = ROOT / "checkpoints" / "fcnn"
-    hub.put("bea/net", {name: (mine / name).read_bytes() for name in ("config.json", "model.safetensors")})
-    with launched() as url:
-        page = browser.new_page()
-        page.goto(url)
-        upload(page, EXAMPLES / "grace_hopper.jpg")
-        answered(page)
-        page.locator("#more > button").click()
-        name = page.locator("#wanted").get_by_role("textbox")
-        name.fill("bea/nothing")
-        name.press("Enter")
-        expect(page.locator("#added")).to_contain_text("no repository bea/nothing", timeout=20_000)
-        name.fill("bea/net")
-        page.locator("#wanted").get_by_role("button", name="Add").click()
-        expect(page.locator("#added")).to_contain_text("bea/net is loaded", timeout=20_000)
-        expect(page.locator(PANELS)).to_have_count(3, timeout=30_000)
-        answered(page)
-        found = points(page)
-        assert all(found[point]["bea/net x"] == found[point]["fcnn x"] for point in found if point != "mean")
-        page.goto(url)
-        expect(page.locator("#models")).to_contain_text("fcnn", timeout=30_000)
-        page.locator("#models input").click()
-        expect(page.get_by_role("option", name="bea/net")).to_have_count(0)
-        page.close()
-
-
-@pytest.mark.slow
 def test_a_fresh_copy_starts_without_a_network_and_answers(browser, tmp_path):
     for name in ("app.py", "checkpoints", "examples"):
         (tmp_path / name).symlink_to(ROOT / name)
@@ -635,13 +368,18 @@ def tab_by_keyboard(page: Page, name: str) -> None:
 
 @pytest.mark.slow
 def test_all_of_it_by_keyboard(page):
-    tab_to(page, "[aria-label='Example photo 1']")
+    verdict = page.inner_text("#status")
+    tab_to(page, "[aria-label='Example photo 2']")
     page.keyboard.press("Enter")
+    expect(page.locator("#status")).not_to_have_text(verdict, timeout=30_000)
     answered(page)
 
     tab_to(page, "#viewer [data-mode=one]")
     page.keyboard.press("Enter")
     expect(page.locator(PANELS)).to_have_count(1)
+    if page.size == "phone":
+        tab_to(page, "#viewer .opens")
+        page.keyboard.press("Enter")
     tab_to(page, "#viewer [data-layer=names]")
     page.keyboard.press("Space")
     expect(page.locator("#viewer .names text").first).to_be_visible()
@@ -652,17 +390,22 @@ def test_all_of_it_by_keyboard(page):
     tab_to(page, "#viewer .point")
     expect(page.locator("#viewer .tip")).to_contain_text("left eye center")
 
+    tab_to(page, "#more > button")
+    page.keyboard.press("Enter")
+    tab_to(page, "#models input")
+    page.keyboard.press("Backspace")
+    expect(page.locator("#viewer .legend")).to_have_text("fcnn", timeout=20_000)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("#viewer .legend", has_text="resnet")).to_have_count(1, timeout=20_000)
+    page.keyboard.press("Escape")
+
+    tab_to(page, "#details > button")
+    page.keyboard.press("Enter")
     tab_to(page, "#save-csv")
     with page.expect_download() as download:
         page.keyboard.press("Enter")
     assert len(pd.read_csv(download.value.path())) == 2
-
-    tab_to(page, "#models input")
-    page.keyboard.press("Backspace")
-    expect(page.locator("#points")).not_to_contain_text(BETTER, timeout=20_000)
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("Enter")
-    expect(page.locator("#points")).to_contain_text("resnet", timeout=20_000)
 
     page.keyboard.press("Escape")
     tab_by_keyboard(page, "Model")

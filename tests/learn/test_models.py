@@ -123,6 +123,7 @@ def test_only_heatmaps_say_how_sure_they_are():
     images = torch.rand(2, 1, 96, 96)
     for config, spreads in ((ModelConfig("fcnn"), False), (ModelConfig("resnet18"), True)):
         model = build_model(config).eval()
-        points, spread = model.points_and_spread(images)
-        assert torch.equal(points, model.points(images))
-        assert (spread is not None and spread.shape == (2, 15)) == spreads
+        output = model(images)
+        spread, heatmaps = model.head.spread(output), model.head.heatmaps(output)
+        assert (spread is not None and spread.shape == (2, 17)) == spreads
+        assert (heatmaps is not None and heatmaps.shape[:2] == (2, 17)) == spreads

@@ -10,7 +10,7 @@ from conftest import EXAMPLES
 from PIL import Image
 
 from fkd.keypoints import MEAN_FACE
-from fkd.page.answers import answer_photo
+from fkd.page.answers import Wishes, answer_photo
 from fkd.page.guard import pick
 from fkd.page.model import _view
 from fkd.photo.colours import BLUE, GREEN, PALETTE, RED, distinct, network_colour
@@ -59,7 +59,7 @@ def test_a_detector_of_one_class_stands_beside_ours(resnet):
     assert comparison.colours == {"resnet18": GREEN, "mean face": PALETTE[3]}
     assert "mean face apart, %" in points_table(comparison, 0)
     detectors = {detector.name: detector for detector in (resnet, mean)}
-    shown = answer_photo(detectors, str(PHOTO), list(detectors), False, None)
+    shown = answer_photo(detectors, str(PHOTO), Wishes(list(detectors)))
     assert [model["name"] for model in shown.picture["models"]] == ["resnet18", "mean face"]
     assert pick(detectors, "mean face") is mean and "By ada. Terms: MIT." in _view(mean).text
     assert best(detectors) == "resnet18" and by_error(detectors) == ["resnet18", "mean face"]

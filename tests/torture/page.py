@@ -87,8 +87,10 @@ def _forged(page: Served, secret: Path, quick: bool) -> Iterator[Case]:
     ways = forged(secret, secret.with_name("link.jpg"))
     for name, payload in ways[:: 20 if quick else 1]:
         yield Case(f"/predict: {name}", lambda payload=payload: _refused(page.call("predict", [payload, "fcnn"])))
-    for number, inputs in page.handlers("image"):
-        data = [{"path": str(secret), "meta": FILE} if kind == "image" else None for kind in inputs]
+    handlers = {number: inputs for kind in ("image", "uploadbutton") for number, inputs in page.handlers(kind)}
+    for number, inputs in handlers.items():
+        stolen = {"path": str(secret), "meta": FILE}
+        data = [stolen if kind in ("image", "uploadbutton") else None for kind in inputs]
 
         def stolen(number: int = number, data: list = data) -> None:
             ok, answer = page.join(number, data, f"thief{number}")

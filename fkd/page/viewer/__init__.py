@@ -26,11 +26,15 @@ import numpy as np
 from PIL import Image
 
 from fkd.keypoints import EDGES, NAMES
+from fkd.photo.face import Face, FaceBox
 
 LONGEST = 1600  # px of the longer side of the picture that is sent
 HERE = Path(__file__).parent
 # The modules of the script, in the order in which they are joined: each imports only from those before it.
-MODULES = ("geometry", "elements", "state", "zoom", "drawing", "gestures", "keys", "start")
+MODULES = (
+    "geometry", "elements", "shapes", "state", "loupe", "zoom", "drawing", "gestures", "vote", "share", "keys", "start",
+)  # fmt: skip
+MOST_HEATMAPS = 4  # faces of a photo whose heatmaps are sent
 MOST_MODELS = 4  # drawing.js gives each a shape of its own, for those who cannot tell the colours apart
 TEMPLATE = """
 <div class="viewer" role="region" aria-label="Photo with keypoints">
@@ -42,28 +46,48 @@ TEMPLATE = """
       <button type="button" data-mode="one">One picture</button>
       <button type="button" data-mode="slider">Slider</button>
     </div>
+    <button type="button" class="opens" data-opens="layers" aria-expanded="false">Layers</button>
+    <div class="chips" id="fkd-layers" role="group" aria-label="What is drawn">
+      <button type="button" data-layer="points">Points</button>
+      <button type="button" data-layer="lines">Lines</button>
+      <button type="button" data-layer="boxes">Boxes</button>
+      <button type="button" data-layer="names">Names</button>
+      <button type="button" data-layer="differences">Differences</button>
+      <button type="button" data-layer="uncertainty">Uncertainty</button>
+      <button type="button" data-layer="heatmap">Heatmap</button>
+      <button type="button" data-layer="truth">True points</button>
+    </div>
+  </div>
+  <div class="vote" hidden>
+    <div class="buttons" role="group" aria-label="Which is better?">
+      <button type="button" data-vote="a">A is better</button>
+      <button type="button" data-vote="b">B is better</button>
+      <button type="button" data-vote="same">The same</button>
+      <button type="button" data-vote="bad">Both bad</button>
+    </div>
+    <label><input type="checkbox" class="consent"> Add my votes to this page's count: the two models and the vote, never
+      the photo</label>
+  </div>
+  <p class="tally" role="status"></p>
+  <div class="stage"><div class="panels"></div><div class="tip" role="tooltip" hidden></div></div>
+  <div class="bar">
+    <p class="hint" role="status"></p>
     <div class="buttons" role="group" aria-label="Zoom">
       <button type="button" data-zoom="out" aria-label="Zoom out">&minus;</button>
       <button type="button" data-zoom="in" aria-label="Zoom in">+</button>
       <button type="button" data-zoom="fit">Fit</button>
       <button type="button" data-zoom="face">To the face</button>
     </div>
-  </div>
-  <div class="chips" role="group" aria-label="What is drawn">
-    <button type="button" data-layer="points">Points</button>
-    <button type="button" data-layer="lines">Lines</button>
-    <button type="button" data-layer="boxes">Boxes</button>
-    <button type="button" data-layer="names">Names</button>
-    <button type="button" data-layer="differences">Differences</button>
-    <button type="button" data-layer="uncertainty">Uncertainty</button>
-    <button type="button" data-layer="truth">True points</button>
-  </div>
-  <div class="stage"><div class="panels"></div><div class="tip" role="tooltip" hidden></div></div>
-  <div class="bar">
-    <p class="hint" role="status"></p>
-    <div class="buttons" role="group" aria-label="Boxes">
+    <div class="buttons" role="group" aria-label="Correct">
       <button type="button" data-tool="draw">Draw a box</button>
       <button type="button" data-tool="correct">Correct the box</button>
+      <button type="button" data-does="delete">Delete the box</button>
+      <button type="button" data-tool="points">Correct points</button>
+      <button type="button" data-does="save" hidden>Save corrected points</button>
+    </div>
+    <div class="buttons" role="group" aria-label="More">
+      <button type="button" data-does="vote">Blind vote</button>
+      <button type="button" data-does="share">Share the picture</button>
     </div>
   </div>
 </div>
@@ -91,15 +115,17 @@ def script() -> str:
 def view(
     photo: Image.Image | None,
     models: Sequence[Mapping[str, Any]],
+    boxes: Sequence[FaceBox],
     truth: Sequence[np.ndarray | None],
     chosen: int,
     size: tuple[int, int],
+    zoomed: bool = False,
 ) -> dict[str, Any]:
     """The viewer's value for an upright photo and 1 to 4 models' answers, coordinates in its pixels.
 
-    photo: None for the one that the viewer shows already. size: (width, height), px. models: each {"name": str,
-    "colour": "#rrggbb", "faces": [{"box": [4], "points": [15, 2], "spread": [15] or None}]}. truth:
-    [15, 2] for each face, or None. A point that is not finite is not drawn.
+    photo: None for the one that the viewer shows already. models: each {"name": str, "colour": "#rrggbb", "faces": a
+    `Face` for each of `boxes`}. truth: [15, 2] for each face, or None. size: of the photo (width, height), px. zoomed:
+    it opens on the chosen face. A point that is not finite is not drawn.
     """
     width, height = size
     return {
@@ -108,18 +134,12 @@ def view(
         "height": height,
         "names": list(NAMES),
         "edges": [[NAMES.index(start), NAMES.index(stop)] for start, stop in EDGES],
+        "scores": [None if math.isnan(box.score) else round(box.score, 1) for box in boxes],
         "models": [
             {
                 "name": str(model["name"]),
                 "colour": str(model["colour"]),
-                "faces": [
-                    {
-                        "box": _numbers(face["box"]),
-                        "points": _points(face["points"]),
-                        "spread": None if face.get("spread") is None else _numbers(face["spread"]),
-                    }
-                    for face in model["faces"]
-                ],
+                "faces": [_face(face, str(model["colour"]), number) for number, face in enumerate(model["faces"])],
             }
             for model in models
         ],
@@ -127,15 +147,35 @@ def view(
         if any(face is not None for face in truth)
         else None,
         "chosen": int(chosen),
+        "zoomed": zoomed,
     }
 
 
-def _numbers(values: Iterable[float]) -> list[float | None]:
-    return [round(float(value), 2) if math.isfinite(value) else None for value in values]
+def _face(face: Face, colour: str, number: int) -> dict[str, Any]:
+    heat = None
+    if face.heatmaps is not None and face.to_photo is not None and number < MOST_HEATMAPS:
+        # [[a, b, c], [d, e, f]] -> a, d, b, e, c, f, as SVG has it.
+        heat = {"picture": _heat_url(face.heatmaps, colour), "matrix": _numbers(face.to_photo.T.ravel(), 5)}
+    spread = None if face.spread is None else _numbers(face.spread)
+    return {"box": _numbers(face.box), "points": _points(face.points), "spread": spread, "heat": heat}
+
+
+def _numbers(values: Iterable[float], digits: int = 2) -> list[float | None]:
+    return [round(float(value), digits) if math.isfinite(value) else None for value in values]
 
 
 def _points(points: np.ndarray) -> list[list[float | None] | None]:
     return [_numbers(point) if np.isfinite(point).all() else None for point in np.asarray(points, float)]
+
+
+def _heat_url(heatmaps: np.ndarray, colour: str) -> str:
+    """The heatmaps uint8 [15, S, S] next to each other, as how much of a colour covers what lies below."""
+    heat = Image.fromarray(np.hstack(list(heatmaps)))
+    picture = Image.new("RGB", heat.size, colour)
+    picture.putalpha(heat)
+    file = io.BytesIO()
+    picture.save(file, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def _data_url(photo: Image.Image) -> str:

@@ -2,22 +2,16 @@
 import { HANDLES, handleAt, sameBox } from "./geometry.js";
 import { find, findAll, haloed, make, panelsBox, stage } from "./elements.js";
 import { boxOf, drawn, faceCount, memory, mode, numbers, pointOf, possible, state } from "./state.js";
+import { CROSS, SHAPES } from "./shapes.js";
 import { place } from "./zoom.js";
 
-// Points of a model, in pixels of the screen: a shape each, for those who cannot tell the colours apart.
-const SHAPES = [
-  "M-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0z",
-  "M-3.1-3.1h6.2v6.2h-6.2z",
-  "M0-4.4L4.3 3H-4.3z",
-  "M0-4.8L4.8 0 0 4.8-4.8 0z",
-];
-const CROSS = "M-5 0H5M0-5V5";
 const KEYS = "Picture: arrow keys move it, plus and minus zoom, 0 shows all of it, Tab goes to the points";
 const HINTS = {
   draw: "Drag around a face, or press Enter on the picture for a box to adjust. Shift: a square. Escape cancels.",
   correct: "Drag the handles of the box. Escape cancels.",
-  mouse: "Hover a point for its numbers. Turn the wheel to zoom, drag to move.",
-  touch: "Tap a point for its numbers. Pinch or double tap to zoom, drag to move.",
+  points: "Drag a point to where it belongs, or move it by the arrow keys. Escape ends it.",
+  mouse: "Hover a point to magnify it. Turn the wheel to zoom, drag to move.",
+  touch: "Tap a point to magnify it. Pinch or double tap to zoom, drag to move.",
 };
 const unique = Math.random().toString(36).slice(2); // for the ids of clip paths
 
@@ -42,7 +36,11 @@ export function draw() {
     button.hidden = !possible(button.dataset.layer);
   }
   for (const button of findAll("[data-tool]")) button.setAttribute("aria-pressed", button.dataset.tool === state.tool);
-  find("[data-tool=correct]").disabled = find("[data-zoom=face]").disabled = !boxOf(state.chosen);
+  for (const button of findAll("[data-tool=correct], [data-zoom=face], [data-does=delete], [data-tool=points]")) {
+    button.disabled = !boxOf(state.chosen) || Boolean(state.blind && button.dataset.zoom === undefined);
+  }
+  find("[data-does=save]").hidden = !state.corrected[state.chosen];
+  find("[data-does=vote]").disabled = (state.blind ?? state.data.models).length < 2 || !boxOf(state.chosen);
   const hint = HINTS[state.tool ?? (matchMedia("(pointer: coarse)").matches ? "touch" : "mouse")];
   if (find(".hint").textContent !== hint) find(".hint").textContent = hint; // or it would be read out again
   place();
@@ -66,7 +64,9 @@ function makePanel(models, shown) {
   );
   if (shown === "slider") addDivider(panel);
   const first = shown === "slider" ? state.pair[0] : 0;
+  panel.heat = svg.appendChild(make("g", { class: "heat" }));
   if (drawn("boxes")) svg.append(boxes(panel));
+  if (drawn("boxes") || faceCount() > 1) svg.append(labels(panel));
   for (const [layer, paint] of Object.entries({ uncertainty, lines, points, differences })) {
     if (!drawn(layer)) continue;
     models.forEach((model, side) => {
@@ -80,6 +80,7 @@ function makePanel(models, shown) {
     });
   }
   if (drawn("truth")) svg.append(trueMarks(panel));
+  svg.append(correctedMarks(panel));
   panel.names = svg.appendChild(make("g", { class: "names" }));
   addDraft(panel);
   panel.dots.find((dot) => dot.face === chosen)?.node.setAttribute("tabindex", 0);
@@ -115,8 +116,8 @@ function points({ panel, group, model, face, number, side }) {
     const node = make(
       "g",
       { class: "point", tabindex: -1, role: "img", "data-key": `${model} ${number} ${index}`, "aria-label": "" },
-      make("circle", { class: "ring", r: 8 }),
-      make("path", { class: "dot", d: SHAPES[model], fill: state.data.models[model].colour }),
+      make("circle", { class: "ring", r: 9 }),
+      ...haloed(SHAPES[model], state.data.models[model].colour),
     );
     const dot = { node, at, model, face: number, index, side };
     node.setAttribute("aria-label", numbers(dot).join(", "));
@@ -172,12 +173,41 @@ function boxes(panel) {
   return group;
 }
 
+/** The faces' numbers, where there are several, and the finder's score of each. */
+function labels(panel) {
+  const group = make("g", { class: "labels" });
+  for (let face = 0; face < faceCount(); face++) {
+    const box = boxOf(face, panel.models);
+    if (!box) continue;
+    const number = faceCount() > 1 ? [String(face + 1)] : [];
+    const score = state.data.scores[face];
+    if (drawn("boxes") && (face === state.chosen || faceCount() === 1)) {
+      number.push(score === null ? "drawn by hand" : `score ${score.toFixed(1)}`);
+    }
+    if (!number.length) continue;
+    const node = make("g", { class: "label" }, make("text", { x: 2, y: -5 }, number.join(": ")));
+    mark(panel, group.appendChild(make("g", dim(face))), node, [box[0], Math.max(box[1], 0)]);
+  }
+  return group;
+}
+
 function trueMarks(panel) {
   const group = make("g", { class: "true" });
-  state.data.truth.forEach((face, number) => {
-    const inner = group.appendChild(make("g", dim(number)));
-    face.forEach((at) => at && mark(panel, inner, make("g", {}, ...haloed(CROSS, "#fff")), at));
+  state.data.truth.forEach((places, face) => {
+    const inner = group.appendChild(make("g", dim(face)));
+    places.forEach((at) => at && mark(panel, inner, make("g", {}, ...haloed(CROSS, "#fff")), at, { face }));
   });
+  return group;
+}
+
+/** What the visitor has corrected: the points of the moved model, in white. */
+function correctedMarks(panel) {
+  const group = make("g", { class: "true corrected" });
+  for (const [face, places] of Object.entries(state.corrected)) {
+    places.forEach((place, index) => {
+      if (place) mark(panel, group, make("g", {}, ...haloed(SHAPES[0], "#fff")), () => places[index], { face });
+    });
+  }
   return group;
 }
 
@@ -219,10 +249,10 @@ function addDraft(panel) {
 function legend(models, shown) {
   const box = make("figcaption", { class: "legend", "data-mode": shown });
   const swatch = (more, ...paths) =>
-    make("svg", { viewBox: "-6 -6 12 12", "aria-hidden": "true", class: more }, ...paths);
+    make("svg", { viewBox: "-7 -7 14 14", "aria-hidden": "true", class: more }, ...paths);
   models.forEach((model, side) => {
     const { name, colour } = state.data.models[model];
-    const shape = swatch("", make("path", { class: "dot", d: SHAPES[model], fill: colour }));
+    const shape = swatch("", ...haloed(SHAPES[model], colour));
     const label = shown === "slider" && state.data.models.length > 2 ? modelSelect(side) : make("span", {}, name);
     box.append(make("span", { class: "model", title: name }, shape, label));
   });

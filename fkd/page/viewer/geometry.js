@@ -86,6 +86,27 @@ export function smallestAround(boxes, [x, y]) {
   return inside.sort((a, b) => area(a) - area(b))[0]?.[0] ?? null;
 }
 
+/** Whether two boxes share any place. */
+export const overlap = (a, b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
+
+/** The top-left corner of a thing beside a place that covers none of some boxes, if there is room for one.
+ *
+ * size: the thing's {width, height}. room: the {width, height} in which it has to stay.
+ */
+export function besides([x, y], size, room, boxes, gap = 16) {
+  const right = Math.max(0, room.width - size.width);
+  const bottom = Math.max(0, room.height - size.height);
+  const ways = [
+    [x + gap, y + gap], [x + gap, y - gap - size.height], [x - gap - size.width, y + gap],
+    [x - gap - size.width, y - gap - size.height], [x + gap, bottom], [right, bottom], [0, bottom], [right, 0], [0, 0],
+  ].map(([left, top]) => [clamp(left, 0, right), clamp(top, 0, bottom)]);
+  const isFree = ([left, top]) => {
+    const own = [left, top, left + size.width, top + size.height];
+    return !boxes.some((box) => overlap(own, box)) && !overlap(own, [x - 4, y - 4, x + 4, y + 4]);
+  };
+  return ways.find(isFree) ?? [clamp(x + gap, 0, right), room.height + gap / 2]; // below the picture
+}
+
 // ---- points and names
 
 /** The nearest of some things with a place `at` (or a function that tells it), or null if none is within reach. */

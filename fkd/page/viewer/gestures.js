@@ -27,6 +27,20 @@ export function startTool(next) {
   draw();
 }
 
+/** Takes the box of the chosen face away. */
+export function removeBox() {
+  trigger("input", { box: null, face: state.chosen });
+}
+
+/** Puts a point of a face elsewhere: at first, the other points of the face are those of its model. */
+export function movePoint({ model, face, index }, place) {
+  const isFirst = !state.corrected[face];
+  state.corrected[face] ??= state.data.models[model].faces[face].points.map((point) => point && [...point]);
+  state.corrected[face][index] = place;
+  if (isFirst) draw();
+  ask();
+}
+
 /** Tells the server; the dashed box stays until the next value answers. */
 export function send() {
   const { draft } = state;
@@ -68,10 +82,13 @@ function down(event) {
     return;
   }
   const at = placeIn(panel, event);
-  gesture = { kind: "pan", id: event.pointerId, panel, at, screen: [event.clientX, event.clientY], moved: false };
+  const number = state.panels.indexOf(panel);
+  gesture = { kind: "pan", id: event.pointerId, panel, number, at, screen: [event.clientX, event.clientY], moved: false };
   const reach = (event.pointerType === "mouse" ? 12 : 24) * pixel(panel);
   const handle = state.draft && nearest(panel.handles, at, reach);
+  const dot = state.tool === "points" && dotAt(panel, at, reach / pixel(panel));
   if (state.tool === "draw") gesture.kind = "draw";
+  else if (dot) Object.assign(gesture, { kind: "point", dot });
   else if (handle) Object.assign(gesture, { kind: "handle", handle, box: [...state.draft.box] });
 }
 
@@ -79,6 +96,8 @@ function move(event) {
   const before = pointers.get(event.pointerId);
   if (!before || !gesture) return hover(event);
   const after = [event.clientX, event.clientY];
+  // Drawing anew makes new panels.
+  if (!gesture.panel.svg.isConnected) gesture.panel = state.panels[gesture.number];
   const { panel, kind, at } = gesture;
   if (kind === "pinch") return pointers.size > 1 ? pinch(panel, event.pointerId, after) : undefined;
   if (event.pointerId !== gesture.id) return;
@@ -87,6 +106,7 @@ function move(event) {
   if (!gesture.moved) return;
   const now = placeIn(panel, event);
   if (kind === "draw") state.draft = { box: tidy(rectangle(at, now, event.shiftKey), state.data), face: null };
+  if (kind === "point") movePoint(gesture.dot, now);
   if (kind === "handle") state.draft.box = moveHandle(gesture.handle, gesture.box, now[0] - at[0], now[1] - at[1]);
   if (kind === "pan") moveView(at[0] - now[0], at[1] - now[1]); // the place that was taken hold of stays under it
   ask();

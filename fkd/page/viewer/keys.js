@@ -1,10 +1,12 @@
 // Buttons, selects and keys.
 import { inView, moveHandle, tidy } from "./geometry.js";
 import { root, stage } from "./elements.js";
-import { memory, state } from "./state.js";
+import { boxOf, memory, state, toAddress } from "./state.js";
 import { activate, ask, look, moveView, pixel, zooms } from "./zoom.js";
 import { draw } from "./drawing.js";
-import { letGo, panelOf, send, startTool } from "./gestures.js";
+import { letGo, movePoint, panelOf, removeBox, send, startTool } from "./gestures.js";
+import { savePoints, share } from "./share.js";
+import { endVote, startVote, vote } from "./vote.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const ZOOMS = { "+": "in", "=": "in", "-": "out", _: "out", 0: "fit" };
@@ -12,13 +14,28 @@ const ZOOMS = { "+": "in", "=": "in", "-": "out", _: "out", 0: "fit" };
 function click({ target }) {
   const button = target.closest("button");
   if (!button || !state.data) return;
-  const { mode: nextMode, layer, zoom: how, tool: nextTool } = button.dataset;
+  const { mode: nextMode, layer, zoom: how, tool: nextTool, does, opens, vote: choice } = button.dataset;
   if (how) return zooms[how]();
+  if (does) return DOES[does]();
+  if (choice) return vote(choice);
+  if (opens) return void button.setAttribute("aria-expanded", button.getAttribute("aria-expanded") !== "true");
   if (nextMode) memory.mode = nextMode;
   if (layer) memory.layers[layer] = !memory.layers[layer];
-  if (nextTool) startTool(state.tool === nextTool ? null : nextTool);
-  else draw();
+  if (nextTool) return startTool(state.tool === nextTool ? null : nextTool);
+  toAddress();
+  draw();
 }
+
+const DOES = {
+  delete: () => boxOf(state.chosen) && removeBox(),
+  save: savePoints,
+  share,
+  vote() {
+    if (!state.blind) return startVote();
+    endVote();
+    draw();
+  },
+};
 
 /** The divider, and the selects of its two models: choosing the other side's model swaps the two. */
 function changed({ target }) {
@@ -44,6 +61,7 @@ function key(event) {
   if (how) zooms[how]();
   else if (state.tool === "draw" && name === "Enter") boxInTheMiddle(state.panels.indexOf(panel));
   else if (handle && (arrow || name === "Enter" || name === " ")) keyHandle(panel, handle, arrow, event.shiftKey);
+  else if (arrow && state.tool === "points" && target.matches(".point")) keyPoint(panel, target, arrow, event.shiftKey);
   else if (arrow && target.matches(".point")) nextPoint(panel, target, arrow[0] + arrow[1]);
   else if (arrow) moveView(0.1 * state.view.w * arrow[0], 0.1 * state.view.h * arrow[1]);
   else return;
@@ -65,6 +83,13 @@ function keyHandle(panel, handle, arrow, far) {
   const moved = moveHandle(handle, state.draft.box, step * arrow[0], step * arrow[1]);
   if (moved[2] > moved[0] && moved[3] > moved[1]) state.draft.box = tidy(moved, state.data);
   ask();
+}
+
+function keyPoint(panel, node, arrow, far) {
+  const dot = panel.dots.find((other) => other.node === node);
+  const step = (far ? 10 : 1) * pixel(panel);
+  const [x, y] = state.corrected[dot.face]?.[dot.index] ?? dot.at;
+  movePoint(dot, [x + step * arrow[0], y + step * arrow[1]]);
 }
 
 function nextPoint(panel, node, step) {

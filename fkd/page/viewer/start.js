@@ -1,18 +1,25 @@
 // A new value from the server, and the first one; `element`, `props` and `watch` come from Gradio.
-import { clamp } from "./geometry.js";
+import { around, clamp } from "./geometry.js";
 import { find, panelsBox, root, stage } from "./elements.js";
-import { faceCount, memory, mode, state } from "./state.js";
-import { ask, wholePhoto } from "./zoom.js";
+import { boxOf, faceCount, memory, mode, state } from "./state.js";
+import { ask, look, wholePhoto } from "./zoom.js";
+
+const SMALL = 0.25; // share of the photo's width below which a face is opened close
 import { letGo, startTool } from "./gestures.js";
+import { endVote } from "./vote.js";
 
 function show() {
   const before = state.data;
   const data = (state.data = props.value ? JSON.parse(JSON.stringify(props.value)) : null);
   letGo();
+  endVote();
   find(".begin").hidden = Boolean(data);
   find(".filled").hidden = !data;
   state.panels = [];
   if (!data) return void panelsBox.replaceChildren();
+  if (data.truth && !before?.truth) memory.layers.truth = true;
+  if (data.photo || !before) state.corrected = {};
+  if (data.photo) find(".tally").textContent = "";
   data.photo ??= before?.photo ?? ""; // another face of the same photo: it is not sent again
   data.models = (data.models ?? []).slice(0, 4);
   for (const model of data.models) for (const face of model.faces) face.points ??= [];
@@ -21,7 +28,9 @@ function show() {
   if (state.pair.some((model) => model >= data.models.length)) state.pair = [0, 1];
   const same = before && state.view && ["photo", "width", "height"].every((key) => before[key] === data[key]);
   if (!same) state.view = wholePhoto();
-  startTool(state.tool === "draw" ? null : state.tool);
+  startTool(null);
+  const box = boxOf(state.chosen);
+  if (!same && box && (data.zoomed || box[2] - box[0] < SMALL * data.width)) look(around(box, state.aspect));
 }
 
 new ResizeObserver(() => state.data && ask()).observe(stage);

@@ -1,13 +1,26 @@
 // What is shown and how, and what can be asked of it.
 import { distance, eyeDistance, words } from "./geometry.js";
 
+const LAYERS = ["points", "lines", "boxes", "names", "differences", "uncertainty", "heatmap", "truth"];
+const MODES = ["side", "one", "slider"];
+
+/** How the address says that one looks at photos: ?mode=slider&layers=points,lines. */
+function fromAddress() {
+  const asked = new URLSearchParams(location.search);
+  const on = asked.has("layers") ? asked.get("layers").split(",") : ["points", "lines", "boxes"];
+  return {
+    mode: MODES.includes(asked.get("mode")) ? asked.get("mode") : "side",
+    layers: Object.fromEntries(LAYERS.map((layer) => [layer, on.includes(layer)])),
+  };
+}
+
 // How one looks at photos outlives this element: Gradio makes a new one whenever a hidden viewer is shown again.
-export const memory = (window.fkdViewerMemory ??= {
-  mode: "side",
-  layers: {
-    points: true, lines: true, boxes: true, names: false, differences: false, uncertainty: false, truth: false,
-  },
-});
+export const memory = (window.fkdViewerMemory ??= fromAddress());
+
+export function toAddress() {
+  const on = LAYERS.filter((layer) => memory.layers[layer]);
+  window.fkd?.remember({ mode: memory.mode, layers: on.join(",") || "none" });
+}
 
 export const state = {
   data: null, // the value, a plain copy
@@ -18,8 +31,10 @@ export const state = {
   pair: [0, 1], // the slider's models
   split: 0.5, // where its divider stands
   active: null, // the point whose numbers are shown
-  tool: null, // "draw" or "correct"
+  tool: null, // "draw" or "correct" a box, or correct "points"
   draft: null, // {box, face} being drawn or corrected
+  corrected: {}, // points that the visitor has moved, [15] places by face
+  blind: null, // the models under their own names while two of them stand here without
 };
 
 export function faceCount() {
@@ -42,12 +57,19 @@ export const mode = () => (state.data.models.length < 2 ? "one" : memory.mode);
 
 export function possible(layer) {
   const { models, truth } = state.data;
+  if (layer === "heatmap") return models.some((model) => model.faces.some((face) => face.heat));
   if (layer === "differences") return models.length > 1;
   if (layer === "uncertainty") return models.some((model) => model.faces.some((face) => face.spread));
   return layer !== "truth" || Boolean(truth);
 }
 
 export const drawn = (layer) => memory.layers[layer] && possible(layer);
+
+/** How wide a face is on the screen compared with what marks are made for, at most 1: in groups they shrink. */
+export function faceScale(face, px) {
+  const box = boxOf(face);
+  return box ? Math.min(1, Math.max(0.4, (box[2] - box[0]) / px / 160)) : 1;
+}
 
 /** Lines of text: the point's name, its place, and how far the first two models of the picture are apart. */
 export function numbers({ model, face, index, at }) {

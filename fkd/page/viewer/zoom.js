@@ -1,8 +1,9 @@
 // The view, and all that moves with it. `px` is how many pixels of the photo one pixel of the screen shows.
 import { around, clamp, distance, dividerAt, inView, resized, shortName } from "./geometry.js";
-import { spreadOut, tidy, toWindow, within, words } from "./geometry.js";
+import { besides, spreadOut, tidy, toWindow, within, words } from "./geometry.js";
 import { haloed, make, root, set, stage, tip } from "./elements.js";
-import { boxOf, drawn, numbers, state } from "./state.js";
+import { boxOf, drawn, faceScale, numbers, pointOf, state } from "./state.js";
+import { loupe, paintHeat } from "./loupe.js";
 
 let frameAsked = false;
 
@@ -57,9 +58,10 @@ function placePanel(panel) {
   const scale = px * clamp(width / 400, 0.6, 1); // small panels, smaller marks
   panel.svg.setAttribute("viewBox", `${view.x} ${view.y} ${view.w} ${view.h}`);
   for (const { node, at, face, index } of panel.marks) {
-    const [x, y] = typeof at === "function" ? (draft ? at() : [0, 0]) : at;
+    const [x, y] = (typeof at === "function" ? at() : at) ?? [0, 0];
     const grown = index !== undefined && active?.face === face && active?.index === index ? 1.5 : 1;
-    const size = node.matches(".handle") ? px : scale * grown;
+    const isMark = face !== undefined && !node.matches(".label");
+    const size = isMark ? scale * grown * faceScale(face, px) : px;
     node.setAttribute("transform", `translate(${x} ${y}) scale(${size})`);
   }
   for (const { arrow, head, from, to } of panel.arrows) {
@@ -76,6 +78,7 @@ function placePanel(panel) {
     for (const rect of rects) set(rect, { x, y, width: x1 - x, height: y1 - y });
   }
   placeNames(panel, px);
+  paintHeat(panel);
 }
 
 function placeDivider(panel, at) {
@@ -128,11 +131,32 @@ function showTip() {
   tip.hidden = !active || !inView(view, active.at);
   if (tip.hidden) return;
   const [name, ...rest] = numbers(active);
-  tip.replaceChildren(make("strong", {}, name), ...rest.map((line) => make("div", {}, line)));
+  const text = make("div", {}, make("strong", {}, name), ...rest.map((line) => make("div", {}, line)));
+  tip.replaceChildren(loupe(active, pixel(active.panel)), text);
+  if (getComputedStyle(tip).position !== "absolute") return; // on a phone it stands below the picture
   const outer = stage.getBoundingClientRect();
   const [left, top] = toWindow(view, active.panel.svg.getBoundingClientRect(), active.at);
-  const [x, y] = [left - outer.left, top - outer.top];
-  tip.style.left = `${clamp(x + 14, 0, Math.max(0, outer.width - tip.offsetWidth))}px`;
-  const above = y - 16 - tip.offsetHeight;
-  tip.style.top = `${y + 16 + tip.offsetHeight > outer.height && above > 0 ? above : y + 16}px`;
+  const size = { width: tip.offsetWidth, height: tip.offsetHeight };
+  const eyes = state.panels.flatMap((panel) => eyesOnScreen(panel, active.face, outer));
+  const [x, y] = besides([left - outer.left, top - outer.top], size, outer, eyes);
+  tip.style.left = `${x}px`;
+  tip.style.top = `${y}px`;
+}
+
+/** The part of a panel where a face's eyes are, as boxes in px of the stage. */
+function eyesOnScreen(panel, face, outer) {
+  const rect = panel.svg.getBoundingClientRect();
+  const eyes = ["left_eye_center", "right_eye_center"].map((name) => state.data.names.indexOf(name));
+  return panel.models.flatMap((model) => {
+    const places = eyes.map((eye) => pointOf(model, face, eye)).filter(Boolean);
+    if (places.length < 2) return [];
+    const reach = 0.35 * distance(...places);
+    const xs = places.map(([x]) => x);
+    const ys = places.map(([, y]) => y);
+    const corners = [
+      [Math.min(...xs) - reach, Math.min(...ys) - reach], [Math.max(...xs) + reach, Math.max(...ys) + reach],
+    ];
+    const [[x0, y0], [x1, y1]] = corners.map((corner) => toWindow(state.view, rect, corner));
+    return [[x0 - outer.left, y0 - outer.top, x1 - outer.left, y1 - outer.top]];
+  });
 }

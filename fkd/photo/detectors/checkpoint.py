@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from fkd.keypoints import unmirror
+from fkd.keypoints import NAMES, unmirror
 from fkd.learn.checkpoint import Checkpoint, load_checkpoint
 from fkd.learn.inference import predict_points
 from fkd.photo.colours import network_colour
@@ -60,8 +60,21 @@ class CheckpointDetector:
     def _answer(self, frames: np.ndarray) -> FrameAnswers:
         both = np.concatenate([frames, frames[:, :, ::-1]])
         batch = torch.from_numpy(both)[:, None].float() / 255  # [2 N, 1, 96, 96]
+        model, count = self.checkpoint.model, len(frames)
         with torch.inference_mode():
-            answers, spread = self.checkpoint.model.points_and_spread(batch)
-        points = answers.numpy()
-        uncertain = None if spread is None else spread[: len(frames)].numpy()
-        return FrameAnswers(points[: len(frames)], unmirror(points[len(frames) :]), uncertain)
+            output = model(batch)
+            points = model.head.points(output)[:, : len(NAMES)].numpy()  # [2 N, 15, 2] px
+            spread, heatmaps = model.head.spread(output), model.head.heatmaps(output)
+        return FrameAnswers(
+            points[:count],
+            unmirror(points[count:]),
+            None if spread is None else spread[:count, : len(NAMES)].numpy(),
+            None if heatmaps is None else _as_bytes(heatmaps[:count, : len(NAMES)]),
+        )
+
+
+def _as_bytes(heatmaps: torch.Tensor) -> np.ndarray:
+    """Logits [N, 15, S, S] -> the probabilities of cells as shares of the largest, uint8."""
+    share = (heatmaps - heatmaps.amax((2, 3), keepdim=True)).exp()
+    heat: np.ndarray = (255 * share).round().to(torch.uint8).numpy()
+    return heat

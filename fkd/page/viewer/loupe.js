@@ -1,0 +1,51 @@
+// A closer look at one point: the magnifier, and where a model looked for the point.
+import { distance } from "./geometry.js";
+import { find, haloed, make } from "./elements.js";
+import { drawn, pointOf, state } from "./state.js";
+import { CROSS, SHAPES } from "./shapes.js";
+
+const SIDE = 120; // px of the screen
+const TIMES = 6;
+const LEAST_TIMES = 2; // to show another model's answer that lies further off
+const LEAST = 6; // px of the photo across, however far one has zoomed in
+
+/** The surroundings of a point, up to TIMES larger than on the screen, with every model's answer for it. */
+export function loupe({ face, index, at }, px) {
+  const { data } = state;
+  const answers = data.models.map((_, model) => pointOf(model, face, index)).filter(Boolean);
+  const reach = 2.5 * Math.max(...answers.map((place) => distance(place, at)));
+  const wide = Math.max(LEAST, (SIDE / TIMES) * px, Math.min(reach, (SIDE / LEAST_TIMES) * px));
+  const [x, y] = [at[0] - wide / 2, at[1] - wide / 2];
+  const svg = make("svg", { class: "loupe", viewBox: `${x} ${y} ${wide} ${wide}`, "aria-hidden": "true" });
+  const image = find(".picture image");
+  svg.append(image.cloneNode());
+  const mark = (place, paths) => {
+    if (!place) return;
+    svg.append(make("g", { transform: `translate(${place}) scale(${(1.6 * wide) / SIDE})` }, ...paths));
+  };
+  data.models.forEach(({ colour }, model) => mark(pointOf(model, face, index), haloed(SHAPES[model], colour)));
+  if (drawn("truth")) mark(data.truth[face]?.[index], haloed(CROSS, "#fff"));
+  mark(state.corrected[face]?.[index], haloed(SHAPES[0], "#fff"));
+  return svg;
+}
+
+/** Where the panel's models look for the point that is shown, as the layer "heatmap". */
+export function paintHeat(panel) {
+  const { active, data } = state;
+  const key = drawn("heatmap") && active ? `${active.face} ${active.index}` : "";
+  if (panel.heat.dataset.key === key) return;
+  panel.heat.dataset.key = key;
+  panel.heat.replaceChildren();
+  if (!key) return;
+  const count = data.names.length;
+  for (const model of panel.models) {
+    const heat = data.models[model].faces[active.face]?.heat;
+    if (!heat) continue;
+    // The points' maps stand in a row; a frame of 96 px shows one of them.
+    const tile = make("svg", {
+      x: -0.5, y: -0.5, width: 96, height: 96, viewBox: `${active.index} 0 1 1`, preserveAspectRatio: "none",
+    });
+    tile.append(make("image", { href: heat.picture, width: count, height: 1, preserveAspectRatio: "none" }));
+    panel.heat.append(make("g", { transform: `matrix(${heat.matrix.join(" ")})` }, tile));
+  }
+}
