@@ -129,6 +129,12 @@ def compare_tab(detectors: Detectors, examples: Sequence[Path], votes: Path, pag
     def answer_same(answered: Answered | None, names: list[str], whole: bool, truth: str | None) -> list[Any]:
         return answer_again(detectors, answered, Wishes(names, whole, truth)).outputs()
 
+    def change_models(answered: Answered | None, names: list[str], whole: bool, truth: str | None) -> list[Any]:
+        # The page itself changes them too, as it opens with an answer of theirs.
+        if answered and list(answered.comparison.answers) == names:
+            return [gr.skip()] * len(outputs)
+        return answer_same(answered, names, whole, truth)
+
     def find_again(answered: Answered | None, names: list[str], whole: bool, truth: str | None) -> list[Any]:
         return answer_photo(detectors, answered.path if answered else None, Wishes(names, whole, truth)).outputs()
 
@@ -167,16 +173,18 @@ def compare_tab(detectors: Detectors, examples: Sequence[Path], votes: Path, pag
     stems = json.dumps([path.stem for path in examples])
     tried.click(None, tried, js=f"number => {{ window.fkd.keepPhoto(null, {stems}[number]); }}")
     tried.click(try_example, [tried, *wishes], outputs, **private).then(None, js=TO_THE_ANSWER)
-    for event, handler in ((asked.input, answer_same), (truth.change, answer_same), (whole.input, find_again)):
+    # `input` misses a model that is taken away by the keyboard.
+    for event, handler in ((asked.change, change_models), (truth.change, answer_same), (whole.input, find_again)):
         event(handler, [answered, *wishes], outputs, trigger_mode="always_last", **private)
-    asked.input(None, asked, js="names => { window.fkd.remember({models: names.join(',')}, true); }")
+    usual = json.dumps(",".join(chosen))
+    named = f"names.join(',') === {usual} ? null : names.join(',')"
+    asked.change(None, asked, js=f"names => {{ window.fkd.remember({{models: {named}}}, true); }}")
     open_camera.click(_toggle_camera, camera_shown, [camera, camera_shown, open_camera], **private)
     shown.input(draw, [answered, *wishes], outputs, **private)
     shown.submit(vote, None, None, **private)
     shown.select(_click, answered, [status, face, points, crops], **private)
     face.input(_choose, [answered, face], [status, shown, points, crops], **private)
-    added_event = wanted.submit(add, [wanted, asked, own], [added, asked, own], concurrency_limit=1, **private)
-    added_event.then(answer_same, [answered, *wishes], outputs, **private)
+    wanted.submit(add, [wanted, asked, own], [added, asked, own], concurrency_limit=1, **private)
     page.load(open_view, photo, [asked, *outputs], js=KEPT_PHOTO, **private)
 
 
