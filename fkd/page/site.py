@@ -30,7 +30,8 @@ SCRIPT, STYLE = HERE / "page.js", HERE / "page.css"
 TITLE = """# Which detector finds your face better?
 Your photo is never logged or passed on, and is deleted from the server within the hour."""
 TABS = ("live", "batch")  # the others open themselves, with what else the address asks of them
-FIRST_EXAMPLE, VOTES = "grace_hopper", "votes.json"
+EXAMPLES = ("grace_hopper", "eileen_collins", "barack_obama_speaking", "barack_obama_backlit")
+VOTES = "votes.json"
 THEME = gr.themes.Default(
     primary_hue="emerald",
     font=["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"],
@@ -81,7 +82,7 @@ def build_app(
         if detector.name in detectors:
             raise ValueError(f"two of the checkpoints have the name {detector.name}: the page needs one name for each")
         detectors[detector.name] = detector
-    examples = sorted((clone / "examples").glob("*.*g"), key=lambda path: path.stem != FIRST_EXAMPLE) if clone else []
+    examples = [path for stem in EXAMPLES for path in (clone / "examples").glob(f"{stem}.*")] if clone else []
     paper = clone / "benchmarks" / "paper.json" if clone else None
     photo_folder()  # before any part of the page is made: each notes where its files are to lie
     page = Page(title="fkd: facial keypoint detectors", analytics_enabled=False)
