@@ -1,7 +1,7 @@
 """Evaluations <-> json files: what a leaderboard's folder holds.
 
 leaderboard/BENCHMARK/benchmark.json says what a ranking is of, published.json what others report on data we
-do not have; every other json there is one entry. leaderboard/hub.json is what models on the Hub claim. Anybody may
+do not have; every other json there is one entry. leaderboard/claims.json is what models on the Hub claim. Anybody may
 have written any of them: one that cannot be read is a row, or a line of `problems`, that says why; the others stand.
 """
 
@@ -18,7 +18,7 @@ from fkd.board.record import Evaluation, from_json, read_evaluation, with_figure
 from fkd.files import STRICT, Count, Figure, Line, file_stem, read_json, typed, write_json
 from fkd.metrics import Figures
 
-BENCHMARK, PUBLISHED, SYNCED = "benchmark.json", "published.json", "hub.json"
+BENCHMARK, PUBLISHED, SYNCED = "benchmark.json", "published.json", "claims.json"
 LARGEST_SYNCED = 20_000_000  # bytes
 KAGGLE = "kaggle-facial-keypoints"
 Address = Annotated[str, Field(max_length=500, pattern=r"^https?://[^\s\)\]<>]+$")]

@@ -13,14 +13,14 @@ from fkd.hub.reference import PATTERN, HubModel
 from fkd.hub.repository import cached
 from fkd.learn.checkpoint import CONFIG, Config, read_config, weights_in
 
-PINNED = "hub.json"  # beside checkpoint folders: Hub models to show with them, or in their place
+PINNED = "pinned.json"  # beside checkpoint folders: Hub models to show with them, or in their place
 Reference = Annotated[str, Field(pattern=PATTERN, max_length=300)]
 
 
 def read_pinned(checkpoints: Path) -> list[HubModel]:
     """The Hub models that are shown beside a folder of checkpoints.
 
-    Raises ValueError for a hub.json that is no list of such.
+    Raises ValueError for a pinned.json that is no list of such.
     """
     path = checkpoints / PINNED
     if not path.exists():
@@ -49,7 +49,7 @@ def known_checkpoints(folders: Iterable[Path], entries: Iterable[Evaluation] = (
 def checkpoint_folders(checkpoints: Path) -> list[Path]:
     """The folders of checkpoints in one folder, and of those pinned there that were pulled, without network access.
 
-    Raises ValueError for a hub.json that is no list of models.
+    Raises ValueError for a pinned.json that is no list of models.
     """
     pulled = [cached(model.repo_id, model.revision) for model in read_pinned(checkpoints)]
     return [*sorted(path.parent for path in checkpoints.glob(f"*/{CONFIG}")), *(folder for folder in pulled if folder)]

@@ -59,7 +59,7 @@ class Index(TypedDict):
 
 
 def sync(root: Path | str) -> Synced:
-    """Lists the Hub's models tagged fkd, checks what they claim, and keeps it in ROOT/hub.json (`leaderboard.SYNCED`).
+    """Lists the Hub's models tagged fkd, checks what they claim, and keeps it in ROOT/claims.json (`SYNCED`).
 
     Raises ValueError if the Hub does not answer; what was kept then stays, with a note of the failure.
     """

@@ -32,6 +32,7 @@ from fkd.photo.reading import PHOTOS, read_photo
 
 THUMBNAIL = 120  # px of an example's button
 ADDED = "Any model that `fkd push` published. Its files are checked before they are read; none can run code."
+TRUE_POINTS = "True points: a .pts of 15 or 68 points, a .csv or a .json as this page and `fkd predict` write them."
 CROPS = (
     "What each model sees of the face: a small grey picture, cut out so that eyes and mouth lie where it expects them."
 )
@@ -84,13 +85,12 @@ def compare_tab(detectors: Detectors, examples: Sequence[Path], votes: Path, pag
         own = gr.State([], time_to_live=3600)  # what this visitor added: nobody chooses names for others
         with gr.Row():
             truth = gr.File(
-                label="True points, if known: .pts (15 or 68), .csv, .json", file_types=[".pts", ".csv", ".json"],
-                height=140, elem_id="truth", min_width=280,
-            )  # fmt: skip
-            whole = gr.Checkbox(
-                False, label="The whole photo is one face", info="Skips finding faces: for crops.", elem_id="whole",
+                label="True points, if known", file_types=[".pts", ".csv", ".json"], height=170, elem_id="truth",
                 min_width=280,
             )  # fmt: skip
+            with gr.Column(min_width=280):
+                whole = gr.Checkbox(False, label="The whole photo is one face (a crop)", elem_id="whole")
+                gr.Markdown(TRUE_POINTS, elem_classes="caption")
     with gr.Column(visible=first_answer is not None) as details:
         choices = face_choices(first_answer) if first_answer else []
         face = gr.Dropdown(

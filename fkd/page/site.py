@@ -57,7 +57,7 @@ LAUNCH: dict[str, Any] = {
 def references_in(checkpoints: Path) -> list[str]:
     """Returns references to what lies in a folder of checkpoints: its folders, and the Hub models pinned there.
 
-    Raises ValueError for a hub.json that is not a list of Hub models.
+    Raises ValueError for a pinned.json that is not a list of Hub models.
     """
     own = [str(path.parent) for path in sorted(checkpoints.glob(f"*/{CONFIG}"))]
     return [*own, *map(str, read_pinned(checkpoints))]

@@ -174,12 +174,14 @@ def test_a_bad_file_beside_the_entries_takes_nothing_else_away(tmp_path, text):
     write_entry(tmp_path, entry("b", 1.0, benchmark="other"), "other faces")
     (tmp_path / "other" / "benchmark.json").write_text(text)
     (tmp_path / "drawn" / "published.json").write_text(text.replace("[]", "[1]"))
-    (tmp_path / "hub.json").write_text(text)
+    (tmp_path / "claims.json").write_text(text)
     (benchmark,) = read_benchmarks(tmp_path)
     assert [row.rank for row in ranking(tmp_path)] == [1]
     assert not read_published(tmp_path, benchmark) and not read_synced(tmp_path).claims
     said = problems(tmp_path)
-    assert len(said) == 3 and all(name in line for name, line in zip(("published", "bench", "hub"), said, strict=True))
+    assert len(said) == 3 and all(
+        name in line for name, line in zip(("published", "bench", "claims"), said, strict=True)
+    )
     assert all("\n" not in line for line in said)
     with pytest.raises(ValueError, match="benchmark.json"):
         write_entry(tmp_path, entry("c", 1.0, benchmark="other"), "not written over")

@@ -43,14 +43,14 @@ def test_a_space_of_models_that_are_on_the_hub(hub, evaluated):
     run("push", evaluated, "ada/net")
     run("deploy", "ada/page", "--model", "ada/net")
     files = hub.files("ada/page", repo_type="space")
-    assert [path for path in files if path.startswith("checkpoints/")] == ["checkpoints/hub.json"]
-    assert json.loads(files["checkpoints/hub.json"]) == [f"hf:ada/net@{hub.commits('ada/net')[-1]}"]
+    assert [path for path in files if path.startswith("checkpoints/")] == ["checkpoints/pinned.json"]
+    assert json.loads(files["checkpoints/pinned.json"]) == [f"hf:ada/net@{hub.commits('ada/net')[-1]}"]
     assert "shows you no repository ada/none" in fails("deploy", "ada/page", "--model", "ada/none")
 
 
 def test_the_page_shows_models_of_the_hub(hub, evaluated, tmp_path):
     run("push", evaluated, "ada/net")
-    (tmp_path / "hub.json").write_text(json.dumps([f"hf:ada/net@{hub.commits('ada/net')[-1]}"]))
+    (tmp_path / "pinned.json").write_text(json.dumps([f"hf:ada/net@{hub.commits('ada/net')[-1]}"]))
     pinned = build_app(checkpoints=tmp_path, leaderboard=tmp_path)
     asked = build_app(checkpoints=tmp_path / "none", leaderboard=tmp_path, models=["hf:ada/net"])
     for page in (pinned, asked):

@@ -27,7 +27,7 @@ def test_a_page_opens_beside_bad_files_and_its_api_names_them(board, evaluated, 
     (board / "drawn" / "published.json").write_text('[{"rmse": 1}]')
     (board / "broken").mkdir()
     (board / "broken" / "benchmark.json").write_text("{")
-    (board / "hub.json").write_text("[]")
+    (board / "claims.json").write_text("[]")
     page = build_app(checkpoints=evaluated.parent, leaderboard=board)
     (rank,) = (one.fn for one in page.fns.values() if one.api_name == "leaderboard")
     rows = {row["model"]: row for row in rank("drawn")}
@@ -36,7 +36,7 @@ def test_a_page_opens_beside_bad_files_and_its_api_names_them(board, evaluated, 
     assert "rmse is 0.5, but its errors by face give 2.5" in rows["forged"]["unranked"]
     assert rows["x"]["status"] == "unreadable" and "lacks name" in rows["x"]["unranked"]
     said = tab._problems(board)
-    assert all(name in said for name in ("broken/benchmark.json", "published.json", "hub.json"))
+    assert all(name in said for name in ("broken/benchmark.json", "published.json", "claims.json"))
     folders = {"net": evaluated}
     drawn = figures(read_entries(board, find_benchmark(board, "drawn")).measured, folders, ["net", "forged"]).outputs()
     assert len(drawn) == COUNT and len([figure for figure in drawn if figure]) > 6

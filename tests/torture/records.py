@@ -149,7 +149,7 @@ def _claim_cases() -> Iterator[Case]:
         for new in WRONG:
             kept = {"date": "d", "claims": [CLAIM | {field: new}], "failure": ""}
             yield Case(
-                f"claim with {field} {new!r:.20}", functools.partial(beside_files, {"hub.json": json.dumps(kept)})
+                f"claim with {field} {new!r:.20}", functools.partial(beside_files, {"claims.json": json.dumps(kept)})
             )
     index = [{"name": "n", "results": [{"dataset": {"type": "drawn"}, "metrics": [{"type": "rmse", "value": 1.0}]}]}]
     for path in (
@@ -170,7 +170,7 @@ def _claim_cases() -> Iterator[Case]:
 
 def _neighbour_cases() -> Iterator[Case]:
     for name, (text, _) in BROKEN.items():
-        for file in ("hub.json", "drawn/published.json", "other/benchmark.json"):
+        for file in ("claims.json", "drawn/published.json", "other/benchmark.json"):
             yield Case(f"{file} is {name}", functools.partial(beside_files, {file: text}))
     for value, file in ((BENCHMARK, "other/benchmark.json"), (SCORE, "drawn/published.json")):
         for field in value:
@@ -233,7 +233,7 @@ def claimed(model: dict) -> None:
         write_entry(root, entry("a", 2.0), "drawn faces")
         (benchmark,) = read_benchmarks(root)
         kept = dataclasses.asdict(Synced("2026-01-01", _claims(model, {benchmark.name: benchmark})))
-        (Path(root) / "hub.json").write_text(json.dumps(kept, allow_nan=False))
+        (Path(root) / "claims.json").write_text(json.dumps(kept, allow_nan=False))
         assert read_synced(root).date, read_synced(root).failure
         assert _ranking(root)[0].rank == 1
 
@@ -308,7 +308,7 @@ def fuzz_json(content) -> None:
 
 @given(mutated({"date": "d", "claims": [CLAIM, CLAIM], "failure": ""}))
 def fuzz_claims(value) -> None:
-    one_sentence(lambda: typed(value, Synced, "hub.json"))
+    one_sentence(lambda: typed(value, Synced, "claims.json"))
 
 
 @given(mutated({"id": "eve/net", "sha": "a", "tags": ["fkd"], "model-index": [{"name": "n", "results": [

@@ -195,7 +195,7 @@ def is_said_when_read(hub: HubServer, good: Path, content: bytes) -> None:
 
 
 def is_not_pinned(scratch: Path, content: bytes) -> None:
-    (scratch / "hub.json").write_bytes(content)
+    (scratch / "pinned.json").write_bytes(content)
     refused(lambda: read_pinned(scratch))
 
 

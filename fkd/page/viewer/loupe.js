@@ -1,7 +1,7 @@
 // A closer look at one point: the magnifier, and where a model looked for the point.
 import { distance } from "./geometry.js";
 import { find, haloed, make } from "./elements.js";
-import { drawn, pointOf, state } from "./state.js";
+import { drawn, mode, pointOf, state } from "./state.js";
 import { CROSS, SHAPES } from "./shapes.js";
 
 const SIDE = 120; // px of the screen
@@ -9,10 +9,11 @@ const TIMES = 6;
 const LEAST_TIMES = 2; // to show another model's answer that lies further off
 const LEAST = 6; // px of the photo across, however far one has zoomed in
 
-/** The surroundings of a point, up to TIMES larger than on the screen, with every model's answer for it. */
+/** The surroundings of a point, up to TIMES larger than on the screen, with the answers of the models that are compared. */
 export function loupe({ face, index, at }, px) {
   const { data } = state;
-  const answers = data.models.map((_, model) => pointOf(model, face, index)).filter(Boolean);
+  const models = mode() === "slider" ? state.pair : [...data.models.keys()];
+  const answers = models.map((model) => pointOf(model, face, index)).filter(Boolean);
   const reach = 2.5 * Math.max(...answers.map((place) => distance(place, at)));
   const wide = Math.max(LEAST, (SIDE / TIMES) * px, Math.min(reach, (SIDE / LEAST_TIMES) * px));
   const [x, y] = [at[0] - wide / 2, at[1] - wide / 2];
@@ -23,7 +24,7 @@ export function loupe({ face, index, at }, px) {
     if (!place) return;
     svg.append(make("g", { transform: `translate(${place}) scale(${(1.6 * wide) / SIDE})` }, ...paths));
   };
-  data.models.forEach(({ colour }, model) => mark(pointOf(model, face, index), haloed(SHAPES[model], colour)));
+  for (const model of models) mark(pointOf(model, face, index), haloed(SHAPES[model], data.models[model].colour));
   if (drawn("truth")) mark(data.truth[face]?.[index], haloed(CROSS, "#fff"));
   mark(state.corrected[face]?.[index], haloed(SHAPES[0], "#fff"));
   return svg;

@@ -23,7 +23,7 @@ function show() {
   data.photo ??= before?.photo ?? ""; // another face of the same photo: it is not sent again
   data.models = (data.models ?? []).slice(0, 4);
   for (const model of data.models) for (const face of model.faces) face.points ??= [];
-  state.aspect = clamp(data.width / data.height, 0.5, 2.2);
+  state.aspect = clamp(data.width / data.height, 0.8, 2.2);
   state.chosen = clamp(data.chosen ?? 0, 0, Math.max(0, faceCount() - 1));
   if (state.pair.some((model) => model >= data.models.length)) state.pair = [0, 1];
   const same = before && state.view && ["photo", "width", "height"].every((key) => before[key] === data[key]);
