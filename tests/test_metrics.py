@@ -18,7 +18,7 @@ from fkd.hub.dataset import _eval_yaml
 from fkd.keypoints import NAMES
 from fkd.learn.checkpoint import load_checkpoint
 from fkd.metrics import METRICS, FaceErrors, Metric, accuracy, detail
-from fkd.page.ranking_table import ranking_table
+from fkd.page.ranking_table import Choice, table
 from fkd.page.words import column_words
 
 
@@ -114,7 +114,8 @@ def test_a_fourth_metric_is_one_more_item_of_the_list(fourth_metric, tmp_path, e
     benchmark = find_benchmark(tmp_path, "drawn")
     rows = ranking(benchmark, read_entries(tmp_path, benchmark), KNOWN)
     assert rows[0].status == "verified" and rows[0].record()["median_nme"] == value
-    assert ranking_table(rows, [], {}).data["median error, %"].tolist() == [value]
+    (shown,) = table(rows, Choice(), {}, {})["rows"]
+    assert shown["values"]["median_nme"] == value
     assert "**median error, %**" in column_words()
     assert f"{value:.2f}%" in run("leaderboard", "--leaderboard", tmp_path)
     card = model_card(load_checkpoint(evaluated), evaluation)

@@ -1,5 +1,6 @@
 """The figures below a ranking, and the paper's table beside ours."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,6 @@ import gradio as gr
 import pandas as pd
 
 from fkd.board.record import Evaluation
-from fkd.board.robustness import STEPS
 from fkd.files import typed_rows
 from fkd.learn.checkpoint import Epoch
 from fkd.page.plots import (
@@ -24,62 +24,55 @@ from fkd.page.plots import (
 from fkd.page.words import PAPER_COLUMNS, PAPER_TEXT
 from fkd.photo.colours import BLUE, GREEN, RED, distinct, network_colour
 
-COUNT = 7 + len(STEPS)  # figures
+COUNT = 8  # figures
 
 
 def plot_places() -> list[gr.Plot]:
-    """Where the figures go, in the order of `Figures.outputs`."""
+    """Where the figures go, in the order of `Figures.outputs`: four, and the others folded."""
     places = []
 
-    def place(title: str, name: str, width: int = 300) -> None:
-        with gr.Column(min_width=width):
-            gr.Markdown(title)
+    def place(title: str, name: str, about: str = "", scale: int = 1) -> None:
+        with gr.Column(min_width=320, scale=scale):
+            gr.Markdown(f"### {title}\n{about}")
             places.append(gr.Plot(show_label=False, elem_classes=name))
 
     with gr.Row():
-        place("### Error against size", "size-plot")
-        place("### Error against time", "time-plot")
+        place("Error against time and size", "trade-off", "Down and left is better. Larger dots have more parameters.")
+        place("How many faces are how good", "cumulative", "Up and left is better.")
     with gr.Row():
-        place("### How many faces are how good", "cumulative")
-        place("### Where the errors lie\nHalf of a point's errors lie inside its ellipse, on a mean face.", "face-plot")
-    with gr.Row():
-        place("### Error of each keypoint", "errors")
-        place("### The same as a table of colours", "heat")
-    place("### Training curves\nSolid: validation. Dotted: training, on augmented faces, so harder.", "curves")
-    gr.Markdown(
-        "### Accuracy on degraded faces\nThe same test faces made worse step by step, from left (as they are) to right."
-    )
-    with gr.Row():
-        for kind in STEPS:
-            place(f"#### {kind}", "degraded", 270)
+        place("Where the errors lie", "face-plot", "Half of a point's errors lie inside its ellipse.", 2)
+        place(
+            "Accuracy on degraded faces",
+            "degraded",
+            "RMSE, px (log scale), on the same faces made worse step by step.",
+            3,
+        )
+    with gr.Accordion("More figures", open=False, elem_id="more-figures"):
+        with gr.Row():
+            place("Error of each keypoint", "errors")
+            place("The same as a table of colours", "heat")
+        with gr.Row():
+            place("Error against size", "size-plot")
+            place("Training curves", "curves", "Solid: validation. Dotted: training, on augmented faces, so harder.")
     return places
 
 
 @dataclass(frozen=True)
 class Figures:
-    """The figures of some entries, each None where there is nothing to draw; degraded: one for each kind of STEPS."""
+    """The figures of some entries, each None where there is nothing to draw."""
 
-    size: object = None
     time: object = None
     cumulative: object = None
     ellipses: object = None
+    degraded: object = None
     keypoints: object = None
     heatmap: object = None
+    size: object = None
     training: object = None
-    degraded: Sequence[object] = (None,) * len(STEPS)
 
     def outputs(self) -> list[object]:
         """In the order of `plot_places`."""
-        return [
-            self.size,
-            self.time,
-            self.cumulative,
-            self.ellipses,
-            self.keypoints,
-            self.heatmap,
-            self.training,
-            *self.degraded,
-        ]
+        return [getattr(self, field.name) for field in dataclasses.fields(self)]
 
 
 def plotted_first(entries: Sequence[Evaluation]) -> list[str]:
@@ -88,10 +81,10 @@ def plotted_first(entries: Sequence[Evaluation]) -> list[str]:
     return (plain or [entry.name for entry in entries])[:4]
 
 
-def figures(every: Sequence[Evaluation], folders: dict[str, Path], models: Sequence[str]) -> Figures:
+def figures(every: Sequence[Evaluation], folders: dict[str, Path], models: Sequence[str], across: int = 4) -> Figures:
     """The figures of some of a benchmark's entries.
 
-    folders: of the checkpoints, by name, for their training's history.
+    folders: of the checkpoints, by name, for their training's history. across: how many small figures fit on a line.
     """
     colours = entry_colours(every)
     entries = sorted((entry for entry in every if entry.name in models), key=lambda entry: entry.accuracy.rmse)
@@ -99,20 +92,15 @@ def figures(every: Sequence[Evaluation], folders: dict[str, Path], models: Seque
         return Figures()
     recorded = {entry.name: history(folders[entry.name]) for entry in entries if entry.name in folders}
     histories = {name: rows for name, rows in recorded.items() if rows is not None}
-
-    def degraded(kind: str) -> object:
-        curves = {entry.name: entry.robustness[kind] for entry in entries if kind in entry.robustness}
-        return robustness_curves(curves, kind, colours)
-
     return Figures(
-        size=trade_off(entries, lambda cost: cost.parameters / 1e6, "parameters, millions", colours),
-        time=trade_off(entries, lambda cost: cost.latency_ms, "milliseconds per face", colours),
+        time=trade_off(entries, lambda cost: cost.latency_ms, "milliseconds per face", colours, sized=True),
         cumulative=cumulative_errors(entries, colours),
         ellipses=error_face({entry.name: entry.detail for entry in entries}, colours),
+        degraded=robustness_curves({entry.name: entry.robustness for entry in entries}, colours, across),
         keypoints=keypoint_errors(entries, colours),
         heatmap=keypoint_heatmap(entries),
+        size=trade_off(entries, lambda cost: cost.parameters / 1e6, "parameters, millions", colours),
         training=training_curves(histories, colours),
-        degraded=[degraded(kind) for kind in STEPS],
     )
 
 

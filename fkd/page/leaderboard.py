@@ -1,40 +1,52 @@
-"""The tab of rankings: one benchmark at a time, filtered, with plots, downloads and a lasting address."""
+"""The tab of rankings: one benchmark at a time, searched, sorted and filtered, with figures and a lasting address."""
 
 import contextlib
+import dataclasses
 import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
-import pandas as pd
-from pandas.io.formats.style import Styler
 
-from fkd.board.entries import Benchmark, problems, read_benchmarks, read_entries, read_published, read_synced
-from fkd.board.ranking import ranking
+from fkd.board.entries import (
+    KAGGLE,
+    Benchmark,
+    Entries,
+    problems,
+    read_benchmarks,
+    read_entries,
+    read_published,
+    read_synced,
+)
+from fkd.board.ranking import RankingRow, ranking
 from fkd.hub.available import known_checkpoints
 from fkd.hub.claims import sync
 from fkd.learn.checkpoint import weights_in
 from fkd.page.address import remember
-from fkd.page.figures import COUNT, figures, paper_section, plot_places, plotted_first
+from fkd.page.downloads import SAVE
+from fkd.page.figures import COUNT, entry_colours, figures, plot_places, plotted_first
+from fkd.page.ranking import COPY, SORT, published_view, ranking_view
 from fkd.page.ranking_table import (
-    ALWAYS,
     FAMILIES,
     MOST_ROWS,
+    OPTIONAL,
     SIZES,
     STATUSES,
-    WIDTHS,
-    Filters,
-    column_names,
+    Choice,
     csv_file,
+    is_single,
     json_file,
-    published_table,
-    ranking_table,
+    published,
+    table,
 )
-from fkd.page.words import CITATION, NO_ENTRY, QUESTIONS, REPORTED, WHAT_RANKS, column_words
+from fkd.page.words import CITATION, NO_ENTRY, NO_KAGGLE_ENTRY, QUESTIONS, WHAT_RANKS, column_words
 
-COPY_LINK = "() => navigator.clipboard.writeText(window.location.href)"
+NAMES = [field.name for field in dataclasses.fields(Choice)]
+# The browser's answer to whether there is room for figures beside each other.
+IS_WIDE = "() => window.innerWidth >= 700"
 
 
 @dataclass(frozen=True)
@@ -49,188 +61,221 @@ class Board:
         """The benchmark of that name; the first for any other name."""
         return self.benchmarks.get(name) or next(iter(self.benchmarks.values()))
 
-
-@dataclass(frozen=True)
-class Opened:
-    """What an address asks for: a tab (or "", for none), a benchmark, models in the plots among those measured."""
-
-    tab: str
-    benchmark: str
-    measured: list[str]
-    plotted: list[str]
-
-    def outputs(self) -> list[object]:
-        """For (tabs, benchmark, models)."""
-        tabs = gr.Tabs(selected=self.tab) if self.tab else gr.Tabs()
-        return [tabs, self.benchmark, gr.Dropdown(choices=self.measured, value=self.plotted)]
+    def rows(self, choice: Choice) -> list[RankingRow]:
+        """What a visitor chose to see; ranks are among single models, or among all entries."""
+        benchmark = self.benchmark(choice.benchmark)
+        entries = read_entries(self.root, benchmark)
+        known = known_checkpoints(self.folders.values(), entries.measured)
+        if not choice.averaged:
+            entries = Entries([entry for entry in entries.measured if is_single(entry)], entries.unreadable)
+        rows = ranking(benchmark, entries, known, read_synced(self.root).claims)
+        return [row for row in rows if choice.keeps(row)]
 
 
 @dataclass(frozen=True)
 class View:
-    """What is shown of a benchmark: its text, table, files to download, scores reported elsewhere, models to plot."""
+    """What is shown of a benchmark: its text, the values of the ranking and of the published scores, models to plot."""
 
     about: str
-    table: Styler
-    csv: str
-    json: str
-    published: pd.DataFrame
+    ranking: dict[str, Any]
+    published: dict[str, Any]
     measured: list[str]
     plotted: list[str]
-    any_row: bool
+    replots: bool  # whether the models in the figures are others than before
 
-    def outputs(self) -> list[object]:
-        """For (about, ranking, csv, json, elsewhere, published, below, models)."""
-        any_entry, names = bool(self.measured), [str(name) for name in self.table.columns]
+    def outputs(self) -> list[Any]:
+        """For (about, ranking, published, csv, json, figures, models)."""
+        any_entry = bool(self.measured)
         return [
             self.about,
-            gr.Dataframe(
-                self.table,
-                visible=self.any_row,
-                datatype=["markdown" if name == "card" else "str" for name in names],
-                column_widths=[WIDTHS.get(name, 110) for name in names],
-            ),
-            gr.DownloadButton(value=self.csv, visible=any_entry),
-            gr.DownloadButton(value=self.json, visible=any_entry),
-            gr.Column(visible=len(self.published) > 0),
-            self.published if len(self.published) else None,
-            gr.Column(visible=any_entry),
-            gr.Dropdown(choices=self.measured, value=self.plotted),
+            self.ranking,
+            self.published,
+            gr.Button(visible=any_entry),
+            gr.Button(visible=any_entry),
+            gr.Accordion(visible=any_entry),
+            gr.Dropdown(choices=self.measured, value=self.plotted) if self.replots else gr.skip(),
         ]
 
 
-def leaderboard_tab(
-    root: Path, folders: dict[str, Path], paper: Path | None, page: gr.Blocks, tabs: gr.Tabs, tab: gr.Tab
-) -> None:
-    """Builds the tab, inside `tab` of `tabs` of `page`.
-
-    root: of the entries. folders: of the checkpoints, by name. paper: what benchmarks/paper.py wrote, if it ran.
-    """
+def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tabs: gr.Tabs, tab: gr.Tab) -> None:
+    """Builds the tab, inside `tab` of `tabs` of `page`. root: of the entries. folders: of the checkpoints, by name."""
     benchmarks = {each.name: each for each in sorted(read_benchmarks(root), key=lambda each: not each.fingerprint)}
     board = Board(root, benchmarks, folders)
     if not benchmarks:
         gr.Markdown("There are no results yet: `python -m fkd evaluate checkpoints/NAME --data DIR` makes the first.")
         gr.Markdown(_problems(root))
         return
-    benchmark = gr.Dropdown(list(benchmarks), value=next(iter(benchmarks)), label="Benchmark", elem_id="benchmark")
     about = gr.Markdown(elem_id="about-benchmark")
-    with gr.Accordion("Filters and columns", open=False, elem_id="filters"):
-        with gr.Row():
-            status = gr.CheckboxGroup(STATUSES, value=STATUSES[:4], label="Status", elem_id="status-filter")
-            family = gr.Dropdown(FAMILIES, value=FAMILIES[0], label="Family", elem_id="family")
-            size = gr.Dropdown(list(SIZES), value=next(iter(SIZES)), label="Parameters", elem_id="size")
-        optional = [name for name in column_names() if name not in ALWAYS]
-        columns = gr.Dropdown(optional, multiselect=True, label="Columns (none chosen: all)", elem_id="columns")
-    table = gr.Dataframe(
-        interactive=False, wrap=True, show_search="search", pinned_columns=2, elem_id="ranking", elem_classes="ranking",
-        max_height=600,
-    )  # fmt: skip
-    with gr.Row():
-        csv = gr.DownloadButton("Table as CSV", size="sm", min_width=120, elem_id="ranking-csv")
-        as_json = gr.DownloadButton("Entries as JSON", size="sm", min_width=120, elem_id="ranking-json")
-        link = gr.Button("Copy link to this view", size="sm", min_width=120, elem_id="copy-link")
-        again = gr.Button("Read the Hub again", size="sm", min_width=120, elem_id="sync")
-    from_hub = gr.Markdown(elem_id="from-hub")
-    page.load(functools.partial(_from_hub, root), None, from_hub, api_visibility="private")
-    broken = gr.Markdown(elem_id="problems")
-    page.load(functools.partial(_problems, root), None, broken, api_visibility="private")
-    with gr.Accordion("What the columns mean", open=False):
-        gr.Markdown(column_words())
-    with gr.Accordion("Questions: why is a model missing, or without a rank?", open=False, elem_id="questions"):
-        gr.Markdown(QUESTIONS)
-    with gr.Accordion("Cite this", open=False):
-        gr.Code(CITATION, language=None, label="BibTeX", show_label=False, elem_id="citation")
-    with gr.Column(visible=False) as elsewhere:
-        gr.Markdown(REPORTED)
-        published = gr.Dataframe(
-            interactive=False, wrap=True, datatype=["str", "str", "str", "markdown"],
-            column_widths=["90px", "210px", "170px", "150px"], elem_id="published", elem_classes="ranking",
+    with gr.Row(elem_id="look"):
+        benchmark = gr.Dropdown(
+            list(benchmarks), value=next(iter(benchmarks)), label="Benchmark", container=False, min_width=140,
+            elem_id="benchmark",
         )  # fmt: skip
-    with gr.Column() as below:
-        models = gr.Dropdown([], multiselect=True, label="Models in the plots", elem_id="plotted")
+        search = gr.Textbox(
+            label="Search models", placeholder="Search models", max_length=100, container=False, min_width=140,
+            elem_id="search",
+        )  # fmt: skip
+        averaged = gr.Checkbox(label="Also ensembles and flip averaging", container=False, elem_id="averaged")
+    with gr.Row():
+        with gr.Column(scale=4, min_width=320):
+            shown = ranking_view()
+            sort = gr.Textbox("rank", label="Sorted by", visible=False)
+            with gr.Row(elem_id="board-buttons"):
+                link = gr.Button("Copy link to this view", size="sm", min_width=120, elem_id="copy-link")
+                csv = gr.Button("Table as CSV", size="sm", min_width=120, elem_id="ranking-csv")
+                as_json = gr.Button("Entries as JSON", size="sm", min_width=120, elem_id="ranking-json")
+                again = gr.Button("Read the Hub again", size="sm", min_width=120, elem_id="sync")
+            from_hub = gr.Markdown(elem_id="from-hub", elem_classes="caption")
+            broken = gr.Markdown(elem_id="problems")
+            with gr.Accordion("Filters and columns", open=False, elem_id="filters"):
+                with gr.Row():
+                    status = gr.CheckboxGroup(STATUSES, value=STATUSES[:4], label="Status", elem_id="status-filter")
+                    family = gr.Dropdown(FAMILIES, value=FAMILIES[0], label="Family", elem_id="family")
+                    size = gr.Dropdown(list(SIZES), value=next(iter(SIZES)), label="Parameters", elem_id="size")
+                optional = [(column.head, column.key) for column in OPTIONAL]
+                columns = gr.Dropdown(optional, multiselect=True, label="More columns", elem_id="columns")
+            with gr.Accordion("Columns and questions", open=False, elem_id="questions"):
+                gr.Markdown(f"{column_words()}\n\n{QUESTIONS}")
+            with gr.Accordion("Cite this", open=False, elem_id="cite"):
+                gr.Code(
+                    CITATION,
+                    language=None,
+                    label="BibTeX",
+                    show_label=False,
+                    buttons=[],
+                    show_line_numbers=False,
+                    wrap_lines=True,
+                    elem_id="citation",
+                )
+                cite = gr.Button("Copy the citation", size="sm", elem_id="copy-citation")
+        with gr.Column(scale=1, min_width=240):
+            elsewhere = published_view()
+    with gr.Accordion("Figures", open=False, elem_id="figures") as drawn:
+        models = gr.Dropdown([], multiselect=True, label="Models in the figures", elem_id="plotted")
         plots = plot_places()
 
-    filters = [benchmark, status, family, size, columns]
-    shown = [about, table, csv, as_json, elsewhere, published, below, models]
+    chosen = [benchmark, search, averaged, status, family, size, columns, sort, models]
+    view = [about, shown, elsewhere, csv, as_json, drawn, models]
+    keep = remember("leaderboard", *NAMES)
 
-    def show(
-        name: str, statuses: list[str], family: str, size: str, columns: list[str], models: list[str]
-    ) -> list[object]:
-        return _show(board, name, Filters(statuses, family, size), columns, models).outputs()
+    def show(*values: Any) -> list[Any]:
+        return _show(board, Choice.of(*values)).outputs()
 
-    def draw(name: str, models: list[str], seen: bool) -> list[object]:
-        if not seen:
+    def draw(name: str, models: list[str], is_wide: bool | None) -> list[Any]:
+        if is_wide is None:
             return [gr.skip()] * COUNT
-        benchmark = board.benchmark(name)
-        return figures(read_entries(root, benchmark).measured, folders, models).outputs()
+        entries = read_entries(root, board.benchmark(name)).measured
+        return figures(entries, folders, models, across=4 if is_wide else 2).outputs()
 
-    for change in (benchmark.change, status.change, family.change, size.change, columns.change):
-        change(show, [*filters, models], shown, api_visibility="private")
-    gr.on(
-        [tab.select, models.input, benchmark.input],
-        None,
-        [benchmark, models],
-        js=remember("leaderboard", "benchmark", "model"),
+    def open_view(request: gr.Request) -> list[Any]:  # a partial would not be given the request
+        return _open(board, request)
+
+    def download(write: Callable[[str, Sequence[RankingRow]], str], *values: Any) -> str:
+        choice = Choice.of(*values)
+        return write(board.benchmark(choice.benchmark).name, board.rows(choice))
+
+    page.load(functools.partial(_from_hub, root), None, from_hub, api_visibility="private")
+    page.load(functools.partial(_problems, root), None, broken, api_visibility="private")
+    shows: dict[str, Any] = {
+        "fn": show,
+        "inputs": chosen,
+        "outputs": view,
+        "show_progress": "hidden",
+        "api_visibility": "private",
+    }
+    page.load(open_view, None, [tabs, *chosen], api_visibility="private").then(**shows)
+    for part in (benchmark, search, averaged, status, family, size, columns):
+        part.input(**shows, trigger_mode="always_last").then(None, chosen, js=keep)
+    shown.input(None, None, sort, js=SORT).then(None, chosen, js=keep)
+    shown.input(
+        **shows, trigger_mode="always_last", js=f"(...values) => values.with({NAMES.index('sort')}, ({SORT})())"
     )
+    again.click(functools.partial(_read_again, root), outputs=from_hub, api_visibility="private").then(**shows)
+    gr.on([tab.select, models.input], None, chosen, js=keep)
+    for button, write in ((csv, csv_file), (as_json, json_file)):
+        file = gr.File(visible="hidden")
+        made = button.click(functools.partial(download, write), chosen, file, api_visibility="private")
+        made.success(None, file, js=SAVE)
+    link.click(None, js=COPY.format(what="window.location.href", name="Link"))
+    cite.click(None, js=COPY.format(what=json.dumps(CITATION), name="Citation"))
 
-    def open_view(request: gr.Request) -> list[object]:  # a partial would not be given the request
-        return _open(board, request).outputs()
-
-    page.load(open_view, None, [tabs, benchmark, models], api_visibility="private").then(
-        show, [*filters, models], shown, api_visibility="private"
-    )
-    # Figures take a second to make and to draw, so they wait until somebody looks at this tab.
-    seen = gr.State(False)
-    models.change(draw, [benchmark, models, seen], plots, api_visibility="private")
-    tab.select(lambda: True, None, seen, api_visibility="private").then(
-        draw, [benchmark, models, seen], plots, api_visibility="private"
-    )
-    link.click(None, js=COPY_LINK)
-    again.click(functools.partial(_read_again, root), outputs=from_hub, api_visibility="private").then(
-        show, [*filters, models], shown, api_visibility="private"
-    )
-    if paper and paper.exists():
-        paper_section(json.loads(paper.read_text()))
+    # Figures take a second to make and to draw, so they wait until somebody looks: is_wide is None until then.
+    is_wide, asks_width = gr.State(None), gr.Checkbox(visible=False)
+    draws: dict[str, Any] = {
+        "fn": draw,
+        "inputs": [benchmark, models, is_wide],
+        "outputs": plots,
+        "api_visibility": "private",
+    }
+    models.change(**draws)
+    tab.select(lambda wide: gr.Accordion(open=wide), asks_width, drawn, js=IS_WIDE, api_visibility="private")
+    drawn.expand(lambda wide: wide, asks_width, is_wide, js=IS_WIDE, api_visibility="private").then(**draws)
 
 
-def _open(board: Board, request: gr.Request) -> Opened:
-    """What the address asks for: ?tab=leaderboard&benchmark=NAME&model=A,B."""
+def _open(board: Board, request: gr.Request) -> list[Any]:
+    """For (tabs, the inputs of a Choice): what the address asks for, ?tab=leaderboard&benchmark=NAME&model=A,B."""
     asked = request.query_params
-    benchmark = board.benchmark(asked.get("benchmark", ""))
+    tab = asked["tab"] if asked.get("tab") in ("leaderboard", "model") else ""
+    choice = Choice.from_address(asked if tab == "leaderboard" else {})
+    benchmark = board.benchmark(choice.benchmark)
     entries = read_entries(board.root, benchmark).measured
     measured = [entry.name for entry in entries]
-    wanted = [model for model in asked.get("model", "").split(",") if model in measured]
-    tab = asked["tab"] if asked.get("tab") in ("leaderboard", "model") else ""
-    return Opened(tab, benchmark.name, measured, wanted or plotted_first(entries))
+    plotted = [model for model in choice.model if model in measured] or plotted_first(entries)
+    values = dataclasses.replace(choice, benchmark=benchmark.name, model=plotted)
+    *others, _ = [list(value) if isinstance(value, tuple) else value for value in dataclasses.astuple(values)]
+    return [gr.Tabs(selected=tab) if tab else gr.Tabs(), *others, gr.Dropdown(choices=measured, value=plotted)]
 
 
-def _show(board: Board, name: str, filters: Filters, columns: Sequence[str], models: Sequence[str]) -> View:
-    """A benchmark as filtered. columns: those to show, all if none. models: those in the plots until now."""
-    benchmark = board.benchmark(name)
+def _show(board: Board, choice: Choice) -> View:
+    """A benchmark as a visitor chose to see it."""
+    benchmark = board.benchmark(choice.benchmark)
     entries = read_entries(board.root, benchmark)
-    known = known_checkpoints(board.folders.values(), entries.measured)
-    rows = ranking(benchmark, entries, known, read_synced(board.root).claims)
-    kept = [row for row in rows if filters.keeps(row)]
-    about = f"{benchmark.description}. "
-    if rows:
-        about += (
-            f"{benchmark.faces:,} faces, {benchmark.values:,} labelled coordinates (fingerprint "
-            f"`{benchmark.fingerprint}`).\n\n{WHAT_RANKS}"
-        )
-    else:
-        about += "\n\n" + NO_ENTRY.format(name=benchmark.name)
-    if len(kept) > MOST_ROWS:
-        about += f" The first {MOST_ROWS} of {len(kept):,} rows are shown; the CSV has them all."
+    rows = board.rows(choice)
     measured = [entry.name for entry in entries.measured]
+    kaggle = board.benchmarks.get(KAGGLE)
+    scores = read_published(board.root, benchmark)
+    whose = benchmark.name
+    if not scores and kaggle:
+        scores, whose = read_published(board.root, kaggle), KAGGLE
+    value = table(rows, choice, _names(board.folders), entry_colours(entries.measured))
+    value |= {
+        "any": bool(entries.measured or entries.unreadable),
+        "note": _note(benchmark, entries, len(rows), choice) if measured else "",
+    }
+    title = "Published Kaggle scores" if whose == KAGGLE else f"Published scores on {whose}"
+    plotted = [model for model in choice.model if model in measured] or plotted_first(entries.measured)
     return View(
-        about=about,
-        table=ranking_table(kept, columns, _names(board.folders)),
-        csv=csv_file(benchmark.name, kept),
-        json=json_file(benchmark.name, kept),
-        published=published_table(read_published(board.root, benchmark)),
+        about=_about(benchmark, entries, kaggle),
+        ranking=value,
+        published={"title": title, "published": published(scores)},
         measured=measured,
-        plotted=[model for model in models if model in measured] or plotted_first(entries.measured),
-        any_row=bool(entries.measured or entries.unreadable),
+        plotted=plotted,
+        replots=plotted != list(choice.model),
     )
+
+
+def _about(benchmark: Benchmark, entries: Entries, kaggle: Benchmark | None) -> str:
+    """What is ranked, and why Kaggle's faces have no ranking, as Markdown."""
+    said = dataclasses.asdict(benchmark) | {"description": benchmark.description.rstrip(".")}
+    if not (entries.measured or entries.unreadable):
+        return NO_ENTRY.format(**said)
+    return WHAT_RANKS.format(**said) + (f" {NO_KAGGLE_ENTRY}" if kaggle and not kaggle.fingerprint else "")
+
+
+def _note(benchmark: Benchmark, entries: Entries, count: int, choice: Choice) -> str:
+    """What stands below a ranking of so many rows."""
+    averaged = sum(not is_single(entry) for entry in entries.measured)
+    sentences = []
+    if count > MOST_ROWS:
+        sentences.append(f"The first {MOST_ROWS} of {count:,} rows are shown; the CSV has them all.")
+    if averaged and not choice.averaged:
+        sentences.append(
+            f"Ranks are among single models: ensembles and flip averaging ({averaged} more) are behind the switch."
+        )
+    sentences.append(
+        f"{benchmark.faces:,} faces, {benchmark.values:,} labelled coordinates, fingerprint {benchmark.fingerprint}."
+    )
+    return " ".join(sentences)
 
 
 def _names(folders: dict[str, Path]) -> dict[str, str]:

@@ -1,11 +1,13 @@
 """Plotly figures from entries; colours are given by the caller, so that a model keeps its own on the page."""
 
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from fkd.board.cost import Cost
 from fkd.board.record import Evaluation
@@ -18,11 +20,11 @@ LABELS = [name.replace("_", " ") for name in NAMES]
 LAYOUT: dict[str, Any] = {
     "paper_bgcolor": "rgba(0,0,0,0)",
     "plot_bgcolor": "rgba(0,0,0,0)",
-    "font": {"color": "#8a8f98", "size": 13},
+    "font": {"color": "#787d87", "size": 13},
     "margin": {"l": 48, "r": 8, "t": 40, "b": 44},
     # Two names per line, which a phone has room for.
     "legend": {
-        "orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "font": {"size": 11},
+        "orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "font": {"size": 13},
         "entrywidth": 0.5, "entrywidthmode": "fraction",
     },
     "dragmode": False,  # a finger that scrolls the page over a figure would zoom the figure
@@ -69,32 +71,53 @@ def keypoint_errors(entries: Sequence[Evaluation], colours: dict[str, str]) -> g
     return figure
 
 
-def robustness_curves(curves: dict[str, list[float]], kind: str, colours: dict[str, str]) -> go.Figure:
-    """RMSE at each step of one kind of degradation (`fkd.board.robustness.STEPS`), one line per model.
+def robustness_curves(
+    curves: Mapping[str, Mapping[str, list[float]]], colours: dict[str, str], across: int
+) -> go.Figure:
+    """RMSE at each step of each kind of degradation (`fkd.board.robustness.STEPS`): small figures on one scale.
 
-    curves: by model, the RMSE in px at each step.
+    curves: by model and kind, the RMSE in px at each step. across: how many small figures stand beside each other.
     """
-    figure = go.Figure()
-    for model, errors in curves.items():
-        figure.add_scatter(
-            x=[str(step) for step in STEPS[kind]],
-            y=errors,
-            name=model,
-            mode="lines+markers",
-            line={"color": colours[model], "width": 2.5},
-        )
-    figure.update_layout(**LAYOUT | {"height": 280, "legend": LAYOUT["legend"] | {"font": {"size": 9.5}}})
-    figure.update_xaxes(title=UNITS[kind], type="category", **GRID)
-    figure.update_yaxes(title="test RMSE, px", rangemode="tozero", **GRID)
+    rows = -(-len(STEPS) // across)
+    units = {kind: "<br>".join(textwrap.wrap(UNITS[kind], 20)) for kind in STEPS}
+    titles = [f"{kind}<br><span style='font-size: 12px'>{units[kind]}</span>" for kind in STEPS]
+    figure = make_subplots(
+        rows, across, subplot_titles=titles, shared_yaxes="all", horizontal_spacing=0.03, vertical_spacing=0.4 / rows
+    )
+    for model, kinds in curves.items():
+        for number, kind in enumerate(kind for kind in STEPS if kind in kinds):
+            place = list(STEPS).index(kind)
+            figure.add_scatter(
+                x=[str(step) for step in STEPS[kind]],
+                y=kinds[kind],
+                name=model,
+                legendgroup=model,
+                showlegend=number == 0,
+                mode="lines+markers",
+                line={"color": colours[model], "width": 2.5},
+                row=place // across + 1,
+                col=place % across + 1,
+            )
+    legend = LAYOUT["legend"] | {"y": 1 + 0.2 / rows, "yanchor": "bottom", "entrywidth": 0, "entrywidthmode": "pixels"}
+    figure.update_layout(
+        **LAYOUT | {"height": 40 + 240 * rows, "legend": legend, "margin": LAYOUT["margin"] | {"t": 84}}
+    )
+    figure.update_annotations(font_size=14)
+    figure.update_xaxes(type="category", **GRID)
+    figure.update_yaxes(type="log", **_steps((1, 2, 5)), **GRID)
     return figure
 
 
 def trade_off(
-    entries: Sequence[Evaluation], price: Callable[[Cost], float], title: str, colours: dict[str, str]
+    entries: Sequence[Evaluation],
+    price: Callable[[Cost], float],
+    title: str,
+    colours: dict[str, str],
+    sized: bool = False,
 ) -> go.Figure:
     """Test RMSE with its interval against a price (log scale), and the Pareto front: what nothing cheaper beats.
 
-    price: what a model takes, in the unit that `title` states.
+    price: what a model takes, in the unit that `title` states. sized: whether a dot's area shows its parameters.
     """
     figure = go.Figure()
     front: list[Evaluation] = []
@@ -116,9 +139,13 @@ def trade_off(
             error_y={"array": [told.rmse_high - told.rmse], "arrayminus": [told.rmse - told.rmse_low]},
             name=entry.name,
             mode="markers",
-            marker={"size": 12, "color": colours[entry.name]},
+            marker={
+                "size": 6 + 2 * (entry.cost.parameters / 1e6) ** 0.5 if sized else 12,
+                "color": colours[entry.name],
+            },
+            hovertemplate=f"%{{y:.3f}} px, %{{x:.3g}} {title}, {entry.cost.parameters / 1e6:.1f} M parameters",
         )
-    figure.update_layout(**LAYOUT | {"height": 380})
+    figure.update_layout(**LAYOUT | {"height": 400})
     figure.update_xaxes(title=title, type="log", **_steps((1, 2, 5)), **GRID)
     figure.update_yaxes(title="test RMSE, px", **GRID)
     return figure
@@ -155,7 +182,7 @@ def cumulative_errors(entries: Sequence[Evaluation], colours: dict[str, str]) ->
             mode="lines",
             line={"color": colours[entry.name], "width": 2.5},
         )
-    figure.update_layout(**LAYOUT | {"height": 380})
+    figure.update_layout(**LAYOUT | {"height": 400})
     figure.update_xaxes(title="mean error, % of eye distance", range=[0, 15], **GRID)
     figure.update_yaxes(title="faces, %", range=[0, 100], **GRID)
     return figure
@@ -181,6 +208,9 @@ def error_face(details: dict[str, Detail], colours: dict[str, str]) -> go.Figure
             x += [*(point[0] + ellipse[0]), None]
             y += [*(point[1] + ellipse[1]), None]
         figure.add_scatter(x=x, y=y, name=model, mode="lines", line={"color": colours[model], "width": 2})
+    figure.update_layout(height=520)
+    figure.update_xaxes(range=[8, 88])
+    figure.update_yaxes(range=[88, 20])
     return figure
 
 

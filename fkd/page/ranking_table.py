@@ -1,80 +1,211 @@
-"""A ranking as the page shows it: which rows are kept, its columns, its downloads."""
+"""A ranking as the page shows it: what a visitor chose to see, its columns and rows, its downloads."""
 
+import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode, urlsplit
+from typing import Any
+from urllib.parse import quote, urlsplit
 
 import pandas as pd
-from pandas.io.formats.style import Styler
 
 from fkd.board.entries import Published
 from fkd.board.ranking import RankingRow
-from fkd.metrics import METRICS, RMSE
+from fkd.board.record import Evaluation
+from fkd.metrics import METRICS, Metric
 from fkd.page.uploads import new_folder
 
-MOST_ROWS = 100  # of a ranking on the page: a browser takes seconds to draw thousands
+MOST_ROWS = 100  # of a ranking that are sent to a browser: it takes seconds to draw thousands
 STATUSES = ["verified", "not verified", "unreadable", "claimed", "refused"]
 FAMILIES = ["all", "fcnn", "resnet"]
 SIZES = {"any size": (0, 1e12), "below 5 M": (0, 5e6), "5 to 20 M": (5e6, 2e7), "above 20 M": (2e7, 1e12)}
-ALWAYS = ["rank", "model"]
-WIDTHS = {
-    "rank": 60,
-    "model": 130,
-    RMSE.title: 90,
-    "95% interval": 140,
-    "predictions": 150,
-    "card": 70,
-    "why unranked": 300,
-    "measured on": 190,
-}  # px; others have 110
+
+Value = str | float | None
+HUB = "https://huggingface.co"
 
 
 @dataclass(frozen=True)
-class Filters:
-    """Which rows of a ranking a visitor wants to see: some of STATUSES, one of FAMILIES, one of SIZES."""
+class Choice:
+    """What a visitor chose to see of a benchmark; the fields are the names in the address, in the order of the inputs.
 
-    statuses: Sequence[str]
-    family: str
-    size: str
+    search: a part of a model's or a network's name. averaged: also ensembles and flip averaging. status: some of
+    STATUSES. family: one of FAMILIES. size: one of SIZES. columns: keys of those beyond the first seven. sort: a key of
+    `sort_keys`, after a minus for the largest first. model: names of the models in the figures.
+    """
+
+    benchmark: str = ""
+    search: str = ""
+    averaged: bool = False
+    status: Sequence[str] = tuple(STATUSES[:4])
+    family: str = FAMILIES[0]
+    size: str = next(iter(SIZES))
+    columns: Sequence[str] = ()
+    sort: str = "rank"
+    model: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, *values: Any) -> "Choice":
+        """What the inputs hold, in the order of the fields; a text, which may be anything, is brought to sense."""
+        choice = cls(*values)
+        is_key = str(choice.sort).removeprefix("-") in sort_keys()
+        return dataclasses.replace(choice, search=choice.search or "", sort=choice.sort if is_key else cls.sort)
+
+    @classmethod
+    def from_address(cls, asked: Mapping[str, str]) -> "Choice":
+        """What an address asks for; what it does not say, or says wrongly, is as it is at first."""
+        given: dict[str, Any] = {name: asked[name] for name in ("benchmark", "search") if name in asked}
+        given["averaged"] = asked.get("averaged") == "true"
+        given |= {
+            name: asked[name]
+            for name, allowed in {"family": FAMILIES, "size": SIZES, "sort": sort_keys()}.items()
+            if asked.get(name, "").removeprefix("-" if name == "sort" else "") in allowed
+        }
+        optional = [column.key for column in OPTIONAL]
+        for name, allowed in {"status": STATUSES, "columns": optional}.items():
+            if name in asked:
+                given[name] = [value for value in asked[name].split(",") if value in allowed]
+        given["model"] = [name for name in asked.get("model", "").split(",") if name]
+        return cls(**given)
 
     def keeps(self, row: RankingRow) -> bool:
         """Whether a row is shown; a number of parameters that is not known is of every size."""
         least, most = SIZES[self.size]
         sized = row.parameters is None or least <= row.parameters <= most
-        return row.status in self.statuses and sized and self.family in ("all", _family(row))
+        named = self.search.strip().casefold() in f"{row.name} {row.network}".casefold()
+        return row.status in self.status and sized and named and self.family in ("all", _family(row))
 
 
-def column_names() -> list[str]:
-    """The columns of a ranking, in their order."""
-    ranked, *others = (metric.title for metric in METRICS)
-    return [
-        *ALWAYS, ranked, "95% interval", "status", "predictions", "card", "network", *others, "parameters, M",
-        "multiply-adds, M", "time, ms", "measured on", "trained on", "date", "why unranked",
-    ]  # fmt: skip
+@dataclass(frozen=True)
+class Column:
+    """A column: its key and heading; value: what it is sorted by; text: what a cell shows, "" where that is unknown.
 
-
-def ranking_table(rows: Sequence[RankingRow], chosen: Sequence[str], models: Mapping[str, str]) -> Styler:
-    """The first MOST_ROWS rows as a table. chosen: which columns, all if none.
-
-    models: the names of the page's own models, by the sha256 of their weights.
+    second: another column that stands in the same cells, with a button of its own to sort by.
     """
-    names = [name for name in column_names() if name in ALWAYS or not chosen or name in chosen]
-    table = pd.DataFrame([_cells(row, models) for row in rows[:MOST_ROWS]], columns=column_names())[names]
-    digits = {metric.title: f"{{:.{metric.digits}f}}" for metric in METRICS}
-    return table.style.format({name: digits[name] for name in names if name in digits}, precision=2, na_rep="-")
+
+    key: str
+    head: str
+    value: Callable[[RankingRow], Value]
+    text: Callable[[RankingRow], str]
+    is_number: bool = False
+    second: "Column | None" = None
 
 
-def published_table(published: Sequence[Published]) -> pd.DataFrame:
-    """What others report, as the page names it; each source is a link."""
-    return pd.DataFrame(
-        {
-            RMSE.title: [str(score.rmse) for score in published],
-            "what": [score.what for score in published],
-            "on": [score.measured_on for score in published],
-            "source": [f"[{urlsplit(score.source).netloc}]({score.source})" for score in published],
-        }
+def is_single(entry: Evaluation) -> bool:
+    """Whether an entry is of one model's own predictions: no ensemble, no flip averaging."""
+    return entry.members == 1 and not entry.mirror
+
+
+def _of_entry(name: str, show: Callable[[Any], Value]) -> Callable[[RankingRow], Value]:
+    return lambda row: show(getattr(row.entry, name)) if row.entry else None
+
+
+def _worded(key: str, head: str, value: Callable[[RankingRow], Value]) -> Column:
+    return Column(key, head, value, lambda row: str(value(row) or ""))
+
+
+def _measured(key: str, head: str, shown: Callable[[float], str], value: Callable[[RankingRow], Value]) -> Column:
+    def text(row: RankingRow) -> str:
+        number = value(row)
+        return "" if number is None else shown(float(number))
+
+    return Column(key, head, value, text, is_number=True)
+
+
+def _figure(metric: Metric) -> Column:
+    return _measured(
+        metric.key, metric.title, lambda value: f"{value:.{metric.digits}f}", lambda row: row.figures.get(metric.key)
     )
+
+
+def _predictions(row: RankingRow) -> str:
+    """Whose predictions were measured."""
+    if not row.entry:
+        return ""
+    what = "one model" if row.entry.members == 1 else f"mean of {row.entry.members} models"
+    return f"{what}, flip averaging" if row.entry.mirror else what
+
+
+MILLISECONDS = _measured("ms", "ms", lambda ms: f"{ms:.1f} ms", _of_entry("cost", lambda cost: cost.latency_ms))
+SIZE = dataclasses.replace(
+    _measured("parameters", "parameters", lambda count: f"{count / 1e6:.1f} M", lambda row: row.parameters),
+    second=MILLISECONDS,
+)
+OPTIONAL = (
+    _worded("status", "status", lambda row: row.status),
+    _worded("predictions", "predictions", _predictions),
+    _measured(
+        "macs", "multiply-adds, M", lambda count: f"{count / 1e6:,.0f}", _of_entry("cost", lambda cost: cost.macs)
+    ),
+    _worded("hardware", "measured on", _of_entry("cost", lambda cost: cost.hardware)),
+    _worded("trained", "trained on", _of_entry("data", lambda data: data.name)),
+    _worded("date", "date", lambda row: dated.date if (dated := row.entry or row.claim) else ""),
+    _worded("unranked", "why unranked", lambda row: row.unranked),
+)
+
+
+def first_columns() -> list[Column]:
+    """The columns that are always shown."""
+    return [
+        Column("rank", "rank", lambda row: row.rank, lambda row: "" if row.rank is None else str(row.rank), True),
+        _worded("model", "model", lambda row: row.name),
+        _worded("network", "network", lambda row: row.network),
+        *map(_figure, METRICS),
+        SIZE,
+    ]
+
+
+def sort_keys() -> dict[str, Callable[[RankingRow], Value]]:
+    """By key, the value of a row by which a ranking can be sorted."""
+    columns = [*first_columns(), *OPTIONAL, MILLISECONDS]
+    return {column.key: column.value for column in columns}
+
+
+def sorted_rows(rows: Iterable[RankingRow], sort: str) -> list[RankingRow]:
+    """Rows by a key of `sort_keys`, after a minus for the largest first; what has no value comes last."""
+    rows, value = list(rows), sort_keys()[sort.removeprefix("-")]
+    known = [row for row in rows if value(row) not in (None, "")]
+    order = {id(row): value(row) for row in known}
+
+    def by(row: RankingRow) -> Any:
+        shown = order[id(row)]
+        return shown.casefold() if isinstance(shown, str) else shown
+
+    return sorted(known, key=by, reverse=sort.startswith("-")) + [row for row in rows if id(row) not in order]
+
+
+def table(
+    rows: Sequence[RankingRow], choice: Choice, models: Mapping[str, str], colours: Mapping[str, str]
+) -> dict[str, Any]:
+    """The first MOST_ROWS rows, as the component of `fkd.page.ranking` takes them.
+
+    models: the names of the page's own models, by the sha256 of their weights. colours: by the name of an entry.
+    """
+    columns = [*first_columns(), *(column for column in OPTIONAL if column.key in choice.columns)]
+    shown = sorted_rows(rows, choice.sort)[:MOST_ROWS]
+    ranked = [row.entry.accuracy for row in shown if row.entry and row.rank is not None]
+    return {
+        "columns": [
+            {
+                "key": column.key,
+                "sorts": [[part.key, part.head] for part in (column, column.second) if part],
+                "number": column.is_number,
+            }
+            for column in columns
+        ],
+        "rows": [_row(row, columns, models, colours) for row in shown],
+        # One scale for the intervals of all rows, px; what is not ranked may be anywhere.
+        "scale": [min(each.rmse_low for each in ranked), max(each.rmse_high for each in ranked)] if ranked else None,
+        "sort": choice.sort,
+    }
+
+
+def published(scores: Sequence[Published]) -> list[dict[str, str]]:
+    """What others report, as the component takes it."""
+    return [
+        {"rmse": f"{score.rmse:.3f}", "what": score.what, "on": score.measured_on, "href": score.source}
+        | {"host": urlsplit(score.source).netloc.removeprefix("www.")}
+        for score in scores
+    ]
 
 
 def csv_file(name: str, rows: Sequence[RankingRow]) -> str:
@@ -93,47 +224,23 @@ def _family(row: RankingRow) -> str:
     return "fcnn" if row.network.startswith("fcnn") else "resnet"
 
 
-def _cells(row: RankingRow, models: Mapping[str, str]) -> dict[str, str | float | None]:
-    entry, claim = row.entry, row.claim
-    cells: dict[str, str | float | None] = {metric.title: row.figures.get(metric.key) for metric in METRICS}
-    cells |= {
-        "rank": "-" if row.rank is None else str(row.rank),
-        "model": row.name,
-        "95% interval": "",
-        "status": row.status,
-        "predictions": "",
-        "card": _card(row, models),
-        "network": row.network,
-        "parameters, M": None if row.parameters is None else row.parameters / 1e6,
-        "measured on": "",
-        "trained on": "",
-        "date": claim.date if claim else "",
-        "why unranked": row.unranked,
+def _row(
+    row: RankingRow, columns: Sequence[Column], models: Mapping[str, str], colours: Mapping[str, str]
+) -> dict[str, Any]:
+    entry = row.entry
+    model = models.get(entry.checkpoint, "") if entry else ""
+    parts = [part for column in columns for part in (column, column.second) if part]
+    note = _predictions(row) if entry and not is_single(entry) else ""
+    return {
+        "texts": {part.key: part.text(row) for part in parts},
+        "values": {part.key: part.value(row) for part in parts},
+        "tied": row.tied,
+        "model": model,  # one of the page's, or else it may be on the Hub
+        "href": f"{HUB}/{quote(row.name)}" if row.owner and not model else "",
+        "note": f"{row.status}: {row.unranked}" if row.unranked else note,
+        "interval": [entry.accuracy.rmse_low, entry.accuracy.rmse, entry.accuracy.rmse_high] if entry else None,
+        "colour": colours.get(row.name, ""),
     }
-    if entry:
-        cells |= {
-            "95% interval": f"{entry.accuracy.rmse_low:.3f} to {entry.accuracy.rmse_high:.3f}",
-            "predictions": _predictions(entry.members, entry.mirror),
-            "multiply-adds, M": entry.cost.macs / 1e6,
-            "time, ms": entry.cost.latency_ms,
-            "measured on": entry.cost.hardware,
-            "trained on": entry.data.name,
-            "date": entry.date,
-        }
-    return cells
-
-
-def _card(row: RankingRow, models: Mapping[str, str]) -> str:
-    """A link to what is said of a model: on this page, or on the Hub."""
-    if row.entry and row.entry.checkpoint in models:
-        return f"[card](?{urlencode({'tab': 'model', 'model': models[row.entry.checkpoint]})})"
-    return f"[card](https://huggingface.co/{quote(row.name)})" if row.owner else ""
-
-
-def _predictions(members: int, mirror: bool) -> str:
-    """Whose predictions were measured."""
-    what = "one model" if members == 1 else f"mean of {members} models"
-    return f"{what}, flip averaging" if mirror else what
 
 
 def _file(name: str, text: str) -> str:

@@ -1,5 +1,6 @@
 """The page: two detectors side by side on your own photo, and the leaderboard."""
 
+import json
 import sys
 import threading
 import time
@@ -17,6 +18,7 @@ from fkd.page.address import remember
 from fkd.page.api import api
 from fkd.page.batch import batch_tab
 from fkd.page.compare import compare_tab
+from fkd.page.figures import paper_section
 from fkd.page.guard import LIMITS, MOST_WAITING, Page
 from fkd.page.leaderboard import leaderboard_tab
 from fkd.page.live import live_tab
@@ -92,13 +94,15 @@ def build_app(
             with gr.Tab("Compare", id="compare") as compare:
                 compare_tab(Detectors(detectors), examples, votes or leaderboard / VOTES, page)
             with gr.Tab("Leaderboard", id="leaderboard") as board:
-                leaderboard_tab(leaderboard, folders(detectors.values()), paper, page, tabs, board)
+                leaderboard_tab(leaderboard, folders(detectors.values()), page, tabs, board)
             with gr.Tab("Live", id="live") as live:
                 live_tab(detectors)
             with gr.Tab("Batch", id="batch") as batch:
                 batch_tab(detectors)
             with gr.Tab("Model", id="model") as about:
                 model_tab(detectors, page, about)
+                if paper and paper.exists():
+                    paper_section(json.loads(paper.read_text()))
         for tab, name in ((compare, "compare"), (live, "live"), (batch, "batch")):
             tab.select(None, js=remember(name))
         page.load(_open_tab, None, tabs, api_visibility="private")

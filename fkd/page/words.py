@@ -2,19 +2,19 @@
 
 from fkd.metrics import METRICS, RMSE
 
-WHAT_RANKS = f"Ranked by **{RMSE.label}**, {RMSE.meaning}."
-NO_ENTRY = """Nobody has entered a result here yet. Whoever has the files of this benchmark enters the first with
-`python -m fkd evaluate checkpoints/NAME --data DIR --benchmark {name}`."""
-REPORTED = """### Reported elsewhere
-Scores that others published for the hidden test set. They were not measured here and are of other faces than the
-held-out tenth, so they are not ranked with entries."""
+WHAT_RANKS = f"""Models ranked by their error ({RMSE.label} in px of the 96 px frame; lower is better) on the
+{{faces:,}} held-out faces of **{{name}}**: {{description}}."""
+NO_ENTRY = """Nobody has entered a result on **{name}** yet ({description}). Whoever has its files enters the first
+with `python -m fkd evaluate checkpoints/NAME --data DIR --benchmark {name}`."""
+NO_KAGGLE_ENTRY = """Kaggle's own faces have no ranking yet, since only Kaggle may hand them out:
+`python -m fkd evaluate checkpoints/NAME --data DIR --benchmark kaggle` enters the first, for whoever has them."""
 QUESTIONS = """**Why is a model missing?** Only models on the Hub with the tag `fkd` are looked at, once an hour.
 Publish yours with `python -m fkd push checkpoints/NAME user/repo`, then press *Read the Hub again*.
 
 **Why has a model no rank?** Because it was not measured here. `python -m fkd verify hf:user/repo --data DIR`, by
-whoever has the benchmark's faces, measures and ranks it. A row that is refused says why in its last column: other test
+whoever has the benchmark's faces, measures and ranks it. A row that is refused says why below its name: other test
 faces, not all of them, or a value that cannot be. An entry that is *not verified* contradicts itself, or its checkpoint
-is not here. Choose *refused* above to see those.
+is not here. Choose *refused* under *Filters and columns* to see those.
 
 **Why do two models share a rank?** Their difference is smaller than what the choice of test faces makes.
 

@@ -129,3 +129,34 @@ def unfold(page: Page) -> None:
 def choose(page: Page, where: str, option: str) -> None:
     page.locator(f"{where} input").click()
     page.get_by_role("option", name=option, exact=True).click()
+
+
+def tab_to(page: Page, selector: str, text: str = "") -> None:
+    """Presses Tab until an element that fits has the focus; on the way, whatever has it must show that."""
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        found = page.evaluate(
+            """async ([selector, text]) => {
+                await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+                const at = document.activeElement;
+                const marked = part => part && getComputedStyle(part).outlineStyle !== 'none';
+                const seen = at === document.body || marked(at) || marked(at.closest('.frame'))
+                    || at.matches('.point') || at.matches('.knob');
+                return [at.matches(selector) && (at.innerText || '').includes(text), seen, at.outerHTML.slice(0, 200)];
+            }""",
+            [selector, text],
+        )
+        assert found[1], f"the focus cannot be seen on {found[2]}"
+        if found[0]:
+            return
+    raise AssertionError(f"Tab never reaches {selector}")
+
+
+def tab_by_keyboard(page: Page, name: str) -> None:
+    if page.get_by_role("tab", name=name, exact=True).first.is_visible():
+        tab_to(page, "[role=tab]", name)
+    else:
+        tab_to(page, "[aria-label='More tabs']")
+        page.keyboard.press("Enter")
+        tab_to(page, ".overflow-dropdown button", name)
+    page.keyboard.press("Enter")

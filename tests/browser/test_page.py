@@ -14,12 +14,10 @@ from pathlib import Path
 import httpx
 import pandas as pd
 import pytest
-import yaml
 from axe_playwright_python.sync_playwright import Axe
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
-from hub_server import Fault
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from browser.helpers import (
     EXAMPLES,
@@ -31,12 +29,12 @@ from browser.helpers import (
     open_tab,
     screenshot,
     settle,
+    tab_by_keyboard,
+    tab_to,
     table,
     upload,
     wait_until,
 )
-from fkd.board.entries import find_benchmark, read_entries
-from fkd.board.robustness import STEPS
 from fkd.keypoints import NAMES
 from fkd.page import live
 
@@ -44,9 +42,7 @@ from fkd.page import live
 EYES = {"grace_hopper.jpg": ((263, 190), 88), "eileen_collins.png": ((225, 102), 44)}
 
 # What is drawn in a tab, by class: how many figures.
-PLOTS = {"size-plot": 1, "time-plot": 1, "cumulative": 1, "face-plot": 1, "errors": 1, "heat": 1, "curves": 1}
-PLOTS["degraded"] = len(STEPS)
-DRAWN = {"Leaderboard": PLOTS, "Model": {"ellipses": 1, "model-curves": 1, "case": 6}}
+DRAWN = {"Model": {"ellipses": 1, "model-curves": 1, "case": 6}}
 
 # What the page compares FCNN with at first: the best by validation.
 BETTER = min(
@@ -180,7 +176,7 @@ def count_calls(monkeypatch, module, name: str) -> list[str]:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_no_serious_hurdle_for_anyone(page, address, theme):
     found = []
-    for name in ("Compare", "Leaderboard", "Live", "Batch", "Model"):
+    for name in ("Compare", "Live", "Batch", "Model"):
         page.goto(f"{address}?__theme={theme}")
         open_tab(page, name)
         if name == "Compare":
@@ -210,108 +206,6 @@ def test_a_model_has_a_page_with_an_address(page, address):
 
 
 @pytest.mark.slow
-def test_the_leaderboard_opens_sorts_and_draws(page):
-    open_tab(page, "Leaderboard")
-    expect(page.locator("#ranking")).to_contain_text("resnet18", timeout=20_000)
-    rows = table(page, "#ranking")
-    scores = [float(row[2]) for row in rows]
-    assert scores == sorted(scores) and rows[0][0] == "1"
-    link = page.locator("#ranking [role=gridcell] a", has_text="card").first
-    expect(link).to_have_attribute("href", re.compile(r"\?tab=model&model=resnet"))
-    for which, count in PLOTS.items():
-        plots = page.locator(f".{which} .js-plotly-plot")
-        expect(plots).to_have_count(count, timeout=20_000)
-        expect(plots.last).to_be_visible()
-    screenshot(page, "leaderboard")
-    expect(page.locator("#paper")).to_contain_text("ML-ResNet-50")
-    curves = page.locator(".paper-curves .js-plotly-plot")
-    curves.scroll_into_view_if_needed()
-    curves.screenshot(path=ROOT / "artefacts" / f"paper-{page.size}.png")
-    page.evaluate("window.scrollTo(0, 0)")
-    for order, expected in (("descending", sorted(scores, reverse=True)), ("ascending", sorted(scores))):
-        header = page.locator("#ranking th", has_text="RMSE, px").first
-        header.hover()
-        header.get_by_label("Open cell menu").click()
-        page.get_by_text(f"Sort {order}").click()
-        expect(page.locator("#ranking .virtual-row").first).to_contain_text(f"{expected[0]:.3f}")
-        assert [float(row[2]) for row in table(page, "#ranking")] == expected
-
-
-@pytest.mark.slow
-def test_filters_downloads_and_scores_reported_elsewhere(page, tmp_path):
-    open_tab(page, "Leaderboard")
-    expect(page.locator("#ranking")).to_contain_text("resnet18", timeout=20_000)
-    with page.expect_download() as download:
-        page.locator("#ranking-csv").click()
-    download.value.save_as(tmp_path / "ranking.csv")
-    kept = pd.read_csv(tmp_path / "ranking.csv")
-    assert download.value.suggested_filename == "wild15.csv" and set(kept["model"]) >= {"fcnn", "resnet18"}
-    page.locator("#filters").get_by_text("Filters and columns").click()
-    choose(page, "#family", "fcnn")
-    expect(page.locator("#ranking")).not_to_contain_text("resnet18", timeout=20_000)
-    assert [row[1] for row in table(page, "#ranking")] == ["fcnn"]
-    choose(page, "#columns", "time, ms")
-    page.keyboard.press("Escape")
-    expect(page.locator("#ranking th", has_text="network")).to_have_count(0, timeout=20_000)
-    choose(page, "#benchmark", "kaggle-facial-keypoints")
-    expect(page.locator("#about-benchmark")).to_contain_text("Nobody has entered a result here yet", timeout=20_000)
-    assert table(page, "#published")[0][0] == "1.28236"
-    expect(page.locator("#ranking")).not_to_be_visible()
-
-
-@pytest.mark.slow
-def test_a_lasting_address_opens_the_same_view_in_a_fresh_browser(page, browser, address):
-    page.goto(f"{address}?tab=leaderboard&benchmark=wild15&model=fcnn")
-    plots = page.locator(".size-plot .js-plotly-plot")
-    expect(plots).to_be_visible(timeout=20_000)
-    assert page.locator("#plotted").inner_text().split() == ["Models", "in", "the", "plots", "fcnn"]
-    choose(page, "#plotted", "resnet18")
-    expect(page.locator(".errors .js-plotly-plot .legend")).to_contain_text("resnet18", timeout=20_000)
-    assert "model=fcnn%2Cresnet18" in page.url
-    other = browser.new_page(viewport=page.viewport_size)
-    other.goto(page.url)
-    expect(other.locator(".errors .js-plotly-plot .legend")).to_contain_text("resnet18", timeout=20_000)
-    assert other.locator("#plotted").inner_text().split()[-2:] == ["fcnn", "resnet18"]
-    other.close()
-
-
-@pytest.mark.slow
-def test_claims_from_the_hub_stand_below_what_was_measured(hub, browser, tmp_path):
-    root = shutil.copytree(ROOT / "leaderboard", tmp_path / "leaderboard")
-    benchmark = find_benchmark(root, "wild15")
-    measured = {entry.name for entry in read_entries(root, benchmark).measured}
-    counts = {"faces": benchmark.faces, "values": benchmark.values}
-    data = {"type": "wild15", "name": "wild15", "revision": benchmark.fingerprint, "args": counts}
-    for number in range(5000):
-        result = {"dataset": data, "metrics": [{"type": "rmse", "value": 0.5 + number / 1000}], "task": {"type": "any"}}
-        card = yaml.safe_dump({"tags": ["fkd"], "model-index": [{"name": "net", "results": [result]}]})
-        hub.put(f"user{number % 50}/net{number}", {"README.md": f"---\n{card}---\n".encode()})
-    with launched(leaderboard=root) as url:
-        page = browser.new_page()
-        page.goto(url)
-        open_tab(page, "Leaderboard")
-        expect(page.locator("#from-hub")).to_contain_text("have not been read yet", timeout=20_000)
-        page.locator("#sync").click()
-        expect(page.locator("#from-hub")).to_contain_text("5,000 claims, 0 refused", timeout=60_000)
-        expect(page.locator("#ranking")).to_contain_text("user0/net0", timeout=20_000)
-        rows = table(page, "#ranking")
-        assert {row[1] for row in rows[: len(measured)]} == measured
-        assert rows[len(measured)][:3] == ["-", "user0/net0", "0.500"] and "claimed" in rows[len(measured)]
-
-        page.goto(url)
-        open_tab(page, "Leaderboard")
-        assert len(table(page, "#ranking")) <= 100, "no browser is given thousands of rows"
-        hub.faults.append(Fault("GET", "/api/models", status=500, times=100))
-        page.locator("#sync").click()
-        expect(page.locator("#from-hub")).to_contain_text("The last reading failed", timeout=60_000)
-        expect(page.locator("#from-hub")).to_contain_text("5,000 claims, 0 refused")
-        expect(page.locator("#about-benchmark")).to_contain_text(
-            f"The first 100 of {5000 + len(measured):,} rows are shown"
-        )
-        page.close()
-
-
-@pytest.mark.slow
 def test_a_fresh_copy_starts_without_a_network_and_answers(browser, tmp_path):
     for name in ("app.py", "checkpoints", "examples"):
         (tmp_path / name).symlink_to(ROOT / name)
@@ -333,37 +227,6 @@ def test_a_fresh_copy_starts_without_a_network_and_answers(browser, tmp_path):
             page.close()
         finally:
             process.terminate()
-
-
-def tab_to(page: Page, selector: str, text: str = "") -> None:
-    """Presses Tab until an element that fits has the focus; on the way, whatever has it must show that."""
-    for _ in range(120):
-        page.keyboard.press("Tab")
-        found = page.evaluate(
-            """async ([selector, text]) => {
-                await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
-                const at = document.activeElement;
-                const marked = part => part && getComputedStyle(part).outlineStyle !== 'none';
-                const seen = at === document.body || marked(at) || marked(at.closest('.frame'))
-                    || at.matches('.point') || at.matches('.knob');
-                return [at.matches(selector) && (at.innerText || '').includes(text), seen, at.outerHTML.slice(0, 200)];
-            }""",
-            [selector, text],
-        )
-        assert found[1], f"the focus cannot be seen on {found[2]}"
-        if found[0]:
-            return
-    raise AssertionError(f"Tab never reaches {selector}")
-
-
-def tab_by_keyboard(page: Page, name: str) -> None:
-    if page.get_by_role("tab", name=name, exact=True).first.is_visible():
-        tab_to(page, "[role=tab]", name)
-    else:
-        tab_to(page, "[aria-label='More tabs']")
-        page.keyboard.press("Enter")
-        tab_to(page, ".overflow-dropdown button", name)
-    page.keyboard.press("Enter")
 
 
 @pytest.mark.slow
@@ -410,12 +273,3 @@ def test_all_of_it_by_keyboard(page):
     page.keyboard.press("Escape")
     tab_by_keyboard(page, "Model")
     expect(page.locator("#card")).to_contain_text("Terms:", timeout=20_000)
-
-    tab_by_keyboard(page, "Leaderboard")
-    expect(page.locator("#ranking .virtual-row").first).to_be_visible(timeout=30_000)
-    tab_to(page, "#ranking [role=gridcell]")
-    page.keyboard.press("ArrowDown")
-    tab_to(page, "#ranking-csv")
-    with page.expect_download() as download:
-        page.keyboard.press("Enter")
-    assert "resnet18" in set(pd.read_csv(download.value.path())["model"])

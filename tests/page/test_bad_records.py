@@ -8,7 +8,7 @@ from fkd.board.record import from_json
 from fkd.page import leaderboard as tab
 from fkd.page.figures import COUNT, figures
 from fkd.page.model import _view
-from fkd.page.ranking_table import Filters
+from fkd.page.ranking_table import Choice
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 
@@ -43,8 +43,8 @@ def test_a_page_opens_beside_bad_files_and_its_api_names_them(board, evaluated, 
     (board / "drawn" / "net.json").unlink()
     (board / "drawn" / "forged.json").unlink()
     view = tab.Board(board, {"drawn": find_benchmark(board, "drawn")}, folders)
-    about, ranking, *_ = tab._show(view, "drawn", Filters(["unreadable"], "all", "any size"), [], []).outputs()
-    assert "10 faces" in about and "lacks name" in str(ranking.value)
+    about, ranking, *_ = tab._show(view, Choice("drawn", status=["unreadable"])).outputs()
+    assert "10 held-out faces" in about and "lacks name" in ranking["rows"][0]["note"]
 
 
 def test_a_model_whose_records_cannot_be_read_still_has_its_tab(evaluated, tmp_path):

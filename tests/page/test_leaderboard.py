@@ -1,12 +1,13 @@
 import dataclasses
+import json
 
 import pytest
 from forged import KNOWN, WEIGHTS, entry
 
-from fkd.board.entries import Benchmark, Claim, Entries
+from fkd.board.entries import Benchmark, Claim, Entries, Published
 from fkd.board.ranking import RankingRow, ranking
-from fkd.page.leaderboard import Board, _show
-from fkd.page.ranking_table import STATUSES, Filters, column_names, ranking_table
+from fkd.page.leaderboard import NAMES, Board, _show
+from fkd.page.ranking_table import OPTIONAL, STATUSES, Choice, first_columns, published, sorted_rows, table
 
 BENCHMARK = Benchmark("drawn", "drawn faces", "f", 10, 200)
 CLAIM = Claim("ada/net", "a" * 40, "drawn", "resnet18", {"rmse": 1.5}, 8_000_000, "2026-01-01", "")
@@ -16,46 +17,100 @@ def rows(*entries) -> list[RankingRow]:
     return ranking(BENCHMARK, Entries(list(entries), {"bad": "bad.json is no entry"}), KNOWN, [CLAIM])
 
 
+def shown(*entries, **choice) -> dict:
+    return table(rows(*entries), Choice(**choice), {WEIGHTS: "fcnn"}, {"a": "#ff0000"})
+
+
 @pytest.mark.parametrize(
-    ("filters", "names"),
+    ("choice", "names"),
     [
-        (Filters(STATUSES, "all", "any size"), ["a", "ada/net", "bad"]),
-        (Filters(["claimed"], "all", "any size"), ["ada/net"]),
-        (Filters(STATUSES, "fcnn", "any size"), ["a"]),
-        (Filters(STATUSES, "resnet", "any size"), ["ada/net"]),
-        (Filters(STATUSES, "all", "5 to 20 M"), ["ada/net", "bad"]),
-        (Filters([], "all", "any size"), []),
+        (Choice(), ["a", "ada/net", "bad"]),
+        (Choice(status=["claimed"]), ["ada/net"]),
+        (Choice(family="fcnn"), ["a"]),
+        (Choice(family="resnet"), ["ada/net"]),
+        (Choice(size="5 to 20 M"), ["ada/net", "bad"]),
+        (Choice(search=" NET"), ["ada/net"]),
+        (Choice(search="fcnn"), ["a"]),
+        (Choice(status=[]), []),
     ],
 )
-def test_filters_keep_rows_by_status_family_and_size(filters, names):
-    assert [row.name for row in rows(entry("a", 2.0)) if filters.keeps(row)] == names
+def test_rows_are_kept_by_status_family_size_and_search(choice, names):
+    assert [row.name for row in rows(entry("a", 2.0)) if choice.keeps(row)] == names
+
+
+def test_an_address_says_what_to_see_and_what_is_wrong_in_it_is_left_out():
+    asked = {"search": "x", "averaged": "true", "status": "claimed,none", "size": "below 5 M", "sort": "-ms"}
+    choice = Choice.from_address(
+        asked | {"family": "none", "columns": "macs,rank,,", "model": "a,,b", "benchmark": "c"}
+    )
+    assert choice == Choice("c", "x", True, ["claimed"], "all", "below 5 M", ["macs"], "-ms", ["a", "b"])
+    assert Choice.from_address({"sort": "--ms", "size": ""}) == Choice(model=[])
+    assert Choice.of("c", None, False, [], "all", "any size", [], "nonsense", []).sort == "rank"
+    assert len(Choice.of(*dataclasses.astuple(Choice())).__dict__) == len(NAMES)
+
+
+def test_rows_are_sorted_by_any_column_and_what_is_not_known_comes_last():
+    entries = rows(entry("b", 2.0), entry("C", 1.0), entry("a", 3.0))
+    assert [row.name for row in sorted_rows(entries, "model")] == ["a", "ada/net", "b", "bad", "C"]
+    assert [row.name for row in sorted_rows(entries, "rmse")] == ["C", "ada/net", "b", "a", "bad"]
+    assert [row.name for row in sorted_rows(entries, "-rmse")] == ["a", "b", "ada/net", "C", "bad"]
+    for column in (*first_columns(), *OPTIONAL):
+        assert len(sorted_rows(entries, column.key)) == len(sorted_rows(entries, f"-{column.key}")) == 5
 
 
 def test_flip_averaging_and_ensembles_are_told_by_their_fields_not_by_their_names():
     flipped = entry("plain name", 2.0, mirror=True)
     named = entry("x-mirror", 3.0)
     several = entry("several", 4.0, members=2, mirror=True)
-    table = ranking_table(rows(flipped, named, several), [], {WEIGHTS: "fcnn"}).data.set_index("model")
-    assert table["predictions"]["plain name"] == "one model, flip averaging"
-    assert table["predictions"]["x-mirror"] == "one model"
-    assert table["predictions"]["several"] == "mean of 2 models, flip averaging"
-    assert table["card"]["x-mirror"] == table["card"]["plain name"] == "[card](?tab=model&model=fcnn)"
-    assert table["card"]["ada/net"] == "[card](https://huggingface.co/ada/net)" and table["card"]["bad"] == ""
+    lines = {row["texts"]["model"]: row for row in shown(flipped, named, several, columns=["predictions"])["rows"]}
+    assert lines["plain name"]["texts"]["predictions"] == lines["plain name"]["note"] == "one model, flip averaging"
+    assert lines["x-mirror"]["texts"]["predictions"] == "one model" and lines["x-mirror"]["note"] == ""
+    assert lines["several"]["texts"]["predictions"] == "mean of 2 models, flip averaging"
+    assert lines["x-mirror"]["model"] == lines["plain name"]["model"] == "fcnn"
+    assert lines["ada/net"]["href"] == "https://huggingface.co/ada/net" and lines["bad"]["href"] == ""
+    assert lines["ada/net"]["note"].startswith("claimed: claimed by its author")
 
 
-def test_a_table_shows_what_is_not_known_as_a_dash_and_the_chosen_columns_only():
+def test_a_table_has_seven_columns_and_those_that_are_wanted_and_leaves_out_what_is_not_known():
     without = entry("a", 2.0)
     figures = without.accuracy.figures | {"nme": None, "failure_rate": None}
     without = dataclasses.replace(without, accuracy=dataclasses.replace(without.accuracy, figures=figures))
-    shown = ranking_table(rows(without), ["failures, %", "RMSE, px"], {})
-    assert list(shown.columns) == ["rank", "model", "RMSE, px", "failures, %"]
-    html = shown.to_html()
-    assert ">2.000<" in html and ">1.500<" in html and html.count(">-<") == 3 + 1 + 3  # ranks, then figures
-    assert list(ranking_table([], [], {}).columns) == column_names()
+    value = shown(without, columns=["status"])
+    keys = [column["key"] for column in value["columns"]]
+    assert keys == ["rank", "model", "network", "rmse", "nme", "failure_rate", "parameters", "status"]
+    claim, first, bad = value["rows"]  # none has a rank: the entry contradicts its errors by face
+    assert first["texts"]["rmse"] == "2.000" and claim["texts"]["rmse"] == "1.500" and bad["texts"]["rmse"] == ""
+    assert [row["texts"]["nme"] for row in value["rows"]] == ["", "", ""] and claim["texts"]["rank"] == ""
+    assert first["interval"] == [2.0, 2.0, 2.0] and first["colour"] == "#ff0000" and claim["interval"] is None
+    assert value["scale"] is None and json.dumps(value, allow_nan=False)
+
+
+def test_at_most_a_hundred_rows_are_sent_and_the_scale_is_of_what_is_ranked():
+    entries = [entry(f"net{number}", 2.0 + number / 100) for number in range(101)]
+    value = shown(*entries, entry("liar", 50.0, held_out=False), sort="-rmse")
+    assert len(value["rows"]) == 100 and value["rows"][0]["texts"]["model"] == "liar"
+    assert value["scale"] == pytest.approx([2.02, 3.0])
+
+
+def test_published_scores_are_texts_with_their_source():
+    (score,) = published([Published(1.28236, "first", "hidden", "https://www.kaggle.com/c/x")])
+    assert score == {"rmse": "1.282", "what": "first", "on": "hidden", "host": "kaggle.com"} | {
+        "href": "https://www.kaggle.com/c/x"
+    }
 
 
 def test_a_view_gives_one_value_per_component(tmp_path):
     (tmp_path / "drawn").mkdir()
-    view = _show(Board(tmp_path, {"drawn": BENCHMARK}, {}), "unknown", Filters(STATUSES, "all", "any size"), [], ["x"])
-    assert len(view.outputs()) == 8 and "Nobody has entered a result" in view.about
-    assert not view.any_row and view.plotted == []
+    view = _show(Board(tmp_path, {"drawn": BENCHMARK}, {}), Choice("unknown", status=STATUSES, model=["x"]))
+    assert len(view.outputs()) == 7 and "Nobody has entered a result" in view.about
+    assert not view.ranking["rows"] and not view.ranking["any"] and view.plotted == []
+
+
+def test_ranks_are_among_what_the_switch_shows(tmp_path, monkeypatch):
+    entries = Entries([entry("a", 2.0), entry("b", 1.0, mirror=True)])
+    monkeypatch.setattr("fkd.page.leaderboard.read_entries", lambda root, benchmark: entries)
+    monkeypatch.setattr("fkd.page.leaderboard.known_checkpoints", lambda folders, measured: KNOWN)
+    board = Board(tmp_path, {"drawn": BENCHMARK}, {})
+    assert [(row.rank, row.name) for row in board.rows(Choice())] == [(1, "a")]
+    assert [(row.rank, row.name) for row in board.rows(Choice(averaged=True))] == [(1, "b"), (2, "a")]
+    assert "(1 more)" in _show(board, Choice()).ranking["note"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fkd.page import ranking
 from fkd.page.viewer import HERE, MODULES, script
 
 IMPORT = r'^import \{ (.+) \} from "\./(\w+)\.js";$'
@@ -41,6 +42,14 @@ def test_the_joined_script_is_valid(tmp_path):
     (tmp_path / "joined.js").write_text(f"(element, props, trigger, watch) => {{\n{script()}\n}}", "utf-8")
     checked = node("--check", tmp_path / "joined.js")
     assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize("name", ["ranking", "published"])
+def test_the_scripts_of_the_ranking_are_valid(tmp_path, name):
+    (tmp_path / "joined.js").write_text(f"(element, props, trigger, watch) => {{\n{ranking.script(name)}\n}}", "utf-8")
+    checked = node("--check", tmp_path / "joined.js")
+    assert checked.returncode == 0, checked.stderr
+    assert "innerHTML" not in ranking.script(name), "what strangers wrote is text"
 
 
 def test_geometry():

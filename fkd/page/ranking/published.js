@@ -1,0 +1,19 @@
+// Lists published scores; `element`, `props` and `watch` come from Gradio.
+const scores = element.querySelector(".scores");
+const WIDE = 700; // px of the window from which the list is open at first
+scores.open = window.innerWidth >= WIDE;
+
+function itemOf({ rmse, what, on, href, host }) {
+  const source = make("a", { href, target: "_blank", rel: "noopener nofollow" }, host);
+  return make("li", {}, make("b", {}, rmse), make("span", {}, what, make("small", {}, `${on}, `, source)));
+}
+
+function show() {
+  const { title = "", published = [] } = props.value ?? {};
+  scores.hidden = !published.length;
+  scores.querySelector("summary").textContent = title;
+  scores.querySelector("ol").replaceChildren(...published.map(itemOf));
+}
+
+watch("value", show);
+show();
