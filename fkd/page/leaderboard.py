@@ -45,6 +45,8 @@ from fkd.page.ranking_table import (
 from fkd.page.words import CITATION, NO_ENTRY, NO_KAGGLE_ENTRY, QUESTIONS, WHAT_RANKS, column_words
 
 NAMES = [field.name for field in dataclasses.fields(Choice)]
+# What a choice is at first, as the browser has it: this is not worth a word in the address.
+FIRST = [",".join(value) if isinstance(value, tuple) else str(value) for value in dataclasses.astuple(Choice())]
 # The browser's answer to whether there is room for figures beside each other.
 IS_WIDE = "() => window.innerWidth >= 700"
 
@@ -156,7 +158,8 @@ def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tabs:
 
     chosen = [benchmark, search, averaged, status, family, size, columns, sort, models]
     view = [about, shown, elsewhere, csv, as_json, drawn, models]
-    keep = remember("leaderboard", *NAMES)
+    keep = f"""(...values) => ({remember("leaderboard", *NAMES)})(...values.map(
+        (value, number) => !value || String(value) === {json.dumps(FIRST)}[number] ? '' : value))"""
 
     def show(*values: Any) -> list[Any]:
         return _show(board, Choice.of(*values)).outputs()

@@ -62,7 +62,7 @@ class Choice:
         }
         optional = [column.key for column in OPTIONAL]
         for name, allowed in {"status": STATUSES, "columns": optional}.items():
-            if name in asked:
+            if asked.get(name):
                 given[name] = [value for value in asked[name].split(",") if value in allowed]
         given["model"] = [name for name in asked.get("model", "").split(",") if name]
         return cls(**given)
