@@ -5,44 +5,21 @@ import dataclasses
 import functools
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from fkd.board.entries import (
-    KAGGLE,
-    Benchmark,
-    Entries,
-    problems,
-    read_benchmarks,
-    read_entries,
-    read_published,
-    read_synced,
-)
-from fkd.board.ranking import RankingRow, ranking
-from fkd.hub.available import known_checkpoints
+from fkd.board.entries import read_benchmarks, read_entries
+from fkd.board.ranking import RankingRow
 from fkd.hub.claims import sync
-from fkd.learn.checkpoint import weights_in
 from fkd.page.address import remember
 from fkd.page.downloads import SAVE
-from fkd.page.figures import COUNT, entry_colours, figures, plot_places, plotted_first
+from fkd.page.figures import COUNT, figures, plot_places, plotted_first
 from fkd.page.ranking import COPY, SORT, published_view, ranking_view
-from fkd.page.ranking_table import (
-    FAMILIES,
-    MOST_ROWS,
-    OPTIONAL,
-    SIZES,
-    STATUSES,
-    Choice,
-    csv_file,
-    is_single,
-    json_file,
-    published,
-    table,
-)
-from fkd.page.words import CITATION, NO_ENTRY, NO_KAGGLE_ENTRY, QUESTIONS, WHAT_RANKS, column_words
+from fkd.page.ranking_table import FAMILIES, OPTIONAL, SIZES, STATUSES, Choice, csv_file, json_file
+from fkd.page.standings import Board, hub_said, problems_said, view
+from fkd.page.words import CITATION, QUESTIONS, column_words
 
 NAMES = [field.name for field in dataclasses.fields(Choice)]
 # What a choice is at first, as the browser has it: this is not worth a word in the address.
@@ -51,61 +28,13 @@ FIRST = [",".join(value) if isinstance(value, tuple) else str(value) for value i
 IS_WIDE = "() => window.innerWidth >= 700"
 
 
-@dataclass(frozen=True)
-class Board:
-    """What the tab is of: a folder of entries, its benchmarks by name, the folders of the page's models by name."""
-
-    root: Path
-    benchmarks: dict[str, Benchmark]
-    folders: dict[str, Path]
-
-    def benchmark(self, name: str) -> Benchmark:
-        """The benchmark of that name; the first for any other name."""
-        return self.benchmarks.get(name) or next(iter(self.benchmarks.values()))
-
-    def rows(self, choice: Choice) -> list[RankingRow]:
-        """What a visitor chose to see; ranks are among single models, or among all entries."""
-        benchmark = self.benchmark(choice.benchmark)
-        entries = read_entries(self.root, benchmark)
-        known = known_checkpoints(self.folders.values(), entries.measured)
-        if not choice.averaged:
-            entries = Entries([entry for entry in entries.measured if is_single(entry)], entries.unreadable)
-        rows = ranking(benchmark, entries, known, read_synced(self.root).claims)
-        return [row for row in rows if choice.keeps(row)]
-
-
-@dataclass(frozen=True)
-class View:
-    """What is shown of a benchmark: its text, the values of the ranking and of the published scores, models to plot."""
-
-    about: str
-    ranking: dict[str, Any]
-    published: dict[str, Any]
-    measured: list[str]
-    plotted: list[str]
-    replots: bool  # whether the models in the figures are others than before
-
-    def outputs(self) -> list[Any]:
-        """For (about, ranking, published, csv, json, figures, models)."""
-        any_entry = bool(self.measured)
-        return [
-            self.about,
-            self.ranking,
-            self.published,
-            gr.Button(visible=any_entry),
-            gr.Button(visible=any_entry),
-            gr.Accordion(visible=any_entry),
-            gr.Dropdown(choices=self.measured, value=self.plotted) if self.replots else gr.skip(),
-        ]
-
-
 def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tabs: gr.Tabs, tab: gr.Tab) -> None:
     """Builds the tab, inside `tab` of `tabs` of `page`. root: of the entries. folders: of the checkpoints, by name."""
     benchmarks = {each.name: each for each in sorted(read_benchmarks(root), key=lambda each: not each.fingerprint)}
     board = Board(root, benchmarks, folders)
     if not benchmarks:
         gr.Markdown("There are no results yet: `python -m fkd evaluate checkpoints/NAME --data DIR` makes the first.")
-        gr.Markdown(_problems(root))
+        gr.Markdown(problems_said(root))
         return
     about = gr.Markdown(elem_id="about-benchmark")
     with gr.Row(elem_id="look"):
@@ -157,12 +86,12 @@ def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tabs:
         plots = plot_places()
 
     chosen = [benchmark, search, averaged, status, family, size, columns, sort, models]
-    view = [about, shown, elsewhere, csv, as_json, drawn, models]
+    shown_parts = [about, shown, elsewhere, csv, as_json, drawn, models]
     keep = f"""(...values) => ({remember("leaderboard", *NAMES)})(...values.map(
         (value, number) => !value || String(value) === {json.dumps(FIRST)}[number] ? '' : value))"""
 
     def show(*values: Any) -> list[Any]:
-        return _show(board, Choice.of(*values)).outputs()
+        return view(board, Choice.of(*values)).outputs()
 
     def draw(name: str, models: list[str], is_wide: bool | None) -> list[Any]:
         if is_wide is None:
@@ -177,12 +106,12 @@ def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tabs:
         choice = Choice.of(*values)
         return write(board.benchmark(choice.benchmark).name, board.rows(choice))
 
-    page.load(functools.partial(_from_hub, root), None, from_hub, api_visibility="private")
-    page.load(functools.partial(_problems, root), None, broken, api_visibility="private")
+    page.load(functools.partial(hub_said, root), None, from_hub, api_visibility="private")
+    page.load(functools.partial(problems_said, root), None, broken, api_visibility="private")
     shows: dict[str, Any] = {
         "fn": show,
         "inputs": chosen,
-        "outputs": view,
+        "outputs": shown_parts,
         "show_progress": "hidden",
         "api_visibility": "private",
     }
@@ -229,81 +158,8 @@ def _open(board: Board, request: gr.Request) -> list[Any]:
     return [gr.Tabs(selected=tab) if tab else gr.Tabs(), *others, gr.Dropdown(choices=measured, value=plotted)]
 
 
-def _show(board: Board, choice: Choice) -> View:
-    """A benchmark as a visitor chose to see it."""
-    benchmark = board.benchmark(choice.benchmark)
-    entries = read_entries(board.root, benchmark)
-    rows = board.rows(choice)
-    measured = [entry.name for entry in entries.measured]
-    kaggle = board.benchmarks.get(KAGGLE)
-    scores = read_published(board.root, benchmark)
-    whose = benchmark.name
-    if not scores and kaggle:
-        scores, whose = read_published(board.root, kaggle), KAGGLE
-    value = table(rows, choice, _names(board.folders), entry_colours(entries.measured))
-    value |= {
-        "any": bool(entries.measured or entries.unreadable),
-        "note": _note(benchmark, entries, len(rows), choice) if measured else "",
-    }
-    title = "Published Kaggle scores" if whose == KAGGLE else f"Published scores on {whose}"
-    plotted = [model for model in choice.model if model in measured] or plotted_first(entries.measured)
-    return View(
-        about=_about(benchmark, entries, kaggle),
-        ranking=value,
-        published={"title": title, "published": published(scores)},
-        measured=measured,
-        plotted=plotted,
-        replots=plotted != list(choice.model),
-    )
-
-
-def _about(benchmark: Benchmark, entries: Entries, kaggle: Benchmark | None) -> str:
-    """What is ranked, and why Kaggle's faces have no ranking, as Markdown."""
-    said = dataclasses.asdict(benchmark) | {"description": benchmark.description.rstrip(".")}
-    if not (entries.measured or entries.unreadable):
-        return NO_ENTRY.format(**said)
-    return WHAT_RANKS.format(**said) + (f" {NO_KAGGLE_ENTRY}" if kaggle and not kaggle.fingerprint else "")
-
-
-def _note(benchmark: Benchmark, entries: Entries, count: int, choice: Choice) -> str:
-    """What stands below a ranking of so many rows."""
-    averaged = sum(not is_single(entry) for entry in entries.measured)
-    sentences = []
-    if count > MOST_ROWS:
-        sentences.append(f"The first {MOST_ROWS} of {count:,} rows are shown; the CSV has them all.")
-    if averaged and not choice.averaged:
-        sentences.append(
-            f"Ranks are among single models: ensembles and flip averaging ({averaged} more) are behind the switch."
-        )
-    sentences.append(
-        f"{benchmark.faces:,} faces, {benchmark.values:,} labelled coordinates, fingerprint {benchmark.fingerprint}."
-    )
-    return " ".join(sentences)
-
-
-def _names(folders: dict[str, Path]) -> dict[str, str]:
-    """What the page's models are called, by the sha256 of their weights."""
-    names = {folder: name for name, folder in folders.items()}
-    return {sha256: names[folder] for sha256, folder in weights_in(folders.values()).items()}
-
-
-def _problems(root: Path) -> str:
-    """What cannot be read of the leaderboard's files, as Markdown that shows their words as they are."""
-    return "\n".join(f"- `{problem.replace('`', '')}`" for problem in problems(root))
-
-
-def _from_hub(root: Path) -> str:
-    """What is known of the Hub's models, and since when."""
-    synced = read_synced(root)
-    refused = sum(bool(claim.refused) for claim in synced.claims)
-    text = f"Models on the Hub, read {synced.date}: {len(synced.claims) - refused:,} claims, {refused:,} refused."
-    if not synced.date:
-        text = "Models on the Hub have not been read yet."
-    return f"{text} The last reading failed; the next is within the hour." if synced.failure else text
-
-
 def _read_again(root: Path) -> str:
     """Handler: what is known of the Hub after another look at it."""
     with contextlib.suppress(ValueError):  # it is kept with the claims, and shown with them
         sync(root)
-    return _from_hub(root)
+    return hub_said(root)

@@ -5,10 +5,10 @@ import pytest
 from app import build_app
 from fkd.board.entries import find_benchmark, read_entries, write_entry
 from fkd.board.record import from_json
-from fkd.page import leaderboard as tab
 from fkd.page.figures import COUNT, figures
 from fkd.page.model import _view
 from fkd.page.ranking_table import Choice
+from fkd.page.standings import Board, problems_said, view
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 
@@ -35,15 +35,15 @@ def test_a_page_opens_beside_bad_files_and_its_api_names_them(board, evaluated, 
     assert rows["forged"]["rank"] is None and rows["forged"]["status"] == "not verified"
     assert "rmse is 0.5, but its errors by face give 2.5" in rows["forged"]["unranked"]
     assert rows["x"]["status"] == "unreadable" and "lacks name" in rows["x"]["unranked"]
-    said = tab._problems(board)
+    said = problems_said(board)
     assert all(name in said for name in ("broken/benchmark.json", "published.json", "claims.json"))
     folders = {"net": evaluated}
     drawn = figures(read_entries(board, find_benchmark(board, "drawn")).measured, folders, ["net", "forged"]).outputs()
     assert len(drawn) == COUNT and len([figure for figure in drawn if figure]) > 6
     (board / "drawn" / "net.json").unlink()
     (board / "drawn" / "forged.json").unlink()
-    view = tab.Board(board, {"drawn": find_benchmark(board, "drawn")}, folders)
-    about, ranking, *_ = tab._show(view, Choice("drawn", status=["unreadable"])).outputs()
+    shown = Board(board, {"drawn": find_benchmark(board, "drawn")}, folders)
+    about, ranking, *_ = view(shown, Choice("drawn", status=["unreadable"])).outputs()
     assert "10 held-out faces" in about and "lacks name" in ranking["rows"][0]["note"]
 
 

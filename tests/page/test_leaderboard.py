@@ -6,8 +6,9 @@ from forged import KNOWN, WEIGHTS, entry
 
 from fkd.board.entries import Benchmark, Claim, Entries, Published
 from fkd.board.ranking import RankingRow, ranking
-from fkd.page.leaderboard import NAMES, Board, _show
+from fkd.page.leaderboard import NAMES
 from fkd.page.ranking_table import OPTIONAL, STATUSES, Choice, first_columns, published, sorted_rows, table
+from fkd.page.standings import Board, view
 
 BENCHMARK = Benchmark("drawn", "drawn faces", "f", 10, 200)
 CLAIM = Claim("ada/net", "a" * 40, "drawn", "resnet18", {"rmse": 1.5}, 8_000_000, "2026-01-01", "")
@@ -17,7 +18,7 @@ def rows(*entries) -> list[RankingRow]:
     return ranking(BENCHMARK, Entries(list(entries), {"bad": "bad.json is no entry"}), KNOWN, [CLAIM])
 
 
-def shown(*entries, **choice) -> dict:
+def value_of(*entries, **choice) -> dict:
     return table(rows(*entries), Choice(**choice), {WEIGHTS: "fcnn"}, {"a": "#ff0000"})
 
 
@@ -62,7 +63,7 @@ def test_flip_averaging_and_ensembles_are_told_by_their_fields_not_by_their_name
     flipped = entry("plain name", 2.0, mirror=True)
     named = entry("x-mirror", 3.0)
     several = entry("several", 4.0, members=2, mirror=True)
-    lines = {row["texts"]["model"]: row for row in shown(flipped, named, several, columns=["predictions"])["rows"]}
+    lines = {row["texts"]["model"]: row for row in value_of(flipped, named, several, columns=["predictions"])["rows"]}
     assert lines["plain name"]["texts"]["predictions"] == lines["plain name"]["note"] == "one model, flip averaging"
     assert lines["x-mirror"]["texts"]["predictions"] == "one model" and lines["x-mirror"]["note"] == ""
     assert lines["several"]["texts"]["predictions"] == "mean of 2 models, flip averaging"
@@ -75,7 +76,7 @@ def test_a_table_has_seven_columns_and_those_that_are_wanted_and_leaves_out_what
     without = entry("a", 2.0)
     figures = without.accuracy.figures | {"nme": None, "failure_rate": None}
     without = dataclasses.replace(without, accuracy=dataclasses.replace(without.accuracy, figures=figures))
-    value = shown(without, columns=["status"])
+    value = value_of(without, columns=["status"])
     keys = [column["key"] for column in value["columns"]]
     assert keys == ["rank", "model", "network", "rmse", "nme", "failure_rate", "parameters", "status"]
     claim, first, bad = value["rows"]  # none has a rank: the entry contradicts its errors by face
@@ -87,7 +88,7 @@ def test_a_table_has_seven_columns_and_those_that_are_wanted_and_leaves_out_what
 
 def test_at_most_a_hundred_rows_are_sent_and_the_scale_is_of_what_is_ranked():
     entries = [entry(f"net{number}", 2.0 + number / 100) for number in range(101)]
-    value = shown(*entries, entry("liar", 50.0, held_out=False), sort="-rmse")
+    value = value_of(*entries, entry("liar", 50.0, held_out=False), sort="-rmse")
     assert len(value["rows"]) == 100 and value["rows"][0]["texts"]["model"] == "liar"
     assert value["scale"] == pytest.approx([2.02, 3.0])
 
@@ -101,16 +102,16 @@ def test_published_scores_are_texts_with_their_source():
 
 def test_a_view_gives_one_value_per_component(tmp_path):
     (tmp_path / "drawn").mkdir()
-    view = _show(Board(tmp_path, {"drawn": BENCHMARK}, {}), Choice("unknown", status=STATUSES, model=["x"]))
-    assert len(view.outputs()) == 7 and "Nobody has entered a result" in view.about
-    assert not view.ranking["rows"] and not view.ranking["any"] and view.plotted == []
+    shown = view(Board(tmp_path, {"drawn": BENCHMARK}, {}), Choice("unknown", status=STATUSES, model=["x"]))
+    assert len(shown.outputs()) == 7 and "Nobody has entered a result" in shown.about
+    assert not shown.ranking["rows"] and not shown.ranking["any"] and shown.plotted == []
 
 
 def test_ranks_are_among_what_the_switch_shows(tmp_path, monkeypatch):
     entries = Entries([entry("a", 2.0), entry("b", 1.0, mirror=True)])
-    monkeypatch.setattr("fkd.page.leaderboard.read_entries", lambda root, benchmark: entries)
-    monkeypatch.setattr("fkd.page.leaderboard.known_checkpoints", lambda folders, measured: KNOWN)
+    monkeypatch.setattr("fkd.page.standings.read_entries", lambda root, benchmark: entries)
+    monkeypatch.setattr("fkd.page.standings.known_checkpoints", lambda folders, measured: KNOWN)
     board = Board(tmp_path, {"drawn": BENCHMARK}, {})
     assert [(row.rank, row.name) for row in board.rows(Choice())] == [(1, "a")]
     assert [(row.rank, row.name) for row in board.rows(Choice(averaged=True))] == [(1, "b"), (2, "a")]
-    assert "(1 more)" in _show(board, Choice()).ranking["note"]
+    assert "(1 more)" in view(board, Choice()).ranking["note"]
