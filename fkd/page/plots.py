@@ -79,7 +79,7 @@ def robustness_curves(
     curves: by model and kind, the RMSE in px at each step. across: how many small figures stand beside each other.
     """
     rows = -(-len(STEPS) // across)
-    units = {kind: "<br>".join(textwrap.wrap(UNITS[kind], 20)) for kind in STEPS}
+    units = {kind: "<br>".join(textwrap.wrap(UNITS[kind], 20 if across < 4 else 30)) for kind in STEPS}
     titles = [f"{kind}<br><span style='font-size: 12px'>{units[kind]}</span>" for kind in STEPS]
     figure = make_subplots(
         rows, across, subplot_titles=titles, shared_yaxes="all", horizontal_spacing=0.03, vertical_spacing=0.4 / rows
