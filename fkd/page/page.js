@@ -28,7 +28,10 @@ window.fkd = (() => {
     const asked = new URLSearchParams();
     for (const name of STAY) if (before.has(name)) asked.set(name, before.get(name));
     if (tab !== "compare") asked.set("tab", tab);
-    names.forEach((name, number) => asked.set(name, String(values[number] ?? "")));
+    names.forEach((name, number) => {
+      const value = String(values[number] ?? "");
+      if (value) asked.set(name, value);
+    });
     write(asked, before.get("tab") !== asked.get("tab"));
   }
 
