@@ -61,20 +61,23 @@ def address():
 
 @pytest.mark.slow
 def test_nothing_jumps_while_the_page_loads(page):
-    settle(page)
-    page.evaluate(
-        """() => {
-            window.moved = 0;
-            const add = list => list.getEntries().forEach(entry => window.moved += entry.value);
-            new PerformanceObserver(add).observe({type: 'layout-shift', buffered: true});
-        }"""
-    )
-    settle(page)
-    loading = page.evaluate("moved")
-    # An idle machine sees 0.02 to 0.07, a busy one paints more of the steps in which Gradio builds the page.
-    assert loading < 0.25, "more is what Web Vitals calls poor"
+    loading = []
+    for _ in range(3):  # a busy machine paints more of the steps in which Gradio builds the page
+        page.reload()
+        page.locator(PANELS).first.wait_for()
+        settle(page)
+        page.evaluate(
+            """() => {
+                window.moved = 0;
+                const add = list => list.getEntries().forEach(entry => window.moved += entry.value);
+                new PerformanceObserver(add).observe({type: 'layout-shift', buffered: true});
+            }"""
+        )
+        settle(page)
+        loading.append(page.evaluate("moved"))
+    assert min(loading) < 0.1, "more is what Web Vitals calls in need of improvement"
     page.evaluate("document.body.style.paddingTop = '300px'")
-    page.wait_for_function("before => moved > before + 0.1", arg=loading)  # a jump would be seen
+    page.wait_for_function("before => moved > before + 0.1", arg=loading[-1])  # a jump would be seen
 
 
 @pytest.mark.slow
