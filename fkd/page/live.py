@@ -1,73 +1,111 @@
-"""The tab where a model follows a face in the camera's picture."""
+"""The tab where one model, or two beside each other, follow a face in the camera's picture."""
 
 import functools
+import html
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import gradio as gr
 from PIL import Image
 
 from fkd.page.guard import as_frame, pick
-from fkd.photo.detector import Detector, best
+from fkd.photo.colours import distinct
+from fkd.photo.detector import Detector, by_error
 from fkd.photo.draw import draw_points
 from fkd.photo.face import Face
-from fkd.photo.predict import find_confirmed_faces, follow, predict
+from fkd.photo.finder import find_faces, glance
+from fkd.photo.predict import find_confirmed_faces, follow, predict, surest
 from fkd.photo.reading import read_photo
 
-INTRODUCTION = """Let the camera look at a face: the points follow it. Frames are looked at as they come and then
-forgotten. The largest face is followed; the camera stops by itself after two minutes."""
-LONGEST = 480  # px: frames are shrunk to it, so that sending them does not take longer than answering
-EVERY, LIMIT = 0.1, 120  # s between two frames at best; of one run
+INTRODUCTION = """The points follow the largest face. Frames are sent only while this tab is
+open, two minutes at most."""
+NONE = "none"
+LONGEST = 480  # px: frames are shrunk to it
+HEIGHT = 480  # px, of the picture
+EVERY, LIMIT = 0.08, 120  # s between two frames at best; of one run
+FULL = 10  # of this many frames in a row without a face, one is looked at in every way, and the others at a glance
+LATEST = 12  # frames over which the rate is taken
 MOST = 20  # runs at once: one whose visitor has left holds its place until LIMIT
 
 
 @dataclass(frozen=True)
 class Followed:
-    """What the last frame showed: the face followed, if any, and when it was answered (s)."""
+    """What the last frames showed.
 
-    face: Face | None
-    at: float
+    face: the one followed, if any. misses: frames in a row without one. times: when the latest ones were answered, s.
+    """
+
+    face: Face | None = None
+    misses: int = 0
+    times: tuple[float, ...] = ()
 
 
 def live_tab(detectors: Mapping[str, Detector]) -> None:
     """Builds the tab."""
+    first, *others = by_error(detectors)
+    second = "fcnn" if "fcnn" in others else next(iter(others), NONE)
     gr.Markdown(INTRODUCTION)
-    chosen = gr.Dropdown(list(detectors), value=best(detectors), label="Model", elem_id="live-model")
-    with gr.Row():
+    with gr.Row(elem_id="live-models"):
+        one = gr.Dropdown(list(detectors), value=first, label="Model", elem_id="live-model")
+        two = gr.Dropdown([NONE, *detectors], value=second, label="Beside it", elem_id="live-second")
+    status = gr.HTML("<p>The camera is off.</p>", padding=False, elem_id="live-status")
+    with gr.Column(elem_id="live-stage"):  # the points lie over the camera's own picture
         camera = gr.Image(
-            label="Camera", sources=["webcam"], type="filepath", streaming=True, height=360, min_width=280,
+            label="Camera", show_label=False, sources=["webcam"], type="filepath", streaming=True, height=HEIGHT,
             webcam_options=gr.WebcamOptions(mirror=False), elem_id="camera",
         )  # fmt: skip
         as_frame(camera)
-        drawn = gr.Image(label="Points", interactive=False, height=360, min_width=280, elem_id="live", buttons=[])
-    status = gr.Markdown(elem_id="live-status")
-    followed = gr.State(None, time_to_live=600)
+        drawn = gr.Image(
+            label="Points", show_label=False, interactive=False, format="jpeg", height=HEIGHT, elem_id="live",
+            buttons=[],
+        )  # fmt: skip
+    followed = gr.State(Followed(), time_to_live=600)
     camera.stream(
-        functools.partial(_frame, detectors), [camera, chosen, followed], [drawn, status, followed], stream_every=EVERY,
-        time_limit=LIMIT, concurrency_limit=MOST, show_progress="hidden", api_visibility="private",
+        functools.partial(_frame, detectors), [camera, one, two, followed], [drawn, status, followed],
+        stream_every=EVERY, time_limit=LIMIT, concurrency_limit=MOST, show_progress="hidden", api_visibility="private",
     )  # fmt: skip
 
 
 def _frame(
-    detectors: Mapping[str, Detector], frame: str | BinaryIO | None, name: str, before: Followed | None
-) -> tuple[Image.Image | None, str, Followed | None]:
-    """Handler: (drawn frame, what is seen in words, what is followed) of the camera's next frame."""
+    detectors: Mapping[str, Detector], frame: str | BinaryIO | None, one: str, two: str, before: Followed | None
+) -> tuple[Any, str, Followed]:
+    """Handler: (drawn frame, what is seen as HTML, what is followed) of the camera's next frame."""
+    before = before or Followed()
     if frame is None:
-        return None, "", None
-    detector = pick(detectors, name)
+        return None, "", Followed()
+    chosen = [pick(detectors, name) for name in dict.fromkeys((one, two)) if name != NONE or name == one]
     try:
         photo = read_photo(frame, "the frame")
     except ValueError as error:
-        return None, str(error), None
+        return None, f"<p>{html.escape(str(error))}</p>", Followed()
     photo.thumbnail((LONGEST, LONGEST))
-    face = follow(detector, photo, before.face) if before and before.face else None
-    if face is None:
-        boxes = find_confirmed_faces([detector], photo)[:1]  # the largest comes first
-        face = predict(detector, photo, boxes)[0] if boxes else None
-    now = time.perf_counter()
-    status = "No face is seen." if face is None else "A face is followed."
-    if before:
-        status += f" {1 / max(now - before.at, 1e-3):.0f} frames a second."
-    return draw_points(photo, [face.points] if face else [], detector.colour), status, Followed(face, now)
+    faces = _faces(chosen, photo, before)
+    times = (*before.times[-LATEST:], time.perf_counter())
+    colours = distinct([detector.colour for detector in chosen])
+    for face, colour in zip(faces, colours, strict=False):
+        photo = draw_points(photo, [face.points], colour)
+    after = Followed(surest(faces), 0, times) if faces else Followed(None, before.misses + 1, times)
+    return photo, _status(chosen, colours, after), after
+
+
+def _faces(detectors: Sequence[Detector], photo: Image.Image, before: Followed) -> list[Face]:
+    """The face that is followed, or found anew, by each detector; an empty list where none is seen."""
+    if before.face and (faces := follow(detectors, photo, before.face)):
+        return faces
+    find = find_faces if before.misses % FULL == FULL - 1 else glance
+    boxes = find_confirmed_faces(detectors, photo, find)[:1]  # the largest comes first
+    return [predict(detector, photo, boxes)[0] for detector in detectors] if boxes else []
+
+
+def _status(detectors: Sequence[Detector], colours: Sequence[str], seen: Followed) -> str:
+    names = "".join(
+        f'<span class="model"><i style="background:{colour}"></i>{html.escape(detector.name)}</span>'
+        for detector, colour in zip(detectors, colours, strict=True)
+    )
+    text = "A face is followed." if seen.face else "No face is seen."
+    if len(seen.times) > 1:
+        rate = (len(seen.times) - 1) / max(seen.times[-1] - seen.times[0], 1e-3)
+        text += f" {rate:.0f} frames a second."
+    return f"<p>{names}{text}</p>"

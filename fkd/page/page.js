@@ -22,6 +22,7 @@ window.fkd = (() => {
   }
 
   function openTab(tab, names = [], values = []) {
+    if (tab !== "live") stopCamera();
     if (tab === "compare" && !hasLeft) return;
     hasLeft = true;
     const before = new URLSearchParams(location.search);
@@ -79,6 +80,35 @@ window.fkd = (() => {
     if (give(event.dataTransfer?.files?.[0])) event.preventDefault();
   });
 
+  // ---- the camera of Live: Gradio goes on sending frames while another tab is open, or none of the page is seen
+
+  const LONGEST_RUN = 120_000; // ms
+  let lastClick; // the timer that ends a run
+
+  function stopCamera() {
+    const video = document.querySelector("#camera video");
+    if (!video) return;
+    if (video.dataset.sends) document.querySelector("#camera .capture-button").click();
+    video.srcObject?.getTracks().forEach((track) => track.stop()); // its light goes out
+    video.srcObject = null;
+  }
+
+  document.addEventListener("click", async (event) => {
+    if (!event.target.closest?.("#camera .capture-button")) return;
+    const video = document.querySelector("#camera video");
+    video.dataset.sends = video.dataset.sends ? "" : "yes";
+    clearTimeout(lastClick);
+    if (!video.dataset.sends) return;
+    lastClick = setTimeout(stopCamera, LONGEST_RUN);
+    if (video.srcObject) return;
+    const stream = await navigator.mediaDevices.getUserMedia({ video: true });
+    video.srcObject = stream;
+    if (video.dataset.sends) video.play();
+    else stopCamera(); // the tab was left meanwhile
+  }, true);
+  document.addEventListener("visibilitychange", () => document.hidden && stopCamera());
+  window.addEventListener("pagehide", stopCamera);
+
   window.addEventListener("popstate", () => location.reload());
 
   // Gradio leaves a few of its parts without a name for screen readers; they come and go with what is shown.
@@ -93,6 +123,7 @@ window.fkd = (() => {
         if (!part.hasAttribute("aria-label")) part.setAttribute("aria-label", text(part, number));
       });
     }
+    document.querySelectorAll("#camera .capture-button").forEach((part) => part.setAttribute("aria-label", "Record or stop"));
     document.querySelectorAll("pre:not([tabindex])").forEach((part) => part.setAttribute("tabindex", 0));
     document.querySelectorAll("div.empty[aria-label]:not([role])").forEach((part) => part.setAttribute("role", "img"));
   }

@@ -17,6 +17,7 @@ from fkd.photo.face import FaceBox
 # Longest side of the first look; dlib's window is 80 px, so faces from an eighth of it are found.
 LOOK = 640
 WINDOW = 80
+GLANCE = 400  # longest side where one look has to do: faces from a fifth of it are found
 # Part of the longest side that is added around a look: a face cut by the photo's edge scores higher with it.
 MARGIN = 0.06
 # Sub-detector of dlib (frontal, turned left, turned right, tilted left, tilted right) -> the frame's centre
@@ -68,6 +69,15 @@ def find_faces(photo: Image.Image) -> list[FaceBox]:
     zoom = longest / max(grey.size)
     faces = [_zoomed(face, zoom) for face in _find(grey)]
     return sorted(faces, key=lambda face: -face.side)
+
+
+def glance(photo: Image.Image) -> list[FaceBox]:
+    """Find the upright faces that one small look is sure of, largest first, in a twentieth of the time.
+
+    For the frames of a film, of which the next ones are looked at too. photo: as for `find_faces`.
+    """
+    faces = _look(ImageOps.autocontrast(to_grey(photo), cutoff=1), 0, GLANCE)
+    return sorted((face for face in faces if face.score >= SURE), key=lambda face: -face.side)
 
 
 def _find(grey: Image.Image) -> list[FaceBox]:

@@ -38,13 +38,19 @@ def predict(
     return detector.on_photo(photo, find_confirmed_faces([detector], photo, find) if boxes is None else boxes)
 
 
-def follow(detector: Detector, photo: Image.Image, before: Face) -> Face | None:
-    """The face `before` of a film's last frame in its next one, `photo`, or None if it is lost.
+def follow(detectors: Sequence[Detector], photo: Image.Image, before: Face) -> list[Face]:
+    """The face `before` of a film's last frame in its next one, `photo`, by each detector; an empty list if it is lost.
 
-    It is looked for where it was, which takes no finder. It is lost where the detector's doubt exceeds FOLLOWED.
+    It is looked for where it was, which takes no finder. It is lost where every detector's doubt exceeds FOLLOWED.
     """
     to_photo = invert(align_matrix(before.points, MEAN_FACE))
     x, y = apply(to_photo, [(FRAME_SIZE - 1) / 2] * 2)
     half = np.sqrt(abs(np.linalg.det(to_photo[:, :2]))) * FRAME_SIZE / 2
-    (face,) = detector.on_photo(photo, [FaceBox((x - half, y - half, x + half, y + half), 1.0)])
-    return face if face.doubt <= FOLLOWED else None
+    box = FaceBox((x - half, y - half, x + half, y + half), 1.0)
+    faces = [detector.on_photo(photo, [box])[0] for detector in detectors]
+    return faces if surest(faces).doubt <= FOLLOWED else []
+
+
+def surest(faces: Sequence[Face]) -> Face:
+    """Of several detectors' answers for one face, that with the least doubt."""
+    return min(faces, key=lambda face: face.doubt)

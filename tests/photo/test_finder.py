@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from fkd.photo.crop import apply, crop, frame_matrix, invert
-from fkd.photo.finder import find_faces
+from fkd.photo.finder import find_faces, glance
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 # Middle between the eyes, and the distance of the eyes, read off the photos by eye.
@@ -37,6 +37,14 @@ def test_finds_the_one_face_in_the_frame_of_the_competition(name, eyes, apart):
     assert face.side * 36.2 / 96 == pytest.approx(apart, rel=0.2)
     assert face.turn == 0
     assert face.score > 0.5
+
+
+@pytest.mark.parametrize(("name", "eyes", "apart"), [EILEEN, GRACE])
+def test_a_glance_finds_an_upright_face_and_none_in_noise(name, eyes, apart):
+    (face,) = glance(open_example(name))
+    assert np.hypot(*(eyes_of(face) - eyes)) < 0.25 * apart
+    assert not glance(Image.fromarray(np.random.default_rng(0).integers(0, 256, (360, 480), np.uint8)))
+    assert not glance(turned(open_example(name), 180, eyes)[0])
 
 
 @pytest.mark.parametrize("angle", [90, 180, 270])

@@ -66,12 +66,10 @@ def test_a_face_is_followed_from_frame_to_frame_until_it_is_gone():
     (face,) = predict(detector, photo)
     for step in range(1, 6):
         moved = photo.transform(photo.size, Image.Transform.AFFINE, (1, 0, -5 * step, 0, 1, -3 * step))
-        following = follow(detector, moved, face)
-        assert following is not None
-        face = following
+        (face,) = follow([detector], moved, face)
     (found,) = predict(detector, moved)
     assert np.linalg.norm(face.points - found.points, axis=1).mean() < 0.03 * 88
-    assert follow(detector, make_wall().convert("RGB"), face) is None
+    assert follow([detector], make_wall().convert("RGB"), face) == []
 
 
 def test_no_face_is_an_empty_list(tiny_checkpoint):
