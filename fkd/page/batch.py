@@ -1,8 +1,10 @@
 """The tab for many photos at once."""
 
 import dataclasses
+import html
 import json
 import re
+import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +28,7 @@ from fkd.photo.reading import PHOTOS
 
 INTRODUCTION = f"""Photos, or zips of photos: up to {MOST_PHOTOS} at a time, {MOST_BYTES / 1e6:.0f} MB unpacked. One row
 a face; the points are in the files below. Nothing is kept beyond the hour."""
+EVERY = 1.0  # s between two looks at the rows and drawings so far; all are sent each time
 DRAWN, GALLERY = 2000, 800  # px, longest side of the drawings in the zip, and of those that the gallery shows
 
 
@@ -34,15 +37,15 @@ def batch_tab(detectors: Mapping[str, Detector]) -> None:
     gr.Markdown(INTRODUCTION)
     with gr.Row():
         files = gr.File(
-            label="Photos and zips", file_count="multiple", file_types=[*PHOTOS, ".zip"], elem_id="batch-files"
-        )
+            label="Photos and zips", file_count="multiple", file_types=[*PHOTOS, ".zip"], height=200,
+            elem_id="batch-files",
+        )  # fmt: skip
         with gr.Column(min_width=260):
             model = gr.Dropdown(list(detectors), value=best(detectors), label="Model", elem_id="batch-model")
             with gr.Row():
                 run = gr.Button("Find the keypoints", variant="primary", min_width=140, elem_id="batch-run")
-                stop = gr.Button("Stop", min_width=100, elem_id="batch-stop")
-    status = gr.Markdown(elem_id="batch-status")
-    rows = gr.Dataframe(interactive=False, max_height=400, visible=False, elem_id="batch-table", elem_classes="ranking")
+                stop = gr.Button("Stop", min_width=100, interactive=False, elem_id="batch-stop")
+            status = gr.HTML(padding=False, elem_id="batch-status")
     with gr.Row(visible=False) as downloads:
         saves = [
             gr.DownloadButton(label, size="sm", min_width=120, elem_id=f"batch-{kind}")
@@ -51,23 +54,25 @@ def batch_tab(detectors: Mapping[str, Detector]) -> None:
     gallery = gr.Gallery(
         label="Drawn", columns=4, object_fit="contain", height="auto", visible=False, elem_id="batch-gallery"
     )
+    rows = gr.Dataframe(interactive=False, max_height=400, visible=False, elem_id="batch-table", elem_classes="ranking")
     shown = [status, rows, downloads, *saves, gallery]
     stopping: set[str] = set()  # sessions whose batch is to end after the photo at hand
 
-    # Functions of their own: Gradio gives progress and request to those that ask for them, not to a partial.
-    def answer_all(
-        files: list[str] | None,
-        name: str,
-        request: gr.Request,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008
-    ) -> Iterator[list[Any]]:
-        for view in _run(pick(detectors, name), files or [], stopping, str(request.session_hash), progress):
+    # Functions of their own: Gradio gives the request to those that ask for it, not to a partial.
+    def answer_all(files: list[str] | None, name: str, request: gr.Request) -> Iterator[list[Any]]:
+        for view in _run(pick(detectors, name), files or [], stopping, str(request.session_hash)):
             yield view.outputs()
 
     def stop_after_this(request: gr.Request) -> None:
         stopping.add(str(request.session_hash))
 
-    run.click(answer_all, [files, model], shown, api_visibility="private")
+    def buttons(running: bool) -> list[gr.Button]:
+        return [gr.Button(interactive=not running), gr.Button(interactive=running)]
+
+    # Whatever becomes of the batch, its button is back afterwards.
+    run.click(lambda: buttons(True), None, [run, stop], api_visibility="private").then(
+        answer_all, [files, model], shown, show_progress="hidden", api_visibility="private"
+    ).then(lambda: buttons(False), None, [run, stop], api_visibility="private")
     stop.click(stop_after_this, api_visibility="private")
 
 
@@ -75,35 +80,37 @@ def batch_tab(detectors: Mapping[str, Detector]) -> None:
 class View:
     """What the tab shows.
 
-    status: Markdown. faces: the table's rows. folder: of points.csv, points.json and drawn.zip, when they are written.
-    pictures: of the gallery, (path, caption) each.
+    status: HTML. faces: the table's rows, None if they stay as they are. pictures: of the gallery, (path, caption)
+    each. folder: of points.csv, points.json and drawn.zip, when they are written.
     """
 
     status: str
     faces: pd.DataFrame | None = None
-    folder: Path | None = None
     pictures: list[tuple[str, str]] = field(default_factory=list)
+    folder: Path | None = None
 
     def outputs(self) -> list[Any]:
         """For (status, table, row of downloads, csv, json, zip, gallery)."""
-        has_faces = self.faces is not None and len(self.faces) > 0
+        if self.faces is None:
+            return [self.status, *[gr.skip()] * 6]
+        has_faces = len(self.faces) > 0
         files = [self.folder and str(self.folder / name) for name in ("points.csv", "points.json", "drawn.zip")]
+        table = gr.Dataframe(self.faces, visible=has_faces)
         gallery = gr.Gallery(self.pictures or None, visible=bool(self.pictures))
-        return [self.status, gr.Dataframe(self.faces, visible=has_faces), gr.Row(visible=has_faces), *files, gallery]
+        return [self.status, table, gr.Row(visible=has_faces and self.folder is not None), *files, gallery]
 
 
-def _run(
-    detector: Detector, files: list[str], stopping: set[str], session: str, progress: gr.Progress
-) -> Iterator[View]:
+def _run(detector: Detector, files: list[str], stopping: set[str], session: str) -> Iterator[View]:
     """What the tab shows after each photo, until all are done or the session is `stopping`."""
+    yield View("<p>Reading the files ...</p>", _rows([]))
     try:
         sources = list_sources(files)
     except ValueError as error:
-        yield View(f"**{error}**")
+        yield View(f"<p><b>{html.escape(str(error))}</b></p>")
         return
     stopping.discard(session)
     done: list[Answered] = []
-    stopped = ""
+    stopped, shown = "", 0.0
     folder = new_folder()
     with zipfile.ZipFile(folder / "drawn.zip", "w") as archive:
         for number, answered in enumerate(answer(detector, sources), 1):
@@ -116,8 +123,12 @@ def _run(
                 stopping.discard(session)
                 stopped = f"Stopped after {number} of {len(sources)} photos. "
                 break
-            progress((number, len(sources)), unit="photos")
-            yield View(f"{number} of {len(sources)} photos")
+            status = _progress(number, len(sources)) + _not_answered(done)
+            if time.monotonic() - shown < EVERY:
+                yield View(status)
+            else:
+                yield View(status, _rows(_faces(done)), _pictures(done, folder))
+                shown = time.monotonic()
     yield _finished(done, detector.name, stopped, folder)
 
 
@@ -136,22 +147,40 @@ def _file_name(number: int, answered: Answered) -> str:
 
 
 def _finished(done: list[Answered], detector: str, stopped: str, folder: Path) -> View:
-    faces = [(photo.name, number, face) for photo in done for number, face in enumerate(photo.faces, 1)]
+    faces = _faces(done)
     table = to_table([(photo, number, detector, face.points) for photo, number, face in faces])
     table.to_csv(folder / "points.csv", index=False)
     answers = [
         {"photo": photo.name, "faces": [face.to_json() for face in photo.faces]} for photo in done if not photo.problem
     ]
     (folder / "points.json").write_text(json.dumps(answers, indent=2))
-    pictures = [
+    status = f"<p>{stopped}<b>{_count(len(faces), 'face')}</b> in {_count(len(done), 'photo')}.</p>"
+    return View(status + _not_answered(done), _rows(faces), _pictures(done, folder), folder)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _progress(number: int, of: int) -> str:
+    text = f"{number} of {_count(of, 'photo')}"
+    return f'<p>{text} ...</p><progress value="{number}" max="{of}" aria-label="{text}"></progress>'
+
+
+def _not_answered(done: list[Answered]) -> str:
+    """HTML: which photos have no answer, and why."""
+    reasons = [photo.problem or f"{photo.name}: no face was found" for photo in done if not photo.faces]
+    return "".join(f'<p class="reason">{html.escape(reason)}</p>' for reason in reasons)
+
+
+def _pictures(done: list[Answered], folder: Path) -> list[tuple[str, str]]:
+    return [
         (str(folder / _file_name(number, photo)), photo.name) for number, photo in enumerate(done, 1) if photo.faces
     ]
-    status = f"{stopped}**{len(faces)} faces** in {len(done)} photos."
-    if faceless := [photo.name for photo in done if not photo.faces and not photo.problem]:
-        status += f"\n\nNo face was found in {', '.join(faceless)}."
-    if problems := [photo.problem for photo in done if photo.problem]:
-        status += "\n\nNot read: " + "; ".join(problems) + "."
-    return View(status, _rows(faces), folder, pictures)
+
+
+def _faces(done: list[Answered]) -> list[tuple[str, int, Face]]:
+    return [(photo.name, number, face) for photo in done for number, face in enumerate(photo.faces, 1)]
 
 
 def _rows(faces: list[tuple[str, int, Face]]) -> pd.DataFrame:

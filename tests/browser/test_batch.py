@@ -1,0 +1,88 @@
+"""Batch in Chromium: progress at the button, answers as they come, reasons, downloads."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from browser.helpers import EXAMPLES, launched, open_tab, screenshot, settle, table
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+PHOTOS = ("grace_hopper.jpg", "eileen_collins.png")
+
+
+@pytest.fixture(scope="module")
+def address():
+    with launched() as url:
+        yield url
+
+
+def run(page: Page, *files: Path) -> None:
+    open_tab(page, "Batch")
+    page.locator("#batch-files input[type=file]").set_input_files(list(files))
+    expect(page.locator("#batch-files .file-preview")).to_contain_text(files[0].stem, timeout=20_000)
+    page.locator("#batch-run").click()
+
+
+def hundred(folder: Path) -> Path:
+    with zipfile.ZipFile(folder / "many.zip", "w") as archive:
+        for number in range(100):
+            archive.write(EXAMPLES / "grace_hopper.jpg", f"{number}.jpg")
+    return folder / "many.zip"
+
+
+def test_a_batch_is_answered_and_downloaded_and_a_failing_photo_is_named(page, tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"this is no picture")
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+        for name in PHOTOS:
+            archive.write(EXAMPLES / name, name)
+    run(page, tmp_path / "two.zip", tmp_path / "broken.jpg")
+    expect(page.locator("#batch-status")).to_contain_text("2 faces in 3 photos", timeout=60_000)
+    expect(page.locator("#batch-status .reason")).to_have_text(
+        "broken.jpg is not a readable image: use a JPEG, PNG, WebP or HEIC file"
+    )
+    assert [row[0] for row in table(page, "#batch-table")] == list(PHOTOS)
+    screenshot(page, "batch")
+    with page.expect_download() as download:
+        page.locator("#batch-zip").click()
+    download.value.save_as(tmp_path / "drawn.zip")
+    with zipfile.ZipFile(tmp_path / "drawn.zip") as archive:
+        assert len(archive.namelist()) == 2
+
+
+def test_progress_stands_at_the_button_and_answers_come_while_it_runs(page, tmp_path):
+    open_tab(page, "Batch")
+    start, stop, status = (page.locator(f"#batch-{name}") for name in ("run", "stop", "status"))
+    expect(start).to_be_enabled()
+    expect(stop).to_be_disabled()
+    run(page, hundred(tmp_path))
+    expect(status).to_contain_text("of 100 photos ...", timeout=60_000)
+    expect(start).to_be_disabled()
+    expect(stop).to_be_enabled()
+    expect(page.locator("#batch-gallery img").first).to_be_visible(timeout=20_000)
+    expect(page.locator("#batch-table .virtual-row").first).to_be_visible(timeout=20_000)
+    expect(status).to_contain_text("of 100 photos ...")
+    below = status.bounding_box()["y"] - start.bounding_box()["y"] - start.bounding_box()["height"]
+    assert 0 <= below < 40
+    screenshot(page, "batch-running")
+
+    stop.click()
+    expect(status).to_contain_text("Stopped after", timeout=20_000)
+    expect(start).to_be_enabled()
+    expect(stop).to_be_disabled()
+    done = int(status.inner_text().split()[2])
+    assert 0 < done < 100 and len(table(page, "#batch-table")) > 0
+    with page.expect_download() as download:
+        page.locator("#batch-json").click()
+    assert len(json.loads(Path(download.value.path()).read_text())) == done
+
+
+def test_what_holds_no_photo_is_said_and_the_button_is_back(page, tmp_path):
+    zipfile.ZipFile(tmp_path / "empty.zip", "w").close()
+    run(page, tmp_path / "empty.zip")
+    expect(page.locator("#batch-status")).to_contain_text("there is no photo", timeout=20_000)
+    settle(page)
+    expect(page.locator("#batch-run")).to_be_enabled()
+    expect(page.locator("#batch-stop")).to_be_disabled()
