@@ -1,7 +1,10 @@
 """The tab of one model: its card, its curves, and what its errors look like, without showing a test face."""
 
+import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -11,10 +14,10 @@ from fkd.hub.card import model_card
 from fkd.hub.repository import EVALUATION
 from fkd.metrics import CASES
 from fkd.page.address import remember
-from fkd.page.figures import history
+from fkd.page.figures import history, paper_section
 from fkd.page.guard import pick
 from fkd.page.plots import case_face, error_face, training_curves
-from fkd.photo.detector import Detector
+from fkd.photo.detector import Detector, best
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 CASES_SAID = """### Its best and its worst faces
@@ -22,28 +25,33 @@ Arrows lead from each point of the mean face to where the model's answer went, a
 faces themselves may not be shown."""
 
 
+IN_PAPER = ("fcnn", "resnet50")
+
+
 @dataclass(frozen=True)
 class View:
     """What the tab shows.
 
     text: the card, Markdown. curves, ellipses, cases: figures, of its training, its errors, and its best and worst
-    faces.
+    faces. in_paper: whether the paper has such a network.
     """
 
     text: str
     curves: Any = None
     ellipses: Any = None
     cases: Sequence[Any] = ()
+    in_paper: bool = False
 
     def outputs(self) -> list[Any]:
-        """For (card, ellipses, curves, column of cases, 2 CASES figures)."""
+        """For (card, ellipses, curves, the paper's section, column of cases, 2 CASES figures)."""
         missing = [None] * (2 * CASES - len(self.cases))
-        return [self.text, self.ellipses, self.curves, gr.Column(visible=bool(self.cases)), *self.cases, *missing]
+        column, section = gr.Column(visible=bool(self.cases)), gr.Accordion(visible=self.in_paper)
+        return [self.text, self.ellipses, self.curves, section, column, *self.cases, *missing]
 
 
-def model_tab(detectors: Mapping[str, Detector], page: gr.Blocks, tab: gr.Tab) -> None:
-    """Builds the tab, inside `tab` of `page`."""
-    first = next(iter(detectors))
+def model_tab(detectors: Mapping[str, Detector], paper: Path | None, page: gr.Blocks, tab: gr.Tab) -> None:
+    """Builds the tab, inside `tab` of `page`. paper: the figures of benchmarks/paper.py, None where they are not."""
+    first = best(detectors)
     chosen = gr.Dropdown(list(detectors), value=first, label="Model", elem_id="model")
     with gr.Row():
         with gr.Column(scale=3, min_width=300):
@@ -63,10 +71,17 @@ def model_tab(detectors: Mapping[str, Detector], page: gr.Blocks, tab: gr.Tab) -
                         gr.Markdown(f"{kind} {number + 1}", elem_classes="caption")
                         faces.append(gr.Plot(show_label=False, elem_classes="case"))
 
-    def show(name: str, is_seen: bool) -> list[Any]:
-        return _view(pick(detectors, name)).outputs() if is_seen else [gr.skip()] * len(shown)
+    with gr.Accordion("Beside the paper", open=False, visible=False, elem_id="of-paper") as section:
+        if paper and paper.exists():
+            paper_section(json.loads(paper.read_text()))
 
-    shown = [card, ellipses, curves, cases, *faces]
+    def show(name: str, is_seen: bool) -> list[Any]:
+        if not is_seen:
+            return [gr.skip()] * len(shown)
+        view = _view(pick(detectors, name))
+        return (view if paper else dataclasses.replace(view, in_paper=False)).outputs()
+
+    shown = [card, ellipses, curves, section, cases, *faces]
 
     def open_view(request: gr.Request) -> str:
         """Handler: the model that the address asks for: ?tab=model&model=NAME."""
@@ -96,7 +111,8 @@ def _view(detector: Detector) -> View:
         return View(f"# {name}\nIt has not been evaluated.", curves)
     except ValueError as error:
         return View(f"# {name}\nIts records cannot be read: `{str(error).replace('`', '')}`.", curves)
+    in_paper = detector.checkpoint.model.config.name in IN_PAPER
     text = "\n".join(line for line in card.splitlines() if not line.startswith(("![", "<!--")))
     detail = evaluation.detail
     cases = [case_face(case, colour) for case in [*detail.best, *detail.worst]]
-    return View(text, curves, error_face({name: detail}, {name: colour}), cases)
+    return View(text, curves, error_face({name: detail}, {name: colour}), cases, in_paper)

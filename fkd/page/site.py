@@ -1,6 +1,5 @@
 """The page: two detectors side by side on your own photo, and the leaderboard."""
 
-import json
 import sys
 import threading
 import time
@@ -18,7 +17,6 @@ from fkd.page.address import remember
 from fkd.page.api import api
 from fkd.page.batch import batch_tab
 from fkd.page.compare import compare_tab
-from fkd.page.figures import paper_section
 from fkd.page.guard import LIMITS, MOST_WAITING, Page
 from fkd.page.leaderboard import leaderboard_tab
 from fkd.page.live import live_tab
@@ -100,9 +98,7 @@ def build_app(
             with gr.Tab("Batch", id="batch") as batch:
                 batch_tab(detectors)
             with gr.Tab("Model", id="model") as about:
-                model_tab(detectors, page, about)
-                if paper and paper.exists():
-                    paper_section(json.loads(paper.read_text()))
+                model_tab(detectors, paper, page, about)
         for tab, name in ((compare, "compare"), (live, "live"), (batch, "batch")):
             tab.select(None, js=remember(name))
         page.load(_open_tab, None, tabs, api_visibility="private")
