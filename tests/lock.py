@@ -11,8 +11,7 @@ ROOT = Path(__file__).parent.parent
 CUDA = re.compile("cuda-|nvidia-|triton$")
 HEAD = """\
 # Every package that requirements.txt brings in, at one version: `make` and a Space install these; `make lock` writes
-# the file. pydantic is as new as a Space allows, which adds gradio[mcp]. The CUDA packages are left out: on Linux
-# PyTorch's own requirements choose them, elsewhere there are none.
+# the file. The CUDA packages are left out: on Linux PyTorch's own requirements choose them, elsewhere there are none.
 """
 
 

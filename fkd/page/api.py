@@ -1,4 +1,4 @@
-"""What programs may ask of the page: /predict, /compare and /leaderboard, by gradio_client or curl."""
+"""What programs may ask of the page: /predict, /compare and /leaderboard, by gradio_client, curl or MCP."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,11 +16,6 @@ from fkd.photo.predict import predict
 from fkd.photo.reading import read_photo
 
 Answer = TypeVar("Answer")
-PREDICT = """Finds the faces in a photo and their 15 keypoints. model: a name of the page's models. Answers
-{"faces": [{"box": [x0, y0, x1, y1], "points": {name: [x, y]}, "spread": {name: px}}]}, pixels of the upright photo."""
-COMPARE = """Asks several models about a photo. models: their names, parted by commas. Answers {"width", "height",
-"milliseconds": {stage: ms}, "models": {name: {"faces": [...]}}}, pixels of the upright photo."""
-LEADERBOARD = """The ranking of a benchmark: a list with an object for each row, errors in pixels of the 96 px frame."""
 
 
 def api(detectors: Mapping[str, Detector], root: Path) -> None:
@@ -29,14 +24,42 @@ def api(detectors: Mapping[str, Detector], root: Path) -> None:
     photo = as_path(gr.Image(type="filepath", label="photo", visible=False))
     answer = gr.JSON(label="answer", visible=False)
 
-    # Functions of their own: the endpoints' parameters are named as theirs, which a partial would hide.
-    def ask_one(photo: str | None, model: str) -> dict[str, Any]:
+    # Functions of their own: from their names, parameters and first lines Gradio tells programs what there is.
+    def predict(photo: str, model: str) -> dict[str, Any]:
+        """Finds the faces in a photo and the 15 keypoints of each, by one model.
+
+        Args:
+            photo: The photo, in any usual format.
+            model: The name of one of the page's models; a wrong one is answered with those that there are.
+
+        Returns:
+            {"faces": [{"box": [x0, y0, x1, y1], "points": {name: [x, y]}, "spread": {name: px}}]}
+            in pixels of the upright photo; left and right are the person's own.
+        """
         return _predict(detectors, photo, model)
 
-    def ask_several(photo: str | None, models: str) -> dict[str, Any]:
+    def compare(photo: str, models: str) -> dict[str, Any]:
+        """Finds the faces in a photo and the 15 keypoints of each, by several models side by side.
+
+        Args:
+            photo: The photo, in any usual format.
+            models: Names of the page's models, separated by commas.
+
+        Returns:
+            {"width", "height", "milliseconds": {stage: ms}, "models": {name: {"faces": [...]}}}
+            in pixels of the upright photo; the faces are as those of `predict`, in the same order for each model.
+        """
         return _compare(detectors, photo, models)
 
-    def rank(benchmark: str) -> list[dict[str, Any]]:
+    def leaderboard(benchmark: str) -> list[dict[str, Any]]:
+        """Ranks the models that were measured on a benchmark.
+
+        Args:
+            benchmark: The name of one of the page's benchmarks, such as wild15.
+
+        Returns:
+            A list with one object per row, the best first; errors are in pixels of the 96 x 96 frame.
+        """
         return _leaderboard(root, folders(detectors.values()), benchmark)
 
     one, several, which = (
@@ -47,12 +70,8 @@ def api(detectors: Mapping[str, Detector], root: Path) -> None:
             (benchmarks[0] if benchmarks else "", "benchmark"),
         )
     )
-    for name, handler, given, about in (
-        ("predict", ask_one, [photo, one], PREDICT),
-        ("compare", ask_several, [photo, several], COMPARE),
-        ("leaderboard", rank, [which], LEADERBOARD),
-    ):
-        gr.Button(visible=False).click(handler, given, answer, api_name=name, api_description=about)
+    for handler, given in ((predict, [photo, one]), (compare, [photo, several]), (leaderboard, [which])):
+        gr.Button(visible=False).click(handler, given, answer, api_name=handler.__name__)
 
 
 def _predict(detectors: Mapping[str, Detector], photo: str | None, name: str) -> dict[str, Any]:

@@ -99,6 +99,10 @@ class Page(gr.Blocks):
             _log.exception("a handler failed")
             raise gr.Error(FAULT, print_exception=False) from None
 
+    def launch(self, *given: Any, **named: Any) -> Any:
+        """As gr.Blocks.launch, which would leave parts of this page in app_kwargs, for the next one to stumble over."""
+        return super().launch(*given, **named | {"app_kwargs": dict(named.get("app_kwargs") or {})})
+
 
 def pick(detectors: Mapping[str, Detector], name: object) -> Detector:
     """The detector of this name. Raises gr.Error for one that the page does not have."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import gradio.mcp
 
 from fkd.hub.available import read_pinned
 from fkd.hub.claims import sync
@@ -21,6 +22,7 @@ from fkd.page.guard import LIMITS, MOST_WAITING, Page
 from fkd.page.leaderboard import leaderboard_tab
 from fkd.page.live import live_tab
 from fkd.page.model import model_tab
+from fkd.page.programs import Tools
 from fkd.page.uploads import photo_folder
 from fkd.page.visitors import Detectors
 from fkd.photo.detector import Detector, folders
@@ -43,6 +45,8 @@ THEME = gr.themes.Default(
     button_primary_background_fill_dark="*primary_700",
 )
 
+gradio.mcp.GradioMCPServer = Tools  # type: ignore[misc]  # by this name Gradio makes its server of tools
+
 # How the page is served, wherever that is.
 LAUNCH: dict[str, Any] = {
     "theme": THEME,
@@ -50,6 +54,7 @@ LAUNCH: dict[str, Any] = {
     "head": f"<script>{SCRIPT.read_text('utf-8')}</script>",
     "ssr_mode": False,
     "footer_links": [],
+    "mcp_server": True,
     **LIMITS,
 }
 
