@@ -20,7 +20,7 @@ from typing import Annotated, Any, NoReturn, TypeVar, cast
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-Kind = TypeVar("Kind")
+Result = TypeVar("Result")
 LARGEST, DEEPEST = 1_000_000, 20  # bytes of a file of JSON, levels of brackets in it
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 # What the fields of records may hold. The limits keep sums finite and tables readable.
@@ -89,27 +89,28 @@ def replacing(path: Path | str) -> Iterator[Path]:
     """Gives a path aside to write to, and renames it to `path` if the block ends without an error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=_aside_prefix(path)) as aside:
-        yield Path(aside) / path.name
-        os.replace(Path(aside) / path.name, path)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=_temporary_prefix(path)) as folder:
+        unfinished = Path(folder) / path.name
+        yield unfinished
+        os.replace(unfinished, path)
 
 
 def remove_leftovers(path: Path | str) -> None:
     """Removes what killed writes of `path` left aside. Only for who knows that nobody is writing it now."""
     path = Path(path)
-    for aside in path.parent.iterdir():
-        if aside.name.startswith(_aside_prefix(path)) and aside.is_dir():
-            shutil.rmtree(aside)
+    for sibling in path.parent.iterdir():
+        if sibling.name.startswith(_temporary_prefix(path)) and sibling.is_dir():
+            shutil.rmtree(sibling)
 
 
-def _aside_prefix(path: Path) -> str:
+def _temporary_prefix(path: Path) -> str:
     return f".fkd-{path.name[:40]}-"  # cut, so that a long name stays one that a file can have
 
 
 def write_json(path: Path | str, value: Any) -> None:
     """Writes a value as indented JSON."""
-    with replacing(path) as aside:
-        aside.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
+    with replacing(path) as unfinished:
+        unfinished.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def read_bytes(path: Path | str, largest: int = LARGEST) -> bytes:
@@ -149,21 +150,21 @@ def parse_json(content: bytes, where: str) -> Any:
     except ValueError as error:
         raise ValueError(f"{where} is not readable as JSON ({error})") from None
     level, depth = [value], 0
-    while level := [inner for one in level if isinstance(one, dict | list) for inner in _within(one)]:
+    while level := [inner for outer in level if isinstance(outer, dict | list) for inner in _within(outer)]:
         depth += 1
         if depth > DEEPEST:
             raise ValueError(f"{where} is not readable as JSON (more than {DEEPEST} levels of brackets)")
     return value
 
 
-def typed(value: Any, kind: type[Kind], where: str) -> Kind:
-    """Makes a `kind` (a dataclass that is STRICT, or a list of them) of a JSON value, field by field.
+def typed(value: Any, result_type: type[Result], where: str) -> Result:
+    """Makes a `result_type` (a dataclass that is STRICT, or a list of them) of a JSON value, field by field.
 
     Raises ValueError of one line: `where`, the field, what was found and what was expected.
     """
     try:
         content = json.dumps(value, ensure_ascii=False).encode()
-        return cast(Kind, _adapter(cast(Hashable, kind)).validate_json(content, strict=True))
+        return cast(Result, _adapter(cast(Hashable, result_type)).validate_json(content, strict=True))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise ValueError(f"{where}{_sentence(dict(first))}") from None
@@ -171,8 +172,8 @@ def typed(value: Any, kind: type[Kind], where: str) -> Kind:
         raise ValueError(f"{where} has text that is not Unicode (half a surrogate pair)") from None
 
 
-def typed_rows(path: Path | str, kind: type[Kind], largest: int = LARGEST) -> list[Kind]:
-    """The rows of a csv file with a header, each a `kind`, a dataclass of numbers; an empty cell is None.
+def typed_rows(path: Path | str, result_type: type[Result], largest: int = LARGEST) -> list[Result]:
+    """The rows of a csv file with a header, each a `result_type`, a dataclass of numbers; an empty cell is None.
 
     Raises FileNotFoundError, or ValueError with the file, the row, what was found and what was expected.
     """
@@ -181,12 +182,12 @@ def typed_rows(path: Path | str, kind: type[Kind], largest: int = LARGEST) -> li
         rows = [{name: _number(cell) for name, cell in row.items()} for row in csv.DictReader(lines, restkey="more")]
     except (csv.Error, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not readable as csv ({error})") from None
-    return typed(rows, list[kind], str(path))  # type: ignore[valid-type]
+    return typed(rows, list[result_type], str(path))  # type: ignore[valid-type]
 
 
 @functools.cache
-def _adapter(kind: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+def _adapter(result_type: Hashable) -> TypeAdapter[Any]:
+    return TypeAdapter(result_type)
 
 
 def _sentence(error: dict[str, Any]) -> str:

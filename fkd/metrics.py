@@ -239,9 +239,9 @@ def detail(predicted: np.ndarray, points: np.ndarray) -> Detail:
     nme = _nme(errors, points)
     offsets = {}
     for index, name in enumerate(NAMES):
-        known = errors[np.isfinite(errors[:, index]).all(1), index]  # [n, 2]
-        (xx, xy), (_, yy) = np.cov(known.T) if len(known) > 1 else np.zeros((2, 2))
-        offsets[name] = _rounded([*known.mean(0), xx, xy, yy]) if len(known) else None
+        labelled = errors[np.isfinite(errors[:, index]).all(1), index]  # [n, 2]
+        (xx, xy), (_, yy) = np.cov(labelled.T) if len(labelled) > 1 else np.zeros((2, 2))
+        offsets[name] = _rounded([*labelled.mean(0), xx, xy, yy]) if len(labelled) else None
     full = np.flatnonzero(values == values.max())
     order = full[np.argsort(squares[full], kind="stable")]
 
@@ -262,9 +262,11 @@ def _nme(errors: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Mean point error in percent of the distance between the labelled eye centres [N], NaN where one is missing."""
     distance = np.linalg.norm(errors, axis=-1)  # [N, 15] px
     ocular = np.linalg.norm(points[:, LEFT_EYE].astype(np.float64) - points[:, RIGHT_EYE], axis=-1)  # [N]
-    known = np.isfinite(ocular) & (ocular > 0)
+    both_eyes = np.isfinite(ocular) & (ocular > 0)
     nme = np.full(len(points), np.nan)
-    nme[known] = 100 * np.nansum(distance[known], 1) / np.isfinite(distance[known]).sum(1) / ocular[known]
+    nme[both_eyes] = (
+        100 * np.nansum(distance[both_eyes], 1) / np.isfinite(distance[both_eyes]).sum(1) / ocular[both_eyes]
+    )
     return nme
 
 

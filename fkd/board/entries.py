@@ -113,11 +113,11 @@ def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> P
         raise ValueError(f"{evaluation.name!r} cannot be an entry's name: choose another by --name")
     from_json(dataclasses.asdict(evaluation), f"the entry {evaluation.name!r}")  # nothing that could not be read
     folder = Path(root) / evaluation.benchmark
-    known = read_benchmark(folder) if (folder / BENCHMARK).exists() else None
-    if not known or not known.fingerprint:
+    existing = read_benchmark(folder) if (folder / BENCHMARK).exists() else None
+    if not existing or not existing.fingerprint:
         benchmark = Benchmark(
             name=evaluation.benchmark,
-            description=known.description if known else description,
+            description=existing.description if existing else description,
             fingerprint=evaluation.fingerprint,
             faces=evaluation.accuracy.faces,
             values=evaluation.accuracy.values,

@@ -43,9 +43,9 @@ def measure(
             )
     test = in_order(faces[split.test])
     prints = DataRecord.of(data_name(data), faces, split).fingerprints
-    models = [one.model.to(device) for one in checkpoints]
+    models = [checkpoint.model.to(device) for checkpoint in checkpoints]
     predicted = predict_points(models, test.images, test.four_point, mirror)
-    hashes = [one.sha256 for one in checkpoints]
+    hashes = [checkpoint.sha256 for checkpoint in checkpoints]
     return Evaluation(
         name=name or checkpoints[0].name + ("-mirror" if mirror else ""),
         benchmark=benchmark or data_name(data),
@@ -55,11 +55,11 @@ def measure(
         cost=cost(models, mirror),
         checkpoint=joined(hashes),
         weights=hashes,
-        model=" + ".join(sorted({one.model.config.name for one in checkpoints})),
+        model=" + ".join(sorted({checkpoint.model.config.name for checkpoint in checkpoints})),
         members=len(checkpoints),
         mirror=mirror,
         data=checkpoints[0].data,
-        held_out=all(one.data.fingerprints == prints for one in checkpoints),
+        held_out=all(checkpoint.data.fingerprints == prints for checkpoint in checkpoints),
         robustness=robustness(models, test, mirror),
     )
 
@@ -81,7 +81,7 @@ def measure_again(
         elif not members:
             yield entry.name, f"its checkpoint ({entry.checkpoint[:12]}) is not here"
         else:
-            models = [load_checkpoint(folders[one]).model.to(device) for one in members]
+            models = [load_checkpoint(folders[sha256]).model.to(device) for sha256 in members]
             again = accuracy(predict_points(models, test.images, test.four_point, entry.mirror), test.points, 1)
             same = abs(again.rmse - entry.accuracy.rmse) <= SAME
             yield entry.name, "" if same else f"it says {entry.accuracy.rmse:.4f} px, but {again.rmse:.4f} came out"

@@ -83,17 +83,17 @@ class RankingRow:
 
 
 def ranking(
-    benchmark: Benchmark, entries: Entries, known: Mapping[str, Config], claims: Iterable[Claim] = ()
+    benchmark: Benchmark, entries: Entries, checkpoints: Mapping[str, Config], claims: Iterable[Claim] = ()
 ) -> list[RankingRow]:
     """Ranks entries by test RMSE; those that may not be ranked come last, and say why.
 
-    An entry that is `tied` with the best of a rank shares it. known: the checkpoints that are there, by the sha256 of
+    An entry that is `tied` with the best of a rank shares it. checkpoints: those that are there, by the sha256 of
     their weights: an entry of others is not verified.
 
     Claims are never ranked, whatever they say: they stand among those that come last. One that has been measured at
     its revision, or that says what was measured, is left out: its entry is there. A file that is no entry is a row too.
     """
-    rows = [_entry_row(benchmark, entry, known) for entry in entries.measured]
+    rows = [_entry_row(benchmark, entry, checkpoints) for entry in entries.measured]
     measured = {entry.name: entry for entry in entries.measured}
     for claim in claims:
         entry = measured.get(claim.repo)
@@ -115,27 +115,29 @@ def unranked_reason(benchmark: Benchmark, entry: Evaluation) -> str:
     return ""
 
 
-def tied(one: Evaluation, other: Evaluation) -> bool:
+def tied(first: Evaluation, second: Evaluation) -> bool:
     """Whether the faces cannot tell two entries of one benchmark apart: the difference of their RMSE may be 0."""
-    low, high = difference_interval(one, other)
+    low, high = difference_interval(first, second)
     return low <= 0 <= high
 
 
-def difference_interval(one: Evaluation, other: Evaluation, resamples: int = 2000) -> tuple[float, float]:
+def difference_interval(first: Evaluation, second: Evaluation, resamples: int = 2000) -> tuple[float, float]:
     """The 95% interval of the difference of two entries' RMSE, px: a paired bootstrap by face.
 
     Each resample has the same faces for both (Efron & Tibshirani 1993, chapter 13).
     """
-    values = np.array(one.detail.values)
+    values = np.array(first.detail.values)
     # A fixed seed: the same entries give the same ranks. The count of each face in each resample:
     draws = np.random.default_rng(0).multinomial(len(values), np.full(len(values), 1 / len(values)), resamples)
-    first, second = (np.sqrt(draws @ np.array(each.detail.squares) / (draws @ values)) for each in (one, other))
-    low, high = np.quantile(first - second, (0.025, 0.975))
+    first_rmse, second_rmse = (
+        np.sqrt(draws @ np.array(entry.detail.squares) / (draws @ values)) for entry in (first, second)
+    )
+    low, high = np.quantile(first_rmse - second_rmse, (0.025, 0.975))
     return float(low), float(high)
 
 
-def _entry_row(benchmark: Benchmark, entry: Evaluation, known: Mapping[str, Config]) -> RankingRow:
-    unverified = unverified_reason(entry, known)
+def _entry_row(benchmark: Benchmark, entry: Evaluation, checkpoints: Mapping[str, Config]) -> RankingRow:
+    unverified = unverified_reason(entry, checkpoints)
     status: Status = "not verified" if unverified else "verified"
     return RankingRow(entry.name, status, unverified or unranked_reason(benchmark, entry), entry=entry)
 

@@ -39,57 +39,61 @@ UNITS = {
 
 
 def robustness(models: Sequence[KeypointModel], faces: Faces, mirror: bool = False) -> dict[str, list[float]]:
-    """RMSE in px of the mean of several models at each of STEPS, by kind.
+    """RMSE in px of the mean of several models at each of STEPS, by degradation.
 
     A point that turning or shifting moves out of the frame is not counted. Computed in bfloat16 where that is quick:
     it moves resnet18's answers by 0.012 px (root mean square), and takes less than half the time.
     """
     four_point, device = faces.four_point, next(models[0].parameters()).device
 
-    def error(kind: str, step: float) -> float:
-        worse = degrade(faces, kind, step)
+    def error(degradation: str, step: float) -> float:
+        worse = degrade(faces, degradation, step)
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16_is_quick(device)):
             predicted = predict_points(models, worse.images, four_point, mirror)
         return round(accuracy(predicted, worse.points, resamples=1).rmse, 4)
 
     unchanged = error("blur", STEPS["blur"][0])
-    found = {kind: [unchanged] for kind in STEPS}
-    todo = [(kind, step) for kind, steps in STEPS.items() for step in steps[1:]]
-    for kind, step in tqdm(todo, desc="degraded faces", disable=None):
-        found[kind].append(error(kind, step))
-    return found
+    errors = {degradation: [unchanged] for degradation in STEPS}
+    todo = [(degradation, step) for degradation, steps in STEPS.items() for step in steps[1:]]
+    for degradation, step in tqdm(todo, desc="degraded faces", disable=None):
+        errors[degradation].append(error(degradation, step))
+    return errors
 
 
-def degrade(faces: Faces, kind: str, step: float) -> Faces:
-    """Faces changed by one kind of STEPS, always the same way; labels move with the picture.
+def degrade(faces: Faces, degradation: str, step: float) -> Faces:
+    """Faces changed by one degradation of STEPS, always the same way; labels move with the picture.
 
-    Raises KeyError for an unknown kind.
+    Raises KeyError for an unknown degradation.
     """
-    if step == STEPS[kind][0]:
+    if step == STEPS[degradation][0]:
         return faces
     images, points = faces.images, faces.points
     number = np.arange(len(images))
-    if kind == "blur":
+    if degradation == "blur":
         images = _each(images, lambda picture: picture.filter(ImageFilter.GaussianBlur(step)))
-    elif kind == "JPEG":
+    elif degradation == "JPEG":
         images = _each(images, lambda picture: _jpeg(picture, int(step)))
-    elif kind == "noise":
+    elif degradation == "noise":
         images = images + np.random.default_rng(0).normal(0, step, images.shape)
-    elif kind == "darkness":
+    elif degradation == "darkness":
         images = images * (1 - step / 100)
-    elif kind in ("rotation", "shift"):
+    elif degradation in ("rotation", "shift"):
         none, side = torch.zeros(len(images)), torch.from_numpy(1 - 2 * (number % 2)).float()
         way = torch.from_numpy(number % 8 * np.pi / 4).float()
         shift = torch.stack([way.cos(), way.sin()], 1) * step
         matrix = (
             similarity((side * step).deg2rad(), none + 1, torch.zeros(len(images), 2))
-            if kind == "rotation"
+            if degradation == "rotation"
             else similarity(none, none + 1, shift)
         )
         moved, labels = warp(torch.from_numpy(images).float()[:, None] / 255, torch.from_numpy(points).float(), matrix)
         images, points = moved[:, 0].numpy() * 255, labels.numpy()
     else:
-        which = np.where(number % 2, LEFT_EYE, RIGHT_EYE) if kind == "covered eye" else np.full(len(number), BOTTOM_LIP)
+        which = (
+            np.where(number % 2, LEFT_EYE, RIGHT_EYE)
+            if degradation == "covered eye"
+            else np.full(len(number), BOTTOM_LIP)
+        )
         centre = points[number, which]  # [N, 2] px
         centre = np.where(np.isfinite(centre), centre, np.array(MEAN_FACE, np.float32)[which])
         grid = np.arange(FRAME_SIZE)

@@ -41,8 +41,8 @@ def write_submission(answers: pd.DataFrame, lookup: pd.DataFrame, path: Path | s
 
     Raises ValueError if its RowIds are not exactly the table's, or a value is missing.
     """
-    with replacing(path) as aside:
-        answers.to_csv(aside, index=False, float_format="%.4f")
-        back = pd.read_csv(aside)
+    with replacing(path) as unfinished:
+        answers.to_csv(unfinished, index=False, float_format="%.4f")
+        back = pd.read_csv(unfinished)
         if back["RowId"].tolist() != lookup["RowId"].tolist() or not np.isfinite(back["Location"]).all():
             raise ValueError(f"the answers do not match IdLookupTable.csv row by row, so {path} was not written")

@@ -20,34 +20,34 @@ MOST_TRIES = 10_000  # orders of checkpoints that are tried for an ensemble that
 BF16 = 0.05  # px: robustness may be computed in bfloat16, accuracy is not
 
 
-def unverified_reason(entry: Evaluation, known: Mapping[str, Config]) -> str:
+def unverified_reason(entry: Evaluation, checkpoints: Mapping[str, Config]) -> str:
     """Why an entry may not be called verified, or an empty text if it may.
 
-    known: the checkpoints that are there, by the sha256 of their weights.
+    checkpoints: those that are there, by the sha256 of their weights.
     """
     if why := contradiction(entry):
         return f"it contradicts itself: {why}"
-    members = members_of(entry, known)
+    members = members_of(entry, checkpoints)
     if not members:
         named = f"checkpoint ({entry.checkpoint[:12]})" if entry.checkpoint else "checkpoint, which it does not name,"
         return f"its {named} is not here, so that nobody can measure it again"
-    if entry.model != " + ".join(sorted({known[one].model.name for one in members})):
+    if entry.model != " + ".join(sorted({checkpoints[sha256].model.name for sha256 in members})):
         return f"it contradicts its checkpoint: that is not of {entry.model}"
-    if entry.data != known[members[0]].data:
+    if entry.data != checkpoints[members[0]].data:
         return "it contradicts its checkpoint: that has another record of its training data"
-    for one in members:
-        if entry.held_out and not _kept_apart(known[one].data.fingerprints, entry.fingerprint):
+    for sha256 in members:
+        if entry.held_out and not _kept_apart(checkpoints[sha256].data.fingerprints, entry.fingerprint):
             return "it contradicts its checkpoint: that does not record that the test faces were kept out of training"
     return ""
 
 
-def members_of(entry: Evaluation, known: Mapping[str, object]) -> list[str]:
-    """The hashes of an entry's members, all of which are in `known`; [] where one is not."""
+def members_of(entry: Evaluation, checkpoints: Mapping[str, object]) -> list[str]:
+    """The hashes of an entry's members, all of which are in `checkpoints`; [] where one is not."""
     if entry.weights:
-        return entry.weights if set(entry.weights) <= set(known) else []
-    if math.perm(len(known), entry.members) > MOST_TRIES:
+        return entry.weights if set(entry.weights) <= set(checkpoints) else []
+    if math.perm(len(checkpoints), entry.members) > MOST_TRIES:
         return []
-    orders = itertools.permutations(sorted(known), entry.members)
+    orders = itertools.permutations(sorted(checkpoints), entry.members)
     return next((list(order) for order in orders if joined(order) == entry.checkpoint), [])
 
 
@@ -146,10 +146,10 @@ def _keypoints(entry: Evaluation) -> str:
 
 
 def _quantiles(entry: Evaluation, total: float) -> str:
-    found = sorted((float(share), value) for share, value in entry.accuracy.error_quantiles.items())
-    if [value for _, value in found] != sorted(value for _, value in found):
+    quantiles = sorted((float(share), value) for share, value in entry.accuracy.error_quantiles.items())
+    if [value for _, value in quantiles] != sorted(value for _, value in quantiles):
         return "its error_quantiles do not rise"
-    for share, value in found:
+    for share, value in quantiles:
         beyond = max(1.0, (1 - share) * (entry.accuracy.values / 2 - 1))  # points that are at least so far off
         if beyond * value**2 > total * 1.001 + 1:
             return f"its error_quantiles have {value:.4g} px at {share:g}, more than its sums by face allow"
@@ -166,7 +166,7 @@ def _rest(entry: Evaluation) -> str:
             near = ROUNDING * (2 * sum(errors) + 2) + 1e-3
             if abs(sum(error**2 for error in errors) - squares[number]) > near:
                 return f"number {number + 1} of its {which} faces is not one of its sums by face"
-    for kind, steps in entry.robustness.items():
-        if steps and abs(steps[0] - told.rmse) > BF16 + told.rmse / 100:
-            return f"its robustness begins with {steps[0]:.4g} px for {kind}, but its rmse is {told.rmse:.4g}"
+    for degradation, errors in entry.robustness.items():
+        if errors and abs(errors[0] - told.rmse) > BF16 + told.rmse / 100:
+            return f"its robustness begins with {errors[0]:.4g} px for {degradation}, but its rmse is {told.rmse:.4g}"
     return ""

@@ -47,16 +47,16 @@ def evaluate_command(
     path = write_entry(leaderboard_dir, evaluation, description)
     if len(loaded) == 1 and not mirror and checkpoint[0].is_dir():
         write_json(checkpoint[0] / "evaluation.json", dataclasses.asdict(evaluation))
-        with replacing(checkpoint[0] / "README.md") as aside:
-            aside.write_text(model_card(loaded[0], evaluation))
+        with replacing(checkpoint[0] / "README.md") as unfinished:
+            unfinished.write_text(model_card(loaded[0], evaluation))
     result = evaluation.accuracy
     typer.echo(
         f"{evaluation.name} on {evaluation.benchmark}: RMSE {result.rmse:.3f} px "
         f"({result.rmse_low:.3f} to {result.rmse_high:.3f}), {result.faces} faces, {result.values} coordinates; {path}"
     )
-    known = {one.sha256: Config(one.model.config, one.training, one.data) for one in loaded}
+    configs = {member.sha256: Config(member.model.config, member.training, member.data) for member in loaded}
     ranking = find_benchmark(leaderboard_dir, evaluation.benchmark)
-    if reason := unranked_reason(ranking, evaluation) or unverified_reason(evaluation, known):
+    if reason := unranked_reason(ranking, evaluation) or unverified_reason(evaluation, configs):
         typer.echo(f"not ranked: {reason}", err=True)
 
 

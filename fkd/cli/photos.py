@@ -27,21 +27,21 @@ def predict_command(
     paths = list_photos(photos)
     if draw and len({path.stem for path in paths}) < len(paths):
         raise ValueError("--draw: two of the photos have the same name, so one drawing would replace the other")
-    found, failed = [], []
+    answers, failures = [], []
     for path in tqdm(paths, unit="photo", disable=None):
         try:
             photo = read_photo(path)
         except ValueError as error:
-            failed.append(str(error))
+            failures.append(str(error))
             continue
         faces = predict(detector, photo)
-        found.append({"photo": str(path), "faces": [face.to_json() for face in faces]})
+        answers.append({"photo": str(path), "faces": [face.to_json() for face in faces]})
         if draw:
-            with replacing(draw / f"{path.stem}.png") as aside:
-                draw_points(photo, [face.points for face in faces], detector.colour).save(aside)
-    write_json(json_file, found)
-    count = sum(len(item["faces"]) for item in found)
-    typer.echo(f"{json_file}: {count} face(s) in {len(found)} photo(s)")
-    if failed:
-        typer.echo("not read:\n" + "\n".join(failed), err=True)
+            with replacing(draw / f"{path.stem}.png") as unfinished:
+                draw_points(photo, [face.points for face in faces], detector.colour).save(unfinished)
+    write_json(json_file, answers)
+    count = sum(len(answer["faces"]) for answer in answers)
+    typer.echo(f"{json_file}: {count} face(s) in {len(answers)} photo(s)")
+    if failures:
+        typer.echo("not read:\n" + "\n".join(failures), err=True)
         raise typer.Exit(1)

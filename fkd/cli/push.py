@@ -35,8 +35,8 @@ def push_command(
     evaluation = read_evaluation(path)
     if not photo:
         typer.echo("the card has no picture of a face: --photo FILE adds one", err=True)
-    known = {benchmark.name: benchmark.dataset for benchmark in read_benchmarks(root)}
-    dataset = known.get(evaluation.benchmark, "")
+    datasets = {benchmark.name: benchmark.dataset for benchmark in read_benchmarks(root)}
+    dataset = datasets.get(evaluation.benchmark, "")
     files = publication(detector, evaluation, repo, photo, remote_card(repo), dataset)
     pushed = push(checkpoint, repo, files, private, pr)
     typer.echo(f"{pushed.url}: {f'commit {pushed.commit}' if pushed.changed else 'nothing has changed'}")

@@ -32,4 +32,4 @@ def deploy_command(
     """Make or update a Space that is the page; a Hub account is all it needs."""
     if not CLONE:
         raise ValueError(f"{HOME} has no app.py: run this in a clone of fkd")
-    typer.echo(deploy(CLONE, space, private, [one.removeprefix(SCHEME) for one in model]))
+    typer.echo(deploy(CLONE, space, private, [reference.removeprefix(SCHEME) for reference in model]))

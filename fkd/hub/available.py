@@ -39,11 +39,11 @@ def weights_there(folders: Iterable[Path], entries: Iterable[Evaluation] = ()) -
 
 def known_checkpoints(folders: Iterable[Path], entries: Iterable[Evaluation] = ()) -> dict[str, Config]:
     """What the checkpoints of `weights_there` are, by the sha256 of their weights."""
-    known = {}
+    configs = {}
     for sha256, folder in weights_there(folders, entries).items():
         with suppress(ValueError, OSError):  # then it is no checkpoint that could be measured again
-            known[sha256] = read_config(folder / CONFIG)
-    return known
+            configs[sha256] = read_config(folder / CONFIG)
+    return configs
 
 
 def checkpoint_folders(checkpoints: Path) -> list[Path]:

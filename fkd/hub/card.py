@@ -100,7 +100,7 @@ def _text(checkpoint: Checkpoint, evaluation: Evaluation, repo_id: str, pictures
         else "the checkpoint does not record that they were kept out of its training"
     )
     fifteen_point, four_point = checkpoint.model.label_offset.tolist()
-    aside = (
+    offset = (
         f" Its labels lie {fifteen_point:.2f} px (15-point rows) and {four_point:.2f} px (four-point rows) to the right"
         " of the points themselves, as measured on the validation faces. Answers on a benchmark do too; those for a"
         " photo do not."
@@ -154,7 +154,7 @@ seed {training.seed}. Every setting is in `config.json`. Weights are stored in
 {"half" if training.half else "single"} precision.{origins}
 
 Data: `{data.name}`, {data.faces.train:,} faces to train, {data.faces.validation:,} to validate,
-{data.faces.test:,} to test. Terms: {terms}.{aside}
+{data.faces.test:,} to test. Terms: {terms}.{offset}
 
 ## Limits
 

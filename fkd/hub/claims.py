@@ -95,7 +95,7 @@ def _claims(model: Any, benchmarks: dict[str, Benchmark]) -> list[Claim]:
     except ValueError as error:
         return [_claim(model, "", {}, str(error)[:200])]
     by_benchmark: dict[str, list[Result]] = {}
-    for result in itertools.chain.from_iterable(one["results"] for one in index):
+    for result in itertools.chain.from_iterable(index_entry["results"] for index_entry in index):
         by_benchmark.setdefault(_line(result["dataset"].get("type"), 100), []).append(result)
     if not by_benchmark:
         return [_claim(model, "", {}, "its card has no model-index with results")]

@@ -80,10 +80,9 @@ def cached(repo_id: str, revision: str) -> Path | None:
     if not re.fullmatch("[0-9a-f]{40}", revision) or not re.fullmatch(r"[\w.-]+/[\w.-]+", repo_id):
         return None
     try:
-        found = [try_to_load_from_cache(repo_id, name, revision=revision) for name in (CONFIG, WEIGHTS)]
+        config, weights = [try_to_load_from_cache(repo_id, name, revision=revision) for name in (CONFIG, WEIGHTS)]
     except HFValidationError:
         return None
-    config, weights = found
     return Path(config).parent if isinstance(config, str) and isinstance(weights, str) else None
 
 

@@ -82,9 +82,9 @@ def write_tensors(path: Path | str, tensors: dict[str, torch.Tensor], metadata: 
 
     Raises OSError if it cannot be written: safetensors has an error of its own for that, without a number.
     """
-    with replacing(path) as aside:
+    with replacing(path) as unfinished:
         try:
-            save_file(tensors, aside, metadata)
+            save_file(tensors, unfinished, metadata)
         except safetensors.SafetensorError as error:
             number = re.search(r"os error (\d+)", str(error))
             if number:
@@ -137,13 +137,13 @@ def read_config(path: Path) -> Config:
 
 def weights_in(folders: Iterable[Path]) -> dict[str, Path]:
     """The checkpoint folders by the sha256 of their weights; what is no checkpoint is left out."""
-    found: dict[str, Path] = {}
+    by_sha256: dict[str, Path] = {}
     for folder in folders:
         weights = folder / WEIGHTS
         if weights.is_file() and (folder / CONFIG).is_file():
             about = weights.stat()
-            found.setdefault(_sha256(weights, about.st_mtime_ns, about.st_size), folder)
-    return found
+            by_sha256.setdefault(_sha256(weights, about.st_mtime_ns, about.st_size), folder)
+    return by_sha256
 
 
 @functools.lru_cache(256)

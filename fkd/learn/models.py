@@ -48,8 +48,8 @@ class ModelConfig:
             object.__setattr__(self, "head", "regression" if self.name == FCNN else "heatmap")
         for field, choices in (("conventions", (1, 2)), ("head", tuple(HEADS)), ("stem_stride", (4, 2))):
             if getattr(self, field) not in choices:
-                found = repr(getattr(self, field))[:60]
-                raise ValueError(f"{field} is {found}, expected {' or '.join(map(repr, choices))}")
+                value = repr(getattr(self, field))[:60]
+                raise ValueError(f"{field} is {value}, expected {' or '.join(map(repr, choices))}")
         if self.name == FCNN and (HEADS[self.head].every_map or self.stem_stride != 4):
             raise ValueError(f"{FCNN} has no feature maps: leave head and stem_stride out")
 
@@ -77,8 +77,8 @@ class KeypointModel(nn.Module):
         if config.name == FCNN:
             self.body = nn.Sequential(nn.Flatten(), nn.Linear(FRAME_SIZE**2, FCNN_HIDDEN), nn.ReLU())
         else:
-            kind = {"features_only": True} if head.every_map else {"num_classes": 0, "global_pool": ""}
-            network: Any = timm.create_model(config.name, in_chans=1, **kind)
+            options = {"features_only": True} if head.every_map else {"num_classes": 0, "global_pool": ""}
+            network: Any = timm.create_model(config.name, in_chans=1, **options)
             if config.stem_stride == 2:
                 network.maxpool = nn.Identity()
             self.body = network if head.every_map else nn.Sequential(network, nn.Flatten())
@@ -123,8 +123,8 @@ class KeypointModel(nn.Module):
     ) -> torch.Tensor:
         """As `points`, but where the training data's labels lie."""
         offset = self.label_offset[0 if four_point is None else four_point.long()]  # [] or [B] px
-        aside = torch.stack([offset, torch.zeros_like(offset)], -1).view(-1, 1, 2)
-        return self.points(images, four_point, mirror) + aside
+        shift = torch.stack([offset, torch.zeros_like(offset)], -1).view(-1, 1, 2)
+        return self.points(images, four_point, mirror) + shift
 
     def targets(self, labels: torch.Tensor, four_point: torch.Tensor) -> torch.Tensor:
         """Where the points themselves lie, as far as is known by now, in the order of the head: the 15 points, then

@@ -191,19 +191,19 @@ def save_outcome(out: Path, run: Run, history: History, average: KeypointModel) 
                 fkd_version=__version__,
             )
             save_checkpoint(out, average, record, run.data, run.train.half)
-        with replacing(out / HISTORY) as aside:
-            pd.DataFrame(history).to_csv(aside, index=False)
+        with replacing(out / HISTORY) as unfinished:
+            pd.DataFrame(history).to_csv(unfinished, index=False)
 
 
 def check_best(folder: Path, epoch: int) -> None:
     """Raises ValueError if the checkpoint in `folder` is not that of the best epoch before a resumed one."""
     if not (folder / WEIGHTS).exists() or not (folder / CONFIG).exists():
-        found = "missing"
+        actual = "missing"
     else:
-        found = f"of epoch {read_config(folder / CONFIG).training.best_epoch}"
-    if found != f"of epoch {epoch}":
+        actual = f"of epoch {read_config(folder / CONFIG).training.best_epoch}"
+    if actual != f"of epoch {epoch}":
         raise ValueError(
-            f"the best weights so far, of epoch {epoch}, are not in {folder} any more (those there are {found}): "
+            f"the best weights so far, of epoch {epoch}, are not in {folder} any more (those there are {actual}): "
             "choose another folder and start again"
         )
 
@@ -214,10 +214,10 @@ def _weights(model: KeypointModel, average: KeypointModel) -> dict[str, torch.Te
 
 
 def _compare(folder: Path, before: Run, run: Run) -> None:
-    known = dataclasses.asdict(before)
+    settings = dataclasses.asdict(before)
     for part, wanted in dataclasses.asdict(run).items():
         for key, value in wanted.items():
-            old = known[part][key]
+            old = settings[part][key]
             if old != value:
                 raise ValueError(
                     f"{folder} was begun with {part} {key} = {_short(old)}, not {_short(value)}: "

@@ -28,8 +28,8 @@ SAVE = """file => {
 def download_row(answered: gr.State, face: gr.Dropdown) -> None:
     """Builds a button for each kind of file. answered: an `Answered` or None; face: the number of the chosen one."""
     with gr.Row():
-        for kind, (label, write) in KINDS.items():
-            button = gr.Button(label, size="sm", min_width=110, elem_id=f"save-{kind}")
+        for ending, (label, write) in KINDS.items():
+            button = gr.Button(label, size="sm", min_width=110, elem_id=f"save-{ending}")
             file = gr.File(visible="hidden")
             made = button.click(functools.partial(_make, write), [answered, face], file, api_visibility="private")
             made.success(None, file, js=SAVE)

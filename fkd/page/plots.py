@@ -79,17 +79,17 @@ def robustness_curves(
     curves: by model and kind, the RMSE in px at each step. across: how many small figures stand beside each other.
     """
     rows = -(-len(STEPS) // across)
-    units = {kind: "<br>".join(textwrap.wrap(UNITS[kind], 20 if across < 4 else 30)) for kind in STEPS}
-    titles = [f"{kind}<br><span style='font-size: 12px'>{units[kind]}</span>" for kind in STEPS]
+    units = {name: "<br>".join(textwrap.wrap(UNITS[name], 20 if across < 4 else 30)) for name in STEPS}
+    titles = [f"{name}<br><span style='font-size: 12px'>{units[name]}</span>" for name in STEPS]
     figure = make_subplots(
         rows, across, subplot_titles=titles, shared_yaxes="all", horizontal_spacing=0.03, vertical_spacing=0.4 / rows
     )
-    for model, kinds in curves.items():
-        for number, kind in enumerate(kind for kind in STEPS if kind in kinds):
-            place = list(STEPS).index(kind)
+    for model, errors in curves.items():
+        for number, degradation in enumerate(name for name in STEPS if name in errors):
+            place = list(STEPS).index(degradation)
             figure.add_scatter(
-                x=[str(step) for step in STEPS[kind]],
-                y=kinds[kind],
+                x=[str(step) for step in STEPS[degradation]],
+                y=errors[degradation],
                 name=model,
                 legendgroup=model,
                 showlegend=number == 0,

@@ -163,14 +163,14 @@ def sort_keys() -> dict[str, Callable[[RankingRow], Value]]:
 def sorted_rows(rows: Iterable[RankingRow], sort: str) -> list[RankingRow]:
     """Rows by a key of `sort_keys`, after a minus for the largest first; what has no value comes last."""
     rows, value = list(rows), sort_keys()[sort.removeprefix("-")]
-    known = [row for row in rows if value(row) not in (None, "")]
-    order = {id(row): value(row) for row in known}
+    with_value = [row for row in rows if value(row) not in (None, "")]
+    order = {id(row): value(row) for row in with_value}
 
     def by(row: RankingRow) -> Any:
         shown = order[id(row)]
         return shown.casefold() if isinstance(shown, str) else shown
 
-    return sorted(known, key=by, reverse=sort.startswith("-")) + [row for row in rows if id(row) not in order]
+    return sorted(with_value, key=by, reverse=sort.startswith("-")) + [row for row in rows if id(row) not in order]
 
 
 def table(

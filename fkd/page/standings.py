@@ -32,10 +32,10 @@ class Board:
         """What a visitor chose to see; ranks are among single models, or among all entries."""
         benchmark = self.benchmark(choice.benchmark)
         entries = read_entries(self.root, benchmark)
-        known = known_checkpoints(self.folders.values(), entries.measured)
+        checkpoints = known_checkpoints(self.folders.values(), entries.measured)
         if not choice.averaged:
             entries = Entries([entry for entry in entries.measured if is_single(entry)], entries.unreadable)
-        rows = ranking(benchmark, entries, known, read_synced(self.root).claims)
+        rows = ranking(benchmark, entries, checkpoints, read_synced(self.root).claims)
         return [row for row in rows if choice.keeps(row)]
 
 

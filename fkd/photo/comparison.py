@@ -133,8 +133,8 @@ def points_table(comparison: Comparison, face: int) -> pd.DataFrame:
 
 
 def _with_mean(values: np.ndarray) -> list[float]:
-    known = values[np.isfinite(values)]
-    return [*values.astype(float), float(known.mean()) if len(known) else np.nan]
+    finite = values[np.isfinite(values)]
+    return [*values.astype(float), float(finite.mean()) if len(finite) else np.nan]
 
 
 def _ocular(points: np.ndarray) -> float:

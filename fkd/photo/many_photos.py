@@ -47,7 +47,7 @@ def list_sources(files: Sequence[Path | str]) -> list[Source]:
     A damaged zip is a source with a problem. Raises ValueError if there is no photo, more than MOST_PHOTOS, or more
     than MOST_BYTES.
     """
-    found, size = [], 0
+    sources, size = [], 0
     for file in map(Path, files):
         if file.suffix.lower() == ".zip":
             name = one_line(file.name)
@@ -55,22 +55,22 @@ def list_sources(files: Sequence[Path | str]) -> list[Source]:
                 with open_regular(file, MOST_BYTES) as opened, open_zip(opened, name) as archive:
                     members = [info for info in archive.infolist() if _is_photo(info.filename)]
             except ValueError as error:
-                found.append(Source(name, file, problem=str(error)))
+                sources.append(Source(name, file, problem=str(error)))
                 continue
             size += sum(info.file_size for info in members)
-            found += [Source(_harmless(info.filename), file, info) for info in members]
+            sources += [Source(_harmless(info.filename), file, info) for info in members]
         elif _is_photo(file.name):
             size += file.stat().st_size if file.is_file() else 0
-            found.append(Source(_harmless(file.name), file))
-    if all(source.problem for source in found):
-        problems = [source.problem for source in found]
+            sources.append(Source(_harmless(file.name), file))
+    if all(source.problem for source in sources):
+        problems = [source.problem for source in sources]
         raise ValueError("; ".join(problems) or f"there is no photo ({', '.join(PHOTOS)}) among these files")
-    if len(found) > MOST_PHOTOS or size > MOST_BYTES:
+    if len(sources) > MOST_PHOTOS or size > MOST_BYTES:
         raise ValueError(
-            f"{len(found):,} photos of {size / 1e6:,.0f} MB are more than one batch takes "
+            f"{len(sources):,} photos of {size / 1e6:,.0f} MB are more than one batch takes "
             f"({MOST_PHOTOS} photos, {MOST_BYTES / 1e6:.0f} MB): part them"
         )
-    return found
+    return sources
 
 
 def answer(detector: Detector, sources: Sequence[Source]) -> Iterator[Answered]:

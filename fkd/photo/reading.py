@@ -99,26 +99,26 @@ def list_photos(paths: Sequence[Path | str]) -> list[Path]:
 
     Raises ValueError for a path that does not exist or a folder without photos.
     """
-    found = []
+    photos = []
     for path in map(Path, paths):
         if path.is_dir():
-            photos = sorted(item for item in path.iterdir() if item.suffix.lower() in PHOTOS)
-            if not photos:
+            inside = sorted(item for item in path.iterdir() if item.suffix.lower() in PHOTOS)
+            if not inside:
                 raise ValueError(f"{path} holds no photos ({', '.join(PHOTOS)})")
-            found += photos
+            photos += inside
         elif path.exists():
-            found.append(path)
+            photos.append(path)
         else:
             raise ValueError(f"{path} does not exist")
-    return found
+    return photos
 
 
 def _to_bytes(values: np.ndarray) -> Image.Image:
-    known = np.isfinite(values)
-    low, high = (float(values[known].min()), float(values[known].max())) if known.any() else (0.0, 0.0)
+    finite = np.isfinite(values)
+    low, high = (float(values[finite].min()), float(values[finite].max())) if finite.any() else (0.0, 0.0)
     if values.dtype.kind in "iu":
         low, high = min(low, 0.0), 2.0 ** max(8, int(max(high, 0)).bit_length()) - 1
-    scaled = np.where(known, values - np.float64(low), 0) * (255 / (high - low) if high > low else 0)
+    scaled = np.where(finite, values - np.float64(low), 0) * (255 / (high - low) if high > low else 0)
     return Image.fromarray(scaled.round().clip(0, 255).astype(np.uint8))
 
 
