@@ -1,6 +1,6 @@
-"""Files: written so that a reader sees the old one or the new one whole, opened and read with strangers in mind.
+"""Files: replaced as a whole, so that a reader sees the old one or the new one, and read defensively.
 
-What anybody may have written (entries, claims, config.json, headers of weights) comes in through `read_json` or
+What anyone may have written (entries, claims, config.json, headers of weights) is read by `read_json` or
 `parse_json`, which take plain JSON of limited size, and `typed`, which makes a frozen dataclass of it.
 """
 
@@ -28,7 +28,7 @@ Count = Annotated[int, Field(ge=0, le=2**53)]
 Figure = Annotated[float, Field(ge=0, le=1e9)]
 Signed = Annotated[float, Field(ge=-1e9, le=1e9)]
 Line = Annotated[str, Field(max_length=300, pattern=r"^\P{C}*$")]  # no control characters
-# How pydantic calls what it found wrong -> what was expected.
+# pydantic's name of an error -> what was expected.
 EXPECTED = {
     "float_type": "a number",
     "finite_number": "a finite number",
@@ -86,7 +86,7 @@ def open_regular(path: Path | str, most_bytes: int) -> io.BufferedReader:
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """Gives a path aside to write to, and renames it to `path` if the block ends without an error."""
+    """Gives a temporary path to write to, and renames it to `path` if the block ends without an error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=_temporary_prefix(path)) as folder:
@@ -96,7 +96,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 
 def remove_leftovers(path: Path | str) -> None:
-    """Removes what killed writes of `path` left aside. Only for who knows that nobody is writing it now."""
+    """Removes what killed writes of `path` left behind. Call it only where nobody can be writing `path` now."""
     path = Path(path)
     for sibling in path.parent.iterdir():
         if sibling.name.startswith(_temporary_prefix(path)) and sibling.is_dir():
@@ -116,7 +116,7 @@ def write_json(path: Path | str, value: Any) -> None:
 def read_bytes(path: Path | str, largest: int = LARGEST) -> bytes:
     """The contents of a regular file of at most `largest` bytes.
 
-    Raises FileNotFoundError, or ValueError for a larger file or what is no file.
+    Raises FileNotFoundError, or ValueError for a larger file or anything but a file.
     """
     path = Path(path)
     if path.exists() and not path.is_file():
@@ -203,7 +203,7 @@ def _sentence(error: dict[str, Any]) -> str:
     place = f": {place}" if place else ""
     if error["type"] == "json_invalid":
         return " is not readable as JSON (too deeply nested)"
-    if error["type"] == "value_error":  # a dataclass's own check has said it
+    if error["type"] == "value_error":  # of a dataclass's own check
         return f"{place}: {error['ctx']['error']}"
     expected = EXPECTED.get(error["type"], "").format(**error.get("ctx", {}))
     expected = expected or error["msg"].removeprefix("Input should be ")

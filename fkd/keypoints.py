@@ -41,7 +41,7 @@ LEFT_EYE, RIGHT_EYE, NOSE_TIP, BOTTOM_LIP = (
 # the fully labelled rows do: the base of the nose, and the middle of the mouth.
 FOUR_POINT = (LEFT_EYE, RIGHT_EYE, NOSE_TIP, BOTTOM_LIP)
 
-# In a mirrored picture, what stands where the left eye stood is the right eye.
+# In a mirrored picture, the right eye is where the left eye was.
 MIRROR = tuple(NAMES.index(name.replace("left", "~").replace("right", "left").replace("~", "right")) for name in NAMES)
 
 

@@ -67,7 +67,7 @@ class Metric:
         return f"{self.about}; {'lower' if self.lower_is_better else 'higher'} is better"
 
     def allows(self, value: float) -> bool:
-        """Whether a value can be: NaN cannot."""
+        """Whether a value is possible; NaN is not."""
         return self.range[0] <= value <= self.range[1]
 
     def shown(self, value: float | None) -> str:

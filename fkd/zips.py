@@ -13,7 +13,7 @@ STEP = 4096  # bytes unpacked from at a time: bzip2 makes up to 80 MB of them
 def open_zip(file: io.BufferedReader | io.BytesIO, name: str) -> zipfile.ZipFile:
     """Opens a zip; `name` is what an error calls it.
 
-    Raises ValueError if it is damaged or no zip, or its table of contents is longer than MOST_LISTING.
+    Raises ValueError if it is damaged or not a zip, or its table of contents is longer than MOST_LISTING.
     """
     try:
         return zipfile.ZipFile(_Bounded(file))
@@ -25,7 +25,7 @@ def open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int, na
     """Opens a member of a zip for reading; `name` is what an error calls it.
 
     Reading raises ValueError where the member is damaged, encrypted or packed in an unknown way, and as soon as more
-    than `most` bytes have come out of it, whatever the zip says of its size.
+    than `most` bytes have come out of it, whatever size the zip states.
     """
     return io.BufferedReader(_Member(archive, member, most, name))
 

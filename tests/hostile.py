@@ -46,7 +46,7 @@ def change_weights(files, change):
 HOSTILE = {
     "a pickle beside": (lambda f: f.update({"pytorch_model.bin": f["pickle"]}), "can run code"),
     "a pickle in a folder": (lambda f: f.update({"old/weights.PKL": f["pickle"]}), "can run code"),
-    "a pickle by another name": (lambda f: f.update({"model.safetensors": f["pickle"]}), "no safetensors file"),
+    "a pickle by another name": (lambda f: f.update({"model.safetensors": f["pickle"]}), "not a safetensors file"),
     "an unknown architecture": (lambda f: change_model(f, name="evilnet"), "unknown model 'evilnet'"),
     "an architecture from elsewhere": (lambda f: change_model(f, name="hf-hub:eve/net"), "unknown model"),
     "an architecture that is a path": (lambda f: change_model(f, name="../../net"), "unknown model"),
@@ -58,7 +58,7 @@ HOSTILE = {
     "weights of 10 GB": (lambda f: f.update({"huge": True}), r"model.safetensors has 10,\d+,\d+,\d+ bytes"),
     "a header of 2^60 bytes": (
         lambda f: f.update({"model.safetensors": struct.pack("<Q", 2**60) + b"{}"}),
-        "no safetensors file",
+        "not a safetensors file",
     ),
     "a header that is a list": (
         lambda f: change_header(f, []),

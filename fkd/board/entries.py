@@ -1,8 +1,9 @@
 """Evaluations <-> json files: what a leaderboard's folder holds.
 
-leaderboard/BENCHMARK/benchmark.json says what a ranking is of, published.json what others report on data we
-do not have; every other json there is one entry. leaderboard/claims.json is what models on the Hub claim. Anybody may
-have written any of them: one that cannot be read is a row, or a line of `problems`, that says why; the others stand.
+leaderboard/BENCHMARK/benchmark.json describes what is ranked, published.json holds scores reported elsewhere on data
+we do not have; every other json there is one entry. leaderboard/claims.json holds what Hub models claim. Anyone may
+have written these files: one that cannot be read becomes a row, or a line of `problems`, with the reason; the others
+are unaffected.
 """
 
 import contextlib
@@ -44,9 +45,9 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class Entries:
-    """What the folder of a benchmark holds: its entries by name, and what is wrong with the files that are not ones.
+    """What a benchmark's folder holds: its entries, and why the other files there are not entries.
 
-    unreadable: by the file's name without .json.
+    unreadable: the reasons, by the file's name without .json.
     """
 
     measured: list[Evaluation]
@@ -55,7 +56,7 @@ class Entries:
 
 @dataclass(frozen=True)
 class Published:
-    """What somebody reports to have reached: px, with what, on which data, and where that can be read."""
+    """A score reported elsewhere: RMSE in px, with what, on which data, and where to read about it."""
 
     __pydantic_config__ = STRICT
 
@@ -67,10 +68,10 @@ class Published:
 
 @dataclass(frozen=True)
 class Claim:
-    """What the card of a model on the Hub says it reaches on a benchmark.
+    """What the card of a Hub model claims on a benchmark.
 
     network: fcnn, or timm's name, as its tags say. figures: those that it states, by the keys of METRICS. refused: why
-    it is not shown as such, or an empty text; it then has no figures.
+    the claim is not accepted, or an empty text; a refused claim has no figures.
     """
 
     __pydantic_config__ = STRICT
@@ -87,7 +88,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Synced:
-    """The claims of the Hub's models, and when they were read (UTC); no date if they never were.
+    """The claims of Hub models, and when they were read (UTC); no date if they never were.
 
     failure: when and why a later reading failed, or an empty text.
     """
@@ -102,16 +103,16 @@ class Synced:
 def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> Path:
     """Writes an evaluation as the entry ROOT/BENCHMARK/NAME.json and returns that path.
 
-    A model of the Hub, user/name, has its entry in user--name.json.
-    The first entry of a benchmark defines it (benchmark.json); a later one with other test data is written
-    all the same, and `ranking` shows it unranked.
+    The entry of the Hub model user/name is user--name.json.
+    The first entry of a benchmark defines it (benchmark.json); a later one with other test data is
+    written too, and `ranking` shows it unranked.
     Raises ValueError for a name that cannot be a file's here, or a benchmark.json that cannot be read.
     """
     if Path(evaluation.benchmark).name != evaluation.benchmark:
         raise ValueError(f"{evaluation.benchmark!r} cannot be a benchmark's name: it would not be a folder of {root}")
     if file_name(evaluation) in (BENCHMARK, PUBLISHED):
         raise ValueError(f"{evaluation.name!r} cannot be an entry's name: choose another by --name")
-    from_json(dataclasses.asdict(evaluation), f"the entry {evaluation.name!r}")  # nothing that could not be read
+    from_json(dataclasses.asdict(evaluation), f"the entry {evaluation.name!r}")  # never write what cannot be read back
     folder = Path(root) / evaluation.benchmark
     existing = read_benchmark(folder) if (folder / BENCHMARK).exists() else None
     if not existing or not existing.fingerprint:
@@ -148,7 +149,7 @@ def read_benchmarks(root: Path | str) -> list[Benchmark]:
     """The benchmarks under ROOT, by name, without those whose benchmark.json cannot be read (see `problems`)."""
     benchmarks = []
     for path in sorted(Path(root).glob(f"*/{BENCHMARK}")):
-        with contextlib.suppress(ValueError, OSError):  # `problems` says it
+        with contextlib.suppress(ValueError, OSError):  # `problems` reports it
             benchmarks.append(read_benchmark(path.parent))
     return benchmarks
 
@@ -156,7 +157,7 @@ def read_benchmarks(root: Path | str) -> list[Benchmark]:
 def find_benchmark(root: Path | str, name: str) -> Benchmark:
     """The benchmark of that name under ROOT.
 
-    Raises ValueError, naming those that are there, if there is none; without ROOT, since the page's visitors read it.
+    Raises ValueError if there is none, naming those that exist; not ROOT, since visitors of the page read it.
     """
     benchmarks = {benchmark.name: benchmark for benchmark in read_benchmarks(root)}
     if name not in benchmarks:
@@ -166,7 +167,7 @@ def find_benchmark(root: Path | str, name: str) -> Benchmark:
 
 
 def read_entries(root: Path | str, benchmark: Benchmark) -> Entries:
-    """The entries of one benchmark, and why what else lies there is none."""
+    """The entries of one benchmark, and why the other files there are not entries."""
     measured, unreadable = [], {}
     for path in sorted((Path(root) / benchmark.name).glob("*.json")):
         if path.name in (BENCHMARK, PUBLISHED):
@@ -184,10 +185,10 @@ def read_entries(root: Path | str, benchmark: Benchmark) -> Entries:
 
 
 def read_published(root: Path | str, benchmark: Benchmark) -> list[Published]:
-    """What others report for a benchmark, best first.
+    """Scores reported elsewhere for a benchmark, best first.
 
-    It was not measured by fkd, nor on the same faces, so it is never ranked with entries. Empty where there is none,
-    or it cannot be read (see `problems`).
+    They were not measured by fkd, nor on the same faces, so they are never ranked with entries. Empty if there are
+    none, or they cannot be read (see `problems`).
     """
     try:
         return sorted(_read_published(Path(root) / benchmark.name), key=lambda score: score.rmse)

@@ -67,9 +67,9 @@ def measure(
 def measure_again(
     entries: Sequence[Evaluation], folders: Mapping[str, Path], data: Path, device: str = "cpu"
 ) -> Iterator[tuple[str, str]]:
-    """Measures every entry of a benchmark once more: its name, and what does not come out or an empty text.
+    """Measures every entry of a benchmark again; yields its name, and what differs or an empty text.
 
-    folders: the checkpoints that are there, by the sha256 of their weights.
+    folders: the available checkpoints, by the sha256 of their weights.
     """
     faces, split = split_data(data)
     test = in_order(faces[split.test])

@@ -20,7 +20,7 @@ MEASURED = ("rmse_low", "rmse_high", "macs", "latency_ms", "hardware", "members"
 
 @dataclass(frozen=True)
 class RankingRow:
-    """One row of a ranking: a measured entry, what a model on the Hub claims, or a file that is no entry.
+    """One row of a ranking: a measured entry, a Hub model's claim, or a file that is not an entry.
 
     name: the entry's, the repository's or the file's. status: "verified" is measured by fkd, as far as
     `fkd.board.verified` can tell. unranked: why it has no rank, or an empty text. rank: from 1. tied: whether it shares
@@ -85,13 +85,13 @@ class RankingRow:
 def ranking(
     benchmark: Benchmark, entries: Entries, checkpoints: Mapping[str, Config], claims: Iterable[Claim] = ()
 ) -> list[RankingRow]:
-    """Ranks entries by test RMSE; those that may not be ranked come last, and say why.
+    """Ranks entries by test RMSE; those that may not be ranked come last, with the reason.
 
-    An entry that is `tied` with the best of a rank shares it. checkpoints: those that are there, by the sha256 of
-    their weights: an entry of others is not verified.
+    An entry that is `tied` with the best of a rank shares it. checkpoints: the available ones, by the sha256 of
+    their weights: an entry of any other is not verified.
 
-    Claims are never ranked, whatever they say: they stand among those that come last. One that has been measured at
-    its revision, or that says what was measured, is left out: its entry is there. A file that is no entry is a row too.
+    Claims are never ranked: they come last, among the unranked rows. A claim is left out if its model was measured at
+    its revision, or with the RMSE it states: the entry stands for it. A file that is not an entry is a row too.
     """
     rows = [_entry_row(benchmark, entry, checkpoints) for entry in entries.measured]
     measured = {entry.name: entry for entry in entries.measured}

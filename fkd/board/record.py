@@ -18,7 +18,7 @@ from fkd.files import STRICT, Figure, Line, read_json, typed
 from fkd.metrics import METRICS, Accuracy, Detail
 
 FORMAT: Final = 3  # of an Evaluation as JSON
-FLAT = ("rmse", "nme", "failure_rate")  # the figures that stood beside the rest before there was a list of metrics
+FLAT = ("rmse", "nme", "failure_rate")  # stored next to the rest before there was a list of metrics
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -58,7 +58,7 @@ class Evaluation:
 
 
 def joined(hashes: Sequence[str]) -> str:
-    """The hash by which one set of weights, or an ensemble of several, is known."""
+    """The hash that identifies one set of weights, or an ensemble of several."""
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
@@ -73,7 +73,7 @@ def read_evaluation(path: Path | str) -> Evaluation:
 def from_json(value: Any, where: str = "the evaluation") -> Evaluation:
     """Reads back what `dataclasses.asdict` made of an Evaluation, of this format or an older one.
 
-    A metric that is younger than the record is computed from its errors by face, None where they do not give it.
+    A metric newer than the record is computed from its errors by face, None where they do not give it.
     Raises ValueError of one line, beginning with `where`, for a missing, unknown or wrong field.
     """
     evaluation = typed(_up_to_date(value) if isinstance(value, dict) else value, Evaluation, where)

@@ -16,7 +16,7 @@ from fkd.learn.models import KeypointModel
 def submission(models: Sequence[KeypointModel], data: Path | str, mirror: bool = False) -> pd.DataFrame:
     """Answers every row of IdLookupTable.csv: columns RowId and Location, px, clipped to the frame.
 
-    An image of which only the four points are asked is answered in their convention. Several models
+    An image for which only the four points are requested is answered in their convention. Several models
     are averaged. Raises as `read_test` and `read_lookup` do, and ValueError for an ImageId without image.
     """
     test, lookup = read_test(data), read_lookup(data)
@@ -37,7 +37,7 @@ def submission(models: Sequence[KeypointModel], data: Path | str, mirror: bool =
 
 
 def write_submission(answers: pd.DataFrame, lookup: pd.DataFrame, path: Path | str) -> None:
-    """Writes a submission aside, reads it back against the lookup table, then renames.
+    """Writes a submission to a temporary file, reads it back against the lookup table, then renames it.
 
     Raises ValueError if its RowIds are not exactly the table's, or a value is missing.
     """

@@ -1,4 +1,4 @@
-"""What "verified" means: an entry's figures follow from its own sums by face, and its checkpoint is there.
+"""What "verified" means: an entry's figures follow from its own sums by face, and its checkpoint is available.
 
 docs/leaderboard.md says what that proves, and what only measuring again (`fkd leaderboard check`) does.
 """
@@ -23,7 +23,7 @@ BF16 = 0.05  # px: robustness may be computed in bfloat16, accuracy is not
 def unverified_reason(entry: Evaluation, checkpoints: Mapping[str, Config]) -> str:
     """Why an entry may not be called verified, or an empty text if it may.
 
-    checkpoints: those that are there, by the sha256 of their weights.
+    checkpoints: the available ones, by the sha256 of their weights.
     """
     if why := contradiction(entry):
         return f"it contradicts itself: {why}"
@@ -52,7 +52,7 @@ def members_of(entry: Evaluation, checkpoints: Mapping[str, object]) -> list[str
 
 
 def contradiction(entry: Evaluation) -> str:
-    """The first thing in an entry that cannot be, given the rest of it, or an empty text."""
+    """The first contradiction within an entry, or an empty text."""
     if entry.weights and (len(entry.weights) != entry.members or joined(entry.weights) != entry.checkpoint):
         return f"its checkpoint is not the {entry.members} of which it gives the hashes"
     if entry.held_out and not _kept_apart(entry.data.fingerprints, entry.fingerprint):
@@ -115,14 +115,14 @@ def _interval(entry: Evaluation) -> str:
 
 @functools.lru_cache(256)
 def _rmse_interval(squares: tuple[float, ...], values: tuple[int, ...]) -> tuple[float, float]:
-    """As `rmse_interval`, once for each entry: a page asks for it at every view."""
+    """As `rmse_interval`, once for each entry: the page needs it for every view."""
     return rmse_interval(np.array(squares), np.array(values))
 
 
 def _keypoints(entry: Evaluation) -> str:
     """Compares each keypoint's RMSE with the mean and covariance of its errors.
 
-    Of how many faces these are is not in an entry, but it lies between the fully labelled faces and all of them.
+    An entry does not record how many faces those are: at least the fully labelled ones, at most all.
     """
     told, detail = entry.accuracy, entry.detail
     full, squares = detail.values.count(2 * len(NAMES)), []

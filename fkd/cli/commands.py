@@ -1,4 +1,4 @@
-"""Which commands there are, each in a file that is imported only when its command is called.
+"""The commands, each in a file that is imported only when its command is called.
 
 Those files import torch and timm, which takes seconds: too long to wait for a help text.
 """
@@ -24,7 +24,7 @@ COMMANDS = {
     "pull": ("sharing", "Download a checkpoint, refuse what is not safe to load, and print its folder."),
     "verify": (
         "evaluation",
-        "Measure a model of the Hub and enter it: it is then ranked, as verified, under its weights' hash.",
+        "Measure a Hub model and enter it: it is then ranked, as verified, under its weights' hash.",
     ),
     "deploy": ("sharing", "Make or update a Space that is the page; a Hub account is all it needs."),
     "leaderboard": ("rankings", "The rankings: print them; sync with the Hub; publish there."),

@@ -84,7 +84,7 @@ def verify_command(
     benchmark: Annotated[str, typer.Option(help="The ranking; the data folder's name, if not given.")] = "",
     root: Root = LEADERBOARD,
 ) -> None:
-    """Measure a model of the Hub and enter it: it is then ranked, as verified, under its weights' hash."""
+    """Measure a Hub model and enter it: it is then ranked, as verified, under its weights' hash."""
     reference = HubModel.parse(model)
     detector = load(str(reference))
     repo, checkpoint, commit = reference.repo_id, detector.checkpoint, detector.folder.name

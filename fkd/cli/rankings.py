@@ -55,7 +55,7 @@ def show_command(context: typer.Context, root: Root = LEADERBOARD, checkpoints: 
             scores["rmse"] = [RMSE.shown(score.rmse) for score in published]
             typer.echo(f"reported elsewhere, not measured here:\n{scores.to_string(index=False)}")
     if synced.date:
-        typer.echo(f"claims of the Hub's models: as of {synced.date}")
+        typer.echo(f"claims of Hub models, as of {synced.date}")
     for problem in unread:
         typer.echo(f"not read: {problem}", err=True)
 
@@ -67,7 +67,7 @@ def check_command(
     checkpoints: Checkpoints = CHECKPOINTS,
     root: Root = LEADERBOARD,
 ) -> None:
-    """Measure every entry again, and list those that do not come out; exit status 1 if there is one."""
+    """Measure every entry again, and list those whose figures differ; exit status 1 if there is one."""
     entries = read_entries(root, find_benchmark(root, benchmark or data_name(data)))
     for entry in entries.measured:
         if entry.revision and "/" in entry.name:
@@ -86,7 +86,7 @@ def check_command(
 
 @board.command("sync")
 def sync_command(root: Root = LEADERBOARD) -> None:
-    """Read what models on the Hub claim, and keep it beside the entries."""
+    """Read what Hub models claim, and store it with the entries."""
     claims = sync(root).claims
     refused = [claim for claim in claims if claim.refused]
     typer.echo(f"{len(claims) - len(refused)} claims, {len(refused)} refused; {root / SYNCED}")

@@ -25,7 +25,7 @@ def pull_command(
 def deploy_command(
     space: Annotated[str, typer.Argument(help="user/name of the Space.")],
     model: Annotated[
-        list[str], typer.Option(help="A model of the Hub, user/name, in place of the checkpoints here; repeatable.")
+        list[str], typer.Option(help="A Hub model, user/name, instead of the checkpoints here; repeatable.")
     ] = [],  # noqa: B006 - typer makes a new list for every call
     private: Private = False,
 ) -> None:

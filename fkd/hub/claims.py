@@ -1,7 +1,7 @@
-"""What others claim of their models on the Hub: listed, checked one by one, kept, and shown beside our entries.
+"""What Hub models claim: listed, checked one by one, stored, and shown with our entries.
 
-A claim is what a model's card says of it (its model-index, which `fkd push` writes). It is not ranked: whoever
-wants it ranked has it measured (`fkd verify`).
+A claim is what a model's card states (its model-index, which `fkd push` writes). It is not ranked: `fkd verify`
+measures a model to rank it.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ OTHERS = ConfigDict(strict=True, extra="ignore")  # cards hold more than we read
 
 @with_config(OTHERS)
 class Stated(TypedDict, total=False):
-    """A figure of a card; what it is worth, `_refusal` judges."""
+    """A figure of a card, which `_refusal` checks."""
 
     type: Any
     value: Any
@@ -59,9 +59,9 @@ class Index(TypedDict):
 
 
 def sync(root: Path | str) -> Synced:
-    """Lists the Hub's models tagged fkd, checks what they claim, and keeps it in ROOT/claims.json (`SYNCED`).
+    """Lists the Hub's models tagged fkd, checks what they claim, and stores it in ROOT/claims.json (`SYNCED`).
 
-    Raises ValueError if the Hub does not answer; what was kept then stays, with a note of the failure.
+    Raises ValueError if the Hub does not answer; what was stored before then stays, with a note of the failure.
     """
     path = Path(root) / SYNCED
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -151,5 +151,5 @@ def _claim(model: dict[str, Any], benchmark: str, figures: dict[str, Any], refus
 
 
 def _line(value: Any, longest: int) -> str:
-    """A value of the Hub as one line of text that every terminal and every file can hold."""
+    """A value from the Hub as one line of text that every terminal and every file can hold."""
     return "".join(letter if letter.isprintable() else " " for letter in str(value))[:longest]

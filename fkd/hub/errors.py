@@ -17,19 +17,19 @@ from huggingface_hub.errors import (
 
 
 class HostError(ValueError):
-    """What only whoever runs fkd here can mend: a token, a setting, the network. Nothing for a page's visitors."""
+    """What only the person running fkd here can fix: a token, a setting, the network. Nothing for a page's visitors."""
 
 
 @contextmanager
 def in_a_sentence(repo_id: str, anonymous: bool = False) -> Iterator[None]:
     """Turns what huggingface_hub raises into a ValueError of one sentence: what happened, and what to do.
 
-    anonymous: only what everybody may read was asked for, so no login would help.
+    anonymous: only public repositories were requested, so no login would help.
     """
     try:
         yield
     except HFValidationError:
-        raise ValueError(f"{repo_id!r} is no repository's name: expected user/name") from None
+        raise ValueError(f"{repo_id!r} is not a repository name: expected user/name") from None
     except LocalTokenNotFoundError:
         raise HostError("the Hub does not know you: run `hf auth login`, or set HF_TOKEN") from None
     except GatedRepoError:
@@ -49,7 +49,7 @@ def in_a_sentence(repo_id: str, anonymous: bool = False) -> Iterator[None]:
     except HfHubHTTPError as error:
         raise _http_error(repo_id, error) from None
     except OfflineModeIsEnabled:
-        raise HostError("the Hub is not asked, since HF_HUB_OFFLINE is set: unset it, then try again") from None
+        raise HostError("the Hub is not used, since HF_HUB_OFFLINE is set: unset it, then try again") from None
     except HTTPError as error:
         raise HostError(f"the Hub cannot be reached ({_short(error)}): check the network, then try again") from None
 

@@ -1,4 +1,4 @@
-"""What the weights in a Hub repository say of themselves, read and checked before they are downloaded."""
+"""What the weights in a Hub repository contain, read and checked before they are downloaded."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -18,7 +18,7 @@ TIMEOUT = 30  # s
 
 @dataclass(frozen=True)
 class Tensor:
-    """What the header of a safetensors file says of a tensor."""
+    """A tensor, as the header of a safetensors file describes it."""
 
     __pydantic_config__ = STRICT
 
@@ -28,10 +28,10 @@ class Tensor:
 
 
 def read_header(where: str, repo_id: str, revision: str, token: bool | None) -> dict[str, Tensor]:
-    """What the weights in a repository say of themselves, before they are downloaded.
+    """What the weights in a repository contain, before they are downloaded.
 
     The client's own function takes what it finds there for what it expects. where: what errors begin with.
-    Raises ValueError for what is no header of a safetensors file, and what the client raises for the network.
+    Raises ValueError for anything but the header of a safetensors file, and what the client raises for the network.
     """
     url, headers = hf_hub_url(repo_id, WEIGHTS, revision=revision), build_hf_headers(token=token)
 
@@ -49,7 +49,7 @@ def read_header(where: str, repo_id: str, revision: str, token: bool | None) -> 
     begin = part(0, 99_999)
     size = int.from_bytes(begin[:8], "little")
     if not 2 <= size <= LARGEST:
-        raise ValueError(f"{where}: {WEIGHTS} is no safetensors file (its header would have {size:,} bytes)")
+        raise ValueError(f"{where}: {WEIGHTS} is not a safetensors file (its header would have {size:,} bytes)")
     header = begin[8 : 8 + size] if size <= len(begin) - 8 else part(8, 7 + size)
     name = f"{where}: the header of {WEIGHTS}"
     if len(header) != size:

@@ -9,7 +9,7 @@ from fkd.learn.checkpoint import WEIGHTS
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 SCHEME = "hf:"
-# With or without the scheme, for what can only be of the Hub.
+# With or without the scheme, where only a Hub model is possible.
 PATTERN = r"^(hf:)?[\w.-]+/[\w.-]+(@[\w./-]+)?$"
 
 

@@ -1,7 +1,7 @@
 """Checkpoints on the Hugging Face Hub: a repository is a checkpoint folder, pushed and pulled as it is.
 
-What comes from the Hub may be anyone's: it is named files only, of limited size, safetensors and JSON, and each
-is compared with what fkd knows before the next is downloaded.
+What comes from the Hub may be anyone's: only certain files are downloaded, of limited size, safetensors and JSON, and
+each is checked before the next.
 """
 
 import re
@@ -49,8 +49,8 @@ class Pushed:
 def pull(repo_id: str, revision: str | None = None, largest: int = SIZES[WEIGHTS], anonymous: bool = False) -> Path:
     """Downloads a checkpoint into huggingface_hub's cache and returns its folder, named by its commit.
 
-    A revision that is a whole commit hash, and is in the cache, is not asked for again. largest: bytes that its
-    weights may have. anonymous: read only what everybody may read, whatever token this process has.
+    A revision that is a full commit hash, and is in the cache, is not requested again. largest: bytes that its
+    weights may have. anonymous: read public repositories only, whatever token this process has.
     Raises ValueError if there is no such repository or it is not a checkpoint that is safe to load.
     """
     where = f"hf:{repo_id}"
@@ -76,7 +76,7 @@ def pull(repo_id: str, revision: str | None = None, largest: int = SIZES[WEIGHTS
 
 
 def cached(repo_id: str, revision: str) -> Path | None:
-    """The folder of a checkpoint that `pull` brought at this commit, without asking the network; None if it did not."""
+    """The folder of a checkpoint that `pull` downloaded at this commit, or None. Never uses the network."""
     if not re.fullmatch("[0-9a-f]{40}", revision) or not re.fullmatch(r"[\w.-]+/[\w.-]+", repo_id):
         return None
     try:
@@ -154,7 +154,7 @@ def _named(where: str, folder: Path) -> Iterator[None]:
 
 
 def _download(repo_id: str, name: str, revision: str, digest: str, token: bool | None) -> Path:
-    """A file of a repository, in the cache; the client does not compare what came with its hash, so we do."""
+    """A file of a repository, in the cache; the client does not verify its hash, so we do."""
     path = Path(hf_hub_download(repo_id, name, revision=revision, token=token))
     with path.open("rb") as file:
         same = digest == (sha_fileobj(file).hex() if len(digest) == 64 else git_hash(file.read()))

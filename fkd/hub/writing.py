@@ -11,7 +11,7 @@ from fkd.hub.errors import in_a_sentence, uploading
 def publish_files(repo_id: str, repo_type: str, contents: Mapping[str, bytes | Path], private: bool) -> str:
     """Brings a repository to these contents (path -> bytes or file) in one commit, if anything differs.
 
-    What else lies in the folders that they name is removed; other files are somebody's own, and stay.
+    Other files in the folders that these paths name are removed; files elsewhere are the owner's, and stay.
     """
     with in_a_sentence(repo_id):
         api = HfApi()

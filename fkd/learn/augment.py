@@ -65,7 +65,7 @@ class AugmentConfig:
 def augment(
     images: torch.Tensor, points: torch.Tensor, config: AugmentConfig, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draws one random change an image: rotation, scale, shift, mirror, light, blur, cover, noise."""
+    """Draws one random change per image: rotation, scale, shift, mirror, light, blur, cover, noise."""
     count, device = len(images), images.device
 
     def draw(limit: float) -> torch.Tensor:  # [B], uniform in -limit..limit

@@ -63,7 +63,7 @@ class Config:
 def save_checkpoint(
     folder: Path | str, model: KeypointModel, training: TrainingRecord, data: DataRecord, half: bool = False
 ) -> None:
-    """Writes a checkpoint folder, each file aside and then renamed.
+    """Writes a checkpoint folder, replacing each file as a whole.
 
     half: weight matrices and kernels in float16 (norms, biases and running statistics stay float32).
     Raises OSError if it cannot be written.
@@ -78,7 +78,7 @@ def save_checkpoint(
 
 
 def write_tensors(path: Path | str, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
-    """Writes a safetensors file aside, then renames it.
+    """Writes a safetensors file, replacing it as a whole.
 
     Raises OSError if it cannot be written: safetensors has an error of its own for that, without a number.
     """
@@ -129,14 +129,14 @@ def read_config(path: Path) -> Config:
     if isinstance(value, dict) and isinstance(value.get("training"), dict):
         training = {"start": ""} | {key: setting for key, setting in value["training"].items() if key not in GONE}
         for field in dataclasses.fields(TrainingRecord):
-            if field.name not in training:  # a default would say of the model what nobody knows
+            if field.name not in training:  # a default would claim what nobody knows
                 raise ValueError(f"{path}: training lacks {field.name}: train the model with `fkd train`")
         value = value | {"training": training}
     return typed(value, Config, str(path))
 
 
 def weights_in(folders: Iterable[Path]) -> dict[str, Path]:
-    """The checkpoint folders by the sha256 of their weights; what is no checkpoint is left out."""
+    """The checkpoint folders by the sha256 of their weights; anything that is not a checkpoint is left out."""
     by_sha256: dict[str, Path] = {}
     for folder in folders:
         weights = folder / WEIGHTS
@@ -148,7 +148,7 @@ def weights_in(folders: Iterable[Path]) -> dict[str, Path]:
 
 @functools.lru_cache(256)
 def _sha256(path: Path, changed: int, size: int) -> str:
-    """The hash of a file that has not `changed`: a page asks for it at every view."""
+    """The hash of a file that has not `changed`: the page needs it for every view."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

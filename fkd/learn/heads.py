@@ -1,4 +1,4 @@
-"""Heads: what a network's features become points by, and are taught by. HEADS is the whole list of them."""
+"""Heads: how a network's features become points, and the loss that trains them. HEADS lists them all."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -23,7 +23,7 @@ class Head(nn.Module):
     [B, channels * cells], or, if `every_map`, all maps [B, channels, S, S]. It may run in bfloat16; its output may not
     be rounded to that.
 
-    about: what a model card says of it, after the network's name.
+    about: its description in a model card, after the network's name.
     """
 
     about: ClassVar[str]
@@ -41,7 +41,7 @@ class Head(nn.Module):
         raise NotImplementedError
 
     def heatmaps(self, output: Any) -> torch.Tensor | None:
-        """Where the head looks for each point: logits [B, K, S, S] over the frame; None if it does not look so."""
+        """Where the head looks for each point: logits [B, K, S, S] over the frame; None if it has none."""
         return None
 
     def spread(self, output: Any) -> torch.Tensor | None:
@@ -50,7 +50,7 @@ class Head(nn.Module):
 
 
 class RegressionHead(nn.Linear, Head):
-    """One linear layer on the last map, which is not averaged away: where a feature lies is what is asked.
+    """One linear layer on the last map, which is not averaged away: where a feature lies is what matters.
 
     The output is the points [B, K, 2], frame pixels.
     """
@@ -94,7 +94,7 @@ class HeatmapHead(Head):
 
     def __init__(self, channels: Sequence[int], cells: int, outputs: int):
         super().__init__()
-        widths = [WIDTH // 2, *[WIDTH] * (len(channels) - 1)]  # the finest map is the dearest
+        widths = [WIDTH // 2, *[WIDTH] * (len(channels) - 1)]  # the finest map is the most expensive
         self.lateral = nn.ModuleList(nn.Conv2d(count, width, 1) for count, width in zip(channels, widths, strict=True))
         self.narrow = nn.Conv2d(WIDTH, WIDTH // 2, 1)
         self.mix = nn.ModuleList(

@@ -39,9 +39,9 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         if self.name not in model_names():
-            asked = str(self.name)[:60]
-            near = difflib.get_close_matches(asked, model_names(), 3) or [FCNN, "resnet18", "resnet50"]
-            raise ValueError(f"unknown model {asked!r}: did you mean {', '.join(near)}?")
+            requested = str(self.name)[:60]
+            near = difflib.get_close_matches(requested, model_names(), 3) or [FCNN, "resnet18", "resnet50"]
+            raise ValueError(f"unknown model {requested!r}: did you mean {', '.join(near)}?")
         if self.conventions is None:
             object.__setattr__(self, "conventions", 1 if self.name == FCNN else 2)
         if not self.head:
@@ -61,7 +61,7 @@ class KeypointModel(nn.Module):
     config, or another class of `Head`.
 
     label_offset: how far to the right of the points themselves a data set has its labels, px [2]: those of the 15-point
-    rows, and of the four-point rows. Points mirror to 95 - x, labels that stand half a pixel aside do not, so a model
+    rows, and of the four-point rows. Points mirror to 95 - x, labels that are half a pixel off do not, so a model
     that learns from mirrored faces cannot learn it: `train` measures it, and `labels` adds it to the points.
     """
 

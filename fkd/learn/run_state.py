@@ -1,7 +1,7 @@
 """A run's folder: held by one run at a time, with the state that a stopped run continues from.
 
-The state is written first and says all: weights, record and history are made again from it, so a run that is
-killed between any two writes goes on with --resume, or has left nothing and starts anew.
+The state is written first and is complete: weights, record and history are made again from it, so a run that is
+killed between any two writes continues with --resume, or has left nothing and starts again.
 """
 
 import dataclasses
@@ -56,7 +56,7 @@ def alone(folder: Path) -> Iterator[None]:
     The lock ends with its process, however that ends; a folder made here and still empty goes again.
     Raises ValueError if another run holds the folder, OSError if it cannot be written.
     """
-    made = not os.path.exists(folder)  # which, unlike Path.exists, says no where a folder may not be looked at
+    made = not os.path.exists(folder)  # which, unlike Path.exists, is False where access is denied
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / LOCK, timeout=0)
@@ -72,8 +72,8 @@ def alone(folder: Path) -> Iterator[None]:
                 remove_leftovers(folder / name)
         yield
     finally:
-        with suppress(OSError):  # the lock's file tells nothing; whether it can go or not must not hide an error
-            (folder / LOCK).unlink()  # while it is held: who gets hold of a file without a name tries again
+        with suppress(OSError):  # the lock file holds nothing, and failing to remove it must not hide an error
+            (folder / LOCK).unlink()  # while it is held: a process that locks a removed file tries again
         lock.release()
         if made:
             with suppress(OSError):

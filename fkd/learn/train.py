@@ -1,4 +1,4 @@
-"""Training: one visible loop over a set of faces that lies on the device as a whole."""
+"""Training: one visible loop over a set of faces kept on the device as a whole."""
 
 import dataclasses
 from collections.abc import Callable
@@ -66,7 +66,7 @@ def train(
 
     Writes after every epoch the state that `resume` continues from (removed at the end), then config.json,
     model.safetensors and history.csv. Killed at whatever moment, a run either resumes and ends with the weights of an
-    unbroken one, or has left nothing and can be started anew; to resume one that has ended changes nothing.
+    unbroken one, or has left nothing and can be started again; to resume one that has ended changes nothing.
     terms: of the training data, for the record. start: a checkpoint whose weights to begin with, in place of random
     ones. build: makes the model of a config, for a head or measuring of one's own.
     Where torch.distributed is initialised, each process takes its part of every batch, and the gradients are those of

@@ -1,4 +1,4 @@
-"""The figures below a ranking, and the paper's table beside ours."""
+"""The figures below a ranking, and the paper's table next to ours."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -76,7 +76,7 @@ class Figures:
 
 
 def plotted_first(entries: Sequence[Evaluation]) -> list[str]:
-    """The models in the plots until a visitor chooses: the first four without flip averaging that are no ensembles."""
+    """The models in the plots until a visitor chooses: the first four that are neither ensembles nor flip averaging."""
     plain = [entry.name for entry in entries if entry.members == 1 and not entry.mirror]
     return (plain or [entry.name for entry in entries])[:4]
 
@@ -84,7 +84,7 @@ def plotted_first(entries: Sequence[Evaluation]) -> list[str]:
 def figures(every: Sequence[Evaluation], folders: dict[str, Path], models: Sequence[str], across: int = 4) -> Figures:
     """The figures of some of a benchmark's entries.
 
-    folders: of the checkpoints, by name, for their training's history. across: how many small figures fit on a line.
+    folders: of the checkpoints, by name, for their training's history. across: how many small figures fit in a row.
     """
     colours = entry_colours(every)
     entries = sorted((entry for entry in every if entry.name in models), key=lambda entry: entry.accuracy.rmse)
@@ -113,14 +113,14 @@ def history(folder: Path) -> pd.DataFrame | None:
 
 
 def entry_colours(entries: Sequence[Evaluation]) -> dict[str, str]:
-    """By name: of single models as they are everywhere; averaged predictions and ensembles take what they leave."""
+    """By name: single models have their usual colours; flip averaging and ensembles get the remaining ones."""
     plain_first = sorted(entries, key=lambda entry: (entry.members > 1, entry.mirror))
     colours = distinct([network_colour(entry.model) for entry in plain_first])
     return dict(zip((entry.name for entry in plain_first), colours, strict=True))
 
 
 def paper_section(paper: dict[str, Any]) -> None:
-    """The paper's table beside what its settings gave here, and the curves. paper: of benchmarks/paper.py."""
+    """The paper's table next to what its settings gave here, and the curves. paper: of benchmarks/paper.py."""
     gr.Markdown(f"## The paper, reproduced\n{PAPER_TEXT.format(**paper)}")
     shown = pd.DataFrame(paper["table"]).rename(columns=PAPER_COLUMNS)[list(PAPER_COLUMNS.values())]
     gr.Dataframe(

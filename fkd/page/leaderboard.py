@@ -18,13 +18,13 @@ from fkd.page.downloads import SAVE
 from fkd.page.figures import COUNT, figures, plot_places, plotted_first
 from fkd.page.ranking import COPY, SORT, published_view, ranking_view
 from fkd.page.ranking_table import FAMILIES, OPTIONAL, SIZES, STATUSES, Choice, csv_file, json_file
-from fkd.page.standings import Board, hub_said, problems_said, view
+from fkd.page.standings import Board, hub_text, problems_text, view
 from fkd.page.words import CITATION, QUESTIONS, column_words
 
 NAMES = [field.name for field in dataclasses.fields(Choice)]
-# What a choice is at first, as the browser has it: this is not worth a word in the address.
+# The default choice, as the browser has it: left out of the address.
 FIRST = [",".join(value) if isinstance(value, tuple) else str(value) for value in dataclasses.astuple(Choice())]
-# The browser's answer to whether there is room for figures beside each other.
+# Whether the browser has room for figures side by side.
 IS_WIDE = "() => window.innerWidth >= 700"
 
 
@@ -34,7 +34,7 @@ def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tabs:
     board = Board(root, benchmarks, folders)
     if not benchmarks:
         gr.Markdown("There are no results yet: `python -m fkd evaluate checkpoints/NAME --data DIR` makes the first.")
-        gr.Markdown(problems_said(root))
+        gr.Markdown(problems_text(root))
         return
     about = gr.Markdown(elem_id="about-benchmark")
     with gr.Row(elem_id="look"):
@@ -106,8 +106,8 @@ def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tabs:
         choice = Choice.of(*values)
         return write(board.benchmark(choice.benchmark).name, board.rows(choice))
 
-    page.load(functools.partial(hub_said, root), None, from_hub, api_visibility="private")
-    page.load(functools.partial(problems_said, root), None, broken, api_visibility="private")
+    page.load(functools.partial(hub_text, root), None, from_hub, api_visibility="private")
+    page.load(functools.partial(problems_text, root), None, broken, api_visibility="private")
     shows: dict[str, Any] = {
         "fn": show,
         "inputs": chosen,
@@ -159,7 +159,7 @@ def _open(board: Board, request: gr.Request) -> list[Any]:
 
 
 def _read_again(root: Path) -> str:
-    """Handler: what is known of the Hub after another look at it."""
+    """Handler: reads the Hub again, and says what is then known about it."""
     with contextlib.suppress(ValueError):  # it is kept with the claims, and shown with them
         sync(root)
-    return hub_said(root)
+    return hub_text(root)

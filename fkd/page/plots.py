@@ -64,7 +64,7 @@ def keypoint_errors(entries: Sequence[Evaluation], colours: dict[str, str]) -> g
             orientation="h",
             marker_color=colours[entry.name],
         )
-    legend = LAYOUT["legend"] | {"orientation": "v", "x": 0}  # beside the points' names two do not fit on a line
+    legend = LAYOUT["legend"] | {"orientation": "v", "x": 0}  # next to the points' names, two do not fit on a line
     figure.update_layout(**LAYOUT | {"barmode": "group", "height": 620, "legend": legend})
     figure.update_xaxes(title="test RMSE, px", **GRID)
     figure.update_yaxes(autorange="reversed", automargin=True)
@@ -74,9 +74,9 @@ def keypoint_errors(entries: Sequence[Evaluation], colours: dict[str, str]) -> g
 def robustness_curves(
     curves: Mapping[str, Mapping[str, list[float]]], colours: dict[str, str], across: int
 ) -> go.Figure:
-    """RMSE at each step of each kind of degradation (`fkd.board.robustness.STEPS`): small figures on one scale.
+    """RMSE at each step of each kind of degradation (`fkd.board.robustness.STEPS`): small figures with one scale.
 
-    curves: by model and kind, the RMSE in px at each step. across: how many small figures stand beside each other.
+    curves: by model and degradation, the RMSE in px at each step. across: how many small figures per row.
     """
     rows = -(-len(STEPS) // across)
     units = {name: "<br>".join(textwrap.wrap(UNITS[name], 20 if across < 4 else 30)) for name in STEPS}

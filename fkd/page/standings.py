@@ -94,10 +94,10 @@ def view(board: Board, choice: Choice) -> View:
 
 def _about(benchmark: Benchmark, entries: Entries, kaggle: Benchmark | None) -> str:
     """What is ranked, and why Kaggle's faces have no ranking, as Markdown."""
-    said = dataclasses.asdict(benchmark) | {"description": benchmark.description.rstrip(".")}
+    fields = dataclasses.asdict(benchmark) | {"description": benchmark.description.rstrip(".")}
     if not (entries.measured or entries.unreadable):
-        return NO_ENTRY.format(**said)
-    return WHAT_RANKS.format(**said) + (f" {NO_KAGGLE_ENTRY}" if kaggle and not kaggle.fingerprint else "")
+        return NO_ENTRY.format(**fields)
+    return WHAT_RANKS.format(**fields) + (f" {NO_KAGGLE_ENTRY}" if kaggle and not kaggle.fingerprint else "")
 
 
 def _note(benchmark: Benchmark, entries: Entries, count: int, choice: Choice) -> str:
@@ -122,13 +122,13 @@ def _names(folders: dict[str, Path]) -> dict[str, str]:
     return {sha256: names[folder] for sha256, folder in weights_in(folders.values()).items()}
 
 
-def problems_said(root: Path) -> str:
-    """What cannot be read of the leaderboard's files, as Markdown that shows their words as they are."""
+def problems_text(root: Path) -> str:
+    """Which of the leaderboard's files cannot be read, and why, as Markdown that shows the text literally."""
     return "\n".join(f"- `{problem.replace('`', '')}`" for problem in problems(root))
 
 
-def hub_said(root: Path) -> str:
-    """What is known of the Hub's models, and since when."""
+def hub_text(root: Path) -> str:
+    """What is known about Hub models, and since when."""
     synced = read_synced(root)
     refused = sum(bool(claim.refused) for claim in synced.claims)
     text = f"Models on the Hub, read {synced.date}: {len(synced.claims) - refused:,} claims, {refused:,} refused."

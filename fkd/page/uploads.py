@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-KEPT, EVERY = 50 * 60, 60  # s: how long a file is kept, and how often is looked: within the hour it is gone
+KEPT, EVERY = 50 * 60, 60  # s: how long a file is kept, and how often old ones are removed: all within the hour
 RUN = "fkd-photos-"
 _log = logging.getLogger(__name__)
 
@@ -23,8 +23,8 @@ _log = logging.getLogger(__name__)
 def photo_folder() -> Path:
     """This process's folder for uploads, answers and downloads, made at the first call.
 
-    It is the folder that Gradio takes as its own from then on, and goes with the process. What processes that were
-    killed have left is removed.
+    It is the folder that Gradio takes as its own from then on, and goes with the process. What killed processes left
+    behind is removed.
     """
     parent = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()).resolve()
     parent.mkdir(parents=True, exist_ok=True)

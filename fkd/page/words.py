@@ -8,15 +8,15 @@ NO_ENTRY = """Nobody has entered a result on **{name}** yet ({description}). Who
 with `python -m fkd evaluate checkpoints/NAME --data DIR --benchmark {name}`."""
 NO_KAGGLE_ENTRY = """Kaggle's own faces have no ranking yet, since only Kaggle may hand them out:
 `python -m fkd evaluate checkpoints/NAME --data DIR --benchmark kaggle` enters the first, for whoever has them."""
-QUESTIONS = """**Why is a model missing?** Only models on the Hub with the tag `fkd` are looked at, once an hour.
+QUESTIONS = """**Why is a model missing?** Only models on the Hub with the tag `fkd` are read, once an hour.
 Publish yours with `python -m fkd push checkpoints/NAME user/repo`, then press *Read the Hub again*.
 
-**Why has a model no rank?** Because it was not measured here. `python -m fkd verify hf:user/repo --data DIR`, by
-whoever has the benchmark's faces, measures and ranks it. A row that is refused says why below its name: other test
-faces, not all of them, or a value that cannot be. An entry that is *not verified* contradicts itself, or its checkpoint
-is not here. Choose *refused* under *Filters and columns* to see those.
+**Why does a model have no rank?** Because it was not measured here. `python -m fkd verify hf:user/repo --data DIR`, by
+whoever has the benchmark's faces, measures and ranks it. A refused row shows the reason below its name: other
+test faces, not all of them, or an impossible value. An entry that is *not verified* contradicts itself, or its
+checkpoint is not here. Choose *refused* under *Filters and columns* to see those.
 
-**Why do two models share a rank?** Their difference is smaller than what the choice of test faces makes.
+**Why do two models share a rank?** The difference between them is smaller than what the choice of test faces causes.
 
 **May I see the faces?** No: they belong to their owners. A fingerprint stands for them."""
 CITATION = """@software{fkd,
@@ -49,8 +49,8 @@ def column_words() -> str:
     return f"""- **rank**: by {RMSE.label}. Models that the faces cannot tell apart (a paired bootstrap by face) share
   one.
 - **status**: *verified* was measured by fkd, its figures follow from its own errors face by face, and its checkpoint
-  is here to be measured again; *not verified* lacks one of these; *unreadable* is a file that is no entry; *claimed* is
-  what a model on the Hub says of itself. Only what is verified has a rank.
+  is here to be measured again; *not verified* lacks one of these; *unreadable* is a file that is not an entry;
+  *claimed* is what a Hub model states. Only verified entries have a rank.
 {figures}
 - **95% interval**: of the {RMSE.label}, from a bootstrap by face.
 - **predictions**: of one model, or the mean of several (an ensemble); with *flip averaging*, predictions averaged over

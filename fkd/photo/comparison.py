@@ -51,9 +51,9 @@ def compare(
     truth: Sequence[np.ndarray] = (),
     find: Finder = find_faces,
 ) -> Comparison:
-    """Finds the faces of an upright photo, or takes the given boxes, and asks every detector about each.
+    """Finds the faces of an upright photo, or takes the given boxes, and runs every detector on each.
 
-    truth: the true points of faces in the photo, [15, 2] px each, in any order; each goes to the found face that it
+    truth: the true points of faces in the photo, [15, 2] px each, in any order; each is matched to the face that it
     lies on, if there is one. Raises ValueError if two detectors have the same name.
     """
     names = [detector.name for detector in detectors]

@@ -1,4 +1,4 @@
-"""Many photos at once: from files and zips, one after the other; what cannot be read is reported beside what can."""
+"""Many photos at once: from files and zips, one after the other; what cannot be read is reported with the rest."""
 
 import io
 import zipfile
@@ -42,7 +42,7 @@ class Source:
 
 
 def list_sources(files: Sequence[Path | str]) -> list[Source]:
-    """The photos among files and in zips (not zips in zips), in the order given; what is no photo by name is left out.
+    """The photos among files and in zips (not zips in zips), in the order given; other files are left out.
 
     A damaged zip is a source with a problem. Raises ValueError if there is no photo, more than MOST_PHOTOS, or more
     than MOST_BYTES.
@@ -68,7 +68,7 @@ def list_sources(files: Sequence[Path | str]) -> list[Source]:
     if len(sources) > MOST_PHOTOS or size > MOST_BYTES:
         raise ValueError(
             f"{len(sources):,} photos of {size / 1e6:,.0f} MB are more than one batch takes "
-            f"({MOST_PHOTOS} photos, {MOST_BYTES / 1e6:.0f} MB): part them"
+            f"({MOST_PHOTOS} photos, {MOST_BYTES / 1e6:.0f} MB): split them"
         )
     return sources
 

@@ -58,7 +58,7 @@ def to_pts(points: np.ndarray) -> str:
 def read_points(path: Path | str) -> list[np.ndarray]:
     """Reads each face's points in a .pts (15 or 68 points), .csv or .json file: float32 [15, 2] px, NaN if missing.
 
-    A csv has the competition's columns, in any order and beside others; a JSON is what `fkd predict` writes, or one
+    A csv has the competition's columns, in any order and among others; a JSON is what `fkd predict` writes, or one
     face's {"points": {name: [x, y]}}. 68 points become 15 as `OF_68` says.
     Raises ValueError, with what was expected, for anything else.
     """

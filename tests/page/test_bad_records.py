@@ -8,7 +8,7 @@ from fkd.board.record import from_json
 from fkd.page.figures import COUNT, figures
 from fkd.page.model import _view
 from fkd.page.ranking_table import Choice
-from fkd.page.standings import Board, problems_said, view
+from fkd.page.standings import Board, problems_text, view
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 
@@ -35,7 +35,7 @@ def test_a_page_opens_beside_bad_files_and_its_api_names_them(board, evaluated, 
     assert rows["forged"]["rank"] is None and rows["forged"]["status"] == "not verified"
     assert "rmse is 0.5, but its errors by face give 2.5" in rows["forged"]["unranked"]
     assert rows["x"]["status"] == "unreadable" and "lacks name" in rows["x"]["unranked"]
-    said = problems_said(board)
+    said = problems_text(board)
     assert all(name in said for name in ("broken/benchmark.json", "published.json", "claims.json"))
     folders = {"net": evaluated}
     drawn = figures(read_entries(board, find_benchmark(board, "drawn")).measured, folders, ["net", "forged"]).outputs()
