@@ -108,4 +108,4 @@ def _status(detectors: Sequence[Detector], colours: Sequence[str], seen: Followe
     if len(seen.times) > 1:
         rate = (len(seen.times) - 1) / max(seen.times[-1] - seen.times[0], 1e-3)
         text += f" {rate:.0f} frames a second."
-    return f"<p>{names}{text}</p>"
+    return f'<p>{names}<span class="now">{text}</span></p>'

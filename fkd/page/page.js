@@ -97,6 +97,7 @@ window.fkd = (() => {
     if (!event.target.closest?.("#camera .capture-button")) return;
     const video = document.querySelector("#camera video");
     video.dataset.sends = video.dataset.sends ? "" : "yes";
+    document.body.toggleAttribute("data-camera", Boolean(video.dataset.sends));
     clearTimeout(lastClick);
     if (!video.dataset.sends) return;
     lastClick = setTimeout(stopCamera, LONGEST_RUN);
@@ -114,8 +115,9 @@ window.fkd = (() => {
   // Gradio leaves a few of its parts without a name for screen readers; they come and go with what is shown.
   const UNNAMED = {
     ".search-input": () => "Search the table",
+    ".modebar-btn[data-title]": (part) => part.dataset.title,
     ".image-container > button": () => "The photo",
-    ".gallery-item": (part, number) => `Example photo ${number + 1}`,
+    "#examples .gallery-item": (part, number) => `Example photo ${number + 1}`,
   };
   function name() {
     for (const [selector, text] of Object.entries(UNNAMED)) {

@@ -72,6 +72,7 @@ def test_no_frame_leaves_once_the_tab_is_left_and_it_can_start_again(page, monke
     open_tab(page, "Batch")
     settle(page)
     assert not sent_in(page, 3000)
+    expect(page.locator("#live-status .now")).to_be_hidden()
     done = len(follows)
     page.wait_for_timeout(500)
     assert len(follows) == done
