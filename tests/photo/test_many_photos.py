@@ -102,7 +102,7 @@ def test_the_page_keeps_no_photo_and_writes_each_drawing_as_it_comes(tmp_path, m
     monkeypatch.setattr(page_batch, "answer", watched)
     files = [str(EXAMPLES / "grace_hopper.jpg")] * 4
     detector = CheckpointDetector.read(tiny_checkpoint)
-    *_, last = page_batch._run(detector, files, set(), "me", lambda *_, **__: None)
+    *_, last = page_batch._run(detector, files, set(), "me")
     assert most <= 1, "photos are kept while others are read"
     status, _, _, csv, points, drawn, gallery = last.outputs()
     assert "4 faces" in status and len(json.loads(Path(points).read_text())) == 4 and Path(csv).exists()
