@@ -1,29 +1,22 @@
-"""Competition files -> Faces: reading row by row, with checks."""
+"""Competition files -> Faces: what each row holds, checked."""
 
-import csv
-import io
+import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
 
 from fkd.data.cache import cached
 from fkd.data.faces import Faces, TestSet
-from fkd.data.kaggle import BUNDLE, WHERE_TO_GET
-from fkd.files import one_line, open_regular
+from fkd.data.rows import Opened, open_csv, read_rows
+from fkd.files import one_line
 from fkd.keypoints import COLUMNS, FRAME_SIZE, NAMES
-from fkd.zips import open_member, open_zip
 
-Opened = io.BufferedReader | io.BytesIO
 PIXELS = FRAME_SIZE * FRAME_SIZE
 # Half a frame outside is no label any more but a mistake.
 LOWEST, HIGHEST = -FRAME_SIZE / 2, FRAME_SIZE * 1.5
-# The competition's training.csv has 7,049 rows, 240 MB and 35,000 letters a line, its lookup table 27,124 rows.
-MOST_BYTES, MOST_LINES, MOST_LETTERS = 1_000_000_000, 1_000_000, 100_000
-MOST_INSIDE = 400_000_000  # bytes of a file in the one big zip, which is unpacked into memory
 MOST_WHOLE = 2**53  # up to here a float64 holds every whole number
 
 
@@ -33,7 +26,7 @@ def read_training(data: Path | str) -> Faces:
     Raises FileNotFoundError if there is no such file, ValueError for a defect, with the file and the row
     (counted from 1 after the header).
     """
-    label, file = _open(Path(data), "training")
+    label, file = open_csv(Path(data), "training")
     with file:
         arrays = cached("training", file, lambda: _parse_training(label, file))
     return Faces(arrays["images"], arrays["points"])
@@ -44,7 +37,7 @@ def read_test(data: Path | str) -> TestSet:
 
     Raises as `read_training` does.
     """
-    label, file = _open(Path(data), "test")
+    label, file = open_csv(Path(data), "test")
     with file:
         arrays = cached("test", file, lambda: _parse_test(label, file))
     return TestSet(arrays["images"], arrays["image_ids"])
@@ -55,9 +48,9 @@ def read_lookup(data: Path | str) -> pd.DataFrame:
 
     Raises as `read_training` does.
     """
-    label, file = _open(Path(data), "IdLookupTable")
+    label, file = open_csv(Path(data), "IdLookupTable")
     with file:
-        header, *rows = _rows(label, file)
+        header, *rows = read_rows(label, file)
     expected = ["RowId", "ImageId", "FeatureName", "Location"]
     if header != expected:
         raise ValueError(f"{label}: columns are {_some(header)}, expected {_some(expected)}")
@@ -74,94 +67,8 @@ def read_lookup(data: Path | str) -> pd.DataFrame:
     )
 
 
-def _open(data: Path, stem: str) -> tuple[str, Opened]:
-    """Finds STEM.csv under `data`: its name for messages, and the csv, or a zip with nothing else in it, opened."""
-    if data.is_file():
-        candidates = [data]
-    elif data.is_dir():
-        candidates = [data / f"{stem}.csv", data / f"{stem}.zip", data / BUNDLE]
-    else:
-        raise FileNotFoundError(f"{data} does not exist: {WHERE_TO_GET}")
-    for path in candidates:
-        if not path.is_file():
-            continue
-        if path.suffix == ".csv":
-            if path.stem == stem:
-                return one_line(path.name), open_regular(path, MOST_BYTES)
-            continue
-        member = _member(path, stem)
-        if member:
-            return member
-    raise FileNotFoundError(f"no {stem}.csv, {stem}.zip or {BUNDLE} in {data}: {WHERE_TO_GET}")
-
-
-def _member(path: Path, stem: str) -> tuple[str, Opened] | None:
-    """Looks into a zip for STEM.csv, or for STEM.zip inside it (as the competition's one big file has)."""
-    label = one_line(path.name)
-    with open_regular(path, MOST_BYTES) as file, open_zip(file, label) as archive:
-        members = {Path(info.filename).name: info for info in archive.infolist() if "__MACOSX" not in info.filename}
-        if list(members) == [f"{stem}.csv"]:  # hashed as it lies; it is unpacked only if the cache does not know it
-            return label, open_regular(path, MOST_BYTES)
-        for name in (f"{stem}.csv", f"{stem}.zip"):
-            if name in members:
-                inside = f"{label}/{name}"
-                with open_member(archive, members[name], MOST_INSIDE, inside) as member:
-                    return inside, io.BytesIO(member.read())
-    return None
-
-
-def _rows(label: str, file: Opened) -> Iterator[list[str]]:
-    """The header of a csv, or of the one csv in a zip, then its rows, each with as many cells; at least one."""
-    file.seek(0)
-    zipped = file.read(2) == b"PK"
-    file.seek(0)
-    if not zipped:
-        yield from _cells(label, file)
-        return
-    with open_zip(file, label) as archive:
-        members = [info for info in archive.infolist() if info.filename.endswith(".csv")]
-        members = [info for info in members if "__MACOSX" not in info.filename]
-        if len(members) != 1:
-            raise ValueError(f"{label} holds {len(members)} csv files, expected one")
-        with open_member(archive, members[0], MOST_BYTES, label) as member:
-            yield from _cells(label, member)
-
-
-def _cells(label: str, file: BinaryIO) -> Iterator[list[str]]:
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-    width, count = 0, 0
-    try:
-        for cells in csv.reader(_lines(text), strict=True):
-            if not cells:
-                continue
-            if not width:
-                width = len(cells)
-            else:
-                count += 1
-                if len(cells) != width:
-                    raise ValueError(f"{label}: row {count} has {len(cells):,} cells, expected {width:,}")
-            yield cells
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise ValueError(f"{label} is not a readable csv file ({one_line(error)}): download it again") from None
-    if not width:
-        raise ValueError(f"{label} is empty: download it again")
-    if not count:
-        raise ValueError(f"{label} has a header but no rows: download it again")
-
-
-def _lines(text: io.TextIOWrapper) -> Iterator[str]:
-    count = 0
-    while line := text.readline(MOST_LETTERS + 1):
-        count += 1
-        if count > MOST_LINES:
-            raise csv.Error(f"it has more than {MOST_LINES:,} lines")
-        if len(line) > MOST_LETTERS:
-            raise csv.Error(f"a line is longer than {MOST_LETTERS:,} letters")
-        yield line
-
-
 def _parse_training(label: str, file: Opened) -> dict[str, np.ndarray]:
-    rows = _rows(label, file)
+    rows = read_rows(label, file)
     _check_header(label, next(rows))
     images, points = [], []
     for row, (*cells, image) in enumerate(rows, 1):
@@ -193,7 +100,7 @@ def _coordinates(label: str, row: int, cells: list[str]) -> list[float]:
     """The 30 coordinates of a row, frame px, NaN where a cell is empty."""
     values = [_number(cell) for cell in cells]
     for name, cell, value in zip(COLUMNS, cells, values, strict=True):
-        if cell.strip() and not np.isfinite(value):
+        if cell.strip() and not math.isfinite(value):
             raise ValueError(f"{label}: row {row} has {name} = {_quoted(cell)}, expected a number or nothing")
         if value < LOWEST or value > HIGHEST:
             raise ValueError(
@@ -201,13 +108,13 @@ def _coordinates(label: str, row: int, cells: list[str]) -> list[float]:
                 "correct it, or leave it empty if the point is not known"
             )
     for point, x, y in zip(NAMES, values[::2], values[1::2], strict=True):
-        if np.isnan(x) != np.isnan(y):
+        if math.isnan(x) != math.isnan(y):
             raise ValueError(f"{label}: row {row} has only one of x and y for {point}, expected both or none")
     return values
 
 
 def _parse_test(label: str, file: Opened) -> dict[str, np.ndarray]:
-    rows = _rows(label, file)
+    rows = read_rows(label, file)
     header = next(rows)
     if header != ["ImageId", "Image"]:
         raise ValueError(f"{label}: columns are {_some(header)}, expected ImageId, Image")
@@ -249,6 +156,9 @@ def _different(label: str, name: str, numbers: np.ndarray) -> np.ndarray:
 
 def _pixels(label: str, row: int, text: str) -> np.ndarray:
     """Text of 9,216 numbers -> uint8 [96, 96]."""
+    pixels = _plain_pixels(text)
+    if pixels is not None:
+        return pixels
     words = text.split()
     if len(words) != PIXELS:
         raise ValueError(
@@ -264,6 +174,22 @@ def _pixels(label: str, row: int, text: str) -> np.ndarray:
         raise ValueError(
             f"{label}: row {row} has the pixel {_quoted(bad)}, expected a whole number from 0 to 255"
         ) from None
+
+
+def _plain_pixels(text: str) -> np.ndarray | None:
+    """Text of 9,216 numbers with a space between them -> uint8 [96, 96]; None for any other text."""
+    letters = np.frombuffer(text.encode(), np.uint8)
+    digits = letters - np.uint8(ord("0"))  # what is lower than "0" comes out above 9
+    spaces = np.flatnonzero(letters == ord(" "))
+    if len(spaces) != PIXELS - 1 or np.count_nonzero(digits <= 9) != len(letters) - len(spaces):
+        return None
+    ends = np.append(spaces, len(letters))
+    lengths = np.diff(ends, prepend=-1) - 1
+    if lengths.min() < 1 or lengths.max() > 3:
+        return None
+    tens, hundreds = (lengths > 1) * digits[ends - 2], (lengths > 2) * digits[ends - 3]
+    values = digits[ends - 1] + np.uint16(10) * tens + np.uint16(100) * hundreds
+    return values.astype(np.uint8).reshape(FRAME_SIZE, FRAME_SIZE) if values.max() <= 255 else None
 
 
 def _quoted(text: str) -> str:

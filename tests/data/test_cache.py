@@ -1,9 +1,13 @@
+import hashlib
 import multiprocessing
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import draw_faces, training_table
 
+from fkd.data import cache as cache_module
 from fkd.data.competition import read_training
 from fkd.data.faces import Faces
 
@@ -28,6 +32,33 @@ def test_an_edited_file_is_not_served_from_the_cache(competition, faces):
     read_training(competition)
     training_table(draw_faces(60, seed=5)).to_csv(competition / "training.csv", index=False)
     assert not same(read_training(competition), faces)
+
+
+def test_a_file_that_lies_as_it_was_is_not_hashed_again_and_a_changed_one_is(competition, faces, monkeypatch):
+    monkeypatch.setattr(cache_module, "SETTLED", -1)
+    path, hashed = competition / "training.csv", []
+    digest = hashlib.file_digest
+    monkeypatch.setattr(hashlib, "file_digest", lambda *a: hashed.append(1) or digest(*a))
+    for _ in range(3):
+        assert same(read_training(competition), faces)
+    assert len(hashed) == 1
+    times = path.stat().st_atime_ns, path.stat().st_mtime_ns
+    content = path.read_bytes()
+    path.write_bytes(content[:-2] + (b"7\n" if content[-2:-1] != b"7" else b"8\n"))  # one digit, and the times put back
+    os.utime(path, ns=times)
+    assert not same(read_training(competition), faces)
+    assert len(hashed) == 2
+
+
+def test_the_hash_of_a_file_that_has_just_changed_is_not_noted(competition):
+    read_training(competition)
+    assert not list(Path(os.environ["FKD_CACHE"]).glob("digest-*"))
+
+
+def test_what_comes_from_the_cache_may_be_changed_and_the_cache_is_as_it_was(competition, faces):
+    read_training(competition)
+    read_training(competition).images[:] = 0
+    assert same(read_training(competition), faces)
 
 
 def _read(folder):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import draw_faces, training_table
 
-from fkd.data import competition as competition_module
+from fkd.data import rows as rows_module
 from fkd.data.competition import read_lookup, read_test, read_training
 from fkd.data.faces import Faces
 from fkd.keypoints import COLUMNS
@@ -70,6 +70,8 @@ DEFECTS = {
     "pixel count": (lambda t: edit(t, 2, "Image", " ".join(["7"] * 9215)), "row 3 has 9,215 pixels, expected 9,216"),
     "no pixels": (lambda t: edit(t, 2, "Image", ""), "row 3 has 0 pixels"),
     "pixel 256": (lambda t: edit(t, 1, "Image", " ".join(["7"] * 9215 + ["256"])), "row 2 has the pixel '256'"),
+    "pixel 1007": (lambda t: edit(t, 1, "Image", " ".join(["7"] * 9215 + ["1007"])), "row 2 has the pixel '1007'"),
+    "blank pixel": (lambda t: edit(t, 1, "Image", "7  7" + " 7" * 9213), "row 2 has 9,215 pixels"),
     "pixel -1": (lambda t: edit(t, 1, "Image", " ".join(["-1"] + ["7"] * 9215)), "row 2 has the pixel '-1'"),
     "pixel 1.5": (lambda t: edit(t, 1, "Image", " ".join(["1.5"] + ["7"] * 9215)), "row 2 has the pixel '1.5'"),
     "pixel 1_0": (lambda t: edit(t, 1, "Image", " ".join(["1_0"] + ["7"] * 9215)), "row 2 has the pixel '1_0'"),
@@ -130,6 +132,32 @@ def test_rows_of_another_length_than_the_header_are_said(competition):
         assert "\n" not in str(error.value)
 
 
+def test_every_way_to_write_a_row_reads_the_same(competition, faces):
+    path = competition / "training.csv"
+    header, *rows = path.read_text().splitlines()
+    cells = [row.rsplit(",", 1) for row in rows]
+    ways = {
+        "quoted": [f'{points},"{image}"' for points, image in cells],
+        "tabs": [f"{points},{image}".replace(" ", "\t") for points, image in cells],
+        "blanks": [f"{points}, {image}  ".replace(" ", "  ") for points, image in cells],
+        "zeros": [f"{points},{re.sub(r'[0-9]+', lambda word: word[0].zfill(4), image)}" for points, image in cells],
+        "signs": [f"{points},+{image.replace(' ', ' +')}" for points, image in cells],
+        "some quoted": [*rows[:20], *(f'{points},"{image}"' for points, image in cells[20:40]), *rows[40:]],
+        "over lines": [f'{points},"{image.replace(" ", chr(10), 9)}"' for points, image in cells],
+    }
+    for way, lines in ways.items():
+        for end in ("\n", "\r\n", "\r", "\n\n"):
+            path.write_bytes(("\ufeff" + end.join([header, *lines])).encode())
+            assert same(read_training(competition), faces), (way, end)
+
+
+def test_every_pixel_value_is_read(tmp_path):
+    faces = draw_faces(2)
+    faces.images.reshape(-1)[:] = np.arange(2 * 96 * 96) % 256
+    training_table(faces).to_csv(tmp_path / "training.csv", index=False)
+    assert same(read_training(tmp_path), faces)
+
+
 def test_lookup_table_defects(competition):
     path = competition / "IdLookupTable.csv"
     lines = path.read_text().splitlines()
@@ -182,8 +210,8 @@ HEADER = ",".join([*COLUMNS, "Image"]).encode() + b"\n"
     ],
 )
 def test_a_csv_of_gigabytes_in_a_zip_is_refused_while_it_is_read(head, tail, message, tmp_path, monkeypatch):
-    monkeypatch.setattr(competition_module, "MOST_BYTES", 6_000_000)
-    monkeypatch.setattr(competition_module, "MOST_LINES", 100_000)
+    monkeypatch.setattr(rows_module, "MOST_BYTES", 6_000_000)
+    monkeypatch.setattr(rows_module, "MOST_LINES", 100_000)
     (tmp_path / "training.zip").write_bytes(bomb(head, tail, 7))
     tracemalloc.start()
     try:
@@ -199,9 +227,9 @@ def test_a_zip_in_a_zip_and_files_too_large_are_refused(tmp_path, monkeypatch, c
     (tmp_path / "training.zip").write_bytes(zipped("training.zip", zipped("training.zip", inner)))
     with pytest.raises(ValueError, match="training.zip/training.zip holds 0 csv files, expected one"):
         read_training(tmp_path)
-    monkeypatch.setattr(competition_module, "MOST_INSIDE", 100)
+    monkeypatch.setattr(rows_module, "MOST_INSIDE", 100)
     with pytest.raises(ValueError, match="training.zip/training.zip unpacks to more than 0 MB"):
         read_training(tmp_path)
-    monkeypatch.setattr(competition_module, "MOST_BYTES", 1000)
+    monkeypatch.setattr(rows_module, "MOST_BYTES", 1000)
     with pytest.raises(ValueError, match="training.csv is larger than 0 MB"):
         read_training(competition)
