@@ -1,11 +1,15 @@
+import itertools
+
 import numpy as np
 import pytest
+import torch
 from conftest import draw_faces
 
 from fkd.data import competition as competition_module
+from fkd.data import split as split_module
 from fkd.data.competition import read_training
 from fkd.data.faces import Faces, is_four_point
-from fkd.data.split import fingerprint, in_order, look_alikes, split_data, split_faces
+from fkd.data.split import LOOK_ALIKE, fingerprint, in_order, look_alikes, split_data, split_faces
 
 
 def same(a: Faces, b: Faces) -> bool:
@@ -30,6 +34,60 @@ def test_look_alikes_are_grouped_and_others_are_not():
     groups = look_alikes(images)
     assert (groups.reshape(8, 4) == groups.reshape(8, 4)[:, :1]).all()
     assert len(set(groups)) == 8
+
+
+def look_alikes_in_full(images: np.ndarray) -> np.ndarray:
+    """As `look_alikes` defines them: every pair at every shift, then one image after the other with all it leads to."""
+    small = images.reshape(-1, 24, 4, 24, 4).mean((2, 4), dtype=np.float64)
+    windows = {}
+    for dy, dx in itertools.product(range(-2, 3), repeat=2):
+        part = small[:, 3 + dy : 21 + dy, 3 + dx : 21 + dx].reshape(len(images), -1)
+        part = part - part.mean(1, keepdims=True)
+        windows[dy, dx] = part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12)
+    alike = np.zeros((len(images), len(images)), bool)
+    for window in windows.values():
+        alike |= windows[0, 0] @ window.T >= LOOK_ALIKE
+    _, copies = np.unique(images.reshape(len(images), -1), axis=0, return_inverse=True)
+    alike |= copies[:, None] == copies
+    groups = np.full(len(images), -1)
+    for row in range(len(images)):
+        if groups[row] < 0:
+            number, todo = groups.max() + 1, [row]
+            while todo:
+                groups[todo] = number
+                near = (alike[todo] | alike[:, todo].T).any(0)
+                todo = np.flatnonzero(near & (groups < 0)).tolist()
+    return groups
+
+
+def test_look_alikes_are_those_of_every_pair_at_every_shift(monkeypatch):
+    images = draw_faces(300).images
+    images[250:260] = images[:10]
+    images[260:280] = np.roll(images[20:40], (3, -5), (1, 2))
+    images[280:290] = 77
+    with_noise = images[100:200] + np.random.default_rng(0).normal(0, 12, (100, 96, 96))
+    images[100:200] = with_noise.clip(0, 255).astype(np.uint8)
+    rng = np.random.default_rng(4)
+    # Smooth fields of which many pairs lie near the bound: each is a mix of a few.
+    fields = np.kron(rng.integers(0, 255, (12, 8, 8)), np.ones((12, 12)))
+    mixed = np.einsum("nk,khw->nhw", rng.dirichlet(np.full(12, 0.15), 150), fields).astype(np.uint8)
+    monkeypatch.setattr(split_module, "BLOCK", 64)
+    for part in (images, mixed, mixed[:1]):
+        expected = look_alikes_in_full(part)
+        assert len(part) == 1 or 20 < expected.max() < len(part) - 20, "some are grouped and some are not"
+        np.testing.assert_array_equal(look_alikes(part), expected)
+
+
+def test_grouping_leaves_torch_its_threads():
+    threads = torch.get_num_threads()
+    look_alikes(draw_faces(3).images)
+    assert torch.get_num_threads() == threads
+
+
+@pytest.mark.slow
+def test_look_alikes_of_real_faces_are_those_of_every_pair_at_every_shift(real_data):
+    images = read_training(real_data).images
+    np.testing.assert_array_equal(look_alikes(images), look_alikes_in_full(images))
 
 
 def test_blank_images_are_grouped_only_with_their_copies():
