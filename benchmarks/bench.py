@@ -1,0 +1,101 @@
+"""What fkd takes, each time in turn with what it is held against, in one table; exits with 1 where a target is missed.
+
+python benchmarks/bench.py --data DIR [--runs 5] [--only WORD] [--out benchmarks/RESULTS.md]
+
+benchmarks/README.md says what each row is, and how to add one.
+"""
+
+import argparse
+import contextlib
+import datetime
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import loading_rows
+import numpy as np
+import pandas as pd
+import start_rows
+import torch
+from rows import Bench, Pairs, Row
+
+from fkd.data import cache
+from fkd.data.competition import read_training
+from fkd.keypoints import COLUMNS
+
+FACES = 7_049  # as many as the competition's training.csv has
+ROWS = [*loading_rows.ROWS, *start_rows.ROWS]
+HEAD = """\
+| what | median | beside | median | ratio (lowest to highest) | target, at most | |
+|---|---|---|---|---|---|---|"""
+
+
+def line(row: Row, pairs: Pairs) -> tuple[str, bool]:
+    """The row's line in the table, and whether its targets are met."""
+    ours, others = zip(*pairs, strict=True)
+    ratios = [a / b for a, b in pairs]
+    ratio, figure = statistics.median(ratios), statistics.median(ours)
+    met = (row.ratio is None or ratio <= row.ratio) and (row.most is None or figure <= row.most)
+    targets = [f"ratio {row.ratio:g}"] if row.ratio is not None else []
+    targets += [f"{row.most:,} {row.unit}"] if row.most is not None else []
+    cells = [
+        row.name, f"{figure:,.4g} {row.unit}", row.other, f"{statistics.median(others):,.4g} {row.unit}",
+        f"{ratio:.3g} ({min(ratios):.3g} to {max(ratios):.3g})", ", ".join(targets), "met" if met else "**missed**",
+    ]  # fmt: skip
+    return f"| {' | '.join(cells)} |", met
+
+
+def processor() -> str:
+    with contextlib.suppress(OSError):
+        for text in Path("/proc/cpuinfo").read_text().splitlines():
+            if text.startswith("model name"):
+                return f"{os.cpu_count()} x {text.partition(':')[2].strip()}"
+    return f"{os.cpu_count()} x {platform.processor() or platform.machine()}"
+
+
+def write_training(data: Path, folder: Path) -> None:
+    """Writes training.csv of FACES rows: those of `data`, and as many mirrored ones as lack."""
+    faces = read_training(data)
+    images = np.concatenate([faces.images, faces.images[:, :, ::-1]])[:FACES]
+    table = pd.DataFrame(np.resize(faces.points, (len(images), 15, 2)).reshape(-1, 30), columns=list(COLUMNS))
+    table["Image"] = [" ".join(map(str, image.ravel())) for image in images]
+    table.to_csv(folder / "training.csv", index=False)
+    time.sleep(cache.SETTLED + 1)  # a file that has just changed is hashed again
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="fkd's figures beside what they are held against.")
+    parser.add_argument("--data", type=Path, required=True, help="the competition's folder")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--only", default="", help="rows whose names have this word")
+    parser.add_argument("--out", type=Path, help="also writes the table to this file")
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore", DeprecationWarning)  # of np.fromstring
+    load, lines, missed = os.getloadavg()[0], [HEAD], 0
+    print(HEAD, flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        write_training(arguments.data, Path(folder))
+        bench = Bench(arguments.runs, arguments.data, Path(folder))
+        for row in ROWS:
+            if arguments.only in row.name:
+                text, met = line(row, row.measure(bench))
+                missed += not met
+                lines.append(text)
+                print(text, flush=True)
+    where = (
+        f"{datetime.date.today()}, {processor()}, Python {platform.python_version()}, torch {torch.__version__}, "
+        f"{arguments.runs} runs; load {load:.1f} before, {os.getloadavg()[0]:.1f} after; {missed} targets missed."
+    )
+    print(f"\n{where}")
+    if arguments.out:
+        arguments.out.write_text("\n".join(["# Results of `make bench`", "", where, "", *lines, ""]))
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
