@@ -357,6 +357,7 @@ def test_bad_files_and_faceless_photos_get_a_sentence_and_the_page_stays_usable(
     answered(page)
 
 
+@pytest.mark.slow
 def test_the_camera_takes_a_photo(page):
     page.get_by_role("button", name="Camera", exact=True).click()
     page.locator("#camera-photo").get_by_text("Access Webcam").click()
@@ -385,6 +386,7 @@ def test_a_photo_is_pasted_anywhere(page):
     answered(page)
 
 
+@pytest.mark.slow
 def test_several_faces_are_all_found_and_one_is_chosen_for_the_table(page, tmp_path):
     upload(page, pair(tmp_path))
     answered(page, "2 faces")
@@ -394,6 +396,7 @@ def test_several_faces_are_all_found_and_one_is_chosen_for_the_table(page, tmp_p
     assert abs(abs(points(page)["nose tip"][f"{BETTER} x"] - before) - 512) < 5
 
 
+@pytest.mark.slow
 def test_an_example_is_one_click_away_and_models_can_be_changed(page):
     verdict = page.inner_text("#status")
     page.locator("#examples .gallery-item").nth(1).click()
@@ -410,6 +413,7 @@ def test_an_example_is_one_click_away_and_models_can_be_changed(page):
     assert f"{BETTER} x" in heads and not [head for head in heads if "apart" in head]
 
 
+@pytest.mark.slow
 def test_a_box_drawn_by_hand_is_answered_for(page, tmp_path):
     Image.new("RGB", (300, 200), "teal").save(tmp_path / "wall.png")
     upload(page, tmp_path / "wall.png")

@@ -80,6 +80,7 @@ def test_the_ranking_is_above_the_fold_in_seven_columns(board):
     screenshot(board, "leaderboard")
 
 
+@pytest.mark.slow
 def test_intervals_are_drawn_on_one_scale(board):
     low, high = board.evaluate("document.querySelector('#ranking').querySelector('tbody') && [1.11, 2.56]")
     drawn = board.locator(f"{ROWS} .whisker")
@@ -96,6 +97,7 @@ def test_intervals_are_drawn_on_one_scale(board):
         assert [start, stop] == pytest.approx([(value - low) / (high - low) for value in told], abs=0.03)
 
 
+@pytest.mark.slow
 def test_a_heading_sorts_up_and_down_by_pointer_and_by_keyboard(board):
     rmse = [float(text) for text in cells(board, "rmse")]
     assert rmse == sorted(rmse) and cells(board, "rank") == ["1", "1", "3"]
@@ -117,6 +119,7 @@ def test_a_heading_sorts_up_and_down_by_pointer_and_by_keyboard(board):
     assert board.evaluate("document.activeElement.dataset.sort") == "ms", "the focus stays on the heading"
 
 
+@pytest.mark.slow
 def test_ensembles_and_flip_averaging_are_behind_one_switch(board):
     assert set(cells(board, "model")) == {"fcnn", "resnet18", "resnet50"}
     expect(board.locator("#ranking .note")).to_contain_text("ensembles and flip averaging (3 more)")
@@ -128,6 +131,7 @@ def test_ensembles_and_flip_averaging_are_behind_one_switch(board):
     kept(board, averaged="true")
 
 
+@pytest.mark.slow
 def test_a_row_opens_its_model(board):
     link = board.locator(f"{ROWS} a", has_text="resnet18")
     expect(link).to_have_attribute("href", "?tab=model&model=resnet18")
@@ -136,6 +140,7 @@ def test_a_row_opens_its_model(board):
     assert "tab=model" in board.url and "model=fcnn" in board.url
 
 
+@pytest.mark.slow
 def test_published_scores_stand_apart(board):
     scores = board.locator("#published details")
     assert scores.evaluate("details => details.open") == (board.size == "desktop")
@@ -150,6 +155,7 @@ def test_published_scores_stand_apart(board):
         assert aside["x"] > table["x"] + table["width"] and aside["y"] < 500
 
 
+@pytest.mark.slow
 def test_on_a_phone_the_tab_is_at_most_three_screens_of_cards(board):
     if board.size != "phone":
         pytest.skip("of a phone")
@@ -164,6 +170,7 @@ def test_on_a_phone_the_tab_is_at_most_three_screens_of_cards(board):
     expect(board.locator("#figures .js-plotly-plot")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_figures_are_large_enough_to_read(board):
     if board.size == "phone":
         unfold(board, "#figures")
@@ -195,6 +202,7 @@ def test_figures_are_large_enough_to_read(board):
             assert min(box) >= -2, name
 
 
+@pytest.mark.slow
 def test_an_address_opens_the_same_view_in_a_fresh_browser(board, browser):
     board.get_by_label("Also ensembles and flip averaging").check()
     expect(board.locator(ROWS)).to_have_count(6, timeout=20_000)
@@ -224,6 +232,7 @@ def test_an_address_opens_the_same_view_in_a_fresh_browser(board, browser):
     other.close()
 
 
+@pytest.mark.slow
 def test_a_nonsense_address_opens_the_ranking_as_it_is_at_first(page, address):
     page.goto(f"{address}?tab=leaderboard&benchmark=x&size=x&family=x&columns=x,,rank&sort=-x&status=x&model=x&search=")
     expect(page.locator("#ranking .none")).to_be_visible(timeout=30_000)
@@ -231,6 +240,7 @@ def test_a_nonsense_address_opens_the_ranking_as_it_is_at_first(page, address):
     assert cells(ranked(page), "model") == ["resnet18", "resnet50", "fcnn"]
 
 
+@pytest.mark.slow
 def test_models_in_the_figures_are_in_the_address(page, browser, address):
     page.goto(f"{address}?tab=leaderboard&benchmark=wild15&model=fcnn")
     ranked(page)
@@ -243,6 +253,7 @@ def test_models_in_the_figures_are_in_the_address(page, browser, address):
     kept(page, model="fcnn,resnet18")
 
 
+@pytest.mark.slow
 def test_copied_is_said(board):
     board.context.grant_permissions(["clipboard-read", "clipboard-write"])
     said = board.locator("#ranking [role=status][aria-live=polite]")
@@ -259,6 +270,7 @@ def test_copied_is_said(board):
     expect(said).to_have_text("Link not copied: the browser does not allow it.")
 
 
+@pytest.mark.slow
 def test_filters_downloads_and_the_benchmark_without_an_entry(board, tmp_path):
     with board.expect_download() as download:
         board.locator("#ranking-csv").click()
