@@ -197,7 +197,10 @@ class HubServer:
         monkeypatch.setattr(hf_api.api, "endpoint", self.url)
         for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_OIDC_RESOURCE"):
             monkeypatch.delenv(name, raising=False)
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        # For processes that the test starts.
+        settings = {"HF_ENDPOINT": self.url, "HF_HOME": str(home), "NO_PROXY": "127.0.0.1"}
+        for name, value in (settings | {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}).items():
+            monkeypatch.setenv(name, value)
         close_session()
 
     def add_user(self, name: str) -> str:

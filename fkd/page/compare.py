@@ -22,7 +22,7 @@ from fkd.page.answers import (
     status_of,
 )
 from fkd.page.downloads import download_row
-from fkd.page.guard import as_path, pick, told
+from fkd.page.guard import NOT_FITTING, as_path, pick, told
 from fkd.page.uploads import new_folder
 from fkd.page.viewer import MOST_MODELS, viewer
 from fkd.page.visitors import Detectors
@@ -123,7 +123,9 @@ def compare_tab(detectors: Detectors, examples: Sequence[Path], votes: Path, pag
     def answer(path: str | None, names: list[str], whole: bool, truth: str | None) -> list[Any]:
         return answer_photo(detectors, path, Wishes(names, whole, truth)).outputs()
 
-    def try_example(number: int, names: list[str], whole: bool, truth: str | None) -> list[Any]:
+    def try_example(number: object, names: list[str], whole: bool, truth: str | None) -> list[Any]:
+        if type(number) is not int or not 0 <= number < len(examples):  # Gradio passes on what a browser sent
+            raise gr.Error(NOT_FITTING, print_exception=False)
         return answer_photo(detectors, str(examples[number]), Wishes(names, whole, truth), zoomed=True).outputs()
 
     def answer_same(answered: Answered | None, names: list[str], whole: bool, truth: str | None) -> list[Any]:
