@@ -1,6 +1,5 @@
 """The real page in Chromium, at phone and desktop size; no request may leave this machine."""
 
-import json
 import os
 import shutil
 import socket
@@ -28,12 +27,6 @@ from browser.helpers import (
 
 # What is drawn in a tab, by class: how many figures.
 DRAWN = {"Model": {"ellipses": 1, "model-curves": 1, "case": 6}}
-
-# What the page compares FCNN with at first: the best by validation.
-BETTER = min(
-    (json.loads(path.read_text())["training"]["validation_rmse"], path.parent.name)
-    for path in (ROOT / "checkpoints").glob("*/config.json")
-)[1]
 
 pytestmark = pytest.mark.browser
 
