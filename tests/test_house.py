@@ -19,6 +19,7 @@ LIBRARIES = {
     "gradio": {"page", "app"},
     "huggingface_hub": {"hub"},
     "kagglehub": {"data"},
+    "networkx": {"data"},
     "pandas": {"data", "learn", "photo", "board", "cli", "page"},  # where tables are read or shown
     "pillow_heif": {"photo"},
     "plotly": {"page"},

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import networkx as nx
 import numpy as np
 import pandas as pd
 import torch
@@ -77,11 +78,16 @@ def look_alikes(images: np.ndarray) -> np.ndarray:
             pairs = [*pool.map(lambda shift: _alike(centre, window(*shift), axes), shifts)]
     finally:
         torch.set_num_threads(threads)
+    graph: nx.Graph[int] = nx.Graph()
+    graph.add_nodes_from(range(len(images)))
+    graph.add_edges_from(np.concatenate(pairs).tolist())
     # A blank image correlates with nothing, so its exact copies are joined by their bytes.
     first: dict[bytes, int] = {}
-    copies = [first.setdefault(hashlib.sha256(image).digest(), row) for row, image in enumerate(images)]
-    pairs.append(np.stack([np.arange(len(images)), copies], 1))
-    groups: np.ndarray = np.unique(_lowest_connected(np.concatenate(pairs)), return_inverse=True)[1]
+    for row, image in enumerate(images):
+        graph.add_edge(row, first.setdefault(hashlib.sha256(image).digest(), row))
+    groups = np.empty(len(images), np.int64)
+    for number, rows in enumerate(nx.connected_components(graph)):
+        groups[list(rows)] = number
     return groups
 
 
@@ -112,22 +118,6 @@ def _shortened(windows: torch.Tensor, axes: torch.Tensor) -> torch.Tensor:
     along = windows @ axes
     left = windows.square().sum(1) - along.square().sum(1)
     return torch.cat([along, left.clamp(min=0).sqrt()[:, None]], 1)
-
-
-def _lowest_connected(pairs: np.ndarray) -> np.ndarray:
-    """The lowest row that pairs of rows, int64 [P, 2], connect each row with, int64 [N]; each row is in a pair.
-
-    Where two paired rows point to different rows, the higher of these is pointed to the lower; then each row points
-    where that one does. That ends after a few rounds, as the ways grow twofold.
-    """
-    a, b = pairs.T
-    lowest = np.arange(pairs.max() + 1)
-    while (lowest[a] != lowest[b]).any():
-        lower = np.minimum(lowest[a], lowest[b])
-        for rows in (lowest[a], lowest[b]):
-            np.minimum.at(lowest, rows, lower)
-        lowest = lowest[lowest]
-    return lowest
 
 
 def split_data(data: Path | str) -> tuple[Faces, Split]:
