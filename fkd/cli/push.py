@@ -34,7 +34,7 @@ def push_command(
         raise ValueError(f"{checkpoint} has no {EVALUATION}: run `fkd evaluate {checkpoint} --data DIR` first")
     evaluation = read_evaluation(path)
     if not photo:
-        typer.echo("the card has no picture of a face: --photo FILE adds one", err=True)
+        typer.echo("the card shows no photo of a face; add one with --photo FILE", err=True)
     datasets = {benchmark.name: benchmark.dataset for benchmark in read_benchmarks(root)}
     dataset = datasets.get(evaluation.benchmark, "")
     files = publication(detector, evaluation, repo, photo, remote_card(repo), dataset)

@@ -90,22 +90,22 @@ def answer_box(
     if answered is None:
         return View(BEGIN)
     boxes = list(answered.comparison.boxes)
-    is_old = type(face) is int and 0 <= face < len(boxes)
-    if corners is None and isinstance(face, int) and is_old:
-        del boxes[face]
+    number = face if type(face) is int and 0 <= face < len(boxes) else None
+    if corners is None and number is not None:
+        del boxes[number]
         return _answer(detectors, answered.path, wishes, boxes)
     if not isinstance(corners, list) or len(corners) != 4 or not all(_is_a_place(value) for value in corners):
         return View("**That is not a box in the photo: draw it again.**")
     x0, y0, x1, y1 = map(float, corners)
     box = FaceBox((x0, y0, x1, y1), math.nan)
-    if isinstance(face, int) and is_old:
-        boxes[face] = box
+    if number is not None:
+        boxes[number] = box
     elif len(boxes) < MOST_FACES:
-        face = len(boxes)
+        number = len(boxes)
         boxes.append(box)
     else:
         return View(f"**{MOST_FACES} faces are the most that one photo may have here.**")
-    return _answer(detectors, answered.path, wishes, boxes, face)
+    return _answer(detectors, answered.path, wishes, boxes, number)
 
 
 def face_choices(comparison: Comparison) -> list[str]:

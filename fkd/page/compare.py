@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from fkd.hub.errors import HostError
 from fkd.page.answers import (
     BEGIN,
     Answered,
@@ -163,6 +164,8 @@ def compare_tab(detectors: Detectors, examples: Sequence[Path], votes: Path, pag
         first, second = (pick(detectors, told(event, side)).name for side in ("first", "second"))
         try:
             tally = add_vote(votes, first, second, str(told(event, "choice")))
+        except HostError:  # logged for the host; the visitor hears of a fault
+            raise
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from None
         gr.Info(tally.sentence())

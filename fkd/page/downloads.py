@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import gradio as gr
@@ -30,9 +30,14 @@ def download_row(answered: gr.State, face: gr.Dropdown) -> None:
     with gr.Row():
         for ending, (label, write) in KINDS.items():
             button = gr.Button(label, size="sm", min_width=110, elem_id=f"save-{ending}")
-            file = gr.File(visible="hidden")
-            made = button.click(functools.partial(_make, write), [answered, face], file, api_visibility="private")
-            made.success(None, file, js=SAVE)
+            save_on_click(button, functools.partial(_make, write), [answered, face])
+
+
+def save_on_click(button: gr.Button, make: Callable[..., str], inputs: Sequence[gr.components.Component]) -> None:
+    """Makes a file of the inputs when the button is clicked, and saves it in the browser. make: gives its path."""
+    file = gr.File(visible="hidden")
+    made = button.click(make, list(inputs), file, api_visibility="private")
+    made.success(None, file, js=SAVE)
 
 
 def _make(write: Callable[[Answered, int, Path], Path], answered: Answered | None, face: int | None) -> str:

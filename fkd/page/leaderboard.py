@@ -14,7 +14,7 @@ from fkd.board.entries import read_benchmarks, read_entries
 from fkd.board.ranking import RankingRow
 from fkd.hub.claims import sync
 from fkd.page.address import remember
-from fkd.page.downloads import SAVE
+from fkd.page.downloads import save_on_click
 from fkd.page.figures import COUNT, figures, plot_places, plotted_first
 from fkd.page.ranking import COPY, SORT, published_view, ranking_view
 from fkd.page.ranking_table import FAMILIES, OPTIONAL, SIZES, STATUSES, Choice, csv_file, json_file
@@ -28,8 +28,8 @@ FIRST = [",".join(value) if isinstance(value, tuple) else str(value) for value i
 IS_WIDE = "() => window.innerWidth >= 700"
 
 
-def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tabs: gr.Tabs, tab: gr.Tab) -> None:
-    """Builds the tab, inside `tab` of `tabs` of `page`. root: of the entries. folders: of the checkpoints, by name."""
+def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tab: gr.Tab) -> None:
+    """Builds the tab, inside `tab` of `page`. root: of the entries. folders: of the checkpoints, by name."""
     benchmarks = {each.name: each for each in sorted(read_benchmarks(root), key=lambda each: not each.fingerprint)}
     board = Board(root, benchmarks, folders)
     if not benchmarks:
@@ -115,7 +115,7 @@ def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tabs:
         "show_progress": "hidden",
         "api_visibility": "private",
     }
-    page.load(open_view, None, [tabs, *chosen], api_visibility="private").then(**shows)
+    page.load(open_view, None, chosen, api_visibility="private").then(**shows)
     for part in (benchmark, search, averaged, status, family, size, columns):
         part.input(**shows, trigger_mode="always_last").then(None, chosen, js=keep)
     shown.input(None, None, sort, js=SORT).then(None, chosen, js=keep)
@@ -125,9 +125,7 @@ def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tabs:
     again.click(functools.partial(_read_again, root), outputs=from_hub, api_visibility="private").then(**shows)
     gr.on([tab.select, models.input], None, chosen, js=keep)
     for button, write in ((csv, csv_file), (as_json, json_file)):
-        file = gr.File(visible="hidden")
-        made = button.click(functools.partial(download, write), chosen, file, api_visibility="private")
-        made.success(None, file, js=SAVE)
+        save_on_click(button, functools.partial(download, write), chosen)
     link.click(None, js=COPY.format(what="window.location.href", name="Link"))
     cite.click(None, js=COPY.format(what=json.dumps(CITATION), name="Citation"))
 
@@ -145,17 +143,16 @@ def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tabs:
 
 
 def _open(board: Board, request: gr.Request) -> list[Any]:
-    """For (tabs, the inputs of a Choice): what the address asks for, ?tab=leaderboard&benchmark=NAME&model=A,B."""
+    """For the inputs of a Choice: what the address asks for, ?tab=leaderboard&benchmark=NAME&model=A,B."""
     asked = request.query_params
-    tab = asked["tab"] if asked.get("tab") in ("leaderboard", "model") else ""
-    choice = Choice.from_address(asked if tab == "leaderboard" else {})
+    choice = Choice.from_address(asked if asked.get("tab") == "leaderboard" else {})
     benchmark = board.benchmark(choice.benchmark)
     entries = read_entries(board.root, benchmark).measured
     measured = [entry.name for entry in entries]
     plotted = [model for model in choice.model if model in measured] or plotted_first(entries)
     values = dataclasses.replace(choice, benchmark=benchmark.name, model=plotted)
     *others, _ = [list(value) if isinstance(value, tuple) else value for value in dataclasses.astuple(values)]
-    return [gr.Tabs(selected=tab) if tab else gr.Tabs(), *others, gr.Dropdown(choices=measured, value=plotted)]
+    return [*others, gr.Dropdown(choices=measured, value=plotted)]
 
 
 def _read_again(root: Path) -> str:

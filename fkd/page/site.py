@@ -31,7 +31,7 @@ HERE = Path(__file__).parent
 SCRIPT, STYLE = HERE / "page.js", HERE / "page.css"
 TITLE = """# Which detector finds your face better?
 Your photo is never logged or passed on, and is deleted from the server within the hour."""
-TABS = ("live", "batch")  # the others open themselves, with what else the address asks of them
+TABS = ("compare", "leaderboard", "live", "batch", "model")
 EXAMPLES = ("grace_hopper", "eileen_collins", "barack_obama_speaking", "barack_obama_backlit")
 VOTES = "votes.json"
 THEME = gr.themes.Default(
@@ -97,7 +97,7 @@ def build_app(
             with gr.Tab("Compare", id="compare") as compare:
                 compare_tab(Detectors(detectors), examples, votes or leaderboard / VOTES, page)
             with gr.Tab("Leaderboard", id="leaderboard") as board:
-                leaderboard_tab(leaderboard, folders(detectors.values()), page, tabs, board)
+                leaderboard_tab(leaderboard, folders(detectors.values()), page, board)
             with gr.Tab("Live", id="live") as live:
                 live_tab(detectors)
             with gr.Tab("Batch", id="batch") as batch:

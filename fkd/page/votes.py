@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fkd.files import STRICT, Count, Line, read_json, typed, write_json
+from fkd.hub.errors import HostError
 
-MOST_PAIRS = 2000  # of detectors: more are not kept, so that nobody fills the disk with them
+MOST_PAIRS = 1000  # of detectors: more are not kept, so that nobody fills the disk with them
 _LOCK = threading.Lock()
 
 
@@ -34,14 +35,17 @@ class Tally:
 
 
 def read_votes(path: Path) -> list[Tally]:
-    """What `add_vote` kept. Raises ValueError for a file that is not of its making."""
-    return typed(read_json(path), list[Tally], str(path)) if path.exists() else []
+    """What `add_vote` kept. Raises HostError for a file that is not of its making."""
+    try:
+        return typed(read_json(path), list[Tally], str(path)) if path.exists() else []
+    except ValueError as error:
+        raise HostError(str(error)) from None
 
 
 def add_vote(path: Path, first: str, second: str, choice: str) -> Tally:
     """Counts one vote, "first_better", "second_better", "same" or "bad", and returns the tally of the two.
 
-    Raises ValueError for another choice, or too many pairs.
+    Raises ValueError for another choice, or too many pairs, and HostError as `read_votes` does.
     """
     swapped = first > second
     first, second = sorted((first, second))
