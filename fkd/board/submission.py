@@ -9,14 +9,13 @@ import pandas as pd
 from fkd.data.competition import read_lookup, read_test
 from fkd.files import replacing
 from fkd.keypoints import COLUMNS, FOUR_POINT, FRAME_SIZE, NAMES
-from fkd.learn.inference import predict_points
-from fkd.learn.models import KeypointModel
+from fkd.photo.detector import Detector
 
 
-def submission(models: Sequence[KeypointModel], data: Path | str, mirror: bool = False) -> pd.DataFrame:
+def submission(detectors: Sequence[Detector], data: Path | str, mirror: bool = False) -> pd.DataFrame:
     """Answers every row of IdLookupTable.csv: columns RowId and Location, px, clipped to the frame.
 
-    An image for which only the four points are requested is answered in their convention. Several models
+    An image for which only the four points are requested is answered in their convention. Several detectors
     are averaged. Raises as `read_test` and `read_lookup` do, and ValueError for an ImageId without image.
     """
     test, lookup = read_test(data), read_lookup(data)
@@ -31,7 +30,8 @@ def submission(models: Sequence[KeypointModel], data: Path | str, mirror: bool =
     asked[rows, columns // 2] = True
     others = [index for index in range(len(NAMES)) if index not in FOUR_POINT]
     four_point = np.asarray(asked.any(1) & ~asked[:, others].any(1))
-    points = predict_points(models, test.images, four_point, mirror)  # [M, 15, 2]
+    answers = [detector.on_frames(test.images, four_point, mirror) for detector in detectors]
+    points: np.ndarray = np.stack(answers).mean(0, np.float64)  # [M, 15, 2] px
     location = points.reshape(len(points), -1)[rows, columns].clip(0, FRAME_SIZE - 1)
     return pd.DataFrame({"RowId": lookup["RowId"], "Location": location})
 

@@ -71,10 +71,12 @@ def submit_command(
     device: Device = "auto",
 ) -> None:
     """Write the competition's submission.csv for the test images."""
-    models = [load(reference).checkpoint.model.to(chosen_device(device)) for reference in checkpoint]
-    answers = submission(models, data, mirror)
+    detectors = [load(reference) for reference in checkpoint]
+    for detector in detectors:
+        detector.checkpoint.model.to(chosen_device(device))
+    answers = submission(detectors, data, mirror)
     write_submission(answers, read_lookup(data), out)
-    typer.echo(f"{out}: {len(answers):,} rows, as in IdLookupTable.csv, from {len(models)} model(s)")
+    typer.echo(f"{out}: {len(answers):,} rows, as in IdLookupTable.csv, from {len(detectors)} model(s)")
 
 
 @app.command("verify")
