@@ -21,10 +21,11 @@ from fkd.board.record import Evaluation
 from fkd.data.faces import Faces
 from fkd.data.record import DataRecord, FaceCounts, Fingerprints
 from fkd.keypoints import COLUMNS, EDGES, FOUR_POINT, MEAN_FACE, NAMES
-from fkd.learn.checkpoint import load_checkpoint, save_checkpoint
+from fkd.learn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from fkd.learn.config import TrainingRecord
 from fkd.learn.models import KeypointModel, ModelConfig, build_model
 from fkd.metrics import Accuracy, Detail
+from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 TRAINING = TrainingRecord(best_epoch=1, validation_rmse=48.0, fkd_version="0")
@@ -140,6 +141,12 @@ def untrained(config: ModelConfig, seed: int = 0) -> KeypointModel:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build_model(config)
+
+
+def detector(config: ModelConfig) -> CheckpointDetector:
+    """An untrained network that lies in no folder."""
+    checkpoint = Checkpoint("untrained", untrained(config).eval(), TRAINING, DataRecord("drawn"), "0" * 64)
+    return CheckpointDetector(checkpoint, Path("untrained"))
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""What a model takes: parameters, multiply-adds and time."""
+"""What an answer takes: parameters, multiply-adds and time."""
 
 import platform
 import statistics
@@ -11,12 +11,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fkd.files import STRICT, Count, Figure, Line
 from fkd.keypoints import FRAME_SIZE
-from fkd.learn.models import KeypointModel
+from fkd.photo.detector import mean_on_frames
+from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a model takes: parameters, multiply-adds for a face, median milliseconds for one face, and where."""
+    """What an answer takes: parameters, multiply-adds for a face, median milliseconds for one face, and where."""
 
     __pydantic_config__ = STRICT
 
@@ -26,26 +27,20 @@ class Cost:
     hardware: Line
 
 
-def cost(models: Sequence[KeypointModel], mirror: bool = False, repeats: int = 30) -> Cost:
-    """Counts parameters and multiply-adds of all that one answer takes, and times it on the models' device."""
-    device = next(models[0].parameters()).device
-    face = torch.rand(1, 1, FRAME_SIZE, FRAME_SIZE, device=device)
-
-    def answer() -> torch.Tensor:
-        return (
-            torch.stack([model.labels(face, mirror=mirror) for model in models]).mean(0).cpu()
-        )  # waits for the device
-
+def cost(detectors: Sequence[CheckpointDetector], mirror: bool = False, repeats: int = 30) -> Cost:
+    """Counts parameters and multiply-adds of all that one answer takes, and times it where the detectors answer."""
+    device = detectors[0].device
+    models = [detector.checkpoint.model for detector in detectors]
+    face = torch.rand(1, 1, FRAME_SIZE, FRAME_SIZE)
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        for model in models:
+            model.labels(face.to(device), mirror=mirror)
+    frame = (255 * face[0]).to(torch.uint8).numpy()  # [1, 96, 96]
     times = []
-    for model in models:
-        model.eval()
-    with torch.inference_mode():
-        with FlopCounterMode(display=False) as counter:
-            answer()
-        for _ in range(repeats + 3):
-            start = time.perf_counter()
-            answer()
-            times.append(1000 * (time.perf_counter() - start))
+    for _ in range(repeats + 3):
+        start = time.perf_counter()
+        mean_on_frames(detectors, frame, mirror=mirror)
+        times.append(1000 * (time.perf_counter() - start))
     return Cost(
         parameters=sum(parameter.numel() for model in models for parameter in model.parameters()),
         macs=counter.get_total_flops() // 2,

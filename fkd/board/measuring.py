@@ -1,4 +1,4 @@
-"""Checkpoints and a data set -> the Evaluation that a leaderboard entry is made of."""
+"""Detectors and a data set -> the Evaluation that a leaderboard entry is made of."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,26 +10,21 @@ from fkd.board.robustness import robustness
 from fkd.board.verified import members_of
 from fkd.data.record import DataRecord
 from fkd.data.split import fingerprint, in_order, split_data
-from fkd.learn.checkpoint import Checkpoint, load_checkpoint
-from fkd.learn.inference import predict_points
 from fkd.metrics import accuracy, detail
+from fkd.photo.detector import mean_on_frames
+from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 COMPETITION_ROWS = 7049
 SAME = 1e-3  # px: what two machines may differ by
 
 
 def measure(
-    checkpoints: Sequence[Checkpoint],
-    data: Path,
-    benchmark: str = "",
-    name: str = "",
-    mirror: bool = False,
-    device: str = "cpu",
+    detectors: Sequence[CheckpointDetector], data: Path, benchmark: str = "", name: str = "", mirror: bool = False
 ) -> Evaluation:
-    """Measures a checkpoint, or the mean of several, on the held-out tenth of a training file.
+    """Measures a detector, or the mean of several, on the held-out tenth of a training file.
 
     benchmark: the ranking's name, or "kaggle" for the competition's; the data's name if empty. name: the
-    entry's; the first checkpoint's if empty. mirror: average predictions over the image and its horizontal flip (flip
+    entry's; the first detector's if empty. mirror: average predictions over the image and its horizontal flip (flip
     averaging); an entry without a name of its own then has the ending -mirror, so that it replaces no other.
     Raises ValueError if the ranking is the competition's but the data is not.
     """
@@ -43,8 +38,8 @@ def measure(
             )
     test = in_order(faces[split.test])
     prints = DataRecord.of(data_name(data), faces, split).fingerprints
-    models = [checkpoint.model.to(device) for checkpoint in checkpoints]
-    predicted = predict_points(models, test.images, test.four_point, mirror)
+    predicted = mean_on_frames(detectors, test.images, test.four_point, mirror)
+    checkpoints = [detector.checkpoint for detector in detectors]
     hashes = [checkpoint.sha256 for checkpoint in checkpoints]
     return Evaluation(
         name=name or checkpoints[0].name + ("-mirror" if mirror else ""),
@@ -52,7 +47,7 @@ def measure(
         fingerprint=prints.test,
         accuracy=accuracy(predicted, test.points),
         detail=detail(predicted, test.points),
-        cost=cost(models, mirror),
+        cost=cost(detectors, mirror),
         checkpoint=joined(hashes),
         weights=hashes,
         model=" + ".join(sorted({checkpoint.model.config.name for checkpoint in checkpoints})),
@@ -60,13 +55,11 @@ def measure(
         mirror=mirror,
         data=checkpoints[0].data,
         held_out=all(checkpoint.data.fingerprints == prints for checkpoint in checkpoints),
-        robustness=robustness(models, test, mirror),
+        robustness=robustness(detectors, test, mirror),
     )
 
 
-def measure_again(
-    entries: Sequence[Evaluation], folders: Mapping[str, Path], data: Path, device: str = "cpu"
-) -> Iterator[tuple[str, str]]:
+def measure_again(entries: Sequence[Evaluation], folders: Mapping[str, Path], data: Path) -> Iterator[tuple[str, str]]:
     """Measures every entry of a benchmark again; yields its name, and what differs or an empty text.
 
     folders: the available checkpoints, by the sha256 of their weights.
@@ -81,8 +74,8 @@ def measure_again(
         elif not members:
             yield entry.name, f"its checkpoint ({entry.checkpoint[:12]}) is not here"
         else:
-            models = [load_checkpoint(folders[sha256]).model.to(device) for sha256 in members]
-            again = accuracy(predict_points(models, test.images, test.four_point, entry.mirror), test.points, 1)
+            detectors = [CheckpointDetector.read(folders[sha256]) for sha256 in members]
+            again = accuracy(mean_on_frames(detectors, test.images, test.four_point, entry.mirror), test.points, 1)
             same = abs(again.rmse - entry.accuracy.rmse) <= SAME
             yield entry.name, "" if same else f"it says {entry.accuracy.rmse:.4f} px, but {again.rmse:.4f} came out"
 

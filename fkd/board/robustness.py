@@ -11,9 +11,8 @@ from tqdm import tqdm
 from fkd.data.faces import Faces
 from fkd.keypoints import BOTTOM_LIP, FRAME_SIZE, LEFT_EYE, MEAN_FACE, RIGHT_EYE
 from fkd.learn.augment import similarity, warp
-from fkd.learn.inference import bf16_is_quick, predict_points
-from fkd.learn.models import KeypointModel
 from fkd.metrics import accuracy
+from fkd.photo.detector import Detector, mean_on_frames
 
 # What is done to a face, and in which steps; the first step of each leaves it as it is.
 STEPS = {
@@ -38,18 +37,16 @@ UNITS = {
 }
 
 
-def robustness(models: Sequence[KeypointModel], faces: Faces, mirror: bool = False) -> dict[str, list[float]]:
-    """RMSE in px of the mean of several models at each of STEPS, by degradation.
+def robustness(detectors: Sequence[Detector], faces: Faces, mirror: bool = False) -> dict[str, list[float]]:
+    """RMSE in px of the mean of several detectors at each of STEPS, by degradation.
 
-    A point that turning or shifting moves out of the frame is not counted. Computed in bfloat16 where that is quick:
-    it moves resnet18's answers by 0.012 px (root mean square), and takes less than half the time.
+    A point that turning or shifting moves out of the frame is not counted.
     """
-    four_point, device = faces.four_point, next(models[0].parameters()).device
+    four_point = faces.four_point
 
     def error(degradation: str, step: float) -> float:
         worse = degrade(faces, degradation, step)
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16_is_quick(device)):
-            predicted = predict_points(models, worse.images, four_point, mirror)
+        predicted = mean_on_frames(detectors, worse.images, four_point, mirror)
         return round(accuracy(predicted, worse.points, resamples=1).rmse, 4)
 
     unchanged = error("blur", STEPS["blur"][0])

@@ -9,7 +9,7 @@ import pandas as pd
 from fkd.data.competition import read_lookup, read_test
 from fkd.files import replacing
 from fkd.keypoints import COLUMNS, FOUR_POINT, FRAME_SIZE, NAMES
-from fkd.photo.detector import Detector
+from fkd.photo.detector import Detector, mean_on_frames
 
 
 def submission(detectors: Sequence[Detector], data: Path | str, mirror: bool = False) -> pd.DataFrame:
@@ -30,8 +30,7 @@ def submission(detectors: Sequence[Detector], data: Path | str, mirror: bool = F
     asked[rows, columns // 2] = True
     others = [index for index in range(len(NAMES)) if index not in FOUR_POINT]
     four_point = np.asarray(asked.any(1) & ~asked[:, others].any(1))
-    answers = [detector.on_frames(test.images, four_point, mirror) for detector in detectors]
-    points: np.ndarray = np.stack(answers).mean(0, np.float64)  # [M, 15, 2] px
+    points = mean_on_frames(detectors, test.images, four_point, mirror)  # [M, 15, 2] px
     location = points.reshape(len(points), -1)[rows, columns].clip(0, FRAME_SIZE - 1)
     return pd.DataFrame({"RowId": lookup["RowId"], "Location": location})
 

@@ -17,7 +17,7 @@ from fkd.learn.checkpoint import Config
 from fkd.metrics import METRICS, ROUNDING, Accuracy, FaceErrors, rmse_interval
 
 MOST_TRIES = 10_000  # orders of checkpoints that are tried for an ensemble that does not name its members
-BF16 = 0.05  # px: robustness may be computed in bfloat16, accuracy is not
+BF16 = 0.05  # px: an older entry's robustness may be computed in bfloat16, its accuracy is not
 
 
 def unverified_reason(entry: Evaluation, checkpoints: Mapping[str, Config]) -> str:

@@ -39,12 +39,13 @@ def evaluate_command(
     """Measure a checkpoint on the held-out tenth of the training file, and enter it in the leaderboard."""
     if len(checkpoint) > 1 and not name:
         raise ValueError("an ensemble needs a name for its entry: add --name NAME")
-    loaded = [load(reference).checkpoint for reference in checkpoint]
-    evaluation = measure(loaded, data, benchmark, name, mirror, chosen_device(device))
+    detectors = [load(reference, device=chosen_device(device)) for reference in checkpoint]
+    evaluation = measure(detectors, data, benchmark, name, mirror)
     description = (
         f"The held-out tenth of {data_name(data)}'s training file: by content, no look-alike of a training face"
     )
     path = write_entry(leaderboard_dir, evaluation, description)
+    loaded = [detector.checkpoint for detector in detectors]
     if len(loaded) == 1 and not mirror and checkpoint[0].is_dir():
         write_json(checkpoint[0] / "evaluation.json", dataclasses.asdict(evaluation))
         with replacing(checkpoint[0] / "README.md") as unfinished:
@@ -71,9 +72,7 @@ def submit_command(
     device: Device = "auto",
 ) -> None:
     """Write the competition's submission.csv for the test images."""
-    detectors = [load(reference) for reference in checkpoint]
-    for detector in detectors:
-        detector.checkpoint.model.to(chosen_device(device))
+    detectors = [load(reference, device=chosen_device(device)) for reference in checkpoint]
     answers = submission(detectors, data, mirror)
     write_submission(answers, read_lookup(data), out)
     typer.echo(f"{out}: {len(answers):,} rows, as in IdLookupTable.csv, from {len(detectors)} model(s)")
@@ -90,7 +89,7 @@ def verify_command(
     reference = HubModel.parse(model)
     detector = load(str(reference))
     repo, checkpoint, commit = reference.repo_id, detector.checkpoint, detector.folder.name
-    evaluation = dataclasses.replace(measure([checkpoint], data, benchmark), revision=commit)
+    evaluation = dataclasses.replace(measure([detector], data, benchmark), revision=commit)
     ranking = find_benchmark(root, evaluation.benchmark)
     path = write_entry(root, evaluation, ranking.description)
     typer.echo(

@@ -33,12 +33,17 @@ class HubModel:
 
 
 def load(
-    reference: Path | str, name: str = "", largest: int = SIZES[WEIGHTS], anonymous: bool = False
+    reference: Path | str,
+    name: str = "",
+    largest: int = SIZES[WEIGHTS],
+    anonymous: bool = False,
+    device: str = "cpu",
 ) -> CheckpointDetector:
     """Loads a detector: a checkpoint folder, or hf:user/repo, or hf:user/repo@revision.
 
     name: what it is called; the folder's or repository's name if empty. largest: bytes that weights from the Hub may
-    have. anonymous: read of the Hub only what everybody may read, whatever token this process has.
+    have. anonymous: read of the Hub only what everybody may read, whatever token this process has. device: where
+    its model answers, as torch names it.
 
     >>> load("hf:user/repo").on_frames(np.zeros((1, 96, 96), np.uint8)).shape
     (1, 15, 2)
@@ -46,7 +51,7 @@ def load(
     Raises FileNotFoundError or ValueError, with what is wrong, as `load_checkpoint` and `pull` do.
     """
     if not str(reference).startswith(SCHEME):
-        return CheckpointDetector.read(reference, name)
+        return CheckpointDetector.read(reference, name, device=device)
     model = HubModel.parse(str(reference))
     folder = pull(model.repo_id, model.revision or None, largest, anonymous)
-    return CheckpointDetector.read(folder, name or model.repo_id, owner=model.repo_id.partition("/")[0])
+    return CheckpointDetector.read(folder, name or model.repo_id, model.repo_id.partition("/")[0], device)

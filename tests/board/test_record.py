@@ -3,12 +3,13 @@ import json
 
 import numpy as np
 import pytest
+from conftest import detector
 from forged import entry
 
 from fkd.board.cost import cost
 from fkd.board.record import Evaluation, from_json
 from fkd.data.record import DataRecord
-from fkd.learn.models import ModelConfig, build_model
+from fkd.learn.models import ModelConfig
 from fkd.metrics import accuracy, detail
 
 
@@ -16,7 +17,7 @@ def test_an_evaluation_survives_json(faces):
     result = Evaluation(
         name="m", benchmark="b", fingerprint="f", accuracy=accuracy(np.nan_to_num(faces.points), faces.points),
         detail=detail(np.nan_to_num(faces.points) + 1, faces.points),
-        cost=cost([build_model(ModelConfig("fcnn"))], repeats=1), checkpoint="0", model="fcnn", members=1, mirror=False,
+        cost=cost([detector(ModelConfig("fcnn"))], repeats=1), checkpoint="0", model="fcnn", members=1, mirror=False,
         data=DataRecord("drawn"), held_out=True, robustness={"blur": [1.0, 2.0]},
     )  # fmt: skip
     text = json.dumps(dataclasses.asdict(result), allow_nan=False)

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from conftest import draw_faces
+from conftest import detector, draw_faces
 
 from fkd.board.robustness import STEPS, UNITS, degrade, robustness
 from fkd.data.faces import Faces
 from fkd.keypoints import LEFT_EYE, RIGHT_EYE
-from fkd.learn.models import ModelConfig, build_model
+from fkd.learn.models import ModelConfig
 
 
 @pytest.mark.parametrize("kind", STEPS)
@@ -50,7 +50,7 @@ def test_what_is_covered_is_the_eye():
 
 
 def test_every_step_of_every_kind_has_an_error(faces):
-    result = robustness([build_model(ModelConfig("fcnn"))], faces)
+    result = robustness([detector(ModelConfig("fcnn"))], faces)
     assert {kind: len(errors) for kind, errors in result.items()} == {kind: len(s) for kind, s in STEPS.items()}
     assert all(np.isfinite(errors).all() for errors in result.values())
     assert len({errors[0] for errors in result.values()}) == 1

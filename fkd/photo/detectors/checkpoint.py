@@ -25,14 +25,23 @@ class CheckpointDetector:
     owner: str = ""
 
     @classmethod
-    def read(cls, folder: Path | str, name: str = "", owner: str = "") -> "CheckpointDetector":
-        """Reads a checkpoint folder; name: its own, the folder's if empty. Raises as `load_checkpoint` does."""
-        return cls(load_checkpoint(folder, name), Path(folder), owner)
+    def read(cls, folder: Path | str, name: str = "", owner: str = "", device: str = "cpu") -> "CheckpointDetector":
+        """Reads a checkpoint folder; name: its own, the folder's if empty. device: where its model answers, as torch
+        names it. Raises as `load_checkpoint` does.
+        """
+        checkpoint = load_checkpoint(folder, name)
+        checkpoint.model.to(device)
+        return cls(checkpoint, Path(folder), owner)
 
     @property
     def name(self) -> str:
         """The checkpoint's."""
         return self.checkpoint.name
+
+    @property
+    def device(self) -> torch.device:
+        """Where its model answers."""
+        return self.checkpoint.model.label_offset.device
 
     @property
     def licence(self) -> str:
@@ -59,16 +68,16 @@ class CheckpointDetector:
 
     def _answer(self, frames: np.ndarray) -> FrameAnswers:
         both = np.concatenate([frames, frames[:, :, ::-1]])
-        batch = torch.from_numpy(both)[:, None].float() / 255  # [2 N, 1, 96, 96]
+        batch = torch.from_numpy(both).to(self.device)[:, None].float() / 255  # [2 N, 1, 96, 96]
         model, count = self.checkpoint.model, len(frames)
         with torch.inference_mode():
             output = model(batch)
-            points = model.head.points(output)[:, : len(NAMES)].numpy()  # [2 N, 15, 2] px
+            points = model.head.points(output)[:, : len(NAMES)].cpu().numpy()  # [2 N, 15, 2] px
             spread, heatmaps = model.head.spread(output), model.head.heatmaps(output)
         return FrameAnswers(
             points[:count],
             unmirror(points[count:]),
-            None if spread is None else spread[:count, : len(NAMES)].numpy(),
+            None if spread is None else spread[:count, : len(NAMES)].cpu().numpy(),
             None if heatmaps is None else _as_bytes(heatmaps[:count, : len(NAMES)]),
         )
 
@@ -76,5 +85,5 @@ class CheckpointDetector:
 def _as_bytes(heatmaps: torch.Tensor) -> np.ndarray:
     """Logits [N, 15, S, S] -> the probabilities of cells as shares of the largest, uint8."""
     share = (heatmaps - heatmaps.amax((2, 3), keepdim=True)).exp()
-    heat: np.ndarray = (255 * share).round().to(torch.uint8).numpy()
+    heat: np.ndarray = (255 * share).round().to(torch.uint8).cpu().numpy()
     return heat
