@@ -6,7 +6,6 @@ from pathlib import Path
 
 import gradio as gr
 
-from fkd.hub.reference import SCHEME
 from fkd.page import site
 
 HOME = Path(__file__).parent
@@ -21,7 +20,7 @@ def build_app(
 ) -> gr.Blocks:
     """Builds the page for a folder of checkpoints and one of entries, unlaunched; raises as `site.build_app` does.
 
-    models: of the Hub, each hf:user/repo or hf:user/repo@revision, beside those that `fkd deploy` pinned.
+    models: references such as hf:user/repo or onnx:FILE (`fkd.hub.reference.load`), beside what lies in `checkpoints`.
     votes: the file that keeps blind votes, in the leaderboard's folder if None.
     """
     return site.build_app([*site.references_in(checkpoints), *models], leaderboard, HOME, votes)
@@ -29,7 +28,7 @@ def build_app(
 
 if __name__ == "__main__":
     try:
-        page = build_app(models=[argument for argument in sys.argv[1:] if argument.startswith(SCHEME)])
+        page = build_app(models=[argument for argument in sys.argv[1:] if not argument.startswith("-")])
     except (ValueError, OSError) as error:
         sys.exit(f"fkd: {error}")
     site.launch(page, LEADERBOARD, "--open" in sys.argv)

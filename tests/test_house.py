@@ -20,6 +20,8 @@ LIBRARIES = {
     "huggingface_hub": {"hub"},
     "kagglehub": {"data"},
     "networkx": {"data"},
+    "onnx": {"photo"},
+    "onnxruntime": {"photo"},
     "pandas": {"data", "learn", "photo", "board", "cli", "page"},  # where tables are read or shown
     "pillow_heif": {"photo"},
     "plotly": {"page"},

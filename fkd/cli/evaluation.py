@@ -15,7 +15,7 @@ from fkd.cli.options import LEADERBOARD, Data, Device, Mirror, Root, chosen_devi
 from fkd.data.competition import read_lookup
 from fkd.files import replacing, write_json
 from fkd.hub.card import model_card
-from fkd.hub.reference import HubModel, load
+from fkd.hub.reference import HubModel, load, load_trained
 from fkd.learn.checkpoint import Config
 from fkd.metrics import RMSE
 
@@ -39,7 +39,7 @@ def evaluate_command(
     """Measure a checkpoint on the held-out tenth of the training file, and enter it in the leaderboard."""
     if len(checkpoint) > 1 and not name:
         raise ValueError("an ensemble needs a name for its entry: add --name NAME")
-    detectors = [load(reference, device=chosen_device(device)) for reference in checkpoint]
+    detectors = [load_trained(reference, device=chosen_device(device)) for reference in checkpoint]
     evaluation = measure(detectors, data, benchmark, name, mirror)
     description = (
         f"The held-out tenth of {data_name(data)}'s training file: by content, no look-alike of a training face"
@@ -87,7 +87,7 @@ def verify_command(
 ) -> None:
     """Measure a Hub model and enter it: it is then ranked, as verified, under its weights' hash."""
     reference = HubModel.parse(model)
-    detector = load(str(reference))
+    detector = load_trained(str(reference))
     repo, checkpoint, commit = reference.repo_id, detector.checkpoint, detector.folder.name
     evaluation = dataclasses.replace(measure([detector], data, benchmark), revision=commit)
     ranking = find_benchmark(root, evaluation.benchmark)

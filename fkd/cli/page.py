@@ -14,7 +14,7 @@ def app_command(
     references: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Checkpoints, each a folder, hf:user/repo or hf:user/repo@revision; those in ./checkpoints, if none."
+            help="Detectors, each a checkpoint folder, hf:user/repo or onnx:FILE; those in ./checkpoints, if none."
         ),
     ] = None,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,

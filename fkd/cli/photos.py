@@ -18,7 +18,7 @@ app = typer.Typer()
 @app.command("predict")
 def predict_command(
     photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
-    checkpoint: Annotated[Path, typer.Option(help="A checkpoint folder, or hf:user/repo.")],
+    checkpoint: Annotated[Path, typer.Option(help="A checkpoint folder, hf:user/repo or onnx:FILE.")],
     json_file: Annotated[Path, typer.Option("--json", help="Where the points go.")],
     draw: Annotated[Path | None, typer.Option(help="A folder for the photos with the points drawn.")] = None,
 ) -> None:

@@ -11,7 +11,7 @@ from fkd.board.measuring import data_name
 from fkd.cli.options import Data, Device, chosen_device
 from fkd.data.record import DataRecord
 from fkd.data.split import split_data
-from fkd.hub.reference import load
+from fkd.hub.reference import load_trained
 from fkd.learn.augment import AugmentConfig
 from fkd.learn.config import TrainConfig
 from fkd.learn.heads import HEADS
@@ -75,7 +75,7 @@ def train_command(
     if "RANK" in os.environ:  # torchrun starts every process with one
         dist.init_process_group("nccl" if device == "cuda" else "gloo")
         device = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
-    begun = load(start).checkpoint if start else None
+    begun = load_trained(start).checkpoint if start else None
     faces, split = split_data(data)
     if begun and begun.data.fingerprints != DataRecord.of(data_name(data), faces, split).fingerprints:
         raise ValueError(

@@ -1,16 +1,22 @@
-"""What a reference names, a folder or a model on the Hub, becomes a detector here and nowhere else."""
+"""What a reference names, a folder, a model on the Hub or a file, becomes a detector here and nowhere else."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from fkd.hub.repository import SIZES, pull
 from fkd.learn.checkpoint import WEIGHTS
+from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
+from fkd.photo.detectors.onnx import OnnxDetector
 
 SCHEME = "hf:"
 # With or without the scheme, where only a Hub model is possible.
 PATTERN = r"^(hf:)?[\w.-]+/[\w.-]+(@[\w./-]+)?$"
+# The kinds of files that stand as kind:FILE wherever a detector is expected; their endings in a folder of checkpoints.
+READERS: dict[str, Callable[[Path, str], Detector]] = {"onnx": OnnxDetector.read}
+ENDINGS = {"onnx": ".onnx"}
 
 
 @dataclass(frozen=True)
@@ -32,22 +38,35 @@ class HubModel:
         return f"{SCHEME}{self.repo_id}" + (f"@{self.revision}" if self.revision else "")
 
 
-def load(
+def load(reference: Path | str, name: str = "", device: str = "cpu") -> Detector:
+    """Loads a detector: a checkpoint folder, hf:user/repo, hf:user/repo@revision, or onnx:FILE.
+
+    name: what it is called; what it calls itself, or its folder, repository or file is called, if empty. device: where
+    a checkpoint's model answers, as torch names it; all others answer on the CPU.
+
+    >>> load("onnx:FILE").on_frames(np.zeros((1, 96, 96), np.uint8)).shape
+    (1, 15, 2)
+
+    Raises FileNotFoundError or ValueError, with what is wrong, as `load_trained` and the file's reader do.
+    """
+    kind, colon, file = str(reference).partition(":")
+    if colon and kind in READERS:
+        return READERS[kind](Path(file), name)
+    return load_trained(reference, name, device=device)
+
+
+def load_trained(
     reference: Path | str,
     name: str = "",
     largest: int = SIZES[WEIGHTS],
     anonymous: bool = False,
     device: str = "cpu",
 ) -> CheckpointDetector:
-    """Loads a detector: a checkpoint folder, or hf:user/repo, or hf:user/repo@revision.
+    """Loads a checkpoint of fkd's: a folder, or hf:user/repo, or hf:user/repo@revision.
 
     name: what it is called; the folder's or repository's name if empty. largest: bytes that weights from the Hub may
     have. anonymous: read of the Hub only what everybody may read, whatever token this process has. device: where
     its model answers, as torch names it.
-
-    >>> load("hf:user/repo").on_frames(np.zeros((1, 96, 96), np.uint8)).shape
-    (1, 15, 2)
-
     Raises FileNotFoundError or ValueError, with what is wrong, as `load_checkpoint` and `pull` do.
     """
     if not str(reference).startswith(SCHEME):

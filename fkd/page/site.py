@@ -12,7 +12,7 @@ import gradio.mcp
 
 from fkd.hub.available import read_pinned
 from fkd.hub.claims import sync
-from fkd.hub.reference import load
+from fkd.hub.reference import ENDINGS, load
 from fkd.learn.checkpoint import CONFIG
 from fkd.page.address import remember
 from fkd.page.api import api
@@ -60,12 +60,13 @@ LAUNCH: dict[str, Any] = {
 
 
 def references_in(checkpoints: Path) -> list[str]:
-    """Returns references to what lies in a folder of checkpoints: its folders, and the Hub models pinned there.
+    """Returns references to what lies in a folder of checkpoints: folders, files, and the Hub models pinned there.
 
     Raises ValueError for a pinned.json that is not a list of Hub models.
     """
     own = [str(path.parent) for path in sorted(checkpoints.glob(f"*/{CONFIG}"))]
-    return [*own, *map(str, read_pinned(checkpoints))]
+    files = [f"{kind}:{path}" for kind, ending in ENDINGS.items() for path in sorted(checkpoints.glob(f"*{ending}"))]
+    return [*own, *files, *map(str, read_pinned(checkpoints))]
 
 
 def build_app(
@@ -73,7 +74,7 @@ def build_app(
 ) -> gr.Blocks:
     """Builds the page for these checkpoints and the leaderboard in a folder, unlaunched.
 
-    references: checkpoint folders, hf:user/repo or hf:user/repo@revision. clone: a clone of fkd, whose example photos
+    references: as `fkd.hub.reference.load` takes them. clone: a clone of fkd, whose example photos
     and table of the paper are then shown. votes: the file that keeps blind votes, in the leaderboard's folder if None.
     Raises ValueError if there is no checkpoint, one cannot be read, or two have one name.
     """

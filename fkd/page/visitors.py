@@ -4,7 +4,7 @@ from collections import ChainMap
 from collections.abc import Mapping
 
 from fkd.hub.errors import HostError
-from fkd.hub.reference import SCHEME, load
+from fkd.hub.reference import SCHEME, load_trained
 from fkd.hub.repository import forget
 from fkd.photo.detector import Detector
 
@@ -30,7 +30,7 @@ class Detectors(ChainMap[str, Detector]):
         if name in self.own:
             return name
         try:
-            detector = load(f"{SCHEME}{name}", name, LARGEST, anonymous=True)
+            detector: Detector = load_trained(f"{SCHEME}{name}", name, LARGEST, anonymous=True)
         except HostError:
             raise ValueError("The Hub cannot be read from this page at the moment: try again later.") from None
         self._added.pop(name, None)

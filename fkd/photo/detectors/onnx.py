@@ -1,0 +1,126 @@
+"""A network of anyone's as an ONNX file: a detector that ONNX Runtime runs on the CPU."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from fkd.files import one_line
+from fkd.keypoints import BOTTOM_LIP, FRAME_SIZE, NAMES, NOSE_TIP, unmirror
+from fkd.photo.colours import PALETTE
+from fkd.photo.detectors.onnx_file import OnnxFile, read_onnx
+from fkd.photo.face import Face, FaceBox
+from fkd.photo.frames import FrameAnswers, faces_by_frames
+
+BATCH = 32  # faces at once, as `predict_points`
+UNCERTAINTY, FOUR_POINT = "uncertainty", "four_point"  # the outputs that a file may have beside the first
+SHAPES = {UNCERTAINTY: (len(NAMES),), FOUR_POINT: (2, 2)}  # for one face
+FURTHEST = 10_000.0  # px from the frame's corner: no answer for any face lies there
+
+
+@dataclass(frozen=True)
+class OnnxDetector:
+    """A network from frames float32 [N, 1, 96, 96] in 0..1 to points [N, 15, 2] or [N, 30], frame px.
+
+    Its first output are the points; it may also have "uncertainty" [N, 15], px, and "four_point" [N, 2, 2]: nose tip
+    and bottom lip in the four-point convention. Its metadata may state name, owner, licence and keypoints.
+    """
+
+    file: OnnxFile
+    name: str
+    owner: str
+    licence: str
+    colour: str = PALETTE[4]
+    folder: Path | None = None
+
+    @classmethod
+    def read(cls, path: Path, name: str = "") -> "OnnxDetector":
+        """Reads a file, and tries it on two frames; name: its own, else its metadata's, else the file's.
+
+        Raises ValueError, with what is wrong, for a file that is not such a network.
+        """
+        file = read_onnx(path)
+        texts = {key: _text(file, key) for key in ("name", "owner", "licence", "license")}
+        keypoints = file.metadata.get("keypoints")
+        if keypoints is not None and tuple(keypoints.replace(" ", "").split(",")) != NAMES:
+            raise ValueError(f"{file.where}: its metadata names other keypoints than fkd's 15, or in another order")
+        shown = name or texts["name"] or one_line(path.stem, 60)
+        detector = cls(file, shown, texts["owner"], texts["licence"] or texts["license"])
+        ramp = np.tile(np.linspace(0, 255, FRAME_SIZE, dtype=np.uint8), (FRAME_SIZE, 1))
+        points = detector.on_frames(np.stack([ramp, ramp.T, np.full_like(ramp, 128)]))
+        outside = np.abs(points - FRAME_SIZE / 2) > 1.5 * FRAME_SIZE
+        if outside.any():
+            found = f"answers with a point at {points[outside][0]:.4g}"
+            raise ValueError(f"{file.where} {found}, expected pixels of the {FRAME_SIZE} x {FRAME_SIZE} frame")
+        return detector
+
+    @property
+    def validation_rmse(self) -> float:
+        """That of the checkpoint that it was exported from, px; inf for any other."""
+        return self.file.trained.validation_rmse if self.file.trained else math.inf
+
+    def on_frames(self, images: np.ndarray, four_point: np.ndarray | None = None, mirror: bool = False) -> np.ndarray:
+        """Points float32 [N, 15, 2], as `Detector.on_frames`. Raises ValueError if the network fails."""
+        convention = np.zeros(len(images), bool) if four_point is None else four_point
+        points = self._points(images, convention)
+        if mirror:
+            points = (points + unmirror(self._points(images[:, :, ::-1], convention))) / 2
+        if self.file.trained:
+            points[..., 0] += np.array(self.file.trained.label_offset, np.float32)[convention.astype(int), None]
+        return points
+
+    def on_photo(self, photo: Image.Image, boxes: Sequence[FaceBox]) -> list[Face]:
+        """The faces in boxes of an upright photo, as `Detector.on_photo`. Raises ValueError if the network fails."""
+        return faces_by_frames(self._answer, photo, boxes, self.validation_rmse)
+
+    def _answer(self, frames: np.ndarray) -> FrameAnswers:
+        outputs = self._run(np.concatenate([frames, frames[:, :, ::-1]]))
+        count, spread = len(frames), outputs.get(UNCERTAINTY)
+        points = outputs["points"]
+        return FrameAnswers(points[:count], unmirror(points[count:]), None if spread is None else spread[:count])
+
+    def _points(self, images: np.ndarray, four_point: np.ndarray) -> np.ndarray:
+        """Points float32 [N, 15, 2] px, where they lie, those of the faces `four_point` in that convention."""
+        outputs = self._run(images)
+        points = outputs["points"]
+        if FOUR_POINT in outputs:
+            rows = np.flatnonzero(four_point)[:, None]
+            points[rows, [NOSE_TIP, BOTTOM_LIP]] = outputs[FOUR_POINT][rows[:, 0]]
+        return points
+
+    def _run(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """The outputs for images uint8 [N, 96, 96], checked: "points" [N, 15, 2], and the others by their names."""
+        size, parts = self.file.batch or BATCH, []
+        for start in range(0, len(images), size):
+            batch = images[start : start + size, None].astype(np.float32) / 255  # [B, 1, 96, 96]
+            parts.append(_checked(self.file, self.file.run(batch), len(batch)))
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _checked(file: OnnxFile, outputs: Sequence[np.ndarray], count: int) -> Mapping[str, np.ndarray]:
+    """A batch's outputs by name, the first as "points". Raises ValueError for a wrong name, shape, type or value."""
+    named = {"points": outputs[0]} | dict(zip(file.outputs[1:], outputs[1:], strict=True))
+    for name, value in named.items():
+        if name != "points" and name not in SHAPES:
+            raise ValueError(f"{file.where} has the output {one_line(name, 40)}, expected {' or '.join(SHAPES)}")
+        shapes = [(count, *SHAPES[name])] if name in SHAPES else [(count, 15, 2), (count, 30)]
+        if value.dtype != np.float32 or value.shape not in shapes:
+            expected = " or ".join(map(str, map(list, shapes)))
+            found = f"{value.dtype} {list(value.shape)}"
+            raise ValueError(f"{file.where} answers {count} face(s) with {name} {found}, expected float32 {expected}")
+        if not (np.abs(value) < FURTHEST).all():  # nor is it where it is NaN
+            raise ValueError(f"{file.where} answers with {name} that are not finite, or far outside the frame")
+        if name == UNCERTAINTY and (value < 0).any():
+            raise ValueError(f"{file.where} answers with an uncertainty below 0")
+    return named | {"points": named["points"].reshape(count, len(NAMES), 2)}
+
+
+def _text(file: OnnxFile, key: str) -> str:
+    """A text of the metadata that is shown, "" if it has none. Raises ValueError for more than a plain line."""
+    text = file.metadata.get(key, "")
+    if len(text) > 300 or not text.isprintable() or "<" in text:
+        raise ValueError(f"{file.where}: its metadata has the {key} {one_line(text, 40)!r}, expected a plain line")
+    return text.strip()
