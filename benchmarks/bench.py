@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 import start_rows
 import torch
+import training_rows
 from rows import Bench, Pairs, Row
 
 from fkd.data import cache
@@ -29,7 +30,7 @@ from fkd.data.competition import read_training
 from fkd.keypoints import COLUMNS
 
 FACES = 7_049  # as many as the competition's training.csv has
-ROWS = [*loading_rows.ROWS, *start_rows.ROWS]
+ROWS = [*loading_rows.ROWS, *start_rows.ROWS, *training_rows.ROWS]
 HEAD = """\
 | what | median | beside | median | ratio (lowest to highest) | target, at most | |
 |---|---|---|---|---|---|---|"""
