@@ -18,6 +18,7 @@ COMMANDS = {
     ),
     "submit": ("evaluation", "Write the competition's submission.csv for the test images."),
     "predict": ("photos", "Find the faces in photos and their keypoints, in pixels of the upright photo."),
+    "export": ("exporting", "Write a checkpoint as an ONNX file, once its answers have been compared with torch's."),
     "app": ("page", "Serve the page: detectors side by side on your own photos, and the leaderboard."),
     "data": ("data_files", "The competition's files: check, download."),
     "push": ("push", "Publish a checkpoint with its evaluation and card: one commit, or none if nothing has changed."),

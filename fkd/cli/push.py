@@ -1,5 +1,7 @@
 """fkd push."""
 
+import dataclasses
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -9,8 +11,9 @@ from fkd.board.entries import read_benchmarks
 from fkd.board.record import read_evaluation
 from fkd.cli.options import CLONE, LEADERBOARD, Private, Repo, Root
 from fkd.hub.publication import publication
-from fkd.hub.repository import EVALUATION, push, remote_card
+from fkd.hub.repository import EVALUATION, ONNX, push, remote_card
 from fkd.photo.detectors.checkpoint import CheckpointDetector
+from fkd.photo.detectors.onnx_export import export_onnx
 
 app = typer.Typer()
 EXAMPLE = CLONE and CLONE / "examples" / "eileen_collins.png"
@@ -25,6 +28,7 @@ def push_command(
     photo: Annotated[
         Path | None, typer.Option(help="A photo with a face, for the card's picture; it becomes public.")
     ] = EXAMPLE,
+    onnx: Annotated[bool, typer.Option("--onnx", help="With the checkpoint as an ONNX file beside it.")] = False,
     root: Root = LEADERBOARD,
 ) -> None:
     """Publish a checkpoint with its evaluation and card: one commit, or none if nothing has changed."""
@@ -38,5 +42,9 @@ def push_command(
     datasets = {benchmark.name: benchmark.dataset for benchmark in read_benchmarks(root)}
     dataset = datasets.get(evaluation.benchmark, "")
     files = publication(detector, evaluation, repo, photo, remote_card(repo), dataset)
+    if onnx:
+        with tempfile.TemporaryDirectory() as folder:
+            export_onnx(dataclasses.replace(detector, owner=repo.partition("/")[0]), Path(folder) / ONNX)
+            files[ONNX] = (Path(folder) / ONNX).read_bytes()
     pushed = push(checkpoint, repo, files, private, pr)
     typer.echo(f"{pushed.url}: {f'commit {pushed.commit}' if pushed.changed else 'nothing has changed'}")

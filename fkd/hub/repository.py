@@ -34,6 +34,7 @@ from fkd.learn.checkpoint import CONFIG, LARGEST_CONFIG, WEIGHTS, load_checkpoin
 
 EVALUATION, HISTORY, CARD = "evaluation.json", "history.csv", "README.md"
 SIZES = {CONFIG: LARGEST_CONFIG, EVALUATION: LARGEST, HISTORY: LARGEST, WEIGHTS: 1_000_000_000}  # bytes at most
+ONNX = "model.onnx"  # the checkpoint once more, for other programs: pushed where asked for, never pulled
 RUNS_CODE = {".bin", ".ckpt", ".dill", ".h5", ".joblib", ".keras", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth"}
 
 

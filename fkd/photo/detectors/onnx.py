@@ -18,6 +18,7 @@ from fkd.photo.frames import FrameAnswers, faces_by_frames
 BATCH = 32  # faces at once, as `predict_points`
 UNCERTAINTY, FOUR_POINT = "uncertainty", "four_point"  # the outputs that a file may have beside the first
 SHAPES = {UNCERTAINTY: (len(NAMES),), FOUR_POINT: (2, 2)}  # for one face
+TEXTS = {"name": 60, "owner": 60, "licence": 2000, "license": 2000}  # of the metadata, characters at most
 FURTHEST = 10_000.0  # px from the frame's corner: no answer for any face lies there
 
 
@@ -43,7 +44,7 @@ class OnnxDetector:
         Raises ValueError, with what is wrong, for a file that is not such a network.
         """
         file = read_onnx(path)
-        texts = {key: _text(file, key) for key in ("name", "owner", "licence", "license")}
+        texts = {key: _text(file, key, most) for key, most in TEXTS.items()}
         keypoints = file.metadata.get("keypoints")
         if keypoints is not None and tuple(keypoints.replace(" ", "").split(",")) != NAMES:
             raise ValueError(f"{file.where}: its metadata names other keypoints than fkd's 15, or in another order")
@@ -77,21 +78,21 @@ class OnnxDetector:
         return faces_by_frames(self._answer, photo, boxes, self.validation_rmse)
 
     def _answer(self, frames: np.ndarray) -> FrameAnswers:
-        outputs = self._run(np.concatenate([frames, frames[:, :, ::-1]]))
+        outputs = self.outputs(np.concatenate([frames, frames[:, :, ::-1]]))
         count, spread = len(frames), outputs.get(UNCERTAINTY)
         points = outputs["points"]
         return FrameAnswers(points[:count], unmirror(points[count:]), None if spread is None else spread[:count])
 
     def _points(self, images: np.ndarray, four_point: np.ndarray) -> np.ndarray:
         """Points float32 [N, 15, 2] px, where they lie, those of the faces `four_point` in that convention."""
-        outputs = self._run(images)
+        outputs = self.outputs(images)
         points = outputs["points"]
         if FOUR_POINT in outputs:
             rows = np.flatnonzero(four_point)[:, None]
             points[rows, [NOSE_TIP, BOTTOM_LIP]] = outputs[FOUR_POINT][rows[:, 0]]
         return points
 
-    def _run(self, images: np.ndarray) -> dict[str, np.ndarray]:
+    def outputs(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """The outputs for images uint8 [N, 96, 96], checked: "points" [N, 15, 2], and the others by their names."""
         size, parts = self.file.batch or BATCH, []
         for start in range(0, len(images), size):
@@ -118,9 +119,9 @@ def _checked(file: OnnxFile, outputs: Sequence[np.ndarray], count: int) -> Mappi
     return named | {"points": named["points"].reshape(count, len(NAMES), 2)}
 
 
-def _text(file: OnnxFile, key: str) -> str:
+def _text(file: OnnxFile, key: str, most: int) -> str:
     """A text of the metadata that is shown, "" if it has none. Raises ValueError for more than a plain line."""
     text = file.metadata.get(key, "")
-    if len(text) > 300 or not text.isprintable() or "<" in text:
+    if len(text) > most or not text.isprintable() or "<" in text:
         raise ValueError(f"{file.where}: its metadata has the {key} {one_line(text, 40)!r}, expected a plain line")
     return text.strip()

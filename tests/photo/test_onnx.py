@@ -1,0 +1,124 @@
+"""A checkpoint as an ONNX file, beside the checkpoint itself."""
+
+import json
+
+import numpy as np
+import pytest
+from commands import fails, run
+from conftest import EXAMPLES, TRAINING, contents, untrained
+from PIL import Image
+
+from fkd.data.record import DataRecord
+from fkd.learn.checkpoint import load_checkpoint, save_checkpoint
+from fkd.learn.models import ModelConfig
+from fkd.page.answers import Wishes, answer_photo
+from fkd.page.model import _view
+from fkd.photo.comparison import compare
+from fkd.photo.detectors.checkpoint import CheckpointDetector
+from fkd.photo.detectors.onnx import OnnxDetector
+
+pytest.importorskip("onnx", reason="needs fkd[onnx]")
+
+import onnx
+from onnx_files import constant, mean_face, model
+
+from fkd.photo.detectors import onnx_export
+
+SHIPPED = EXAMPLES.parent / "checkpoints"
+GRACE = Image.open(EXAMPLES / "grace_hopper.jpg")
+
+
+@pytest.fixture(scope="module")
+def resnet():
+    return CheckpointDetector.read(SHIPPED / "resnet18", owner="ada")
+
+
+@pytest.fixture(scope="module")
+def exported(resnet, tmp_path_factory):
+    """resnet18 as an ONNX file."""
+    path = tmp_path_factory.mktemp("onnx") / "resnet18.onnx"
+    onnx_export.export_onnx(resnet, path)
+    return path
+
+
+def test_an_export_answers_as_its_checkpoint_does(resnet, exported, sixty):
+    detector = OnnxDetector.read(exported)
+    for mirror in (False, True):
+        for convention in (None, sixty.four_point):
+            ours = resnet.on_frames(sixty.images[:40], convention if convention is None else convention[:40], mirror)
+            theirs = detector.on_frames(
+                sixty.images[:40], convention if convention is None else convention[:40], mirror
+            )
+            np.testing.assert_allclose(theirs, ours, atol=1e-3)
+    assert detector.validation_rmse == resnet.validation_rmse
+
+
+def test_fcnn_resnet_and_its_export_stand_side_by_side(resnet, exported):
+    fcnn, detector = CheckpointDetector.read(SHIPPED / "fcnn"), OnnxDetector.read(exported)
+    comparison = compare([fcnn, resnet, detector], GRACE)
+    assert list(comparison.answers) == ["fcnn", "resnet18", "resnet18-onnx"]
+    assert len(set(comparison.colours.values())) == 3
+    (ours,), (theirs,) = comparison.answers["resnet18"], comparison.answers["resnet18-onnx"]
+    assert np.abs(ours.points - theirs.points).max() < 0.01
+    assert np.abs(ours.spread - theirs.spread).max() < 0.01 and abs(ours.doubt - theirs.doubt) < 1e-3
+    detectors = {each.name: each for each in (fcnn, resnet, detector)}
+    shown = answer_photo(detectors, str(EXAMPLES / "grace_hopper.jpg"), Wishes(list(detectors)))
+    assert len(shown.picture["models"]) == 3 and "non-commercial" in _view(detector).text
+
+
+def test_a_file_states_whose_it_is_and_of_which_weights(resnet, exported):
+    metadata = {entry.key: entry.value for entry in onnx.load(exported).metadata_props}
+    stated = json.loads(metadata["fkd"])
+    assert stated["checkpoint"] == resnet.checkpoint.sha256 and stated["network"] == "resnet18"
+    assert metadata["licence"] == resnet.licence and metadata["owner"] == "ada"
+    assert metadata["keypoints"].split(",")[:2] == ["left_eye_center", "right_eye_center"]
+    assert b"/learn/models.py" not in exported.read_bytes(), "it tells nobody where fkd is installed"
+
+
+def test_a_network_with_one_convention_and_no_heatmaps_is_exported(tmp_path, sixty):
+    save_checkpoint(tmp_path / "net", untrained(ModelConfig("fcnn")), TRAINING, DataRecord("drawn"))
+    assert "net.onnx: 18.5 MB" in run("export", tmp_path / "net", "--onnx", tmp_path / "net.onnx")
+    ours, detector = CheckpointDetector.read(tmp_path / "net"), OnnxDetector.read(tmp_path / "net.onnx")
+    assert detector.file.outputs == ["points"] and detector.licence == ""
+    np.testing.assert_allclose(
+        detector.on_frames(sixty.images, sixty.four_point), ours.on_frames(sixty.images, sixty.four_point), atol=1e-3
+    )
+
+
+def test_an_export_that_answers_otherwise_is_not_kept(tmp_path, evaluated, monkeypatch):
+    (tmp_path / "net.onnx").write_text("the old one")
+    shifted = lambda model, images: {"points": model.model.points(images) + 0.002}  # noqa: E731
+    monkeypatch.setattr(onnx_export.Outputs, "forward", shifted)
+    said = fails("export", evaluated, "--onnx", tmp_path / "net.onnx")
+    assert "net.onnx was not kept: its answers are up to 0.002 px from torch's" in said
+    assert contents(tmp_path) == {"net.onnx": b"the old one"}
+
+
+def test_push_with_onnx_adds_a_file_that_pull_ignores(hub, evaluated, tmp_path):
+    run("push", evaluated, "ada/net", "--onnx")
+    (tmp_path / "net.onnx").write_bytes(hub.files("ada/net")["model.onnx"])
+    detector = OnnxDetector.read(tmp_path / "net.onnx")
+    assert detector.owner == "ada" and detector.file.trained.checkpoint == load_checkpoint(evaluated).sha256
+    assert "model.onnx" not in contents(tmp_path / run("pull", "ada/net"))
+
+
+def test_files_of_others_have_thirty_numbers_or_one_face_at_a_time(tmp_path):
+    flat = mean_face()
+    flat.graph.node[-1].output[0] = "unflat"
+    flat.graph.node.append(onnx.helper.make_node("Flatten", ["unflat"], ["points"]))
+    one = model(
+        [
+            ("ReduceMean", ["images"], ["zero"], {"axes": [1, 2, 3], "keepdims": 0}),
+            ("Add", ["zero", "face"], ["points"], {}),
+        ],
+        [constant("face", np.full((1, 15, 2), 40))],
+        takes=[1, 1, 96, 96],
+        gives=[1, 15, 2],
+    )
+    for name, made in (("flat", flat), ("one", one)):
+        if name == "flat":
+            made.graph.output[0].CopyFrom(onnx.helper.make_tensor_value_info("points", 1, ["N", 30]))
+        (tmp_path / f"{name}.onnx").write_bytes(made.SerializeToString())
+        detector = OnnxDetector.read(tmp_path / f"{name}.onnx")
+        assert detector.name == name and detector.on_frames(np.zeros((3, 96, 96), np.uint8)).shape == (3, 15, 2)
+        assert detector.on_photo(GRACE, []) == []
