@@ -9,14 +9,20 @@ from fkd.hub.repository import SIZES, pull
 from fkd.learn.checkpoint import WEIGHTS
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
+from fkd.photo.detectors.dlib import read_dlib
+from fkd.photo.detectors.mediapipe import read_mediapipe
 from fkd.photo.detectors.onnx import OnnxDetector
 
 SCHEME = "hf:"
 # With or without the scheme, where only a Hub model is possible.
 PATTERN = r"^(hf:)?[\w.-]+/[\w.-]+(@[\w./-]+)?$"
 # The kinds of files that stand as kind:FILE wherever a detector is expected; their endings in a folder of checkpoints.
-READERS: dict[str, Callable[[Path, str], Detector]] = {"onnx": OnnxDetector.read}
-ENDINGS = {"onnx": ".onnx"}
+READERS: dict[str, Callable[[Path, str], Detector]] = {
+    "dlib": read_dlib,
+    "mediapipe": read_mediapipe,
+    "onnx": OnnxDetector.read,
+}
+ENDINGS = {"dlib": ".dat", "mediapipe": ".task", "onnx": ".onnx"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,8 @@ class HubModel:
 
 
 def load(reference: Path | str, name: str = "", device: str = "cpu") -> Detector:
-    """Loads a detector: a checkpoint folder, hf:user/repo, hf:user/repo@revision, or onnx:FILE.
+    """Loads a detector: a checkpoint folder, hf:user/repo, hf:user/repo@revision, dlib:FILE (a shape predictor
+    of 68 points), mediapipe:FILE (a face landmarker's .task) or onnx:FILE.
 
     name: what it is called; what it calls itself, or its folder, repository or file is called, if empty. device: where
     a checkpoint's model answers, as torch names it; all others answer on the CPU.

@@ -20,7 +20,8 @@ from fkd.keypoints import COLUMNS, NAMES
 MOST_BYTES, MOST_FACES = 5_000_000, 1000  # of one file of points
 MOST_PIXELS = 1_000_000  # no photo is as wide: a coordinate beyond is a mistake
 
-# The 15 points among the 68 of 300-W (Sagonas et al. 2013), counted from 0; an eye's centre is the mean of its six.
+# The 15 points among the 68 of 300-W (Sagonas et al. 2013), counted from 0; an eye's centre is the mean of its six, the
+# bottom lip's that of its two edges: on wild15's validation faces dlib's 57 and 66 are 1.20 px off, 57 alone 1.89.
 OF_68 = {
     "left_eye_center": [42, 43, 44, 45, 46, 47],
     "right_eye_center": [36, 37, 38, 39, 40, 41],
@@ -36,7 +37,7 @@ OF_68 = {
     "mouth_left_corner": [54],
     "mouth_right_corner": [48],
     "mouth_center_top_lip": [51],
-    "mouth_center_bottom_lip": [57],
+    "mouth_center_bottom_lip": [57, 66],
 }
 
 

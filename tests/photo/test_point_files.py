@@ -40,6 +40,7 @@ def test_sixty_eight_points_become_fifteen(tmp_path):
     (points,) = read_points(write(tmp_path / "a.pts", to_pts(all_68)))
     assert np.allclose(points[NAMES.index("nose_tip")], all_68[30])
     assert np.allclose(points[NAMES.index("left_eye_center")], all_68[42:48].mean(0))
+    assert np.allclose(points[NAMES.index("mouth_center_bottom_lip")], all_68[[57, 66]].mean(0))
     assert set(OF_68) == set(NAMES)
 
 

@@ -1,0 +1,72 @@
+"""Detectors made elsewhere, which find other landmarks in larger crops: theirs become the 15 keypoints."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from fkd.keypoints import FRAME_SIZE, NAMES, unmirror
+from fkd.photo.colours import PALETTE
+from fkd.photo.crop import apply, crop, frame_matrix, invert
+from fkd.photo.face import Face, FaceBox
+
+SIZE = 4 * FRAME_SIZE  # px of a crop: dlib answers in whole px, which are quarters of the frame's then
+ZOOM = np.array([[4, 0, 1.5], [0, 4, 1.5]])  # frame px -> px of the crop; pixels count from their centres
+
+Mapping15 = Mapping[str, Sequence[int]]  # keypoint -> the landmarks, counted from 0, of which it is the mean
+
+
+@dataclass(frozen=True)
+class LandmarkDetector:
+    """A network or predictor that finds K landmarks in one crop; its other fields are as in `Detector`.
+
+    landmarks: grey uint8 [SIZE, SIZE] -> float [K, 2], px of that crop, all NaN where it finds no face. points: how
+    they become the 15 keypoints. four_points: those that are others in the four-point convention. For a face that it
+    does not find, all points are the centre of the frame, with infinite doubt.
+    """
+
+    name: str
+    landmarks: Callable[[np.ndarray], np.ndarray]
+    points: Mapping15
+    four_points: Mapping15
+    owner: str = ""
+    licence: str = ""
+    colour: str = PALETTE[3]
+    validation_rmse: float = math.inf
+    folder: Path | None = None
+
+    def on_frames(self, images: np.ndarray, four_point: np.ndarray | None = None, mirror: bool = False) -> np.ndarray:
+        """Points float32 [N, 15, 2], as `Detector.on_frames`; these detectors know nothing of a data set's offset."""
+        if mirror:
+            flipped = self.on_frames(images[:, :, ::-1], four_point)
+            mean: np.ndarray = (self.on_frames(images, four_point) + unmirror(flipped)) / 2
+            return mean
+        convention = np.zeros(len(images), bool) if four_point is None else four_point
+        answers = [
+            self._answer(np.asarray(Image.fromarray(image).resize((SIZE, SIZE), Image.Resampling.BICUBIC)), four)
+            for image, four in zip(images, convention, strict=True)
+        ]
+        points = np.array(answers).reshape(-1, len(NAMES), 2)
+        return np.where(np.isfinite(points), points, (FRAME_SIZE - 1) / 2).astype(np.float32)
+
+    def on_photo(self, photo: Image.Image, boxes: Sequence[FaceBox]) -> list[Face]:
+        """The faces in boxes of an upright photo, as `Detector.on_photo`, cropped from it at SIZE px."""
+        faces = []
+        for box in boxes:
+            to_frame = frame_matrix(box.box, box.turn)
+            to_crop = ZOOM @ np.vstack([to_frame, [0, 0, 1]])
+            points = self._answer(crop(photo, to_crop, SIZE), False)
+            found, back = bool(np.isfinite(points).all()), invert(to_frame)
+            points = apply(back, points if found else np.full_like(points, (FRAME_SIZE - 1) / 2)).astype(np.float32)
+            doubt = 0.0 if found else math.inf
+            faces.append(Face(box.box, points, crop(photo, to_frame), doubt=doubt, to_photo=back))
+        return faces
+
+    def _answer(self, image: np.ndarray, four_point: bool) -> np.ndarray:
+        """The keypoints in a crop, float64 [15, 2] frame px; all NaN where no face is found."""
+        mapping = {**self.points, **self.four_points} if four_point else self.points
+        landmarks = self.landmarks(image)  # [K, 2] px of the crop
+        return apply(invert(ZOOM), np.stack([landmarks[list(mapping[name])].mean(0) for name in NAMES]))

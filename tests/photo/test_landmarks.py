@@ -1,0 +1,147 @@
+"""Detectors made elsewhere: their landmarks become the 15 keypoints."""
+
+import math
+import os
+from dataclasses import replace
+
+import dlib
+import numpy as np
+import pytest
+from conftest import EXAMPLES, draw_faces
+from PIL import Image
+
+from fkd.hub.reference import load
+from fkd.keypoints import BOTTOM_LIP, MEAN_FACE, NAMES, NOSE_TIP, unmirror
+from fkd.page.site import references_in
+from fkd.photo.crop import apply
+from fkd.photo.detector import Detector
+from fkd.photo.detectors.checkpoint import CheckpointDetector
+from fkd.photo.detectors.dlib import FOUR_OF_68, read_dlib
+from fkd.photo.detectors.landmarks import SIZE, ZOOM
+from fkd.photo.detectors.mediapipe import FOUR_OF_MESH, OF_MESH, read_mediapipe
+from fkd.photo.face import FaceBox
+from fkd.photo.point_files import OF_68
+from fkd.photo.predict import predict
+
+LIP = 4.0  # px from the upper edge of a drawn lower lip to its lower one
+
+
+def as_68(points: np.ndarray) -> np.ndarray:
+    """The 68 points of a drawn face, [68, 2] px, of its 15."""
+    landmarks = np.repeat(points[[NOSE_TIP]], 68, 0)
+    for name, indices in OF_68.items():
+        landmarks[indices] = points[NAMES.index(name)]
+    landmarks[[57, 66], 1] += LIP / 2, -LIP / 2
+    landmarks[62] = landmarks[66] - [0, LIP]
+    landmarks[33] = points[NOSE_TIP] + [0, 5]
+    return landmarks
+
+
+def train(path, faces, count: int = 68):
+    """A shape predictor that is trained in a second, of the first `count` points."""
+    options = dlib.shape_predictor_training_options()
+    options.cascade_depth, options.tree_depth, options.num_trees_per_cascade_level = 4, 2, 60
+    options.oversampling_amount, options.nu, options.random_seed = 4, 0.3, "1"
+    images, shapes = [], []
+    for image, points in zip(faces.images, faces.points, strict=True):
+        images.append(np.asarray(Image.fromarray(image).resize((SIZE, SIZE), Image.Resampling.BICUBIC)))
+        parts = [dlib.point(*map(round, point)) for point in apply(ZOOM, as_68(points)[:count])]
+        shapes.append([dlib.full_object_detection(dlib.rectangle(23, 58, 361, 396), parts)])
+    dlib.train_shape_predictor(images, shapes, options).save(str(path))
+    return path
+
+
+@pytest.fixture(scope="module")
+def predictor(tmp_path_factory):
+    return train(tmp_path_factory.mktemp("dlib") / "drawn.dat", draw_faces(120, four_point_share=0))
+
+
+def rmse(answers: np.ndarray, points: np.ndarray) -> float:
+    return float(np.sqrt(np.mean((answers - points) ** 2)))
+
+
+def test_a_shape_predictor_answers_for_frames_in_both_conventions(predictor):
+    detector: Detector = read_dlib(predictor)
+    faces = draw_faces(20, seed=1, four_point_share=0)
+    answers = detector.on_frames(faces.images)
+    assert answers.shape == (20, 15, 2) and answers.dtype == np.float32
+    assert rmse(answers, faces.points) < 0.8 * rmse(np.array(MEAN_FACE), faces.points)
+    four = detector.on_frames(faces.images, np.arange(20) < 10)
+    assert (four[10:] == answers[10:]).all()
+    moved = four[:10] - answers[:10]
+    assert moved[:, NOSE_TIP, 1].mean() == pytest.approx(5, abs=1)
+    assert moved[:, BOTTOM_LIP, 1].mean() == pytest.approx(-LIP, abs=1)  # the mouth's middle, above the lip's
+    others = [index for index in range(15) if index not in (NOSE_TIP, BOTTOM_LIP)]
+    assert (moved[:, others] == 0).all()
+    flipped = unmirror(detector.on_frames(faces.images[:, :, ::-1]))
+    assert np.allclose(detector.on_frames(faces.images, mirror=True), (answers + flipped) / 2, atol=1e-4)
+    assert detector.on_frames(faces.images[:0]).shape == (0, 15, 2)
+
+
+def test_a_photo_is_answered_as_its_frames_are(predictor):
+    detector, faces = read_dlib(predictor, "mine"), draw_faces(2, seed=2, four_point_share=0)
+    photo = Image.new("L", (400, 400), 60)
+    large = Image.fromarray(faces.images[0]).resize((192, 192), Image.Resampling.BICUBIC)
+    photo.paste(large, (40, 60))
+    photo.paste(Image.fromarray(faces.images[1]).transpose(Image.Transpose.ROTATE_270), (250, 30))  # clockwise
+    boxes = [FaceBox((39.5, 59.5, 231.5, 251.5), 1.0), FaceBox((249.5, 29.5, 345.5, 125.5), 1.0, turn=90.0)]
+    first, second = detector.on_photo(photo, boxes)
+    in_frames = detector.on_frames(faces.images)
+    assert np.abs((first.points + 0.5 - [40, 60]) / 2 - 0.5 - in_frames[0]).max() < 1
+    x, y = (in_frames[1]).T
+    assert np.abs(second.points - [250, 30] - np.stack([95 - y, x], 1)).max() < 1
+    assert np.abs(second.frame.astype(int) - faces.images[1]).mean() < 2
+    assert detector.name == "mine" and (first.doubt, first.spread) == (0.0, None)
+    assert np.allclose(apply(first.to_photo, in_frames[0]), first.points, atol=2)
+
+
+def test_a_face_that_is_not_found_is_doubted_and_has_no_shape(predictor):
+    lost = replace(read_dlib(predictor), landmarks=lambda image: np.full((68, 2), np.nan))
+    assert (lost.on_frames(np.zeros((2, 96, 96), np.uint8)) == 47.5).all()
+    (face,) = lost.on_photo(Image.new("L", (200, 200)), [FaceBox((10, 20, 110, 120), 1.0)])
+    assert math.isinf(face.doubt) and np.allclose(face.points, [59.5 + 0.5, 69.5 + 0.5], atol=1)
+    assert predict(lost, Image.new("L", (200, 200)), find=lambda photo: [FaceBox((10, 20, 110, 120), 0.0)]) == []
+
+
+def test_mappings_name_every_keypoint():
+    for mapping, four, count in ((OF_68, FOUR_OF_68, 68), (OF_MESH, FOUR_OF_MESH, 468)):
+        assert set(mapping) == set(NAMES) and set(four) == {"nose_tip", "mouth_center_bottom_lip"}
+        assert max(index for indices in [*mapping.values(), *four.values()] for index in indices) < count
+
+
+@pytest.mark.parametrize("read", [read_dlib, read_mediapipe])
+def test_what_is_not_such_a_file_is_refused_in_a_sentence(read, tmp_path):
+    with pytest.raises(FileNotFoundError, match="missing.x is not there: expected a"):
+        read(tmp_path / "missing.x")
+    if read is read_mediapipe:
+        pytest.importorskip("mediapipe")
+    (tmp_path / "text.x").write_text("a text")
+    with pytest.raises(ValueError, match="text.x is not a (shape predictor of dlib|face landmarker of MediaPipe) [(]"):
+        read(tmp_path / "text.x")
+
+
+def test_a_reference_names_the_kind_of_file(predictor):
+    assert load(f"dlib:{predictor}").name == "drawn"
+    assert references_in(predictor.parent) == [f"dlib:{predictor}"]
+    with pytest.raises(FileNotFoundError, match="x.task is not there"):
+        load("mediapipe:x.task")
+
+
+def test_a_predictor_of_other_points_is_refused(tmp_path):
+    path = train(tmp_path / "five.dat", draw_faces(8, four_point_share=0), 5)
+    with pytest.raises(ValueError, match="finds 5 points, expected a shape predictor of the 68 of 300-W"):
+        read_dlib(path)
+
+
+def test_a_face_landmarker_agrees_with_ours_on_a_photo():
+    pytest.importorskip("mediapipe")
+    if not os.environ.get("FKD_MEDIAPIPE"):
+        pytest.skip("FKD_MEDIAPIPE does not name a face landmarker's .task file")
+    theirs = read_mediapipe(os.environ["FKD_MEDIAPIPE"])
+    ours = CheckpointDetector.read(EXAMPLES.parent / "checkpoints" / "resnet18")
+    photo = Image.open(EXAMPLES / "grace_hopper.jpg")
+    (face,), (other) = predict(theirs, photo), predict(ours, photo)[0]
+    apart = np.linalg.norm(face.points - other.points, axis=1)
+    assert apart.mean() < 0.06 * np.linalg.norm(other.points[0] - other.points[1])
+    frames = np.stack([face.frame] * 2)
+    assert np.isfinite(theirs.on_frames(frames, np.array([True, False]))).all()
