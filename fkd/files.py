@@ -6,6 +6,7 @@ What anyone may have written (entries, claims, config.json, headers of weights) 
 
 import csv
 import functools
+import hashlib
 import io
 import json
 import math
@@ -105,6 +106,12 @@ def remove_leftovers(path: Path | str) -> None:
 
 def _temporary_prefix(path: Path) -> str:
     return f".fkd-{path.name[:40]}-"  # cut, so that a long name stays one that a file can have
+
+
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file's bytes, as hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_json(path: Path | str, value: Any) -> None:

@@ -222,6 +222,19 @@ def accuracy(predicted: np.ndarray, points: np.ndarray, resamples: int = 2000) -
     )
 
 
+def mean_offsets(predicted: np.ndarray, points: np.ndarray, four_point: np.ndarray) -> np.ndarray:
+    """How far predictions lie from labels on the mean, each point in both label conventions: [2, 15, 2] px.
+
+    The first are of the faces that are not `four_point` (bool [N]); 0 where none of them has that label.
+    """
+    errors = predicted.astype(np.float64) - points  # [N, 15, 2] px, NaN where missing
+    offsets = np.zeros((2, *errors.shape[1:]))
+    for convention, rows in enumerate((~four_point, four_point)):
+        labelled = np.isfinite(errors[rows]).sum(0)  # [15, 2]
+        offsets[convention] = np.nansum(errors[rows], 0) / labelled.clip(1)
+    return offsets
+
+
 def rmse_interval(squares: np.ndarray, values: np.ndarray, resamples: int = 2000) -> tuple[float, float]:
     """The 95% bootstrap interval by face of an RMSE, px, from each face's sum of squares (px²) and count of values."""
     rng, means = np.random.default_rng(0), []  # a fixed seed: the same predictions give the same interval

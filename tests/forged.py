@@ -88,7 +88,7 @@ UNREADABLE = {
     "another's name": ("name", "genuine", "has the name 'genuine', whose file is genuine.json"),
     "another benchmark": ("benchmark", "kaggle", "is an entry of 'kaggle', not of 'drawn'"),
     "a field of its own": ("rank", 1, "has the unknown rank"),
-    "a later format": ("format", 9, "format is 9, expected 3"),
+    "a later format": ("format", 9, "format is 9, expected 4"),
     "half a letter": ("model", "\ud800", "has text that is not Unicode"),
 }  # fmt: skip
 BROKEN = {

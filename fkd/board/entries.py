@@ -30,7 +30,7 @@ class Benchmark:
     """What a ranking is of: the test data's fingerprint, how many faces, how many labelled coordinates.
 
     The first entry fills in the last three of these: until then they are "", 0 and 0. dataset: user/name of its
-    repository on the Hub, if it was published there.
+    repository on the Hub, if it was published there. sources: the data sets that its faces are from.
     """
 
     __pydantic_config__ = STRICT
@@ -41,6 +41,7 @@ class Benchmark:
     faces: Count
     values: Count
     dataset: Line = ""
+    sources: Annotated[list[Line], Field(max_length=20)] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,7 @@ def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> P
             fingerprint=evaluation.fingerprint,
             faces=evaluation.accuracy.faces,
             values=evaluation.accuracy.values,
+            sources=existing.sources if existing else [],
         )
         write_json(folder / BENCHMARK, dataclasses.asdict(benchmark))
     path = folder / file_name(evaluation)

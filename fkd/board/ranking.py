@@ -10,6 +10,7 @@ import numpy as np
 from fkd.board.entries import Benchmark, Claim, Entries
 from fkd.board.record import Evaluation
 from fkd.board.verified import unverified_reason
+from fkd.data.record import DataRecord
 from fkd.keypoints import NAMES
 from fkd.learn.checkpoint import Config
 from fkd.metrics import METRICS, RMSE
@@ -24,7 +25,7 @@ class RankingRow:
 
     name: the entry's, the repository's or the file's. status: "verified" is measured by fkd, as far as
     `fkd.board.verified` can tell. unranked: why it has no rank, or an empty text. rank: from 1. tied: whether it shares
-    its rank.
+    its rank. overlap: the sources of the benchmark's faces that its author trained on too.
     """
 
     name: str
@@ -34,6 +35,7 @@ class RankingRow:
     claim: Claim | None = None
     rank: int | None = None
     tied: bool = False
+    overlap: str = ""
 
     @property
     def owner(self) -> str:
@@ -46,6 +48,11 @@ class RankingRow:
         if self.entry:
             return self.entry.accuracy.figures
         return self.claim.figures if self.claim else {}
+
+    @property
+    def aligned(self) -> Mapping[str, float | None]:
+        """The aligned figures (`fkd.board.measuring.aligned`), as `figures`."""
+        return (self.entry.aligned or {}) if self.entry else {}
 
     @property
     def network(self) -> str:
@@ -75,9 +82,11 @@ class RankingRow:
             "owner": self.owner,
             "network": self.network,
             **{metric.key: self.figures.get(metric.key) for metric in METRICS},
+            **{f"aligned_{metric.key}": self.aligned.get(metric.key) for metric in METRICS},
             "parameters": self.parameters,
             "date": dated.date if dated else "",
             "unranked": self.unranked,
+            "overlap": self.overlap,
             **(_measured(self.entry) if self.entry else dict.fromkeys((*MEASURED, *NAMES))),
         }
 
@@ -110,9 +119,17 @@ def unranked_reason(benchmark: Benchmark, entry: Evaluation) -> str:
         return f"measured on other test data ({entry.fingerprint[:40]}, not {benchmark.fingerprint})"
     if (entry.accuracy.faces, entry.accuracy.values) != (benchmark.faces, benchmark.values):
         return f"measured on {entry.accuracy.values} of {benchmark.values} coordinates"
+    if not entry.held_out and overlap(benchmark, entry.data):
+        return _may_have_seen(benchmark, entry)
     if not entry.held_out:
         return "its checkpoint does not record that the test faces were kept out of training"
     return ""
+
+
+def overlap(benchmark: Benchmark, data: DataRecord) -> str:
+    """Those sources of a benchmark's faces that a record of training data names, separated by commas."""
+    named = f"{data.name} {data.terms}".casefold()
+    return ", ".join(source for source in benchmark.sources if source.casefold() in named)
 
 
 def tied(first: Evaluation, second: Evaluation) -> bool:
@@ -139,7 +156,16 @@ def difference_interval(first: Evaluation, second: Evaluation, resamples: int = 
 def _entry_row(benchmark: Benchmark, entry: Evaluation, checkpoints: Mapping[str, Config]) -> RankingRow:
     unverified = unverified_reason(entry, checkpoints)
     status: Status = "not verified" if unverified else "verified"
-    return RankingRow(entry.name, status, unverified or unranked_reason(benchmark, entry), entry=entry)
+    reason = unverified or unranked_reason(benchmark, entry)
+    shared = overlap(benchmark, entry.data)
+    if unverified and shared and not entry.held_out:
+        reason += f"; {_may_have_seen(benchmark, entry)}"
+    return RankingRow(entry.name, status, reason, entry=entry, overlap=shared)
+
+
+def _may_have_seen(benchmark: Benchmark, entry: Evaluation) -> str:
+    shared = overlap(benchmark, entry.data)
+    return f"trained on {shared}, where this benchmark's faces are from: it may have been trained on test faces"
 
 
 def _claim_row(claim: Claim) -> RankingRow:

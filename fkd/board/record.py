@@ -15,9 +15,9 @@ from fkd import __version__
 from fkd.board.cost import Cost
 from fkd.data.record import DataRecord
 from fkd.files import STRICT, Figure, Line, read_json, typed
-from fkd.metrics import METRICS, Accuracy, Detail
+from fkd.metrics import METRICS, Accuracy, Detail, Figures
 
-FORMAT: Final = 3  # of an Evaluation as JSON
+FORMAT: Final = 4  # of an Evaluation as JSON
 FLAT = ("rmse", "nme", "failure_rate")  # stored next to the rest before there was a list of metrics
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -32,7 +32,8 @@ class Evaluation:
     model was trained on, as its checkpoint says. held_out: whether that record shows the test faces were kept apart.
     robustness: RMSE in px at each of `fkd.board.robustness.STEPS`, by kind. revision: the commit on the Hub that was
     measured, if it is from there. weights: the sha256 of each member's weights; empty in an ensemble's entry from
-    before format 2.
+    before format 2. aligned: figures by the keys of METRICS, with the mean offset of each point on the validation faces
+    taken off (`fkd.board.measuring.aligned`); None in an entry from before format 4.
     """
 
     __pydantic_config__ = STRICT
@@ -52,9 +53,10 @@ class Evaluation:
     robustness: dict[Line, Annotated[list[Figure], Field(max_length=100)]]
     revision: Line = ""
     weights: Annotated[list[Hash], Field(max_length=100)] = dataclasses.field(default_factory=list)
+    aligned: Figures | None = None
     fkd_version: Line = __version__
     date: Line = dataclasses.field(default_factory=lambda: datetime.date.today().isoformat())
-    format: Literal[3] = FORMAT
+    format: Literal[4] = FORMAT
 
 
 def joined(hashes: Sequence[str]) -> str:
@@ -95,7 +97,9 @@ def _up_to_date(value: dict[str, Any]) -> dict[str, Any]:
     if value["format"] == 2:
         accuracy = value.get("accuracy")
         accuracy = with_figures(accuracy) if isinstance(accuracy, dict) and "figures" not in accuracy else accuracy
-        value = value | {"accuracy": accuracy, "format": FORMAT}
+        value = value | {"accuracy": accuracy, "format": 3}
+    if value["format"] == 3:  # format 3 had no aligned figures
+        value = value | {"aligned": None, "format": FORMAT}
     return value
 
 

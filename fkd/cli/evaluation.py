@@ -18,6 +18,7 @@ from fkd.hub.card import model_card
 from fkd.hub.reference import HubModel, load, load_trained
 from fkd.learn.checkpoint import Config
 from fkd.metrics import RMSE
+from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 app = typer.Typer()
 
@@ -25,7 +26,10 @@ app = typer.Typer()
 @app.command("evaluate")
 def evaluate_command(
     checkpoint: Annotated[
-        list[Path], typer.Argument(help="A checkpoint folder or hf:user/repo; several make an ensemble.")
+        list[Path],
+        typer.Argument(
+            help="A checkpoint folder, hf:user/repo, or kind:FILE (dlib, mediapipe, onnx); several make an ensemble."
+        ),
     ],
     data: Data,
     name: Annotated[str, typer.Option(help="The entry's name; the checkpoint's, if not given.")] = "",
@@ -36,24 +40,25 @@ def evaluate_command(
     mirror: Mirror = False,
     device: Device = "auto",
 ) -> None:
-    """Measure a checkpoint on the held-out tenth of the training file, and enter it in the leaderboard."""
+    """Measure a detector on the held-out tenth of the training file, and enter it in the leaderboard."""
     if len(checkpoint) > 1 and not name:
         raise ValueError("an ensemble needs a name for its entry: add --name NAME")
-    detectors = [load_trained(reference, device=chosen_device(device)) for reference in checkpoint]
+    detectors = [load(reference, device=chosen_device(device)) for reference in checkpoint]
     evaluation = measure(detectors, data, benchmark, name, mirror)
     description = (
         f"The held-out tenth of {data_name(data)}'s training file: by content, no look-alike of a training face"
     )
     path = write_entry(leaderboard_dir, evaluation, description)
-    loaded = [detector.checkpoint for detector in detectors]
-    if len(loaded) == 1 and not mirror and checkpoint[0].is_dir():
+    loaded = [detector.checkpoint for detector in detectors if isinstance(detector, CheckpointDetector)]
+    if len(detectors) == len(loaded) == 1 and not mirror and checkpoint[0].is_dir():
         write_json(checkpoint[0] / "evaluation.json", dataclasses.asdict(evaluation))
         with replacing(checkpoint[0] / "README.md") as unfinished:
             unfinished.write_text(model_card(loaded[0], evaluation))
-    result = evaluation.accuracy
+    result, aligned = evaluation.accuracy, evaluation.aligned or {}
     typer.echo(
         f"{evaluation.name} on {evaluation.benchmark}: RMSE {result.rmse:.3f} px "
-        f"({result.rmse_low:.3f} to {result.rmse_high:.3f}), {result.faces} faces, {result.values} coordinates; {path}"
+        f"({result.rmse_low:.3f} to {result.rmse_high:.3f}), {result.faces} faces, {result.values} coordinates; "
+        f"aligned {RMSE.shown(aligned.get(RMSE.key))}; {path}"
     )
     configs = {member.sha256: Config(member.model.config, member.training, member.data) for member in loaded}
     ranking = find_benchmark(leaderboard_dir, evaluation.benchmark)

@@ -135,8 +135,11 @@ def _cells(row: RankingRow) -> dict[str, str]:
         "status": row.status,
         "model": row.name,
         **{metric.label: metric.shown(row.figures.get(metric.key)) for metric in METRICS},
+        f"aligned {RMSE.label}": RMSE.shown(row.aligned.get(RMSE.key)),
         "95% interval": f"{accuracy.rmse_low:.3f} to {accuracy.rmse_high:.3f}" if accuracy else "-",
         "parameters": "-" if row.parameters is None else str(row.parameters),
         "time": f"{row.entry.cost.latency_ms:.3f} ms" if row.entry else "-",
+        "trained on": row.entry.data.name if row.entry else "",
+        "overlap": row.overlap,
         "why unranked": row.unranked,
     }

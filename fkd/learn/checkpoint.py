@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import hashlib
 import os
 import re
 from collections.abc import Iterable
@@ -15,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from fkd.data.record import DataRecord
-from fkd.files import STRICT, Count, Figure, read_json, replacing, typed, write_json
+from fkd.files import STRICT, Count, Figure, file_sha256, read_json, replacing, typed, write_json
 from fkd.learn.config import TrainingRecord
 from fkd.learn.models import KeypointModel, ModelConfig, build_model
 
@@ -114,7 +113,7 @@ def load_checkpoint(folder: Path | str, name: str = "") -> Checkpoint:
             raise ValueError(f"{weights}: {key} has values that are not finite")
     model = build_model(config.model)
     model.load_state_dict(tensors)
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    digest = file_sha256(weights)
     return Checkpoint(name or folder.resolve().name, model.eval(), config.training, config.data, digest)
 
 
@@ -149,8 +148,7 @@ def weights_in(folders: Iterable[Path]) -> dict[str, Path]:
 @functools.lru_cache(256)
 def _sha256(path: Path, changed: int, size: int) -> str:
     """The hash of a file that has not `changed`: the page needs it for every view."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_sha256(path)
 
 
 def check_shapes(shapes: dict[str, list[int]], config: ModelConfig, where: str) -> None:

@@ -92,6 +92,7 @@ def figures(every: Sequence[Evaluation], folders: dict[str, Path], models: Seque
         return Figures()
     recorded = {entry.name: history(folders[entry.name]) for entry in entries if entry.name in folders}
     histories = {name: rows for name, rows in recorded.items() if rows is not None}
+    counted = [entry for entry in entries if entry.cost.parameters]
     return Figures(
         time=trade_off(entries, lambda cost: cost.latency_ms, "milliseconds per face", colours, sized=True),
         cumulative=cumulative_errors(entries, colours),
@@ -99,7 +100,7 @@ def figures(every: Sequence[Evaluation], folders: dict[str, Path], models: Seque
         degraded=robustness_curves({entry.name: entry.robustness for entry in entries}, colours, across),
         keypoints=keypoint_errors(entries, colours),
         heatmap=keypoint_heatmap(entries),
-        size=trade_off(entries, lambda cost: cost.parameters / 1e6, "parameters, millions", colours),
+        size=trade_off(counted, lambda cost: (cost.parameters or 0) / 1e6, "parameters, millions", colours),
         training=training_curves(histories, colours),
     )
 

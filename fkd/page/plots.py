@@ -140,15 +140,19 @@ def trade_off(
             name=entry.name,
             mode="markers",
             marker={
-                "size": 6 + 2 * (entry.cost.parameters / 1e6) ** 0.5 if sized else 12,
+                "size": 6 + 2 * ((entry.cost.parameters or 0) / 1e6) ** 0.5 if sized else 12,
                 "color": colours[entry.name],
             },
-            hovertemplate=f"%{{y:.3f}} px, %{{x:.3g}} {title}, {entry.cost.parameters / 1e6:.1f} M parameters",
+            hovertemplate=f"%{{y:.3f}} px, %{{x:.3g}} {title}{_parameters(entry.cost)}",
         )
     figure.update_layout(**LAYOUT | {"height": 400})
     figure.update_xaxes(title=title, type="log", **_steps((1, 2, 5)), **GRID)
     figure.update_yaxes(title="test RMSE, px", **GRID)
     return figure
+
+
+def _parameters(cost: Cost) -> str:
+    return "" if cost.parameters is None else f", {cost.parameters / 1e6:.1f} M parameters"
 
 
 def keypoint_heatmap(entries: Sequence[Evaluation]) -> go.Figure:

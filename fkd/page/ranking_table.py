@@ -12,7 +12,7 @@ import pandas as pd
 from fkd.board.entries import Published
 from fkd.board.ranking import RankingRow
 from fkd.board.record import Evaluation
-from fkd.metrics import METRICS, Metric
+from fkd.metrics import METRICS, RMSE, Metric
 from fkd.page.uploads import new_folder
 
 MOST_ROWS = 100  # of a ranking that are sent to a browser: it takes seconds to draw thousands
@@ -112,9 +112,20 @@ def _measured(key: str, head: str, shown: Callable[[float], str], value: Callabl
 
 
 def _figure(metric: Metric) -> Column:
-    return _measured(
-        metric.key, metric.title, lambda value: f"{value:.{metric.digits}f}", lambda row: row.figures.get(metric.key)
+    def shown(value: float | None) -> str:
+        return "-" if value is None else f"{value:.{metric.digits}f}"
+
+    column = _measured(metric.key, metric.title, shown, lambda row: row.figures.get(metric.key))
+    if metric is not RMSE:
+        return column
+    aligned = Column(
+        f"aligned_{metric.key}",
+        "aligned",
+        lambda row: row.aligned.get(metric.key),
+        lambda row: shown(row.aligned.get(metric.key)) if row.entry else "",
+        is_number=True,
     )
+    return dataclasses.replace(column, second=aligned)
 
 
 def _predictions(row: RankingRow) -> str:
@@ -138,6 +149,7 @@ OPTIONAL = (
     ),
     _worded("hardware", "measured on", _of_entry("cost", lambda cost: cost.hardware)),
     _worded("trained", "trained on", _of_entry("data", lambda data: data.name)),
+    _worded("overlap", "sources trained on", lambda row: row.overlap),
     _worded("date", "date", lambda row: dated.date if (dated := row.entry or row.claim) else ""),
     _worded("unranked", "why unranked", lambda row: row.unranked),
 )
@@ -156,8 +168,8 @@ def first_columns() -> list[Column]:
 
 def sort_keys() -> dict[str, Callable[[RankingRow], Value]]:
     """By key, the value of a row by which a ranking can be sorted."""
-    columns = [*first_columns(), *OPTIONAL, MILLISECONDS]
-    return {column.key: column.value for column in columns}
+    columns = [*first_columns(), *OPTIONAL]
+    return {part.key: part.value for column in columns for part in (column, column.second) if part}
 
 
 def sorted_rows(rows: Iterable[RankingRow], sort: str) -> list[RankingRow]:

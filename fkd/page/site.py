@@ -70,12 +70,12 @@ def references_in(checkpoints: Path) -> list[str]:
 
 
 def build_app(
-    references: Sequence[str], leaderboard: Path, clone: Path | None = None, votes: Path | None = None
+    references: Sequence[str | Detector], leaderboard: Path, clone: Path | None = None, votes: Path | None = None
 ) -> gr.Blocks:
-    """Builds the page for these checkpoints and the leaderboard in a folder, unlaunched.
+    """Builds the page for these detectors and the leaderboard in a folder, unlaunched.
 
-    references: as `fkd.hub.reference.load` takes them. clone: a clone of fkd, whose example photos
-    and table of the paper are then shown. votes: the file that keeps blind votes, in the leaderboard's folder if None.
+    references: detectors, or what `fkd.hub.reference.load` takes. clone: a clone of fkd, whose example photos and table
+    of the paper are then shown. votes: the file that keeps blind votes, in the leaderboard's folder if None.
     Raises ValueError if there is no checkpoint, one cannot be read, or two have one name.
     """
     if not references:
@@ -84,7 +84,8 @@ def build_app(
             "`fkd train --data DIR --out checkpoints/mine`"
         )
     detectors: dict[str, Detector] = {}
-    for detector in map(load, references):
+    for reference in references:
+        detector = load(reference) if isinstance(reference, str) else reference
         if detector.name in detectors:
             raise ValueError(f"two of the checkpoints have the name {detector.name}: the page needs one name for each")
         detectors[detector.name] = detector

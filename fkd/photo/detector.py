@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
+from fkd.data.record import DataRecord
 from fkd.photo.face import Face, FaceBox
 
 
@@ -32,6 +33,18 @@ class Detector(Protocol):
     @property
     def validation_rmse(self) -> float:
         """In px of the 96 px frame, inf where it is not known."""
+
+    @property
+    def network(self) -> str:
+        """What answers: fcnn, timm's name, or the kind of file."""
+
+    @property
+    def sha256(self) -> str:
+        """Of its weights' file."""
+
+    @property
+    def data(self) -> DataRecord:
+        """What its author says it was trained on; without a name where that is not stated."""
 
     @property
     def folder(self) -> Path | None:

@@ -1,13 +1,22 @@
+import numpy as np
 from conftest import detector
 
 from fkd.board.cost import cost
 from fkd.learn.models import ModelConfig
+from fkd.photo.detectors.landmarks import LandmarkDetector
+from fkd.photo.point_files import OF_68
 
 
 def test_cost_counts_the_baseline():
     result = cost([detector(ModelConfig("fcnn", 1))], repeats=3)
     assert result.macs == 9216 * 500 + 500 * 30
     assert result.parameters == 4_623_530 and result.latency_ms > 0 and "threads" in result.hardware
+
+
+def test_of_what_is_no_network_of_ours_only_the_time_is_known():
+    lost = LandmarkDetector("lost", lambda image: np.full((68, 2), np.nan), OF_68, {}, "none", "0" * 64, "#ffffff")
+    result = cost([lost], repeats=1)
+    assert (result.parameters, result.macs) == (None, None) and result.latency_ms > 0
 
 
 def test_the_cost_of_an_ensemble_and_of_mirroring_is_that_of_all_its_passes():

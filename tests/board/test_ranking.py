@@ -13,6 +13,8 @@ from forged import BROKEN, FORGED, KNOWN, UNREADABLE, changed, entry
 from fkd.board.entries import (
     KAGGLE,
     SYNCED,
+    Benchmark,
+    Entries,
     find_benchmark,
     problems,
     read_benchmarks,
@@ -21,9 +23,10 @@ from fkd.board.entries import (
     read_synced,
     write_entry,
 )
-from fkd.board.ranking import RankingRow, tied
+from fkd.board.ranking import RankingRow, tied, unranked_reason
 from fkd.board.ranking import ranking as rank_entries
 from fkd.board.verified import members_of
+from fkd.data.record import DataRecord
 from fkd.learn.checkpoint import CONFIG, read_config, weights_in
 from fkd.metrics import rmse_interval
 
@@ -47,6 +50,30 @@ def test_entries_are_ranked_by_rmse(board):
     rows = board(entry("b", 2.0), entry("a", 3.0), entry("c", 1.0))
     assert [(row.name, row.rank, row.tied) for row in rows] == [("c", 1, False), ("b", 2, False), ("a", 3, False)]
     assert not any(row.unranked for row in rows) and [row.record()["nose_tip"] for row in rows] == [1.0, 2.0, 3.0]
+
+
+def test_what_was_trained_on_a_benchmarks_sources_is_marked_and_why_it_has_no_rank_is_said():
+    benchmark = Benchmark("drawn", "drawn faces", "f", 10, 200, sources=["300-W", "YouTube Faces"])
+    ours = entry("ours", 2.0, aligned={"rmse": 1.5, "nme": 4.0, "failure_rate": 0.0})
+    seen = entry(
+        "seen", 1.0, data=DataRecord("300-W and more"), held_out=False, weights=["0" * 64], checkpoint="0" * 64
+    )
+    other = entry("other", 1.5, data=DataRecord("faces of our own"), held_out=False)
+    rows = {row.name: row for row in rank_entries(benchmark, Entries([ours, seen, other]), KNOWN)}
+    assert rows["seen"].overlap == "300-W" and rows["seen"].rank is None
+    assert "is not here" in rows["seen"].unranked and "it may have been trained on test faces" in rows["seen"].unranked
+    assert rows["other"].overlap == "" and "test faces" not in rows["other"].unranked.partition("record of")[2]
+    assert rows["ours"].rank == 1 and rows["ours"].record()["aligned_rmse"] == 1.5
+    assert rows["seen"].record()["aligned_rmse"] is None and rows["seen"].record()["overlap"] == "300-W"
+    assert unranked_reason(benchmark, seen).startswith("trained on 300-W, where this benchmark's faces are from")
+
+
+def test_a_first_entry_keeps_the_sources_that_a_benchmark_names(tmp_path):
+    (tmp_path / "drawn").mkdir()
+    about = dataclasses.asdict(Benchmark("drawn", "mine", "", 0, 0, sources=["300-W"]))
+    (tmp_path / "drawn" / "benchmark.json").write_text(json.dumps(about))
+    write_entry(tmp_path, entry("a", 2.0), "drawn faces")
+    assert find_benchmark(tmp_path, "drawn").sources == ["300-W"]
 
 
 def test_what_the_faces_cannot_tell_apart_shares_a_rank(board):

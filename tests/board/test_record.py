@@ -32,18 +32,21 @@ def test_an_evaluation_survives_json(faces):
 
 
 def older(value: dict) -> dict:
-    """An evaluation's JSON as format 2 had it: its figures beside the rest of its accuracy."""
+    """An evaluation's JSON as format 2 had it: its figures beside the rest of its accuracy, none of them aligned."""
     accuracy = {name: part for name, part in value["accuracy"].items() if name != "figures"}
-    return value | {"accuracy": accuracy | value["accuracy"]["figures"], "format": 2}
+    others = {name: part for name, part in value.items() if name != "aligned"}
+    return others | {"accuracy": accuracy | value["accuracy"]["figures"], "format": 2}
 
 
 def test_older_formats_are_brought_up_to_date():
     now = entry("a", 2.0)
     second = older(json.loads(json.dumps(dataclasses.asdict(now))))
+    third = {name: part for name, part in dataclasses.asdict(now).items() if name != "aligned"} | {"format": 3}
+    assert from_json(third) == now and now.aligned is None
     first = {name: part for name, part in second.items() if name not in ("format", "weights")}
     assert from_json(second) == now and from_json(first) == now
     ensemble = from_json(first | {"members": 2})
-    assert ensemble.weights == [] and ensemble.format == 3
+    assert ensemble.weights == [] and ensemble.format == 4
     del second["accuracy"]["nme"]
     assert from_json(second) == now, "computed from its errors by face"
     for spoil, message in (

@@ -86,6 +86,16 @@ def test_a_table_has_seven_columns_and_those_that_are_wanted_and_leaves_out_what
     assert value["scale"] is None and json.dumps(value, allow_nan=False)
 
 
+def test_the_ranking_figure_stands_beside_the_aligned_one():
+    aligned = entry("new", 3.0, aligned={"rmse": 1.25, "nme": None, "failure_rate": None})
+    value = value_of(aligned, entry("old", 2.0))
+    (column,) = [column for column in value["columns"] if column["key"] == "rmse"]
+    assert column["sorts"] == [["rmse", "RMSE, px"], ["aligned_rmse", "aligned"]]
+    texts = {row["texts"]["model"]: row["texts"]["aligned_rmse"] for row in value["rows"]}
+    assert texts == {"new": "1.250", "old": "-", "ada/net": "", "bad": ""}
+    assert next(row.name for row in sorted_rows(rows(aligned, entry("old", 2.0)), "aligned_rmse")) == "new"
+
+
 def test_at_most_a_hundred_rows_are_sent_and_the_scale_is_of_what_is_ranked():
     entries = [entry(f"net{number}", 2.0 + number / 100) for number in range(101)]
     value = value_of(*entries, entry("liar", 50.0, held_out=False), sort="-rmse")

@@ -1,7 +1,9 @@
-"""What comparing, finding and drawing know of a detector."""
+"""What comparing, finding, measuring and drawing know of a detector."""
 
+import inspect
+import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +11,14 @@ import pytest
 from conftest import EXAMPLES
 from PIL import Image
 
+from fkd.board.measuring import measure
+from fkd.board.submission import submission
+from fkd.data.record import DataRecord
 from fkd.keypoints import MEAN_FACE
 from fkd.page.answers import Wishes, answer_photo
 from fkd.page.guard import pick
 from fkd.page.model import _view
+from fkd.page.site import build_app
 from fkd.photo.colours import BLUE, GREEN, PALETTE, RED, distinct, network_colour
 from fkd.photo.comparison import compare, points_table
 from fkd.photo.detector import Detector, best, by_error, folders
@@ -32,6 +38,9 @@ class MeanFace:
     owner: str = "ada"
     licence: str = "MIT"
     colour: str = PALETTE[3]
+    network: str = "mean"
+    sha256: str = "0" * 64
+    data: DataRecord = field(default_factory=lambda: DataRecord("faces of ada's"))
     validation_rmse: float = math.inf
     folder: Path | None = None
     doubt: float = 0.0
@@ -64,6 +73,25 @@ def test_a_detector_of_one_class_stands_beside_ours(resnet):
     assert pick(detectors, "mean face") is mean and "By ada. Terms: MIT." in _view(mean).text
     assert best(detectors) == "resnet18" and by_error(detectors) == ["resnet18", "mean face"]
     assert set(folders(detectors.values())) == {"resnet18"}
+
+
+def test_a_detector_of_one_class_is_predicted_measured_and_served(competition, tmp_path):
+    """All that it takes is this class: no other file knows it."""
+    assert len(inspect.getsource(MeanFace).splitlines()) <= 40
+    mean: Detector = MeanFace()
+    (face,) = predict(mean, Image.open(PHOTO))
+    assert face.points.shape == (15, 2)
+    entry = measure([mean], competition)
+    assert (entry.name, entry.model, entry.data.name, entry.cost.parameters) == (
+        "mean face",
+        "mean",
+        "faces of ada's",
+        None,
+    )
+    assert entry.accuracy.rmse < 10 and entry.aligned["rmse"] < entry.accuracy.rmse + 1 and not entry.held_out
+    assert np.isfinite(submission([mean], competition)["Location"]).all()
+    page = build_app([mean], tmp_path)
+    assert '"mean face"' in json.dumps(page.get_config_file(), default=str)
 
 
 def test_another_finder_is_passed_in(resnet):

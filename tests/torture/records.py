@@ -106,7 +106,7 @@ def _without_worst(by_face: dict) -> dict:
 def _old(value: dict) -> dict:
     """The entry as format 1 had it."""
     accuracy = {name: part for name, part in value["accuracy"].items() if name != "figures"}
-    others = {name: part for name, part in value.items() if name not in ("format", "weights")}
+    others = {name: part for name, part in value.items() if name not in ("format", "weights", "aligned")}
     return others | {"accuracy": accuracy | value["accuracy"]["figures"]}
 
 
@@ -137,6 +137,7 @@ def _entry_cases() -> Iterator[Case]:
             "robustness",
             "format",
             "weights",
+            "aligned",
         ):
             yield Case(f"without {field}", functools.partial(beside, json.dumps(plain | {field: None})))
     text = json.dumps(plain)

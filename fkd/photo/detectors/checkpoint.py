@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from fkd.data.record import DataRecord
 from fkd.keypoints import NAMES, unmirror
 from fkd.learn.checkpoint import Checkpoint, load_checkpoint
 from fkd.learn.inference import predict_points
@@ -46,12 +47,27 @@ class CheckpointDetector:
     @property
     def licence(self) -> str:
         """The terms of the data that it was trained on."""
-        return self.checkpoint.data.terms
+        return self.data.terms
 
     @property
     def colour(self) -> str:
         """Its network's."""
-        return network_colour(self.checkpoint.model.config.name)
+        return network_colour(self.network)
+
+    @property
+    def network(self) -> str:
+        """Its model's."""
+        return self.checkpoint.model.config.name
+
+    @property
+    def sha256(self) -> str:
+        """The checkpoint's."""
+        return self.checkpoint.sha256
+
+    @property
+    def data(self) -> DataRecord:
+        """The checkpoint's record."""
+        return self.checkpoint.data
 
     @property
     def validation_rmse(self) -> float:

@@ -1,10 +1,13 @@
 """dlib's shape predictors of 68 points (Kazemi and Sullivan 2014) as detectors: `dlib:FILE`."""
 
-import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from fkd.data.record import DataRecord
+from fkd.files import file_sha256
+from fkd.photo.colours import PALETTE
 from fkd.photo.detectors.landmarks import SIZE, LandmarkDetector
 from fkd.photo.point_files import OF_68
 
@@ -16,13 +19,10 @@ BOX_SIDE, BOX_BELOW = 84.7, 8.7
 # in px as it is (aligned): nose 33 2.01 (1.30), 30 6.92 (2.36); lip 62 and 66's mean 1.85 (1.22), 66 alone 1.85 (1.54),
 # 57 4.16 (1.93).
 FOUR_OF_68 = {"nose_tip": [33], "mouth_center_bottom_lip": [62, 66]}
-# The published one, by the sha256 of its file: its owner and what its author says of its terms.
-PUBLISHED = {
-    "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f": (
-        "davisking",
-        "CC0, but its author asks to respect the terms of iBUG 300-W, which it was trained on: no commercial use",
-    )
-}
+# shape_predictor_68_face_landmarks.dat, and what its author says of it (github.com/davisking/dlib-models).
+PUBLISHED = "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f"
+OWNER = "davisking"
+DATA = DataRecord("300-W", "CC0, but trained on iBUG 300-W, whose terms exclude commercial use")
 
 
 def read_dlib(path: Path | str, name: str = "") -> LandmarkDetector:
@@ -52,5 +52,7 @@ def read_dlib(path: Path | str, name: str = "") -> LandmarkDetector:
     count = len(landmarks(np.zeros((SIZE, SIZE), np.uint8)))
     if count != 68:
         raise ValueError(f"{path} finds {count} points, expected a shape predictor of the 68 of 300-W")
-    owner, licence = PUBLISHED.get(hashlib.sha256(path.read_bytes()).hexdigest(), ("", ""))
-    return LandmarkDetector(name or path.stem, landmarks, OF_68, FOUR_OF_68, owner, licence)
+    detector = LandmarkDetector(
+        name or path.stem, landmarks, OF_68, FOUR_OF_68, "dlib", file_sha256(path), colour=PALETTE[3]
+    )
+    return replace(detector, owner=OWNER, data=DATA) if detector.sha256 == PUBLISHED else detector

@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from fkd.data.record import DataRecord
 from fkd.keypoints import FRAME_SIZE, NAMES, unmirror
-from fkd.photo.colours import PALETTE
 from fkd.photo.crop import apply, crop, frame_matrix, invert
 from fkd.photo.face import Face, FaceBox
 
 SIZE = 4 * FRAME_SIZE  # px of a crop: dlib answers in whole px, which are quarters of the frame's then
 ZOOM = np.array([[4, 0, 1.5], [0, 4, 1.5]])  # frame px -> px of the crop; pixels count from their centres
+
+UNKNOWN = DataRecord("")
 
 Mapping15 = Mapping[str, Sequence[int]]  # keypoint -> the landmarks, counted from 0, of which it is the mean
 
@@ -32,11 +34,18 @@ class LandmarkDetector:
     landmarks: Callable[[np.ndarray], np.ndarray]
     points: Mapping15
     four_points: Mapping15
+    network: str
+    sha256: str
+    colour: str
     owner: str = ""
-    licence: str = ""
-    colour: str = PALETTE[3]
+    data: DataRecord = UNKNOWN
     validation_rmse: float = math.inf
     folder: Path | None = None
+
+    @property
+    def licence(self) -> str:
+        """The terms of its weights."""
+        return self.data.terms
 
     def on_frames(self, images: np.ndarray, four_point: np.ndarray | None = None, mirror: bool = False) -> np.ndarray:
         """Points float32 [N, 15, 2], as `Detector.on_frames`; these detectors know nothing of a data set's offset."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fkd.files import file_sha256
 from fkd.photo.colours import PALETTE
 from fkd.photo.detectors.landmarks import SIZE, LandmarkDetector
 
@@ -76,4 +77,6 @@ def read_mediapipe(path: Path | str, name: str = "") -> LandmarkDetector:
             return np.full((478, 2), np.nan)
         return np.array([(point.x, point.y) for point in faces[0]]) * len(seen) - 0.5 - MARGIN
 
-    return LandmarkDetector(name or path.stem, landmarks, OF_MESH, FOUR_OF_MESH, colour=PALETTE[5])
+    return LandmarkDetector(
+        name or path.stem, landmarks, OF_MESH, FOUR_OF_MESH, "mediapipe", file_sha256(path), colour=PALETTE[5]
+    )

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from fkd.data.record import DataRecord
 from fkd.files import one_line
 from fkd.keypoints import BOTTOM_LIP, FRAME_SIZE, NAMES, NOSE_TIP, unmirror
 from fkd.photo.colours import PALETTE
@@ -62,6 +63,21 @@ class OnnxDetector:
     def validation_rmse(self) -> float:
         """That of the checkpoint that it was exported from, px; inf for any other."""
         return self.file.trained.validation_rmse if self.file.trained else math.inf
+
+    @property
+    def network(self) -> str:
+        """Its kind."""
+        return "onnx"
+
+    @property
+    def sha256(self) -> str:
+        """The file's."""
+        return self.file.sha256
+
+    @property
+    def data(self) -> DataRecord:
+        """That of the checkpoint that it was exported from; of any other it is not known."""
+        return self.file.trained.data if self.file.trained else DataRecord("", self.licence)
 
     def on_frames(self, images: np.ndarray, four_point: np.ndarray | None = None, mirror: bool = False) -> np.ndarray:
         """Points float32 [N, 15, 2], as `Detector.on_frames`. Raises ValueError if the network fails."""
