@@ -8,6 +8,9 @@ are unaffected.
 
 import contextlib
 import dataclasses
+import functools
+import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +25,9 @@ from fkd.metrics import Figures
 BENCHMARK, PUBLISHED, SYNCED = "benchmark.json", "published.json", "claims.json"
 LARGEST_SYNCED = 20_000_000  # bytes
 KAGGLE = "kaggle-facial-keypoints"
+MOST_KEPT = 20_000  # entries that were read and are kept, of all benchmarks together
+State = tuple[int, ...] | None  # by which a file that has changed is told, None where it cannot be looked at
+_READING = threading.Lock()  # of two visitors who ask at once, the second gets what the first had read
 Address = Annotated[str, Field(max_length=500, pattern=r"^https?://[^\s\)\]<>]+$")]
 
 
@@ -169,21 +175,53 @@ def find_benchmark(root: Path | str, name: str) -> Benchmark:
 
 
 def read_entries(root: Path | str, benchmark: Benchmark) -> Entries:
-    """The entries of one benchmark, and why the other files there are not entries."""
-    measured, unreadable = [], {}
-    for path in sorted((Path(root) / benchmark.name).glob("*.json")):
-        if path.name in (BENCHMARK, PUBLISHED):
-            continue
-        try:
-            entry = read_evaluation(path)
-            if entry.benchmark != benchmark.name:
-                raise ValueError(f"{path} is an entry of {entry.benchmark[:60]!r}, not of {benchmark.name!r}")
-            if path.name != file_name(entry):
-                raise ValueError(f"{path} has the name {entry.name[:60]!r}, whose file is {file_name(entry)[:60]}")
-            measured.append(entry)
-        except (ValueError, OSError) as error:
-            unreadable[path.stem] = str(error)
-    return Entries(measured, unreadable)
+    """The entries of one benchmark, and why the other files there are not entries.
+
+    The same object as before, which nobody may change, as long as no file there has changed: the page asks at every
+    click, and only what has changed is read again.
+    """
+    folder = Path(root) / benchmark.name
+    with _READING:
+        return _entries(folder, _states(folder))
+
+
+def _states(folder: Path) -> tuple[tuple[str, State], ...]:
+    """The files of a folder that may be entries, with their states, by name."""
+    try:
+        with os.scandir(folder) as files:
+            others = [file for file in files if file.name.endswith(".json") and file.name not in (BENCHMARK, PUBLISHED)]
+            return tuple(sorted((file.name, _state(file)) for file in others))
+    except OSError:  # no such folder: no entry
+        return ()
+
+
+def _state(path: os.PathLike[str]) -> State:
+    try:
+        about = os.stat(path)
+    except OSError:
+        return None
+    return (about.st_ino, about.st_mtime_ns, about.st_ctime_ns, about.st_size)
+
+
+@functools.lru_cache(8)
+def _entries(folder: Path, states: tuple[tuple[str, State], ...]) -> Entries:
+    read = {name: _entry(folder / name, state) for name, state in states}
+    measured = [entry for entry in read.values() if isinstance(entry, Evaluation)]
+    return Entries(measured, {Path(name).stem: why for name, why in read.items() if isinstance(why, str)})
+
+
+@functools.lru_cache(MOST_KEPT)
+def _entry(path: Path, state: State) -> Evaluation | str:
+    """A file's entry, or why it is none, read once as long as its state stays."""
+    try:
+        entry = read_evaluation(path)
+        if entry.benchmark != path.parent.name:
+            raise ValueError(f"{path} is an entry of {entry.benchmark[:60]!r}, not of {path.parent.name!r}")
+        if path.name != file_name(entry):
+            raise ValueError(f"{path} has the name {entry.name[:60]!r}, whose file is {file_name(entry)[:60]}")
+        return entry
+    except (ValueError, OSError) as error:
+        return str(error)
 
 
 def read_published(root: Path | str, benchmark: Benchmark) -> list[Published]:
@@ -199,9 +237,18 @@ def read_published(root: Path | str, benchmark: Benchmark) -> list[Published]:
 
 
 def read_synced(root: Path | str) -> Synced:
-    """What the last `fkd.hub.claims.sync` kept; nothing if that cannot be read, with the reason as its failure."""
+    """What the last `fkd.hub.claims.sync` kept; nothing if that cannot be read, with the reason as its failure.
+
+    As of `read_entries`, the same object as long as the file stays as it is.
+    """
     path = Path(root) / SYNCED
-    if not path.exists():
+    with _READING:
+        return _synced(path, _state(path))
+
+
+@functools.lru_cache(8)
+def _synced(path: Path, state: State) -> Synced:
+    if state is None:
         return Synced("", [])
     try:
         return _read_synced(path)

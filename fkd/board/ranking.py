@@ -1,6 +1,8 @@
 """Entries and claims -> a ranking, row by row; nothing is drawn here."""
 
 import dataclasses
+import functools
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,7 +15,7 @@ from fkd.board.verified import unverified_reason
 from fkd.data.record import DataRecord
 from fkd.keypoints import NAMES
 from fkd.learn.checkpoint import Config
-from fkd.metrics import METRICS, RMSE
+from fkd.metrics import METRICS, RMSE, resampled_rmse
 
 Status = Literal["verified", "not verified", "unreadable", "claimed", "refused"]
 MEASURED = ("rmse_low", "rmse_high", "macs", "latency_ms", "hardware", "members", "mirror", "trained_on")
@@ -138,19 +140,21 @@ def tied(first: Evaluation, second: Evaluation) -> bool:
     return low <= 0 <= high
 
 
-def difference_interval(first: Evaluation, second: Evaluation, resamples: int = 2000) -> tuple[float, float]:
+def difference_interval(first: Evaluation, second: Evaluation) -> tuple[float, float]:
     """The 95% interval of the difference of two entries' RMSE, px: a paired bootstrap by face.
 
     Each resample has the same faces for both (Efron & Tibshirani 1993, chapter 13).
     """
-    values = np.array(first.detail.values)
-    # A fixed seed: the same entries give the same ranks. The count of each face in each resample:
-    draws = np.random.default_rng(0).multinomial(len(values), np.full(len(values), 1 / len(values)), resamples)
-    first_rmse, second_rmse = (
-        np.sqrt(draws @ np.array(entry.detail.squares) / (draws @ values)) for entry in (first, second)
-    )
+    values = tuple(first.detail.values)
+    first_rmse, second_rmse = (_resampled_rmse(tuple(entry.detail.squares), values) for entry in (first, second))
     low, high = np.quantile(first_rmse - second_rmse, (0.025, 0.975))
     return float(low), float(high)
+
+
+@functools.lru_cache(32)
+def _resampled_rmse(squares: tuple[float, ...], values: tuple[int, ...]) -> np.ndarray:
+    """As `resampled_rmse`, once for the best of a rank, whatever shares it."""
+    return resampled_rmse(np.array(squares), np.array(values))
 
 
 def _entry_row(benchmark: Benchmark, entry: Evaluation, checkpoints: Mapping[str, Config]) -> RankingRow:
@@ -199,9 +203,8 @@ def _ranked(rows: Sequence[RankingRow]) -> list[RankingRow]:
         else:
             leader = row.entry
             ranks.append(place)
-    return [
-        dataclasses.replace(row, rank=rank, tied=ranks.count(rank) > 1) for row, rank in zip(rows, ranks, strict=True)
-    ]
+    shared = Counter(ranks)
+    return [dataclasses.replace(row, rank=rank, tied=shared[rank] > 1) for row, rank in zip(rows, ranks, strict=True)]
 
 
 def _measured(entry: Evaluation) -> dict[str, Any]:

@@ -6,10 +6,9 @@ from typing import Any, TypeVar
 
 import gradio as gr
 
-from fkd.board.entries import find_benchmark, read_benchmarks, read_entries, read_synced
-from fkd.board.ranking import ranking
-from fkd.hub.available import known_checkpoints
+from fkd.board.entries import find_benchmark, read_benchmarks
 from fkd.page.guard import as_path, pick
+from fkd.page.standings import ranked
 from fkd.photo.comparison import compare
 from fkd.photo.detector import Detector, best, folders
 from fkd.photo.predict import predict
@@ -87,9 +86,7 @@ def _compare(detectors: Mapping[str, Detector], photo: str | None, names: str) -
 
 def _leaderboard(root: Path, folders: Mapping[str, Path], name: str) -> list[dict[str, Any]]:
     benchmark = _in_a_sentence(lambda: find_benchmark(root, name))
-    entries = read_entries(root, benchmark)
-    rows = ranking(benchmark, entries, known_checkpoints(folders.values(), entries.measured), read_synced(root).claims)
-    return [row.record() for row in rows]
+    return [row.record() for row in ranked(root, benchmark, folders.values())]
 
 
 def _given(photo: str | None) -> str:

@@ -1,6 +1,8 @@
 """What the tab of rankings shows: a benchmark as a visitor chose to see it, as values for the components."""
 
 import dataclasses
+import threading
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,9 @@ from fkd.learn.checkpoint import weights_in
 from fkd.page.figures import entry_colours, plotted_first
 from fkd.page.ranking_table import MOST_ROWS, Choice, is_single, published, table
 from fkd.page.words import NO_ENTRY, NO_KAGGLE_ENTRY, WHAT_RANKS
+
+_KEPT: dict[tuple[Path, str, bool], tuple[tuple[Entries, object, object], list[RankingRow]]] = {}
+_RANKING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -31,12 +36,26 @@ class Board:
     def rows(self, choice: Choice) -> list[RankingRow]:
         """What a visitor chose to see; ranks are among single models, or among all entries."""
         benchmark = self.benchmark(choice.benchmark)
-        entries = read_entries(self.root, benchmark)
-        checkpoints = known_checkpoints(self.folders.values(), entries.measured)
-        if not choice.averaged:
-            entries = Entries([entry for entry in entries.measured if is_single(entry)], entries.unreadable)
-        rows = ranking(benchmark, entries, checkpoints, read_synced(self.root).claims)
-        return [row for row in rows if choice.keeps(row)]
+        return [
+            row for row in ranked(self.root, benchmark, self.folders.values(), choice.averaged) if choice.keeps(row)
+        ]
+
+
+def ranked(root: Path, benchmark: Benchmark, folders: Collection[Path], averaged: bool = True) -> Sequence[RankingRow]:
+    """The ranking of all entries, or of single models; made again only where what it follows from has changed.
+
+    folders: of the page's checkpoints.
+    """
+    with _RANKING:
+        entries, synced = read_entries(root, benchmark), read_synced(root)
+        checkpoints = known_checkpoints(folders, entries.measured)
+        made_of, rows = _KEPT.get((root, benchmark.name, averaged), (None, []))
+        if made_of and made_of[0] is entries and made_of[1] is synced and made_of[2] == (benchmark, checkpoints):
+            return rows
+        measured = [entry for entry in entries.measured if averaged or is_single(entry)]
+        rows = ranking(benchmark, Entries(measured, entries.unreadable), checkpoints, synced.claims)
+        _KEPT[root, benchmark.name, averaged] = (entries, synced, (benchmark, checkpoints)), rows
+        return rows
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from fkd.board.entries import (
 )
 from fkd.board.ranking import RankingRow, tied, unranked_reason
 from fkd.board.ranking import ranking as rank_entries
+from fkd.board.record import read_evaluation
 from fkd.board.verified import members_of
 from fkd.data.record import DataRecord
 from fkd.learn.checkpoint import CONFIG, read_config, weights_in
@@ -74,6 +75,24 @@ def test_a_first_entry_keeps_the_sources_that_a_benchmark_names(tmp_path):
     (tmp_path / "drawn" / "benchmark.json").write_text(json.dumps(about))
     write_entry(tmp_path, entry("a", 2.0), "drawn faces")
     assert find_benchmark(tmp_path, "drawn").sources == ["300-W"]
+
+
+def test_only_what_has_changed_is_read_again(board, tmp_path, monkeypatch):
+    read = []
+    monkeypatch.setattr(
+        "fkd.board.entries.read_evaluation", lambda path: read.append(path.name) or read_evaluation(path)
+    )
+    board(entry("a", 3.0), entry("b", 2.0))
+    (benchmark,) = read_benchmarks(tmp_path)
+    first = read_entries(tmp_path, benchmark)
+    assert read_entries(tmp_path, benchmark) is first and sorted(read) == ["a.json", "b.json"]
+    board(entry("a", 1.0))
+    (tmp_path / benchmark.name / "c.json").write_text("{")
+    after = read_entries(tmp_path, benchmark)
+    assert sorted(read) == ["a.json", "a.json", "b.json", "c.json"] and list(after.unreadable) == ["c"]
+    assert [(one.name, one.accuracy.rmse) for one in after.measured] == [("a", 1.0), ("b", 2.0)]
+    (tmp_path / benchmark.name / "a.json").unlink()
+    assert [one.name for one in read_entries(tmp_path, benchmark).measured] == ["b"] and len(read) == 4
 
 
 def test_what_the_faces_cannot_tell_apart_shares_a_rank(board):

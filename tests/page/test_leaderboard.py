@@ -4,7 +4,7 @@ import json
 import pytest
 from forged import KNOWN, WEIGHTS, entry
 
-from fkd.board.entries import Benchmark, Claim, Entries, Published
+from fkd.board.entries import Benchmark, Claim, Entries, Published, read_benchmarks, write_entry
 from fkd.board.ranking import RankingRow, ranking
 from fkd.page.leaderboard import NAMES
 from fkd.page.ranking_table import OPTIONAL, STATUSES, Choice, first_columns, published, sorted_rows, table
@@ -125,3 +125,18 @@ def test_ranks_are_among_what_the_switch_shows(tmp_path, monkeypatch):
     assert [(row.rank, row.name) for row in board.rows(Choice())] == [(1, "a")]
     assert [(row.rank, row.name) for row in board.rows(Choice(averaged=True))] == [(1, "b"), (2, "a")]
     assert "(1 more)" in view(board, Choice()).ranking["note"]
+
+
+def test_a_click_ranks_again_only_what_has_changed(tmp_path, monkeypatch):
+    ranked = []
+    monkeypatch.setattr("fkd.page.standings.known_checkpoints", lambda folders, measured: KNOWN)
+    monkeypatch.setattr("fkd.page.standings.ranking", lambda *given: ranked.append(1) or ranking(*given))
+    write_entry(tmp_path, entry("a", 2.0), "drawn faces")
+    board = Board(tmp_path, {one.name: one for one in read_benchmarks(tmp_path)}, {})
+    for search in ("", "a", "no such model"):
+        board.rows(Choice(search=search))
+    assert len(ranked) == 1 and [row.name for row in board.rows(Choice())] == ["a"]
+    write_entry(tmp_path, entry("b", 1.0), "drawn faces")
+    assert [row.name for row in board.rows(Choice())] == ["b", "a"] and len(ranked) == 2
+    (tmp_path / "claims.json").write_text(json.dumps({"date": "2026-01-01", "claims": [dataclasses.asdict(CLAIM)]}))
+    assert CLAIM.repo in [row.name for row in board.rows(Choice())] and len(ranked) == 3
