@@ -195,9 +195,9 @@ class Detail:
 def accuracy(predicted: np.ndarray, points: np.ndarray, resamples: int = 2000) -> Accuracy:
     """Compares predictions with labels, both [N, 15, 2] px, labels NaN where missing.
 
-    Raises ValueError if nothing is labelled, or a prediction is not finite.
+    Raises ValueError if nothing is labelled, or a prediction is not finite where there is a label.
     """
-    if not np.isfinite(predicted).all():
+    if not np.isfinite(predicted[np.isfinite(points)]).all():
         raise ValueError("the model's predictions hold values that are not finite: its weights are broken")
     squares = (predicted.astype(np.float64) - points) ** 2  # [N, 15, 2], NaN where missing
     labelled = np.isfinite(squares)

@@ -113,7 +113,8 @@ def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> P
     The entry of the Hub model user/name is user--name.json.
     The first entry of a benchmark defines it (benchmark.json); a later one with other test data is
     written too, and `ranking` shows it unranked.
-    Raises ValueError for a name that cannot be a file's here, or a benchmark.json that cannot be read.
+    Raises ValueError for a name that cannot be a file's here, a benchmark.json that cannot be read, or submitted
+    predictions that would replace a measured entry.
     """
     if Path(evaluation.benchmark).name != evaluation.benchmark:
         raise ValueError(f"{evaluation.benchmark!r} cannot be a benchmark's name: it would not be a folder of {root}")
@@ -121,6 +122,9 @@ def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> P
         raise ValueError(f"{evaluation.name!r} cannot be an entry's name: choose another by --name")
     from_json(dataclasses.asdict(evaluation), f"the entry {evaluation.name!r}")  # never write what cannot be read back
     folder = Path(root) / evaluation.benchmark
+    path = folder / file_name(evaluation)
+    if evaluation.submitted and path.exists() and not read_evaluation(path).submitted:
+        raise ValueError(f"{evaluation.name!r} was measured here: choose another name by --name")
     existing = read_benchmark(folder) if (folder / BENCHMARK).exists() else None
     if not existing or not existing.fingerprint:
         benchmark = Benchmark(
@@ -132,7 +136,6 @@ def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> P
             sources=existing.sources if existing else [],
         )
         write_json(folder / BENCHMARK, dataclasses.asdict(benchmark))
-    path = folder / file_name(evaluation)
     write_json(path, dataclasses.asdict(evaluation))
     return path
 

@@ -32,20 +32,14 @@ def measure(
     Raises ValueError if the ranking is the competition's but the data is not.
     """
     faces, split = split_data(data)
-    if benchmark in ("kaggle", KAGGLE):
-        benchmark = KAGGLE
-        if len(faces) != COMPETITION_ROWS:
-            raise ValueError(
-                f"{data} has {len(faces):,} training rows, but the competition's file has {COMPETITION_ROWS:,}: "
-                "leave out --benchmark kaggle for other data"
-            )
+    ranking = ranking_name(benchmark, data, len(faces))
     test = in_order(faces[split.test])
     prints = DataRecord.of(data_name(data), faces, split).fingerprints
     predicted = mean_on_frames(detectors, test.images, test.four_point, mirror)
     hashes = [detector.sha256 for detector in detectors]
     return Evaluation(
         name=name or detectors[0].name + ("-mirror" if mirror else ""),
-        benchmark=benchmark or data_name(data),
+        benchmark=ranking,
         fingerprint=prints.test,
         accuracy=accuracy(predicted, test.points),
         detail=detail(predicted, test.points),
@@ -94,6 +88,21 @@ def measure_again(entries: Sequence[Evaluation], folders: Mapping[str, Path], da
             again = accuracy(mean_on_frames(detectors, test.images, test.four_point, entry.mirror), test.points, 1)
             same = abs(again.rmse - entry.accuracy.rmse) <= SAME
             yield entry.name, "" if same else f"it says {entry.accuracy.rmse:.4f} px, but {again.rmse:.4f} came out"
+
+
+def ranking_name(benchmark: str, data: Path, rows: int) -> str:
+    """The name of a ranking: "kaggle" is short for the competition's; the data's name if empty.
+
+    Raises ValueError if it is the competition's but the data, of so many training rows, is not.
+    """
+    if benchmark not in ("kaggle", KAGGLE):
+        return benchmark or data_name(data)
+    if rows != COMPETITION_ROWS:
+        raise ValueError(
+            f"{data} has {rows:,} training rows, but the competition's file has {COMPETITION_ROWS:,}: "
+            "leave out --benchmark kaggle for other data"
+        )
+    return KAGGLE
 
 
 def data_name(data: Path) -> str:

@@ -17,7 +17,7 @@ from fkd.keypoints import NAMES
 from fkd.learn.checkpoint import Config
 from fkd.metrics import METRICS, RMSE, resampled_rmse
 
-Status = Literal["verified", "not verified", "unreadable", "claimed", "refused"]
+Status = Literal["verified", "submitted", "not verified", "unreadable", "claimed", "refused"]
 MEASURED = ("rmse_low", "rmse_high", "macs", "latency_ms", "hardware", "members", "mirror", "trained_on")
 
 
@@ -26,8 +26,9 @@ class RankingRow:
     """One row of a ranking: a measured entry, a Hub model's claim, or a file that is not an entry.
 
     name: the entry's, the repository's or the file's. status: "verified" is measured by fkd, as far as
-    `fkd.board.verified` can tell. unranked: why it has no rank, or an empty text. rank: from 1. tied: whether it shares
-    its rank. overlap: the sources of the benchmark's faces that its author trained on too.
+    `fkd.board.verified` can tell; "submitted" is a file of predictions. unranked: why it has no rank, or empty.
+    rank: from 1. tied: whether it shares its rank. overlap: the sources of the benchmark's faces that its author
+    trained on too.
     """
 
     name: str
@@ -67,7 +68,7 @@ class RankingRow:
     def parameters(self) -> int | None:
         """How many weights; None where it is not known."""
         if self.entry:
-            return self.entry.cost.parameters
+            return self.entry.cost.parameters if self.entry.cost else None
         return self.claim.parameters if self.claim else None
 
     def record(self) -> dict[str, Any]:
@@ -121,6 +122,8 @@ def unranked_reason(benchmark: Benchmark, entry: Evaluation) -> str:
         return f"measured on other test data ({entry.fingerprint[:40]}, not {benchmark.fingerprint})"
     if (entry.accuracy.faces, entry.accuracy.values) != (benchmark.faces, benchmark.values):
         return f"measured on {entry.accuracy.values} of {benchmark.values} coordinates"
+    if entry.submitted:
+        return "nobody here ran what made these predictions"
     if not entry.held_out and overlap(benchmark, entry.data):
         return _may_have_seen(benchmark, entry)
     if not entry.held_out:
@@ -159,7 +162,9 @@ def _resampled_rmse(squares: tuple[float, ...], values: tuple[int, ...]) -> np.n
 
 def _entry_row(benchmark: Benchmark, entry: Evaluation, checkpoints: Mapping[str, Config]) -> RankingRow:
     unverified = unverified_reason(entry, checkpoints)
-    status: Status = "not verified" if unverified else "verified"
+    status: Status = "submitted" if entry.submitted else "verified"
+    if unverified:
+        status = "not verified"
     reason = unverified or unranked_reason(benchmark, entry)
     shared = overlap(benchmark, entry.data)
     if unverified and shared and not entry.held_out:
@@ -209,12 +214,13 @@ def _ranked(rows: Sequence[RankingRow]) -> list[RankingRow]:
 
 def _measured(entry: Evaluation) -> dict[str, Any]:
     """What only a measured entry has: the keys of MEASURED, then those of NAMES."""
+    cost = entry.cost
     return {
         "rmse_low": entry.accuracy.rmse_low,
         "rmse_high": entry.accuracy.rmse_high,
-        "macs": entry.cost.macs,
-        "latency_ms": entry.cost.latency_ms,
-        "hardware": entry.cost.hardware,
+        "macs": cost.macs if cost else None,
+        "latency_ms": cost.latency_ms if cost else None,
+        "hardware": cost.hardware if cost else None,
         "members": entry.members,
         "mirror": entry.mirror,
         "trained_on": entry.data.name,

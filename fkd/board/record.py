@@ -32,8 +32,9 @@ class Evaluation:
     model was trained on, as its checkpoint says. held_out: whether that record shows the test faces were kept apart.
     robustness: RMSE in px at each of `fkd.board.robustness.STEPS`, by kind. revision: the commit on the Hub that was
     measured, if it is from there. weights: the sha256 of each member's weights; empty in an ensemble's entry from
-    before format 2. aligned: figures by the keys of METRICS, with the mean offset of each point on the validation faces
-    taken off (`fkd.board.measuring.aligned`); None in an entry from before format 4.
+    before format 2. cost: None for predictions that were submitted: nobody here ran what made them. aligned: figures by
+    the keys of METRICS, with the mean offset of each point on the validation faces taken off
+    (`fkd.board.measuring.aligned`); None in an entry from before format 4, and for submitted predictions.
     """
 
     __pydantic_config__ = STRICT
@@ -43,7 +44,7 @@ class Evaluation:
     fingerprint: Line
     accuracy: Accuracy
     detail: Detail
-    cost: Cost
+    cost: Cost | None
     checkpoint: Line
     model: Line
     members: Annotated[int, Field(ge=1, le=100)]
@@ -57,6 +58,17 @@ class Evaluation:
     fkd_version: Line = __version__
     date: Line = dataclasses.field(default_factory=lambda: datetime.date.today().isoformat())
     format: Literal[4] = FORMAT
+
+    def __post_init__(self) -> None:
+        if self.submitted != (self.cost is None):
+            raise ValueError("it has a checkpoint without its cost, or a cost without a checkpoint")
+        if self.submitted and "/" in self.name:
+            raise ValueError("submitted predictions have the name of a Hub model")
+
+    @property
+    def submitted(self) -> bool:
+        """Whether predictions were submitted, by whatever program, rather than a checkpoint measured."""
+        return not (self.checkpoint or self.weights)
 
 
 def joined(hashes: Sequence[str]) -> str:

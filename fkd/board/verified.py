@@ -21,12 +21,14 @@ BF16 = 0.05  # px: an older entry's robustness may be computed in bfloat16, its 
 
 
 def unverified_reason(entry: Evaluation, checkpoints: Mapping[str, Config]) -> str:
-    """Why an entry may not be called verified, or an empty text if it may.
+    """Why an entry may not be called verified (or submitted, if it is), or an empty text if it may.
 
     checkpoints: the available ones, by the sha256 of their weights.
     """
     if why := contradiction(entry):
         return f"it contradicts itself: {why}"
+    if entry.submitted:
+        return ""
     members = members_of(entry, checkpoints)
     if not members:
         named = f"checkpoint ({entry.checkpoint[:12]})" if entry.checkpoint else "checkpoint, which it does not name,"

@@ -14,13 +14,14 @@ COMMANDS = {
     "train": ("training", "Train a model; keeps the best epoch by validation RMSE on a leak-free split."),
     "evaluate": (
         "evaluation",
-        "Measure a checkpoint on the held-out tenth of the training file, and enter it in the leaderboard.",
+        "Measure a detector on the held-out tenth of the training file, and enter it in the leaderboard.",
     ),
+    "score": ("evaluation", "Score a file of predictions, made by any program, and enter it as submitted."),
     "submit": ("evaluation", "Write the competition's submission.csv for the test images."),
     "predict": ("photos", "Find the faces in photos and their keypoints, in pixels of the upright photo."),
     "export": ("exporting", "Write a checkpoint as an ONNX file, once its answers have been compared with torch's."),
     "app": ("page", "Serve the page: detectors side by side on your own photos, and the leaderboard."),
-    "data": ("data_files", "The competition's files: check, download."),
+    "data": ("data_files", "The data: check, download, export the test frames, build wild15."),
     "push": ("push", "Publish a checkpoint with its evaluation and card: one commit, or none if nothing has changed."),
     "pull": ("sharing", "Download a checkpoint, refuse what is not safe to load, and print its folder."),
     "verify": (

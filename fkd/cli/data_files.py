@@ -1,15 +1,17 @@
-"""fkd data: the competition's files."""
+"""fkd data: the competition's files, and others in their layout."""
 
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from fkd.data.check import check
+from fkd.data.held_out import export_test
 from fkd.data.kaggle import download
 
 app = typer.Typer()
-data_app = typer.Typer(help="The competition's files: check, download.", no_args_is_help=True)
+data_app = typer.Typer(help="The data: check, download, export the test frames, build wild15.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 
 
@@ -37,3 +39,17 @@ def check_command(
 def download_command(folder: Annotated[Path, typer.Argument(help="Where the files go.")]) -> None:
     """Download the competition's files from Kaggle (needs an account and its rules accepted)."""
     typer.echo(f"{download(folder)}")
+
+
+@data_app.command("export-test")
+def export_test_command(
+    data: Annotated[Path, typer.Argument(help="Folder or zip of the competition's files.")],
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
+) -> None:
+    """Write the held-out tenth's frames, without labels, for `fkd score`: test.csv, IdLookupTable.csv and PNGs.
+
+    Predictions for them can be made by any program; the frames stay under the terms of the data that they are from.
+    """
+    faces = export_test(data, out)
+    values = np.isfinite(faces.points).sum()
+    typer.echo(f"{out}: {len(faces):,} frames, of which {values:,} coordinates are wanted")

@@ -1,4 +1,4 @@
-"""fkd evaluate, verify and submit: what measures checkpoints."""
+"""fkd evaluate, score, verify and submit: what measures checkpoints, and predictions."""
 
 import dataclasses
 from pathlib import Path
@@ -9,6 +9,8 @@ import typer
 from fkd.board.entries import find_benchmark, read_synced, write_entry
 from fkd.board.measuring import data_name, measure
 from fkd.board.ranking import unranked_reason
+from fkd.board.record import Evaluation
+from fkd.board.scoring import score
 from fkd.board.submission import submission, write_submission
 from fkd.board.verified import unverified_reason
 from fkd.cli.options import LEADERBOARD, Data, Device, Mirror, Root, chosen_device
@@ -21,6 +23,9 @@ from fkd.metrics import RMSE
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 app = typer.Typer()
+Benchmark = Annotated[
+    str, typer.Option(help="The ranking: the data folder's name, if not given; \"kaggle\" for the competition's.")
+]
 
 
 @app.command("evaluate")
@@ -33,9 +38,7 @@ def evaluate_command(
     ],
     data: Data,
     name: Annotated[str, typer.Option(help="The entry's name; the checkpoint's, if not given.")] = "",
-    benchmark: Annotated[
-        str, typer.Option(help="The ranking: the data folder's name, if not given; \"kaggle\" for the competition's.")
-    ] = "",
+    benchmark: Benchmark = "",
     leaderboard_dir: Annotated[Path, typer.Option("--leaderboard", help="Where the entry goes.")] = Path("leaderboard"),
     mirror: Mirror = False,
     device: Device = "auto",
@@ -45,25 +48,42 @@ def evaluate_command(
         raise ValueError("an ensemble needs a name for its entry: add --name NAME")
     detectors = [load(reference, device=chosen_device(device)) for reference in checkpoint]
     evaluation = measure(detectors, data, benchmark, name, mirror)
-    description = (
-        f"The held-out tenth of {data_name(data)}'s training file: by content, no look-alike of a training face"
-    )
-    path = write_entry(leaderboard_dir, evaluation, description)
+    path = write_entry(leaderboard_dir, evaluation, _description(data))
     loaded = [detector.checkpoint for detector in detectors if isinstance(detector, CheckpointDetector)]
     if len(detectors) == len(loaded) == 1 and not mirror and checkpoint[0].is_dir():
         write_json(checkpoint[0] / "evaluation.json", dataclasses.asdict(evaluation))
         with replacing(checkpoint[0] / "README.md") as unfinished:
             unfinished.write_text(model_card(loaded[0], evaluation))
-    result, aligned = evaluation.accuracy, evaluation.aligned or {}
-    typer.echo(
-        f"{evaluation.name} on {evaluation.benchmark}: RMSE {result.rmse:.3f} px "
-        f"({result.rmse_low:.3f} to {result.rmse_high:.3f}), {result.faces} faces, {result.values} coordinates; "
-        f"aligned {RMSE.shown(aligned.get(RMSE.key))}; {path}"
-    )
+    aligned = evaluation.aligned or {}
+    typer.echo(f"{_summary(evaluation)}; aligned {RMSE.shown(aligned.get(RMSE.key))}; {path}")
     configs = {member.sha256: Config(member.model.config, member.training, member.data) for member in loaded}
     ranking = find_benchmark(leaderboard_dir, evaluation.benchmark)
     if reason := unranked_reason(ranking, evaluation) or unverified_reason(evaluation, configs):
         typer.echo(f"not ranked: {reason}", err=True)
+
+
+@app.command("score")
+def score_command(
+    predictions: Annotated[
+        Path,
+        typer.Argument(
+            help="A csv for the frames of `fkd data export-test`: RowId,Location, or ImageId and the 30 coordinates."
+        ),
+    ],
+    data: Data,
+    name: Annotated[str, typer.Option(help="The entry's name.")],
+    benchmark: Benchmark = "",
+    root: Root = LEADERBOARD,
+) -> None:
+    """Score a file of predictions, made by any program, and enter it as submitted.
+
+    It is measured as a checkpoint is, on the held-out tenth of the training file, except for time, size and degraded
+    faces. A submitted entry is shown without a rank: nobody here ran what made it.
+    """
+    evaluation = score(predictions, data, name, benchmark)
+    path = write_entry(root, evaluation, _description(data))
+    typer.echo(f"{_summary(evaluation)}; {path}")
+    typer.echo(f"not ranked: {unranked_reason(find_benchmark(root, evaluation.benchmark), evaluation)}", err=True)
 
 
 @app.command("submit")
@@ -107,3 +127,16 @@ def verify_command(
     reason = unranked_reason(ranking, evaluation)
     if reason := reason or unverified_reason(evaluation, {evaluation.checkpoint: config}):
         typer.echo(f"not ranked: {reason}", err=True)
+
+
+def _description(data: Path) -> str:
+    """What a benchmark is that its first entry begins."""
+    return f"The held-out tenth of {data_name(data)}'s training file: by content, no look-alike of a training face"
+
+
+def _summary(evaluation: Evaluation) -> str:
+    result = evaluation.accuracy
+    return (
+        f"{evaluation.name} on {evaluation.benchmark}: RMSE {result.rmse:.3f} px "
+        f"({result.rmse_low:.3f} to {result.rmse_high:.3f}), {result.faces} faces, {result.values} coordinates"
+    )

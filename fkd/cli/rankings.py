@@ -67,7 +67,10 @@ def check_command(
     checkpoints: Checkpoints = CHECKPOINTS,
     root: Root = LEADERBOARD,
 ) -> None:
-    """Measure every entry again, and list those whose figures differ; exit status 1 if there is one."""
+    """Measure every entry again, and list those whose figures differ; exit status 1 if there is one.
+
+    Predictions that were submitted are listed apart: there is nothing to measure again.
+    """
     entries = read_entries(root, find_benchmark(root, benchmark or data_name(data)))
     for entry in entries.measured:
         if entry.revision and "/" in entry.name:
@@ -77,7 +80,11 @@ def check_command(
                 typer.echo(f"{entry.name}: {error}", err=True)
     folders = weights_there(_folders(checkpoints), entries.measured)
     wrong = False
-    for name, why in itertools.chain(entries.unreadable.items(), measure_again(entries.measured, folders, data)):
+    measured = [entry for entry in entries.measured if not entry.submitted]
+    for entry in entries.measured:
+        if entry.submitted:
+            typer.echo(f"{entry.name}: submitted, so there is nothing to measure again")
+    for name, why in itertools.chain(entries.unreadable.items(), measure_again(measured, folders, data)):
         typer.echo(f"{name}: {why or 'comes out'}")
         wrong = wrong or bool(why)
     if wrong:
@@ -129,7 +136,7 @@ def _as_text(rows: Sequence[RankingRow]) -> str:
 
 def _cells(row: RankingRow) -> dict[str, str]:
     """What is printed of a row, by column."""
-    accuracy = row.entry.accuracy if row.entry else None
+    accuracy, cost = (row.entry.accuracy, row.entry.cost) if row.entry else (None, None)
     return {
         "rank": "-" if row.rank is None else str(row.rank),
         "status": row.status,
@@ -138,7 +145,7 @@ def _cells(row: RankingRow) -> dict[str, str]:
         f"aligned {RMSE.label}": RMSE.shown(row.aligned.get(RMSE.key)),
         "95% interval": f"{accuracy.rmse_low:.3f} to {accuracy.rmse_high:.3f}" if accuracy else "-",
         "parameters": "-" if row.parameters is None else str(row.parameters),
-        "time": f"{row.entry.cost.latency_ms:.3f} ms" if row.entry else "-",
+        "time": f"{cost.latency_ms:.3f} ms" if cost else "-",
         "trained on": row.entry.data.name if row.entry else "",
         "overlap": row.overlap,
         "why unranked": row.unranked,

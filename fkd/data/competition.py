@@ -2,22 +2,18 @@
 
 import math
 import re
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from fkd.data.cache import cached
+from fkd.data.cells import coordinate, different, quoted, some, whole_numbers
 from fkd.data.faces import Faces, TestSet
 from fkd.data.rows import Opened, open_csv, read_rows
-from fkd.files import one_line
 from fkd.keypoints import COLUMNS, FRAME_SIZE, NAMES
 
 PIXELS = FRAME_SIZE * FRAME_SIZE
-# Half a frame outside is no label any more but a mistake.
-LOWEST, HIGHEST = -FRAME_SIZE / 2, FRAME_SIZE * 1.5
-MOST_WHOLE = 2**53  # up to here a float64 holds every whole number
 
 
 def read_training(data: Path | str) -> Faces:
@@ -53,15 +49,15 @@ def read_lookup(data: Path | str) -> pd.DataFrame:
         header, *rows = read_rows(label, file)
     expected = ["RowId", "ImageId", "FeatureName", "Location"]
     if header != expected:
-        raise ValueError(f"{label}: columns are {_some(header)}, expected {_some(expected)}")
+        raise ValueError(f"{label}: columns are {some(header)}, expected {some(expected)}")
     row_ids, image_ids, names, _ = zip(*rows, strict=True)
     for row, name in enumerate(names, 1):
         if name not in COLUMNS:
-            raise ValueError(f"{label}: row {row} asks for {_quoted(name)}, which is no keypoint coordinate")
+            raise ValueError(f"{label}: row {row} asks for {quoted(name)}, which is no keypoint coordinate")
     return pd.DataFrame(
         {
-            "RowId": _different(label, "RowId", _whole_numbers(label, "RowId", row_ids)),
-            "ImageId": _whole_numbers(label, "ImageId", image_ids),
+            "RowId": different(label, "RowId", whole_numbers(label, "RowId", row_ids)),
+            "ImageId": whole_numbers(label, "ImageId", image_ids),
             "FeatureName": names,
         }
     )
@@ -85,11 +81,11 @@ def _check_header(label: str, columns: list[str]) -> None:
     strange = [name for name in columns if name not in expected]
     twice = [name for name in expected if columns.count(name) > 1]
     if missing:
-        what = f"lacks {_some(missing)}"
+        what = f"lacks {some(missing)}"
     elif strange:
-        what = f"has the unknown {_some(strange)}"
+        what = f"has the unknown {some(strange)}"
     elif twice:
-        what = f"repeats {_some(twice)}"
+        what = f"repeats {some(twice)}"
     else:
         at = next(i for i, (a, b) in enumerate(zip(columns, expected, strict=True)) if a != b)
         what = f"has {columns[at]} where {expected[at]} belongs"
@@ -98,15 +94,7 @@ def _check_header(label: str, columns: list[str]) -> None:
 
 def _coordinates(label: str, row: int, cells: list[str]) -> list[float]:
     """The 30 coordinates of a row, frame px, NaN where a cell is empty."""
-    values = [_number(cell) for cell in cells]
-    for name, cell, value in zip(COLUMNS, cells, values, strict=True):
-        if cell.strip() and not math.isfinite(value):
-            raise ValueError(f"{label}: row {row} has {name} = {_quoted(cell)}, expected a number or nothing")
-        if value < LOWEST or value > HIGHEST:
-            raise ValueError(
-                f"{label}: row {row} has {name} = {value:g}, far outside the frame of {FRAME_SIZE} x {FRAME_SIZE} px: "
-                "correct it, or leave it empty if the point is not known"
-            )
+    values = [coordinate(label, row, name, cell) for name, cell in zip(COLUMNS, cells, strict=True)]
     for point, x, y in zip(NAMES, values[::2], values[1::2], strict=True):
         if math.isnan(x) != math.isnan(y):
             raise ValueError(f"{label}: row {row} has only one of x and y for {point}, expected both or none")
@@ -117,41 +105,15 @@ def _parse_test(label: str, file: Opened) -> dict[str, np.ndarray]:
     rows = read_rows(label, file)
     header = next(rows)
     if header != ["ImageId", "Image"]:
-        raise ValueError(f"{label}: columns are {_some(header)}, expected ImageId, Image")
+        raise ValueError(f"{label}: columns are {some(header)}, expected ImageId, Image")
     ids, images = [], []
     for row, (image_id, image) in enumerate(rows, 1):
         ids.append(image_id)
         images.append(_pixels(label, row, image))
     return {
         "images": np.stack(images),
-        "image_ids": _different(label, "ImageId", _whole_numbers(label, "ImageId", ids)),
+        "image_ids": different(label, "ImageId", whole_numbers(label, "ImageId", ids)),
     }
-
-
-def _number(text: str) -> float:
-    """NaN for what is no number. Python alone reads 1_000 as one, and digits of every script."""
-    try:
-        return float(text if text.isascii() and "_" not in text else "nan")
-    except ValueError:
-        return float("nan")
-
-
-def _whole_numbers(label: str, name: str, cells: Sequence[str]) -> np.ndarray:
-    """A column's cells -> int64 [N]."""
-    numbers = np.array([_number(cell) for cell in cells])
-    bad = ~((np.abs(numbers) <= MOST_WHOLE) & (numbers % 1 == 0))
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise ValueError(f"{label}: row {row + 1} has {name} = {_quoted(cells[row])}, expected a whole number")
-    return numbers.astype(np.int64)
-
-
-def _different(label: str, name: str, numbers: np.ndarray) -> np.ndarray:
-    repeated = pd.Series(numbers).duplicated().to_numpy()
-    if repeated.any():
-        row = int(np.flatnonzero(repeated)[0])
-        raise ValueError(f"{label}: row {row + 1} repeats {name} {numbers[row]}")
-    return numbers
 
 
 def _pixels(label: str, row: int, text: str) -> np.ndarray:
@@ -172,7 +134,7 @@ def _pixels(label: str, row: int, text: str) -> np.ndarray:
         digits = re.compile("0*[0-9]{1,3}")
         bad = next((word for word in words if not (digits.fullmatch(word) and int(word) <= 255)), "")
         raise ValueError(
-            f"{label}: row {row} has the pixel {_quoted(bad)}, expected a whole number from 0 to 255"
+            f"{label}: row {row} has the pixel {quoted(bad)}, expected a whole number from 0 to 255"
         ) from None
 
 
@@ -190,12 +152,3 @@ def _plain_pixels(text: str) -> np.ndarray | None:
     tens, hundreds = (lengths > 1) * digits[ends - 2], (lengths > 2) * digits[ends - 3]
     values = digits[ends - 1] + np.uint16(10) * tens + np.uint16(100) * hundreds
     return values.astype(np.uint8).reshape(FRAME_SIZE, FRAME_SIZE) if values.max() <= 255 else None
-
-
-def _quoted(text: str) -> str:
-    return repr(one_line(text, 40))
-
-
-def _some(names: Iterable[object]) -> str:
-    lines = [one_line(name, 40) for name in names]
-    return ", ".join(lines[:4]) + (f" and {len(lines) - 4} more" if len(lines) > 4 else "")

@@ -65,7 +65,7 @@ def read_rows(label: str, file: Opened) -> Iterator[list[str]]:
     zipped = file.read(2) == b"PK"
     file.seek(0)
     if not zipped:
-        yield from _cells(label, file)
+        yield from csv_rows(label, file)
         return
     with open_zip(file, label) as archive:
         members = [info for info in archive.infolist() if info.filename.endswith(".csv")]
@@ -73,10 +73,11 @@ def read_rows(label: str, file: Opened) -> Iterator[list[str]]:
         if len(members) != 1:
             raise ValueError(f"{label} holds {len(members)} csv files, expected one")
         with open_member(archive, members[0], MOST_BYTES, label) as member:
-            yield from _cells(label, member)
+            yield from csv_rows(label, member)
 
 
-def _cells(label: str, file: BinaryIO) -> Iterator[list[str]]:
+def csv_rows(label: str, file: BinaryIO, remedy: str = "download it again") -> Iterator[list[str]]:
+    """The rows of a csv that is not zipped, as `read_rows` gives them. remedy: what its sentences tell to do."""
     lines = _lines(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
     width, count = 0, 0
     try:
@@ -89,11 +90,11 @@ def _cells(label: str, file: BinaryIO) -> Iterator[list[str]]:
                     raise ValueError(f"{label}: row {count} has {len(cells):,} cells, expected {width:,}")
             yield cells
     except (csv.Error, UnicodeDecodeError) as error:
-        raise ValueError(f"{label} is not a readable csv file ({one_line(error)}): download it again") from None
+        raise ValueError(f"{label} is not a readable csv file ({one_line(error)}): {remedy}") from None
     if not width:
-        raise ValueError(f"{label} is empty: download it again")
+        raise ValueError(f"{label} is empty: {remedy}")
     if not count:
-        raise ValueError(f"{label} has a header but no rows: download it again")
+        raise ValueError(f"{label} has a header but no rows: {remedy}")
 
 
 def _split(lines: Iterator[str]) -> Iterator[list[str]]:

@@ -105,6 +105,10 @@ def _text(checkpoint: Checkpoint, evaluation: Evaluation, repo_id: str, pictures
         " of the points themselves, as measured on the validation faces. Answers on a benchmark do too; those for a"
         " photo do not."
     )
+    costs = ""
+    if cost:
+        costs += f"| parameters, multiply-adds | {cost.parameters:,}, {cost.macs:,} |\n"
+        costs += f"| one face | {cost.latency_ms:.1f} ms on {cost.hardware} |\n"
     origins = ""
     if training.start:
         origins += f" It began with the weights of an earlier run (`{training.start[:12]}`)."
@@ -138,9 +142,7 @@ Benchmark `{evaluation.benchmark}`: {result.faces:,} faces ({result.nme_faces:,}
 {figures}
 | 95% interval of the RMSE, by face | {result.rmse_low:.3f} to {result.rmse_high:.3f} px |
 | point distance, median / 90% / 95% / 99% | {quantiles} px |
-| parameters, multiply-adds | {cost.parameters:,}, {cost.macs:,} |
-| one face | {cost.latency_ms:.1f} ms on {cost.hardware} |
-
+{costs}
 | keypoint | RMSE, px |
 | --- | --- |
 {rows}

@@ -76,8 +76,11 @@ class Figures:
 
 
 def plotted_first(entries: Sequence[Evaluation]) -> list[str]:
-    """The models in the plots until a visitor chooses: the first four that are neither ensembles nor flip averaging."""
-    plain = [entry.name for entry in entries if entry.members == 1 and not entry.mirror]
+    """The models in the plots until a visitor chooses: the first four of a checkpoint's own predictions.
+
+    Ensembles, flip averaging and submitted predictions are there only if there is nothing else.
+    """
+    plain = [entry.name for entry in entries if entry.members == 1 and not entry.mirror and not entry.submitted]
     return (plain or [entry.name for entry in entries])[:4]
 
 
@@ -92,7 +95,7 @@ def figures(every: Sequence[Evaluation], folders: dict[str, Path], models: Seque
         return Figures()
     recorded = {entry.name: history(folders[entry.name]) for entry in entries if entry.name in folders}
     histories = {name: rows for name, rows in recorded.items() if rows is not None}
-    counted = [entry for entry in entries if entry.cost.parameters]
+    counted = [entry for entry in entries if entry.cost and entry.cost.parameters]
     return Figures(
         time=trade_off(entries, lambda cost: cost.latency_ms, "milliseconds per face", colours, sized=True),
         cumulative=cumulative_errors(entries, colours),
@@ -114,8 +117,8 @@ def history(folder: Path) -> pd.DataFrame | None:
 
 
 def entry_colours(entries: Sequence[Evaluation]) -> dict[str, str]:
-    """By name: single models have their usual colours; flip averaging and ensembles get the remaining ones."""
-    plain_first = sorted(entries, key=lambda entry: (entry.members > 1, entry.mirror))
+    """By name: single models have their usual colours; flip averaging, ensembles and submitted ones get the rest."""
+    plain_first = sorted(entries, key=lambda entry: (entry.submitted, entry.members > 1, entry.mirror))
     colours = distinct([network_colour(entry.model) for entry in plain_first])
     return dict(zip((entry.name for entry in plain_first), colours, strict=True))
 

@@ -17,7 +17,7 @@ from fkd.page.address import remember
 from fkd.page.downloads import save_on_click
 from fkd.page.figures import COUNT, figures, plot_places, plotted_first
 from fkd.page.ranking import COPY, SORT, published_view, ranking_view
-from fkd.page.ranking_table import FAMILIES, OPTIONAL, SIZES, STATUSES, Choice, csv_file, json_file
+from fkd.page.ranking_table import FAMILIES, FIRST_STATUSES, OPTIONAL, SIZES, STATUSES, Choice, csv_file, json_file
 from fkd.page.standings import Board, hub_text, problems_text, view
 from fkd.page.words import CITATION, QUESTIONS, column_words
 
@@ -60,7 +60,7 @@ def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tab: 
             broken = gr.Markdown(elem_id="problems")
             with gr.Accordion("Filters and columns", open=False, elem_id="filters"):
                 with gr.Row():
-                    status = gr.CheckboxGroup(STATUSES, value=STATUSES[:4], label="Status", elem_id="status-filter")
+                    status = gr.CheckboxGroup(STATUSES, value=FIRST_STATUSES, label="Status", elem_id="status-filter")
                     family = gr.Dropdown(FAMILIES, value=FAMILIES[0], label="Family", elem_id="family")
                     size = gr.Dropdown(list(SIZES), value=next(iter(SIZES)), label="Parameters", elem_id="size")
                 optional = [(column.head, column.key) for column in OPTIONAL]

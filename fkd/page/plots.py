@@ -117,33 +117,35 @@ def trade_off(
 ) -> go.Figure:
     """Test RMSE with its interval against a price (log scale), and the Pareto front: what nothing cheaper beats.
 
-    price: what a model takes, in the unit that `title` states. sized: whether a dot's area shows its parameters.
+    Entries without a cost are left out. price: what a model takes, in the unit that `title` states. sized: whether a
+    dot's area shows its parameters.
     """
     figure = go.Figure()
-    front: list[Evaluation] = []
-    for entry in sorted(entries, key=lambda entry: price(entry.cost)):
-        if not front or entry.accuracy.rmse <= front[-1].accuracy.rmse:
-            front.append(entry)
+    priced = [(entry, entry.cost) for entry in entries if entry.cost]
+    front: list[tuple[float, float]] = []  # price, RMSE
+    for at, rmse in sorted((price(cost), entry.accuracy.rmse) for entry, cost in priced):
+        if not front or rmse <= front[-1][1]:
+            front.append((at, rmse))
     figure.add_scatter(
-        x=[price(entry.cost) for entry in front],
-        y=[entry.accuracy.rmse for entry in front],
+        x=[at for at, _ in front],
+        y=[rmse for _, rmse in front],
         mode="lines",
         line={"color": "#8a8f98", "dash": "dot"},
         name="Pareto front",
     )
-    for entry in entries:
+    for entry, cost in priced:
         told = entry.accuracy
         figure.add_scatter(
-            x=[price(entry.cost)],
+            x=[price(cost)],
             y=[told.rmse],
             error_y={"array": [told.rmse_high - told.rmse], "arrayminus": [told.rmse - told.rmse_low]},
             name=entry.name,
             mode="markers",
             marker={
-                "size": 6 + 2 * ((entry.cost.parameters or 0) / 1e6) ** 0.5 if sized else 12,
+                "size": 6 + 2 * ((cost.parameters or 0) / 1e6) ** 0.5 if sized else 12,
                 "color": colours[entry.name],
             },
-            hovertemplate=f"%{{y:.3f}} px, %{{x:.3g}} {title}{_parameters(entry.cost)}",
+            hovertemplate=f"%{{y:.3f}} px, %{{x:.3g}} {title}{_parameters(cost)}",
         )
     figure.update_layout(**LAYOUT | {"height": 400})
     figure.update_xaxes(title=title, type="log", **_steps((1, 2, 5)), **GRID)

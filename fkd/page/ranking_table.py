@@ -16,7 +16,8 @@ from fkd.metrics import METRICS, RMSE, Metric
 from fkd.page.uploads import new_folder
 
 MOST_ROWS = 100  # of a ranking that are sent to a browser: it takes seconds to draw thousands
-STATUSES = ["verified", "not verified", "unreadable", "claimed", "refused"]
+STATUSES = ["verified", "submitted", "not verified", "unreadable", "claimed", "refused"]
+FIRST_STATUSES = STATUSES[:-1]  # shown until a visitor chooses
 FAMILIES = ["all", "fcnn", "resnet"]
 SIZES = {"any size": (0, 1e12), "below 5 M": (0, 5e6), "5 to 20 M": (5e6, 2e7), "above 20 M": (2e7, 1e12)}
 
@@ -36,7 +37,7 @@ class Choice:
     benchmark: str = ""
     search: str = ""
     averaged: bool = False
-    status: Sequence[str] = tuple(STATUSES[:4])
+    status: Sequence[str] = tuple(FIRST_STATUSES)
     family: str = FAMILIES[0]
     size: str = next(iter(SIZES))
     columns: Sequence[str] = ()
@@ -132,11 +133,17 @@ def _predictions(row: RankingRow) -> str:
     """Whose predictions were measured."""
     if not row.entry:
         return ""
+    if row.entry.submitted:
+        return "submitted"
     what = "one model" if row.entry.members == 1 else f"mean of {row.entry.members} models"
     return f"{what}, flip averaging" if row.entry.mirror else what
 
 
-MILLISECONDS = _measured("ms", "ms", lambda ms: f"{ms:.1f} ms", _of_entry("cost", lambda cost: cost.latency_ms))
+def _of_cost(name: str) -> Callable[[RankingRow], Value]:
+    return _of_entry("cost", lambda cost: getattr(cost, name, None))  # None of an entry without a cost
+
+
+MILLISECONDS = _measured("ms", "ms", lambda ms: f"{ms:.1f} ms", _of_cost("latency_ms"))
 SIZE = dataclasses.replace(
     _measured("parameters", "parameters", lambda count: f"{count / 1e6:.1f} M", lambda row: row.parameters),
     second=MILLISECONDS,
@@ -144,10 +151,8 @@ SIZE = dataclasses.replace(
 OPTIONAL = (
     _worded("status", "status", lambda row: row.status),
     _worded("predictions", "predictions", _predictions),
-    _measured(
-        "macs", "multiply-adds, M", lambda count: f"{count / 1e6:,.0f}", _of_entry("cost", lambda cost: cost.macs)
-    ),
-    _worded("hardware", "measured on", _of_entry("cost", lambda cost: cost.hardware)),
+    _measured("macs", "multiply-adds, M", lambda count: f"{count / 1e6:,.0f}", _of_cost("macs")),
+    _worded("hardware", "measured on", _of_cost("hardware")),
     _worded("trained", "trained on", _of_entry("data", lambda data: data.name)),
     _worded("overlap", "sources trained on", lambda row: row.overlap),
     _worded("date", "date", lambda row: dated.date if (dated := row.entry or row.claim) else ""),

@@ -25,7 +25,7 @@ def test_an_evaluation_survives_json(faces):
     for spoil, message in (
         ({"extra": 1}, "the evaluation has the unknown extra"),
         ({"accuracy": {"rmse": 1}}, "the evaluation: accuracy lacks faces"),
-        ({"cost": None}, "the evaluation: cost is null, expected an object"),
+        ({"cost": None}, "the evaluation: it has a checkpoint without its cost"),
     ):
         with pytest.raises(ValueError, match=message):
             from_json(json.loads(text) | spoil)

@@ -96,6 +96,19 @@ def test_the_ranking_figure_stands_beside_the_aligned_one():
     assert next(row.name for row in sorted_rows(rows(aligned, entry("old", 2.0)), "aligned_rmse")) == "new"
 
 
+def test_submitted_predictions_are_marked_shown_with_their_interval_and_last():
+    theirs = entry("theirs", 2.1, checkpoint="", weights=[], cost=None, held_out=False, model="")
+    every = rows(entry("ours", 2.2), theirs)
+    assert [row.name for row in every if Choice().keeps(row)] == ["ours", "ada/net", "theirs", "bad"]
+    value = value_of(entry("ours", 2.2), theirs, columns=["macs", "hardware", "predictions", "status"])
+    line = next(row for row in value["rows"] if row["texts"]["model"] == "theirs")
+    assert line["note"] == "submitted: nobody here ran what made these predictions"
+    assert line["interval"] == [2.1, 2.1, 2.1] and line["model"] == line["href"] == ""
+    unknown = ("rank", "network", "parameters", "ms", "macs", "hardware")
+    assert [line["texts"][key] for key in unknown] == [""] * 6 and line["texts"]["predictions"] == "submitted"
+    assert value["scale"] == [2.2, 2.2], "of what is ranked"
+
+
 def test_at_most_a_hundred_rows_are_sent_and_the_scale_is_of_what_is_ranked():
     entries = [entry(f"net{number}", 2.0 + number / 100) for number in range(101)]
     value = value_of(*entries, entry("liar", 50.0, held_out=False), sort="-rmse")

@@ -6,6 +6,7 @@ from forged import entry
 from fkd.board.cost import Cost
 from fkd.keypoints import MEAN_FACE
 from fkd.metrics import detail
+from fkd.page.figures import figures, plotted_first
 from fkd.page.plots import error_face, keypoint_errors, trade_off, training_curves
 
 COLOURS = {"a": "#ff0000", "b": "#00ff00"}
@@ -29,6 +30,15 @@ def test_the_pareto_front_holds_what_nothing_cheaper_beats():
     entries = [entry(name, rmse, cost=Cost(size, 1, 1.0, "here")) for name, size, rmse in models]
     figure = trade_off(entries, lambda cost: cost.parameters, "parameters", dict.fromkeys("abcd", "red"))
     assert figure.data[0].name == "Pareto front" and list(figure.data[0].x) == [1, 2, 4]
+
+
+def test_submitted_predictions_are_in_every_figure_but_those_of_cost_and_only_if_they_are_chosen():
+    theirs = entry("b", 2.0, checkpoint="", weights=[], cost=None)
+    every = [theirs, entry("a", 3.0)]
+    assert plotted_first(every) == ["a"] and plotted_first([theirs]) == ["b"]
+    drawn = figures(every, {}, ["a", "b"])
+    assert [trace.name for trace in drawn.time.data] == ["Pareto front", "a"]
+    assert [trace.name for trace in drawn.cumulative.data] == ["b", "a"]
 
 
 def test_half_of_the_errors_lie_in_the_ellipse():

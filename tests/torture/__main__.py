@@ -18,7 +18,7 @@ from pathlib import Path
 
 from torture.case import Skip
 
-AREAS = ("fuzz", "training", "pictures", "page", "data_files", "points", "records", "repositories")
+AREAS = ("fuzz", "training", "pictures", "page", "data_files", "predictions", "points", "records", "repositories")
 LIMIT = 120  # s, of one case
 
 

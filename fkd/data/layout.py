@@ -1,0 +1,55 @@
+"""Faces -> files in the competition's layout: training.csv, test.csv, IdLookupTable.csv, plain or zipped."""
+
+import io
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from fkd.files import replacing
+from fkd.keypoints import COLUMNS
+
+SAME_TIME = (1980, 1, 1, 0, 0, 0)  # in every zip, so that the same lines give the same bytes
+
+
+def write_csv(path: Path, lines: Iterable[str]) -> None:
+    """Writes a csv of these lines; for NAME.zip a zip with NAME.csv alone, as the competition packs its files."""
+    with replacing(path) as unfinished:
+        if path.suffix != ".zip":
+            with unfinished.open("w", newline="") as file:
+                file.writelines(f"{line}\n" for line in lines)
+            return
+        member = zipfile.ZipInfo(f"{path.stem}.csv", SAME_TIME)
+        member.compress_type = zipfile.ZIP_DEFLATED
+        with (
+            zipfile.ZipFile(unfinished, "w", compresslevel=9) as archive,
+            archive.open(member, "w") as packed,
+            io.TextIOWrapper(packed, newline="") as file,
+        ):
+            file.writelines(f"{line}\n" for line in lines)
+
+
+def training_lines(images: np.ndarray, points: np.ndarray) -> Iterator[str]:
+    """training.csv of images uint8 [N, 96, 96] and their points [N, 15, 2] px, whose cell is empty where NaN."""
+    yield ",".join([*COLUMNS, "Image"])
+    for image, values in zip(images, points.reshape(len(points), -1), strict=True):
+        yield ",".join(["" if np.isnan(value) else f"{value:.4f}" for value in values] + [_pixels(image)])
+
+
+def test_lines(images: np.ndarray) -> Iterator[str]:
+    """test.csv of images uint8 [N, 96, 96], with the ImageIds 1 to N."""
+    yield "ImageId,Image"
+    for image_id, image in enumerate(images, 1):
+        yield f"{image_id},{_pixels(image)}"
+
+
+def lookup_lines(wanted: np.ndarray) -> Iterator[str]:
+    """IdLookupTable.csv that asks for the coordinates `wanted`, bool [N, 15, 2], row by row."""
+    yield "RowId,ImageId,FeatureName,Location"
+    for row_id, (image, column) in enumerate(np.argwhere(wanted.reshape(len(wanted), -1)), 1):
+        yield f"{row_id},{image + 1},{COLUMNS[column]},"
+
+
+def _pixels(image: np.ndarray) -> str:
+    return " ".join(map(str, image.ravel().tolist()))

@@ -1,0 +1,124 @@
+"""Predictions of any framework: from the exported frames to a row without a rank."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from commands import fails, run
+from forged import KNOWN, entry
+
+from fkd.board.entries import Benchmark, Entries, read_entries, write_entry
+from fkd.board.ranking import ranking
+from fkd.board.record import from_json
+from fkd.board.scoring import score
+from fkd.data.held_out import export_test, held_out
+from fkd.data.record import DataRecord
+from fkd.keypoints import COLUMNS, MEAN_FACE
+from fkd.learn.checkpoint import load_checkpoint
+from fkd.learn.inference import predict_points
+from fkd.metrics import accuracy
+
+BENCHMARK = Benchmark("drawn", "drawn faces", "f", 10, 200)
+SUBMITTED = {"checkpoint": "", "weights": [], "cost": None, "data": DataRecord(""), "held_out": False, "model": ""}
+
+
+def answer(folder, path, points):
+    """Writes what `points` [N, 15, 2] px answer to an exported folder's lookup table, as any program would."""
+    lookup = pd.read_csv(folder / "IdLookupTable.csv")
+    columns = [COLUMNS.index(name) for name in lookup["FeatureName"]]
+    lookup["Location"] = points.reshape(len(points), -1)[lookup["ImageId"] - 1, columns]
+    lookup[["RowId", "Location"]].to_csv(path, index=False)
+    return path
+
+
+def test_a_perfect_prediction_scores_0_and_the_mean_face_what_it_should(competition, tmp_path):
+    faces = export_test(competition, tmp_path / "out")
+    perfect = score(answer(tmp_path / "out", tmp_path / "s.csv", faces.points), competition, "perfect")
+    assert perfect.accuracy.rmse == 0 and perfect.accuracy.values == np.isfinite(faces.points).sum()
+    assert perfect.accuracy.figures == {"rmse": 0, "nme": 0, "failure_rate": 0}
+    mean = np.tile(np.array(MEAN_FACE), (len(faces), 1, 1))
+    given = score(answer(tmp_path / "out", tmp_path / "s.csv", mean), competition, "mean")
+    assert given.accuracy.rmse == pytest.approx(np.sqrt(np.nanmean((mean - faces.points) ** 2)), abs=1e-5)
+    assert given.fingerprint == perfect.fingerprint and given.robustness == {} and given.cost is None
+    table = pd.DataFrame(mean.reshape(len(mean), -1), columns=COLUMNS)
+    table.assign(ImageId=range(1, len(mean) + 1)).to_csv(tmp_path / "frames.csv", index=False)
+    by_frame = score(tmp_path / "frames.csv", competition, "mean")
+    assert (by_frame.accuracy, by_frame.detail) == (given.accuracy, given.detail)
+
+
+def test_a_checkpoints_own_submission_scores_as_its_answers_do(competition, tmp_path, monkeypatch):
+    """The whole path of somebody else's model: export, answer, score, and where it stands then."""
+    monkeypatch.chdir(tmp_path)
+    run("train", "--model", "fcnn", "--data", competition, "--out", "checkpoints/net", "--epochs", 2,
+        "--warmup-epochs", 1, "--batch-size", 16)  # fmt: skip
+    run("evaluate", "checkpoints/net", "--data", competition)
+    run("data", "export-test", competition, "--out", "exported")
+    run("submit", "--checkpoint", "checkpoints/net", "--data", "exported", "--out", "s.csv")
+    said = run("score", "s.csv", "--data", competition, "--name", "theirs")
+    assert "theirs on drawn: RMSE" in said and "not ranked: nobody here ran" in said
+    net, theirs = (json.loads(Path(f"leaderboard/drawn/{name}.json").read_text()) for name in ("net", "theirs"))
+    faces = held_out(competition)
+    model = load_checkpoint("checkpoints/net").model.eval()
+    predicted = predict_points([model], faces.images, faces.four_point).clip(0, 95)  # as a submission is
+    assert theirs["accuracy"]["figures"]["rmse"] == pytest.approx(accuracy(predicted, faces.points).rmse, abs=1e-3)
+    shown = run("leaderboard").splitlines()
+    assert shown[-2].split()[:3] == ["1", "verified", "net"] and shown[-1].split()[:3] == ["-", "submitted", "theirs"]
+    said = run("leaderboard", "check", "--data", competition)
+    assert "theirs: submitted, so there is nothing to measure again" in said and "net: comes out" in said
+    assert "'net' was measured here" in fails("score", "s.csv", "--data", competition, "--name", "net")
+    assert json.loads(Path("leaderboard/drawn/net.json").read_text()) == net
+
+
+def test_a_submitted_entry_is_shown_with_its_interval_and_never_ranked():
+    theirs = entry("theirs", 0.1, **SUBMITTED)
+    first, last = ranking(BENCHMARK, Entries([theirs, entry("ours", 2.0)]), KNOWN)
+    assert (first.name, first.rank) == ("ours", 1)
+    assert (last.status, last.rank, last.unranked) == ("submitted", None, "nobody here ran what made these predictions")
+    record = last.record()
+    assert record["rmse_low"] == 0.1 and record["parameters"] is record["latency_ms"] is None and json.dumps(record)
+
+
+def test_a_submitted_entry_that_contradicts_itself_is_not_verified():
+    theirs = entry("theirs", 2.0, **SUBMITTED)
+    figures = theirs.accuracy.figures | {"rmse": 0.5}
+    lie = dataclasses.replace(theirs, accuracy=dataclasses.replace(theirs.accuracy, figures=figures))
+    (row,) = ranking(BENCHMARK, Entries([lie]), KNOWN)
+    assert row.status == "not verified" and "contradicts itself: its rmse is 0.5" in row.unranked
+    elsewhere = dataclasses.replace(theirs, fingerprint="g")
+    (row,) = ranking(BENCHMARK, Entries([elsewhere]), KNOWN)
+    assert row.rank is None and "other test data" in row.unranked
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"cost": None}, "a checkpoint without its cost"),
+        ({"checkpoint": "", "weights": []}, "a cost without a checkpoint"),
+        (SUBMITTED | {"data": {"name": ""}, "name": "ada/net"}, "have the name of a Hub model"),
+    ],
+)
+def test_an_entry_is_of_a_checkpoint_or_submitted_and_nothing_between(change, message):
+    value = json.loads(json.dumps(dataclasses.asdict(entry("a", 2.0)))) | change
+    with pytest.raises(ValueError, match=message):
+        from_json(value)
+
+
+def test_a_submitted_entry_replaces_only_its_like(tmp_path):
+    write_entry(tmp_path, entry("a", 2.0), "drawn faces")
+    with pytest.raises(ValueError, match="'a' was measured here: choose another name"):
+        write_entry(tmp_path, entry("a", 1.0, **SUBMITTED), "drawn faces")
+    for rmse in (3.0, 2.5):
+        write_entry(tmp_path, entry("b", rmse, **SUBMITTED), "drawn faces")
+    assert [one.accuracy.rmse for one in read_entries(tmp_path, BENCHMARK).measured] == [2.0, 2.5]
+    write_entry(tmp_path, entry("b", 2.2), "drawn faces")
+    assert [one.submitted for one in read_entries(tmp_path, BENCHMARK).measured] == [False, False]
+
+
+def test_the_competitions_ranking_takes_the_competitions_files_only(competition, tmp_path):
+    faces = export_test(competition, tmp_path / "out")
+    path = answer(tmp_path / "out", tmp_path / "s.csv", faces.points)
+    with pytest.raises(ValueError, match="has 60 training rows, but the competition's file has 7,049"):
+        score(path, competition, "theirs", "kaggle")
