@@ -37,7 +37,7 @@ FILES_OF = {
     "mediapipe": {"photo.detectors.mediapipe"},
     "pillow_heif": {"photo.reading"},
     "plotly": {"page.plots"},
-    "supervision": {"photo.face"},
+    "supervision": {"photo.faces"},
 }
 
 

@@ -9,6 +9,7 @@ from fkd.keypoints import FRAME_SIZE, MEAN_FACE
 from fkd.photo.crop import align_matrix, apply, invert
 from fkd.photo.detector import Detector
 from fkd.photo.face import Face, FaceBox
+from fkd.photo.faces import FacesInPhoto
 from fkd.photo.finder import find_faces
 
 SURE = 0.3  # finder's score from which a face needs no detector to confirm it: all such boxes were faces
@@ -33,9 +34,10 @@ def find_confirmed_faces(detectors: Sequence[Detector], photo: Image.Image, find
 
 def predict(
     detector: Detector, photo: Image.Image, boxes: Sequence[FaceBox] | None = None, find: Finder = find_faces
-) -> list[Face]:
+) -> FacesInPhoto:
     """Finds the faces of an upright photo, or takes the given boxes, and answers with their keypoints."""
-    return detector.on_photo(photo, find_confirmed_faces([detector], photo, find) if boxes is None else boxes)
+    boxes = find_confirmed_faces([detector], photo, find) if boxes is None else boxes
+    return FacesInPhoto(detector.on_photo(photo, boxes))
 
 
 def follow(detectors: Sequence[Detector], photo: Image.Image, before: Face) -> list[Face]:
