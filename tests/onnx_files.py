@@ -14,13 +14,16 @@ def constant(name: str, values, kind=np.float32) -> onnx.TensorProto:
     return numpy_helper.from_array(np.array(values, kind), name)
 
 
-def model(nodes, weights=(), takes=IMAGES, gives=("N", 15, 2), kind=TensorProto.FLOAT, **metadata) -> onnx.ModelProto:
+FLOAT = TensorProto.FLOAT
+
+
+def model(nodes, weights=(), takes=IMAGES, gives=("N", 15, 2), kind=FLOAT, out=FLOAT, **metadata) -> onnx.ModelProto:
     """A graph from "images" to "points"; every node is (operator, inputs, outputs, attributes)."""
     graph = helper.make_graph(
         [helper.make_node(operator, inputs, outputs, **given) for operator, inputs, outputs, given in nodes],
         "graph",
         [helper.make_tensor_value_info("images", kind, takes)],
-        [helper.make_tensor_value_info("points", TensorProto.FLOAT, gives)],
+        [helper.make_tensor_value_info("points", out, gives)],
         list(weights),
     )
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)

@@ -18,7 +18,9 @@ from pathlib import Path
 
 from torture.case import Skip
 
-AREAS = ("fuzz", "training", "pictures", "page", "data_files", "predictions", "points", "records", "repositories")
+AREAS = (
+    "fuzz", "training", "pictures", "page", "data_files", "predictions", "points", "records", "repositories", "networks",
+)  # fmt: skip
 LIMIT = 120  # s, of one case
 
 

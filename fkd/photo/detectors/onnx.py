@@ -40,7 +40,7 @@ class OnnxDetector:
 
     @classmethod
     def read(cls, path: Path, name: str = "") -> "OnnxDetector":
-        """Reads a file, and tries it on two frames; name: its own, else its metadata's, else the file's.
+        """Reads a file, and tries it on three frames; name: its own, else its metadata's, else the file's.
 
         Raises ValueError, with what is wrong, for a file that is not such a network.
         """
@@ -52,7 +52,11 @@ class OnnxDetector:
         shown = name or texts["name"] or one_line(path.stem, 60)
         detector = cls(file, shown, texts["owner"], texts["licence"] or texts["license"])
         ramp = np.tile(np.linspace(0, 255, FRAME_SIZE, dtype=np.uint8), (FRAME_SIZE, 1))
-        points = detector.on_frames(np.stack([ramp, ramp.T, np.full_like(ramp, 128)]))
+        try:
+            points = detector.on_frames(np.stack([ramp, ramp.T, np.full_like(ramp, 128)]))
+        except ValueError as error:  # whoever reads a file may read why; a visitor of the page may not
+            why = str(error.__cause__ or "").rpartition("Status Message: ")[2]
+            raise ValueError(f"{error}: {one_line(why, 200)}" if why else str(error)) from None
         outside = np.abs(points - FRAME_SIZE / 2) > 1.5 * FRAME_SIZE
         if outside.any():
             found = f"answers with a point at {points[outside][0]:.4g}"

@@ -74,7 +74,10 @@ class OnnxFile:
     parameters: int
 
     def run(self, images: np.ndarray) -> list[np.ndarray]:
-        """Its outputs for images float32 [N, 1, 96, 96]. Raises ValueError if it fails, or takes too long."""
+        """Its outputs for images float32 [N, 1, 96, 96].
+
+        Raises ValueError if it fails, or takes too long; what ONNX Runtime says of that is its cause.
+        """
         from onnxruntime import RunOptions  # noqa: PLC0415 - of the extra fkd[onnx]
 
         options = RunOptions()
@@ -85,8 +88,8 @@ class OnnxFile:
         try:
             outputs: list[np.ndarray] = self.session.run(None, {self.session.get_inputs()[0].name: images}, options)
         except Exception as error:  # ONNX Runtime's have no base of their own
-            late = f"it takes more than {LONGEST:g} s" if options.terminate else one_line(error, 200)
-            raise ValueError(f"{self.where} fails on {len(images)} face(s): {late}") from None
+            late = TimeoutError(f"it takes more than {LONGEST:g} s") if options.terminate else error
+            raise ValueError(f"{self.where} fails on {len(images)} face(s)") from late
         finally:
             timer.cancel()
         return outputs
@@ -130,6 +133,12 @@ def read_onnx(path: Path) -> OnnxFile:
 def _problems(model: Any) -> Iterator[str]:
     """Why a model may not be run, of a parsed ModelProto; ONNX Runtime finds the rest when it builds the graph."""
     graph, operators = model.graph, set(OPERATORS.split())
+    named = [text for entry in model.metadata_props for text in (entry.key, entry.value)]
+    named += [
+        text for node in graph.node for text in (node.domain, node.op_type, *(one.name for one in node.attribute))
+    ]
+    if any(isinstance(text, bytes) for text in named):  # how protobuf gives what is not UTF-8
+        yield "it has text that is not UTF-8"
     if not graph.node:
         yield "it has no graph"
     if len(graph.node) > MOST_NODES:
@@ -180,6 +189,7 @@ def _session(where: str, content: bytes) -> Any:
             content,
             options,
             providers=["CPUExecutionProvider"],
+            enable_fallback=0,  # it would try the same once more, and print that
             disabled_optimizers=["ConstantFolding"],  # it runs nodes while it reads, in memory that is not bounded
         )
     except Exception as error:  # ONNX Runtime's have no base of their own

@@ -1,0 +1,64 @@
+"""Hostile ONNX files: each is refused in one sentence, in bounded memory and time."""
+
+import re
+
+import numpy as np
+import pytest
+from conftest import EXAMPLES
+from PIL import Image
+
+from fkd.hub.reference import load
+from fkd.page.answers import Wishes, answer_photo
+
+pytest.importorskip("onnx", reason="needs fkd[onnx]")
+
+from hostile_onnx import HOSTILE, after_mean, write
+from onnx import helper
+from onnx_files import constant, mean_face
+from torture.case import refused
+
+from fkd.photo.detectors import onnx_file
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_is_refused_in_a_sentence(name, tmp_path):
+    content, said = HOSTILE[name]
+    write(content, tmp_path / "net.onnx")
+    sentence = refused(lambda: load(f"onnx:{tmp_path / 'net.onnx'}"))
+    assert sentence.startswith("net.onnx") and str(tmp_path) not in sentence
+    assert re.search(said, sentence), sentence
+
+
+def test_a_graph_that_takes_too_long_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(onnx_file, "LONGEST", 0.2)
+    squares = [("MatMul", [f"m{n}"] * 2, [f"m{n + 1}"], {}) for n in range(200)]
+    slow = after_mean(
+        ("Expand", ["light", "size"], ["m0"], {}), *squares, ("ReduceMean", ["m200"], ["points"], {"axes": [2, 3]}),
+        weights=[constant("size", [1, 1, 1500, 1500], np.int64)],
+    )  # fmt: skip
+    (tmp_path / "slow.onnx").write_bytes(slow.SerializeToString())
+    assert refused(lambda: load(f"onnx:{tmp_path / 'slow.onnx'}")) == (
+        "slow.onnx fails on 3 face(s): it takes more than 0.2 s"
+    )
+
+
+def test_a_network_that_fails_on_one_photo_is_a_sentence_there_and_answers_the_next(tmp_path):
+    made = mean_face()
+    made.graph.node[2].input[0] = "root"  # NaN in the dark
+    made.graph.node.insert(2, helper.make_node("Sub", ["each", "dark"], ["less"]))
+    made.graph.node.insert(3, helper.make_node("Sqrt", ["less"], ["root"]))
+    made.graph.initializer.append(constant("dark", 0.1))
+    (tmp_path / "net.onnx").write_bytes(made.SerializeToString())
+    detectors = {
+        name: load(reference, name)
+        for name, reference in (
+            ("fcnn", EXAMPLES.parent / "checkpoints" / "fcnn"),
+            ("net", f"onnx:{tmp_path / 'net.onnx'}"),
+        )
+    }
+    Image.new("L", (200, 200)).save(tmp_path / "dark.png")
+    wishes = Wishes(list(detectors), whole=True)
+    dark = answer_photo(detectors, str(tmp_path / "dark.png"), wishes)
+    assert dark.status == "**net.onnx answers with points that are not finite, or far outside the frame**"
+    assert dark.picture is None
+    assert answer_photo(detectors, str(EXAMPLES / "grace_hopper.jpg"), Wishes(list(detectors))).picture
