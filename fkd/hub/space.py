@@ -1,13 +1,15 @@
 """The page as a Space on the Hugging Face Hub."""
 
 import json
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from fkd.hub.available import PINNED
 from fkd.hub.reference import HubModel
 from fkd.hub.repository import pull
 from fkd.hub.writing import publish_files
+from fkd.photo.kinds import ENDINGS, files_in, read_detector
 
 PAGE = ["app.py", "requirements.lock", "LICENSE", "CITATION.cff", "docs/*.md"]
 PAGE += ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"]
@@ -21,15 +23,26 @@ def deploy(home: Path, repo_id: str, private: bool = False, models: Sequence[str
 
     home: the folder of app.py. models: Hub models, user/name, to show in place of home's `checkpoints`; each is
     pulled first, so that it is known to be safe, and pinned to that commit.
-    Raises ValueError, with what to do, for a missing right, name or network.
+    Raises ValueError, with what to do, for a missing right, name or network, or a file that is no detector.
     """
     patterns = PAGE if models else [*PAGE, CHECKPOINTS]
     paths = sorted(path for pattern in patterns for path in home.glob(pattern) if path.is_file())
     contents: dict[str, Path | bytes] = {
         path.relative_to(home).as_posix(): path for path in paths if not path.name.startswith("training-state")
     }
-    contents["requirements.txt"] = home / "requirements.lock"  # a Space reads this one file alone
+    files = [] if models else files_in(home / "checkpoints")
+    for file in files:
+        read_detector(file)  # what the page could not read is refused now
+        contents[f"checkpoints/{file.name}"] = file
+    contents["requirements.txt"] = _requirements(home, {ENDINGS[file.suffix] for file in files})
     if models:
         pinned = [str(HubModel(model, pull(model).name)) for model in models]
         contents[REFERENCES] = json.dumps(pinned, indent=2).encode()
     return publish_files(repo_id, "space", contents, private)
+
+
+def _requirements(home: Path, kinds: Collection[str]) -> bytes:
+    """The locked versions, and the extras that these kinds of files need: a Space reads this one file alone."""
+    extras = tomllib.loads((home / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    lines = [f"{requirement}\n" for kind in sorted(kinds) for requirement in extras.get(kind, [])]
+    return (home / "requirements.lock").read_bytes() + "".join(lines).encode()

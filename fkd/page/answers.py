@@ -130,7 +130,8 @@ def face_crops(comparison: Comparison, face: int) -> Image.Image:
 def picture_of(comparison: Comparison, face: int, photo: Image.Image | None = None, zoomed: bool = False) -> Any:
     """The viewer's value; without the photo, the one that it shows stays."""
     models = [
-        {"name": name, "colour": comparison.colours[name], "faces": faces} for name, faces in comparison.answers.items()
+        {"name": name, "colour": comparison.colours[name], "whose": comparison.whose[name], "faces": faces}
+        for name, faces in comparison.answers.items()
     ]
     return view(photo, models, comparison.boxes, comparison.truth, face, (comparison.width, comparison.height), zoomed)
 

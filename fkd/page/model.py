@@ -99,7 +99,8 @@ def model_tab(detectors: Mapping[str, Detector], paper: Path | None, page: gr.Bl
 
 def _view(detector: Detector) -> View:
     if not isinstance(detector, CheckpointDetector):
-        return View(f"# {detector.name}\nBy {detector.owner}. Terms: {detector.licence}.")
+        owner = f"By {detector.owner}. " if detector.owner else ""
+        return View(f"# {detector.name}\n{owner}Terms: {detector.licence or 'not stated'}.")
     name, colour, folder = detector.name, detector.colour, detector.folder
     epochs = history(folder)
     curves = None if epochs is None else training_curves({name: epochs}, {name: colour})

@@ -12,7 +12,7 @@ from PIL import Image
 
 from fkd.keypoints import LEFT_EYE, NAMES, RIGHT_EYE
 from fkd.photo.colours import distinct
-from fkd.photo.detector import Detector
+from fkd.photo.detector import Detector, whose
 from fkd.photo.face import Face, FaceBox
 from fkd.photo.finder import find_faces
 from fkd.photo.predict import Finder, find_confirmed_faces
@@ -22,7 +22,8 @@ from fkd.photo.predict import Finder, find_confirmed_faces
 class Comparison:
     """The answers of M detectors for the N faces of an upright photo of width x height px, which is not kept.
 
-    answers: by detector, N faces each. colours: of the detectors, by name, no two alike. milliseconds: of each stage,
+    answers: by detector, N faces each. colours: of the detectors, by name, no two alike. whose: `whose` they are, by
+    name. milliseconds: of each stage,
     by its name. truth: for each of the N faces its true points, float32 [15, 2] photo px, NaN where missing, or None.
     """
 
@@ -33,6 +34,7 @@ class Comparison:
     colours: dict[str, str]
     milliseconds: dict[str, float]
     truth: list[np.ndarray | None]
+    whose: dict[str, str]
 
     def to_json(self) -> dict[str, Any]:
         """{"width", "height", "milliseconds": {stage: ms}, "models": {name: {"faces": [...]}}}, px of the photo."""
@@ -69,8 +71,9 @@ def compare(
         answers[detector.name] = detector.on_photo(photo, boxes)
         spent[detector.name] = 1000 * (time.perf_counter() - start)
     colours = dict(zip(names, distinct([detector.colour for detector in detectors]), strict=True))
+    owners = {detector.name: whose(detector) for detector in detectors}
     matched = [_true_points(box, truth) for box in boxes]
-    return Comparison(photo.width, photo.height, list(boxes), answers, colours, spent, matched)
+    return Comparison(photo.width, photo.height, list(boxes), answers, colours, spent, matched, owners)
 
 
 def verdict(comparison: Comparison, face: int) -> str:

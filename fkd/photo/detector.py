@@ -61,6 +61,12 @@ class Detector(Protocol):
         """The faces in boxes of an upright photo, one for each box, in their order; px of the photo."""
 
 
+def whose(detector: Detector) -> str:
+    """Whose it is and under which terms, in a line; "" for one of this machine's own."""
+    terms = [f"by {detector.owner}", *filter(None, [detector.licence])]
+    return "; ".join(terms) if detector.owner else ""
+
+
 def mean_on_frames(
     detectors: Sequence[Detector], images: np.ndarray, four_point: np.ndarray | None = None, mirror: bool = False
 ) -> np.ndarray:

@@ -11,6 +11,7 @@ from commands import fails, run
 from huggingface_hub import HfApi, RepoCard
 
 from app import build_app
+from fkd.hub.space import deploy
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,6 +47,23 @@ def test_a_space_of_models_that_are_on_the_hub(hub, evaluated):
     assert [path for path in files if path.startswith("checkpoints/")] == ["checkpoints/pinned.json"]
     assert json.loads(files["checkpoints/pinned.json"]) == [f"hf:ada/net@{hub.commits('ada/net')[-1]}"]
     assert "shows you no repository ada/none" in fails("deploy", "ada/page", "--model", "ada/none")
+
+
+def test_a_space_gets_the_files_of_its_folder_and_what_runs_them(hub, tmp_path):
+    pytest.importorskip("onnx", reason="needs fkd[onnx]")
+    from onnx_files import mean_face  # noqa: PLC0415 - it needs onnx
+
+    for name in ("app.py", "requirements.lock", "pyproject.toml"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "mean.onnx").write_bytes(mean_face().SerializeToString())
+    deploy(tmp_path, "ada/page")
+    files = hub.files("ada/page", repo_type="space")
+    assert "checkpoints/mean.onnx" in files and "onnxruntime>=" in files["requirements.txt"].decode()
+    (tmp_path / "checkpoints" / "mean.onnx").write_bytes(b"broken")
+    with pytest.raises(ValueError, match="mean.onnx is not an ONNX file"):
+        deploy(tmp_path, "ada/other")
+    assert not hub.repos.keys() & {"ada/other"}
 
 
 def test_the_page_shows_models_of_the_hub(hub, evaluated, tmp_path):

@@ -63,6 +63,7 @@ def test_fcnn_resnet_and_its_export_stand_side_by_side(resnet, exported):
     assert np.abs(ours.spread - theirs.spread).max() < 0.01 and abs(ours.doubt - theirs.doubt) < 1e-3
     detectors = {each.name: each for each in (fcnn, resnet, detector)}
     shown = answer_photo(detectors, str(EXAMPLES / "grace_hopper.jpg"), Wishes(list(detectors)))
+    assert [model["whose"] for model in shown.picture["models"]] == ["", *[f"by ada; {resnet.licence}"] * 2]
     assert len(shown.picture["models"]) == 3 and "non-commercial" in _view(detector).text
 
 

@@ -123,9 +123,10 @@ def view(
 ) -> dict[str, Any]:
     """The viewer's value for an upright photo and 1 to 4 models' answers, coordinates in its pixels.
 
-    photo: None for the one that the viewer shows already. models: each {"name": str, "colour": "#rrggbb", "faces": a
-    `Face` for each of `boxes`}. truth: [15, 2] for each face, or None. size: of the photo (width, height), px. zoomed:
-    it opens on the chosen face. A point that is not finite is not drawn.
+    photo: None for the one that the viewer shows already. models: each {"name": str, "colour": "#rrggbb", "whose":
+    whose it is and its licence, if it is somebody else's, "faces": a `Face` for each of `boxes`}. truth: [15, 2] for
+    each face, or None. size: of the photo (width, height), px. zoomed: it opens on the chosen face. A point that is
+    not finite is not drawn.
     """
     width, height = size
     return {
@@ -139,6 +140,7 @@ def view(
             {
                 "name": str(model["name"]),
                 "colour": str(model["colour"]),
+                "whose": str(model.get("whose", "")),
                 "faces": [_face(face, str(model["colour"]), number) for number, face in enumerate(model["faces"])],
             }
             for model in models

@@ -251,10 +251,11 @@ function legend(models, shown) {
   const swatch = (more, ...paths) =>
     make("svg", { viewBox: "-7 -7 14 14", "aria-hidden": "true", class: more }, ...paths);
   models.forEach((model, side) => {
-    const { name, colour } = state.data.models[model];
+    const { name, colour, whose } = state.data.models[model];
     const shape = swatch("", ...haloed(SHAPES[model], colour));
     const label = shown === "slider" && state.data.models.length > 2 ? modelSelect(side) : make("span", {}, name);
-    box.append(make("span", { class: "model", title: name }, shape, label));
+    const by = whose ? [make("small", { class: "whose", title: whose }, whose)] : [];
+    box.append(make("span", { class: "model", title: name }, shape, label, ...by));
   });
   if (drawn("truth")) {
     const cross = swatch("true", ...haloed(CROSS, "#fff"));

@@ -23,7 +23,7 @@ export function startVote() {
   wasChosen = state.data.models;
   const pair = Math.random() < 0.5 ? [first, second] : [second, first];
   state.blind = pair;
-  state.data.models = pair.map((model, side) => ({ ...model, name: "AB"[side], colour: NEUTRAL[side] }));
+  state.data.models = pair.map((model, side) => ({ ...model, name: "AB"[side], colour: NEUTRAL[side], whose: "" }));
   state.pair = [0, 1];
   state.corrected = {};
   startTool(null);
