@@ -20,6 +20,7 @@ from pathlib import Path
 import loading_rows
 import numpy as np
 import pandas as pd
+import photos_rows
 import start_rows
 import torch
 import training_rows
@@ -30,7 +31,7 @@ from fkd.data.competition import read_training
 from fkd.keypoints import COLUMNS
 
 FACES = 7_049  # as many as the competition's training.csv has
-ROWS = [*loading_rows.ROWS, *start_rows.ROWS, *training_rows.ROWS]
+ROWS = [*loading_rows.ROWS, *start_rows.ROWS, *training_rows.ROWS, *photos_rows.ROWS]
 HEAD = """\
 | what | median | beside | median | ratio (lowest to highest) | target, at most | |
 |---|---|---|---|---|---|---|"""

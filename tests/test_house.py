@@ -26,6 +26,8 @@ LIBRARIES = {
     "pandas": {"data", "learn", "photo", "board", "cli", "page"},  # where tables are read or shown
     "pillow_heif": {"photo"},
     "plotly": {"page"},
+    "pyarrow": {"photo"},
+    "ray": {"photo"},
     "supervision": {"photo"},
     "timm": {"learn"},
     "typer": {"cli"},
@@ -37,6 +39,8 @@ FILES_OF = {
     "mediapipe": {"photo.detectors.mediapipe"},
     "pillow_heif": {"photo.reading"},
     "plotly": {"page.plots"},
+    "pyarrow": {"photo.answer_files"},
+    "ray": {"photo.on_ray"},
     "supervision": {"photo.faces"},
 }
 

@@ -82,7 +82,7 @@ def test_the_package_and_its_help_load_little(fkd, scripts):
 
 def test_predict(fkd, evaluated, tmp_path):
     photo = ROOT / "examples" / "grace_hopper.jpg"
-    result = fkd("predict", photo, "--checkpoint", evaluated, "--json", "points.json", "--draw", "drawn")
+    result = fkd("predict", photo, "--checkpoint", evaluated, "--out", "points.json", "--draw", "drawn")
     assert result.stdout == "points.json: 1 face(s) in 1 photo(s)\n", result.stderr
     assert (tmp_path / "points.json").exists() and (tmp_path / "drawn" / "grace_hopper.png").exists()
 

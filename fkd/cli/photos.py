@@ -1,47 +1,81 @@
 """fkd predict."""
 
+import itertools
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from tqdm import tqdm
 
-from fkd.files import replacing, write_json
-from fkd.hub.reference import load
-from fkd.photo.draw import draw_points
-from fkd.photo.predict import predict
-from fkd.photo.reading import list_photos, read_photo
+from fkd.hub.reference import SCHEME, load
+from fkd.photo.answer_files import Journal, Row
+from fkd.photo.detector import Detector
+from fkd.photo.folders import Shard, walk_photos
+from fkd.photo.pipeline import answer_folder, answer_photos, start_workers
 
 app = typer.Typer()
+FEW = 32  # photos that are done before other processes would have started
 
 
 @app.command("predict")
 def predict_command(
-    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
+    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos, with the folders in them.")],
     checkpoint: Annotated[Path, typer.Option(help="A checkpoint folder, hf:user/repo or onnx:FILE.")],
-    json_file: Annotated[Path, typer.Option("--json", help="Where the points go.")],
+    out: Annotated[Path, typer.Option(help="Where the points go: a .json, .csv or .parquet file.")],
     draw: Annotated[Path | None, typer.Option(help="A folder for the photos with the points drawn.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; if not given, one per core.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where a run that was stopped has ended.")] = False,
+    shard: Annotated[str, typer.Option(help="One of several parts of the photos: 1/8 to 8/8 of eight.")] = "1/1",
+    ray: Annotated[bool, typer.Option("--ray", help="On a Ray cluster; --out is a folder of Parquet files.")] = False,
 ) -> None:
     """Find the faces in photos and their keypoints, in pixels of the upright photo."""
+    if ray:
+        if draw or workers or resume or shard != "1/1":
+            raise ValueError("--ray shares the work out itself: leave out --draw, --workers, --resume and --shard")
+        _predict_on_ray(photos, checkpoint, out)
+        return
+    part = Shard.parse(shard)
+    paths = walk_photos(photos, part)
+    if draw:
+        listed = list(paths)
+        if len({path.stem for path in listed}) < len(listed):
+            raise ValueError("--draw: two of the photos have the same name, so one drawing would replace the other")
+        paths = iter(listed)
     detector = load(checkpoint)
-    paths = list_photos(photos)
-    if draw and len({path.stem for path in paths}) < len(paths):
-        raise ValueError("--draw: two of the photos have the same name, so one drawing would replace the other")
-    answers, failures = [], []
-    for path in tqdm(paths, unit="photo", disable=None):
-        try:
-            photo = read_photo(path)
-        except ValueError as error:
-            failures.append(str(error))
-            continue
-        faces = predict(detector, photo)
-        answers.append({"photo": str(path), "faces": [face.to_json() for face in faces]})
-        if draw:
-            with replacing(draw / f"{path.stem}.png") as unfinished:
-                draw_points(photo, [face.points for face in faces], detector.colour).save(unfinished)
-    write_json(json_file, answers)
-    count = sum(len(answer["faces"]) for answer in answers)
-    typer.echo(f"{json_file}: {count} face(s) in {len(answers)} photo(s)")
-    if failures:
-        typer.echo("not read:\n" + "\n".join(failures), err=True)
-        raise typer.Exit(1)
+    journal = Journal(out, {"model": detector.name, "checkpoint": str(checkpoint), "shard": str(part)}, resume)
+    todo = (path for path in paths if str(path) not in journal.done)
+    for row in tqdm(_rows(detector, todo, workers or _cores(), draw), unit=" photos", disable=None):
+        journal.write(row)
+    journal.finish()
+    typer.echo(f"{out}: {journal.faces} face(s) in {journal.photos} photo(s)")
+    if journal.failed:
+        errors = "\n".join(journal.errors)
+        typer.echo(f"{journal.failed} photo(s) have no answer but an error, such as\n{errors}", err=True)
+
+
+def _rows(detector: Detector, paths: Iterator[Path], workers: int, draw: Path | None) -> Iterator[Row]:
+    first = list(itertools.islice(paths, FEW))
+    if workers == 1 or len(first) < FEW:
+        yield from answer_photos(detector, ((str(path), path) for path in itertools.chain(first, paths)), draw)
+        return
+    with start_workers(workers) as pool:
+        photos = itertools.chain(first, paths)
+        yield from answer_folder(pool, workers, load, str(detector.folder), photos, draw)
+
+
+def _predict_on_ray(photos: list[Path], checkpoint: Path, out: Path) -> None:
+    try:
+        from fkd.photo.on_ray import answer_on_ray  # noqa: PLC0415 - needs Ray, which only fkd[ray] brings
+    except ModuleNotFoundError as error:
+        if error.name not in ("ray", "pyarrow"):
+            raise
+        raise ValueError("--ray needs Ray: pip install 'fkd[ray]', then run this again") from None
+    reference = str(checkpoint if str(checkpoint).startswith(SCHEME) else checkpoint.absolute())
+    answer_on_ray(photos, out, load, reference, load(checkpoint).name)
+    typer.echo(f"{out}: a folder of Parquet files")
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

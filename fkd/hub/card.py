@@ -128,7 +128,7 @@ faces = predict(load("{where}"), read_photo("photo.jpg"))
 print(faces[0].points)  # [15, 2], pixels of the photo
 ```
 
-or `python -m fkd predict photo.jpg --checkpoint {where} --json points.json --draw drawn`.
+or `python -m fkd predict photo.jpg --checkpoint {where} --out points.json --draw drawn`.
 
 ## Results
 

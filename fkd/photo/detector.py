@@ -60,6 +60,9 @@ class Detector(Protocol):
     def on_photo(self, photo: Image.Image, boxes: Sequence[FaceBox]) -> list[Face]:
         """The faces in boxes of an upright photo, one for each box, in their order; px of the photo."""
 
+    def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox]) -> list[Face]:
+        """As `on_photo`, but each box with a photo of its own: faces of many photos are answered together."""
+
 
 def whose(detector: Detector) -> str:
     """Whose it is and under which terms, in a line; "" for one of this machine's own."""

@@ -26,20 +26,23 @@ class FrameAnswers:
 
 
 def faces_by_frames(
-    answer: Callable[[np.ndarray], FrameAnswers], photo: Image.Image, boxes: Sequence[FaceBox], validation_rmse: float
+    answer: Callable[[np.ndarray], FrameAnswers],
+    photos: Sequence[Image.Image],
+    boxes: Sequence[FaceBox],
+    validation_rmse: float,
 ) -> list[Face]:
-    """The faces in boxes of an upright photo, by a detector that answers for frames, uint8 [N, 96, 96].
+    """The faces in boxes, each of an upright photo, by a detector that answers for frames, uint8 [N, 96, 96].
 
     Each face is cropped twice: by its box, then so that the first pass's points lie like the mean face, which
     frees the answer from how tightly the finder happened to draw its box. Answers are averaged over the crop and its
-    mirror image. validation_rmse: frame px, the unit of the faces' doubt.
+    mirror image. photos: one for each box. validation_rmse: frame px, the unit of the faces' doubt.
     """
     if not boxes:
         return []
     matrices = [frame_matrix(box.box, box.turn) for box in boxes]
     apart = np.zeros(len(boxes))  # frame px
     for _ in range(2):
-        frames = np.stack([crop(photo, matrix) for matrix in matrices])  # uint8 [N, 96, 96]
+        frames = np.stack([crop(*both) for both in zip(photos, matrices, strict=True)])  # uint8 [N, 96, 96]
         answers = answer(frames)
         apart += np.linalg.norm(answers.points - answers.flipped, axis=2).mean(1) / 2
         to_photo = [invert(matrix) for matrix in matrices]

@@ -4,7 +4,6 @@ Strangers' files reach this: only the formats below are opened, the size is know
 whatever a decoder makes of a damaged file ends in one sentence.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -92,25 +91,6 @@ def to_rgb(photo: Image.Image) -> Image.Image:
         white.paste(photo, mask=photo.getchannel("A"))
         return white
     return photo.convert("RGB")
-
-
-def list_photos(paths: Sequence[Path | str]) -> list[Path]:
-    """The photos named, and those in the folders named (not in folders below), in order of name.
-
-    Raises ValueError for a path that does not exist or a folder without photos.
-    """
-    photos = []
-    for path in map(Path, paths):
-        if path.is_dir():
-            inside = sorted(item for item in path.iterdir() if item.suffix.lower() in PHOTOS)
-            if not inside:
-                raise ValueError(f"{path} holds no photos ({', '.join(PHOTOS)})")
-            photos += inside
-        elif path.exists():
-            photos.append(path)
-        else:
-            raise ValueError(f"{path} does not exist")
-    return photos
 
 
 def _to_bytes(values: np.ndarray) -> Image.Image:

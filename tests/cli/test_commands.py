@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 from commands import run
 from conftest import EXAMPLES
-from PIL import Image
 
 from fkd.cli.commands import main
 from fkd.learn.checkpoint import load_checkpoint
@@ -76,33 +75,6 @@ def test_a_checkpoint_without_a_record_is_said(competition, tmp_path, tiny_check
     with pytest.raises(SystemExit):
         main()
     assert "config.json: training lacks epochs" in capsys.readouterr().err
-
-
-def test_predict_writes_json_and_drawings(tmp_path, tiny_checkpoint):
-    run("predict", EXAMPLES, "--checkpoint", tiny_checkpoint, "--json", tmp_path / "p.json", "--draw", tmp_path / "d")
-    found = json.loads((tmp_path / "p.json").read_text())
-    photos = sorted(path.stem for path in EXAMPLES.iterdir() if path.suffix in (".jpg", ".png"))
-    assert [len(item["faces"]) for item in found] == [1] * len(photos)
-    assert set(found[0]) == {"photo", "faces"} and set(found[0]["faces"][0]) == {"box", "points", "spread"}
-    assert sorted(path.name for path in (tmp_path / "d").iterdir()) == [f"{stem}.png" for stem in photos]
-
-
-def test_drawings_never_replace_each_other(tmp_path, tiny_checkpoint):
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        Image.new("RGB", (40, 40)).save(tmp_path / folder / "x.jpg")
-    photos = [tmp_path / "a", tmp_path / "b"]
-    run("predict", *photos, "--checkpoint", tiny_checkpoint, "--json", tmp_path / "p.json")
-    with pytest.raises(ValueError, match="same name"):
-        run("predict", *photos, "--checkpoint", tiny_checkpoint, "--json", tmp_path / "p.json", "--draw", tmp_path)
-
-
-def test_an_unreadable_photo_is_named_and_the_others_are_answered(tmp_path, tiny_checkpoint):
-    (tmp_path / "bad.jpg").write_bytes(b"x")
-    photos = [tmp_path / "bad.jpg", EXAMPLES / "grace_hopper.jpg"]
-    said = run("predict", *photos, "--checkpoint", tiny_checkpoint, "--json", tmp_path / "p.json", status=1)
-    assert "bad.jpg is not a readable image" in said
-    assert len(json.loads((tmp_path / "p.json").read_text())) == 1
 
 
 @pytest.mark.parametrize(

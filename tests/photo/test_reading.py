@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from fkd.photo import reading
-from fkd.photo.reading import list_photos, read_photo
+from fkd.photo.reading import read_photo
 
 RAMP = np.linspace(0, 255, 60 * 40).reshape(40, 60)  # dark at the top, bright at the bottom
 
@@ -140,15 +140,3 @@ def test_a_file_too_large_is_refused_before_it_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "MOST_FILE_BYTES", 300_000)
     with pytest.raises(ValueError, match="a.bmp is larger than 0 MB"):
         read_photo(tmp_path / "a.bmp")
-
-
-def test_photos_are_listed_from_folders(tmp_path):
-    for name in ("b.jpg", "a.PNG", "c.heic", "notes.txt"):
-        (tmp_path / name).touch()
-    os.mkfifo(tmp_path / "pipe")
-    assert [p.name for p in list_photos([tmp_path, tmp_path / "pipe"])] == ["a.PNG", "b.jpg", "c.heic", "pipe"]
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match="holds no photos"):
-        list_photos([tmp_path / "empty"])
-    with pytest.raises(ValueError, match="does not exist"):
-        list_photos([tmp_path / "nowhere"])

@@ -80,7 +80,11 @@ class CheckpointDetector:
 
     def on_photo(self, photo: Image.Image, boxes: Sequence[FaceBox]) -> list[Face]:
         """The faces in boxes of an upright photo, as `Detector.on_photo`."""
-        return faces_by_frames(self._answer, photo, boxes, self.validation_rmse)
+        return self.on_photos([photo] * len(boxes), boxes)
+
+    def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox]) -> list[Face]:
+        """The faces in boxes, each of its own photo, as `Detector.on_photos`."""
+        return faces_by_frames(self._answer, photos, boxes, self.validation_rmse)
 
     def _answer(self, frames: np.ndarray) -> FrameAnswers:
         both = np.concatenate([frames, frames[:, :, ::-1]])

@@ -1,0 +1,153 @@
+"""The photos of whole folders -> a row per photo, on all cores at once.
+
+Each core has a process with a detector of its own, which takes some photos from their files to their rows: reading,
+finding and answering overlap, and nothing but paths and rows goes from process to process.
+"""
+
+import contextlib
+import functools
+import itertools
+import multiprocessing
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import torch
+from PIL import Image
+
+from fkd.files import replacing
+from fkd.photo.answer_files import Row
+from fkd.photo.detector import Detector
+from fkd.photo.draw import draw_points
+from fkd.photo.face import FaceBox
+from fkd.photo.finder import find_faces
+from fkd.photo.predict import TOGETHER, predict_together
+from fkd.photo.reading import read_photo
+
+Load = Callable[[str], Detector]
+CHUNK = 16  # photos that a process takes at a time
+AHEAD = 3  # chunks per process that may be under way, or done before the one whose turn it is
+MOST_WAITING = 40_000_000  # pixels of photos that wait in memory until their faces fill a batch
+
+
+@dataclass
+class Found:
+    """A photo and the faces in it, which wait for the detector; or why it could not be read."""
+
+    name: str
+    photo: Image.Image | None = None
+    boxes: list[FaceBox] = field(default_factory=list)
+    error: str = ""
+
+
+def answer_photos(
+    detector: Detector, photos: Iterable[tuple[str, Path | BinaryIO]], draw: Path | None = None
+) -> Iterator[Row]:
+    """One row per photo, in order, given its name and its file; faces of many photos go through the detector together.
+
+    A photo that cannot be read is a row with its "error". draw: a folder for the photos with the points drawn on them.
+    """
+    waiting: list[Found] = []
+    for name, file in photos:
+        try:
+            photo = read_photo(file, Path(name).name)
+            waiting.append(Found(name, photo, find_faces(photo)))
+        except ValueError as error:
+            waiting.append(Found(name, error=str(error)))
+        pixels = sum(found.photo.width * found.photo.height for found in waiting if found.photo)
+        if sum(len(found.boxes) for found in waiting) >= TOGETHER or pixels >= MOST_WAITING:
+            yield from _rows(detector, waiting, draw)
+            waiting = []
+    yield from _rows(detector, waiting, draw)
+
+
+def _rows(detector: Detector, waiting: list[Found], draw: Path | None) -> Iterator[Row]:
+    pairs = [(found.photo, found.boxes) for found in waiting if found.photo]
+    try:
+        answers = iter(predict_together(detector, [photo for photo, _ in pairs], [boxes for _, boxes in pairs]))
+    except ValueError as error:  # of one photo: the others have answers
+        if len(waiting) > 1:
+            for found in waiting:
+                yield from _rows(detector, [found], draw)
+        else:
+            yield {"photo": waiting[0].name, "faces": [], "error": str(error)}
+        return
+    for found in waiting:
+        if not found.photo:
+            yield {"photo": found.name, "faces": [], "error": found.error}
+            continue
+        faces = next(answers)
+        if draw:
+            with replacing(draw / f"{Path(found.name).stem}.png") as unfinished:
+                draw_points(found.photo, [face.points for face in faces], detector.colour).save(unfinished)
+        yield {"photo": found.name, "faces": [face.to_json() for face in faces]}
+
+
+@contextlib.contextmanager
+def start_workers(count: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes for `answer_folder`; what they have not begun is given up where the block ends early."""
+    # Copies of a process that has imported everything share that memory. Windows has none of these.
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    if "forkserver" in methods:
+        context.set_forkserver_preload(["fkd.photo.pipeline", "fkd.hub.reference"])
+    pool = ProcessPoolExecutor(count, context)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def answer_folder(
+    pool: ProcessPoolExecutor,
+    workers: int,
+    load: Load,
+    reference: str,
+    photos: Iterable[Path],
+    draw: Path | None = None,
+) -> Iterator[Row]:
+    """The rows of `answer_photos`, in the order of the photos, by so many workers; paths are taken as they are needed.
+
+    load: a function that modules can import, which makes the detector of a reference, once in each worker. Raises
+    ValueError if a worker is killed.
+    """
+    paths = map(str, photos)
+    chunks = iter(lambda: list(itertools.islice(paths, CHUNK)), [])
+    ahead: deque[Future[list[Row]]] = deque()
+    try:
+        for chunk in chunks:
+            ahead.append(pool.submit(_answer_chunk, load, reference, chunk, draw))
+            if len(ahead) >= AHEAD * workers:
+                yield from ahead.popleft().result()
+        while ahead:
+            yield from ahead.popleft().result()
+    except BrokenProcessPool:
+        raise ValueError(
+            "a worker was killed, most likely for lack of memory: --resume goes on from here, --workers with a lower "
+            "number takes less memory"
+        ) from None
+
+
+def _answer_chunk(load: Load, reference: str, paths: list[str], draw: Path | None) -> list[Row]:
+    return list(answer_photos(own_detector(load, reference), ((path, Path(path)) for path in paths), draw))
+
+
+@functools.cache
+def own_detector(load: Load, reference: str) -> Detector:
+    """The detector of a worker, loaded once; from then on the worker takes one core, and ends if its parent does."""
+    torch.set_num_threads(1)  # there are as many workers as cores
+    parent = multiprocessing.parent_process()
+    if parent:
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+    return load(reference)
+
+
+def _end_after(parent: multiprocessing.process.BaseProcess) -> None:
+    parent.join()
+    os._exit(1)

@@ -1,0 +1,108 @@
+import json
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+from commands import fails, run
+from conftest import EXAMPLES
+from PIL import Image
+
+from fkd.cli import photos as command
+
+FACE = EXAMPLES / "grace_hopper.jpg"
+
+
+def test_predict_writes_json_and_drawings(tmp_path, tiny_checkpoint):
+    photos = [FACE, EXAMPLES / "eileen_collins.png"]
+    run("predict", *photos, "--checkpoint", tiny_checkpoint, "--out", tmp_path / "p.json", "--draw", tmp_path / "d")
+    found = json.loads((tmp_path / "p.json").read_text())
+    assert [item["photo"] for item in found] == list(map(str, photos))
+    assert [len(item["faces"]) for item in found] == [1, 1]
+    assert set(found[0]) == {"photo", "faces"} and set(found[0]["faces"][0]) == {"box", "points", "spread"}
+    assert sorted(path.name for path in (tmp_path / "d").iterdir()) == ["eileen_collins.png", "grace_hopper.png"]
+    assert Image.open(tmp_path / "d" / "grace_hopper.png").size == (512, 600)
+
+
+def test_drawings_never_replace_each_other(tmp_path, evaluated):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (40, 40)).save(tmp_path / folder / "x.jpg")
+    options = ["--checkpoint", evaluated, "--out", tmp_path / "p.json"]
+    run("predict", tmp_path, *options)
+    assert "same name" in fails("predict", tmp_path, *options, "--draw", tmp_path / "drawn")
+
+
+def test_an_unreadable_photo_is_a_row_and_the_others_are_answered(tmp_path, evaluated):
+    (tmp_path / "bad.jpg").write_bytes(b"x")
+    said = run("predict", tmp_path / "bad.jpg", FACE, "--checkpoint", evaluated, "--out", tmp_path / "p.csv")
+    assert "1 face(s) in 2 photo(s)" in said and "bad.jpg is not a readable image" in said
+    table = pd.read_csv(tmp_path / "p.csv")
+    assert table["error"].notna().tolist() == [True, False] and table["face"].tolist()[1] == 1
+
+
+def test_several_processes_answer_as_one(tmp_path, evaluated, monkeypatch):
+    monkeypatch.setattr(command, "FEW", 2)
+    for number in range(20):
+        (tmp_path / f"{number:02}.jpg").write_bytes(FACE.read_bytes() if number % 9 == 0 else b"no photo")
+    for workers in (1, 2):
+        options = ["--checkpoint", evaluated, "--workers", workers, "--out", tmp_path / f"{workers}.csv"]
+        assert "3 face(s) in 20 photo(s)" in run("predict", tmp_path, *options)
+    one, two = (pd.read_csv(tmp_path / f"{workers}.csv") for workers in (1, 2))
+    pd.testing.assert_frame_equal(one, two, rtol=0, atol=0.02)  # a face in another batch is rounded otherwise
+    assert one["face"].count() == 3 and "not a readable image" in one["error"][1]
+
+
+def test_shards_together_are_the_whole(tmp_path, evaluated):
+    for number in range(12):
+        (tmp_path / f"{number}.jpg").write_bytes(b"no photo")
+    found = []
+    for number in (1, 2, 3):
+        out = tmp_path / f"{number}.json"
+        run("predict", tmp_path, "--checkpoint", evaluated, "--out", out, "--shard", f"{number}/3", "--resume")
+        found += [row["photo"] for row in json.loads(out.read_text())]
+    assert sorted(found) == sorted(map(str, tmp_path.glob("*.jpg")))
+    said = fails("predict", tmp_path, "--checkpoint", evaluated, "--out", tmp_path / "x.json", "--shard", "4/3")
+    assert "expected the first of eight as 1/8" in said
+
+
+def test_what_does_not_go_together_is_said(tmp_path, evaluated):
+    options = ["--checkpoint", evaluated, "--out", tmp_path / "p", "--ray"]
+    for option in (["--resume"], ["--shard", "1/2"], ["--workers", "2"], ["--draw", tmp_path]):
+        assert "leave out --draw, --workers, --resume and --shard" in fails("predict", tmp_path, *options, *option)
+    said = fails("predict", FACE, "--checkpoint", evaluated, "--out", tmp_path / "p.txt")
+    assert "expected a name that ends in .json, .csv, .parquet" in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["json", "parquet"])
+def test_a_killed_run_resumes_without_one_photo_twice_or_missing(tmp_path, evaluated, kind):
+    pytest.importorskip("pyarrow")
+    photos, out = tmp_path / "photos", tmp_path / f"p.{kind}"
+    photos.mkdir()
+    for number in range(150):
+        (photos / f"{number:03}.jpg").write_bytes(FACE.read_bytes())
+    command = [sys.executable, "-m", "fkd", "predict", photos, "--checkpoint", evaluated, "--out", out]
+    command = [*map(str, command), "--workers", "2", "--resume"]
+    killed_at = []
+    for lines in (20, 60):
+        process = subprocess.Popen(command, cwd=EXAMPLES.parent, stderr=subprocess.DEVNULL)
+        journal, deadline = tmp_path / f"p.{kind}.part", time.time() + 120
+        while not journal.exists() or journal.read_bytes().count(b"\n") <= lines:
+            assert time.time() < deadline and process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+        killed_at.append(journal.read_bytes().count(b"\n") - 1)
+        assert not out.exists()
+    with journal.open("ab") as file:  # as a kill while a line is written leaves it
+        file.write(b'{"photo": "half of a li')
+    run_again = subprocess.run(command, cwd=EXAMPLES.parent, capture_output=True, text=True, check=True)
+    assert f"{out}: 150 face(s) in 150 photo(s)" in run_again.stdout
+    names = (
+        pd.read_parquet(out)["photo"] if kind == "parquet" else [row["photo"] for row in json.loads(out.read_text())]
+    )
+    assert 20 <= killed_at[0] < killed_at[1] < 150
+    assert list(names) == sorted(map(str, photos.iterdir()))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [out.name, "photos"]
