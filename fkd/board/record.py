@@ -32,9 +32,9 @@ class Evaluation:
     model was trained on, as its checkpoint says. held_out: whether that record shows the test faces were kept apart.
     robustness: RMSE in px at each of `fkd.board.robustness.STEPS`, by kind. revision: the commit on the Hub that was
     measured, if it is from there. weights: the sha256 of each member's weights; empty in an ensemble's entry from
-    before format 2. cost: None for predictions that were submitted: nobody here ran what made them. aligned: figures by
-    the keys of METRICS, with the mean offset of each point on the validation faces taken off
-    (`fkd.board.measuring.aligned`); None in an entry from before format 4, and for submitted predictions.
+    before format 2. cost: None for predictions that were submitted: nobody here ran what made them. aligned: figures
+    by the keys of METRICS, with the mean offset of each point on the validation faces taken off
+    (`fkd.board.measuring.aligned`); None in an entry from before format 4, or of submitted predictions.
     """
 
     __pydantic_config__ = STRICT

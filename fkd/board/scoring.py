@@ -16,11 +16,11 @@ from fkd.metrics import accuracy, detail
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9 ._+-]{0,78}[A-Za-z0-9+])?")  # no path, no formula, no Hub model's user/name
 
 
-def score(predictions: Path, data: Path, name: str, benchmark: str = "") -> Evaluation:
+def score(predictions: Path, data: Path, name: str, benchmark: str = "", trained_on: str = "") -> Evaluation:
     """Scores predictions for the held-out tenth of a training file, whose frames `export_test` writes.
 
-    predictions: a csv as `read_predictions` takes it. name: the entry's. benchmark: as for `measure`. Nothing is known
-    of what made the predictions, so the entry has no cost, no robustness and no record of training data.
+    predictions: a csv as `read_predictions` takes it. name: the entry's. benchmark: as for `measure`. trained_on: the
+    data that their author names. Nobody here ran what made them, so the entry has no cost, robustness or aligned figures.
     Raises ValueError for a name that no entry may have, and as `read_predictions`, `ranking_name` and `read_training`.
     """
     if not NAME.fullmatch(name) or "--" in name:
@@ -42,7 +42,7 @@ def score(predictions: Path, data: Path, name: str, benchmark: str = "") -> Eval
         model="",
         members=1,
         mirror=False,
-        data=DataRecord(""),
+        data=DataRecord(trained_on),
         held_out=False,
         robustness={},
     )

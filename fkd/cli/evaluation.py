@@ -54,8 +54,8 @@ def evaluate_command(
         write_json(checkpoint[0] / "evaluation.json", dataclasses.asdict(evaluation))
         with replacing(checkpoint[0] / "README.md") as unfinished:
             unfinished.write_text(model_card(loaded[0], evaluation))
-    aligned = evaluation.aligned or {}
-    typer.echo(f"{_summary(evaluation)}; aligned {RMSE.shown(aligned.get(RMSE.key))}; {path}")
+    aligned = (evaluation.aligned or {}).get(RMSE.key)
+    typer.echo(f"{_summary(evaluation)}; aligned {RMSE.shown(aligned)}; {path}")
     configs = {member.sha256: Config(member.model.config, member.training, member.data) for member in loaded}
     ranking = find_benchmark(leaderboard_dir, evaluation.benchmark)
     if reason := unranked_reason(ranking, evaluation) or unverified_reason(evaluation, configs):
@@ -73,6 +73,7 @@ def score_command(
     data: Data,
     name: Annotated[str, typer.Option(help="The entry's name.")],
     benchmark: Benchmark = "",
+    trained_on: Annotated[str, typer.Option(help="The data that the predictions' author trained on, in a line.")] = "",
     root: Root = LEADERBOARD,
 ) -> None:
     """Score a file of predictions, made by any program, and enter it as submitted.
@@ -80,7 +81,7 @@ def score_command(
     It is measured as a checkpoint is, on the held-out tenth of the training file, except for time, size and degraded
     faces. A submitted entry is shown without a rank: nobody here ran what made it.
     """
-    evaluation = score(predictions, data, name, benchmark)
+    evaluation = score(predictions, data, name, benchmark, trained_on)
     path = write_entry(root, evaluation, _description(data))
     typer.echo(f"{_summary(evaluation)}; {path}")
     typer.echo(f"not ranked: {unranked_reason(find_benchmark(root, evaluation.benchmark), evaluation)}", err=True)

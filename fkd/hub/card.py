@@ -106,8 +106,9 @@ def _text(checkpoint: Checkpoint, evaluation: Evaluation, repo_id: str, pictures
         " photo do not."
     )
     costs = ""
-    if cost:
+    if cost and cost.parameters is not None and cost.macs is not None:
         costs += f"| parameters, multiply-adds | {cost.parameters:,}, {cost.macs:,} |\n"
+    if cost:
         costs += f"| one face | {cost.latency_ms:.1f} ms on {cost.hardware} |\n"
     origins = ""
     if training.start:
