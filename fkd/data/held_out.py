@@ -6,9 +6,8 @@ import numpy as np
 from PIL import Image
 
 from fkd.data.faces import Faces
-from fkd.data.layout import lookup_lines, test_lines, write_csv
+from fkd.data.layout import lookup_lines, new_folder, test_lines, write_csv
 from fkd.data.split import in_order, split_data
-from fkd.files import replacing
 
 
 def held_out(data: Path | str) -> Faces:
@@ -27,11 +26,9 @@ def export_test(data: Path | str, folder: Path) -> Faces:
     `submission`, and each frame as frames/IMAGEID.png.
     Raises as `read_training` does, and ValueError for a folder that holds something already.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"{folder} is there already: choose a new folder, or an empty one")
-    faces = held_out(data)
-    with replacing(folder) as unfinished:
-        (unfinished / "frames").mkdir(parents=True)
+    with new_folder(folder) as unfinished:
+        faces = held_out(data)
+        (unfinished / "frames").mkdir()
         write_csv(unfinished / "test.csv", test_lines(faces.images))
         write_csv(unfinished / "IdLookupTable.csv", lookup_lines(np.isfinite(faces.points)))
         for image_id, image in enumerate(faces.images, 1):

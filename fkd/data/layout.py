@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,19 @@ from fkd.files import replacing
 from fkd.keypoints import COLUMNS
 
 SAME_TIME = (1980, 1, 1, 0, 0, 0)  # in every zip, so that the same lines give the same bytes
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Gives a folder to write into, which becomes `folder` if the block ends without an error.
+
+    Raises ValueError if that holds something already.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{folder} is there already: choose a new folder, or an empty one")
+    with replacing(folder) as unfinished:
+        unfinished.mkdir()
+        yield unfinished
 
 
 def write_csv(path: Path, lines: Iterable[str]) -> None:
