@@ -31,7 +31,7 @@ def test_it_runs_on_drawn_faces(competition, tmp_path, monkeypatch):
     outputs = [output for cell in book.cells if cell.cell_type == "code" for output in cell.outputs]
     printed = "".join(output.text for output in outputs if output.output_type == "stream")
     assert "Traceback" not in printed
-    for expected in ("60 rows", "fcnn on drawn: RMSE", "resnet18 on drawn: RMSE", "verified"):
+    for expected in ("60 rows", "fcnn on drawn: RMSE", "resnet18 on drawn: RMSE", "verified", "submission.csv: "):
         assert expected in printed
     shown = [kind for output in outputs if output.output_type == "display_data" for kind in output.data]
     assert shown.count("image/png") == 2 and shown.count("application/vnd.plotly.v1+json") == 2
