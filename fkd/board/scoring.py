@@ -20,7 +20,7 @@ def score(predictions: Path, data: Path, name: str, benchmark: str = "", trained
     """Scores predictions for the held-out tenth of a training file, whose frames `export_test` writes.
 
     predictions: a csv as `read_predictions` takes it. name: the entry's. benchmark: as for `measure`. trained_on: the
-    data that their author names. Nobody here ran what made them, so the entry has no cost, robustness or aligned figures.
+    data that their author names. Nobody here ran what made them, so there is no cost, robustness or aligned figure.
     Raises ValueError for a name that no entry may have, and as `read_predictions`, `ranking_name` and `read_training`.
     """
     if not NAME.fullmatch(name) or "--" in name:
