@@ -68,7 +68,7 @@ def compare(
     answers = {}
     for detector in detectors:
         start = time.perf_counter()
-        answers[detector.name] = detector.on_photo(photo, boxes)
+        answers[detector.name] = detector.on_photos([photo] * len(boxes), boxes)
         spent[detector.name] = 1000 * (time.perf_counter() - start)
     colours = dict(zip(names, distinct([detector.colour for detector in detectors]), strict=True))
     owners = {detector.name: whose(detector) for detector in detectors}

@@ -57,11 +57,11 @@ class Detector(Protocol):
         the answers for the image and for its horizontal flip.
         """
 
-    def on_photo(self, photo: Image.Image, boxes: Sequence[FaceBox]) -> list[Face]:
-        """The faces in boxes of an upright photo, one for each box, in their order; px of the photo."""
-
     def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox]) -> list[Face]:
-        """As `on_photo`, but each box with a photo of its own: faces of many photos are answered together."""
+        """The faces in boxes, each of its own upright photo, in their order; px of that photo.
+
+        All are answered together, those of one photo (which is then named once for each box) as those of many.
+        """
 
 
 def whose(detector: Detector) -> str:

@@ -28,7 +28,7 @@ def find_confirmed_faces(detectors: Sequence[Detector], photo: Image.Image, find
     """
 
     def is_confirmed(box: FaceBox) -> bool:
-        return all(detector.on_photo(photo, [box])[0].doubt <= CONFIRMED for detector in detectors)
+        return all(detector.on_photos([photo], [box])[0].doubt <= CONFIRMED for detector in detectors)
 
     return [box for box in find(photo) if box.score >= SURE or is_confirmed(box)]
 
@@ -38,7 +38,7 @@ def predict(
 ) -> FacesInPhoto:
     """Finds the faces of an upright photo, or takes the given boxes, and answers with their keypoints."""
     boxes = find_confirmed_faces([detector], photo, find) if boxes is None else boxes
-    return FacesInPhoto(detector.on_photo(photo, boxes))
+    return FacesInPhoto(detector.on_photos([photo] * len(boxes), boxes))
 
 
 def predict_together(
@@ -68,7 +68,7 @@ def follow(detectors: Sequence[Detector], photo: Image.Image, before: Face) -> l
     x, y = apply(to_photo, [(FRAME_SIZE - 1) / 2] * 2)
     half = np.sqrt(abs(np.linalg.det(to_photo[:, :2]))) * FRAME_SIZE / 2
     box = FaceBox((x - half, y - half, x + half, y + half), 1.0)
-    faces = [detector.on_photo(photo, [box])[0] for detector in detectors]
+    faces = [detector.on_photos([photo], [box])[0] for detector in detectors]
     return faces if surest(faces).doubt <= FOLLOWED else []
 
 

@@ -48,7 +48,7 @@ class MeanFace:
     def on_frames(self, images, four_point=None, mirror=False):
         return np.repeat(np.array(MEAN_FACE, np.float32)[None], len(images), 0)
 
-    def on_photo(self, photo, boxes):
+    def on_photos(self, photos, boxes):
         faces = []
         for box in boxes:
             points = (np.array(MEAN_FACE) / 96 * box.side + box.box[:2]).astype(np.float32)
@@ -106,7 +106,7 @@ def test_a_weak_face_stays_if_no_detector_doubts_it():
     for doubts, expected in (([0.0, 1.2], [weak, BOX]), ([0.0, 1.3], [BOX])):
         detectors = [MeanFace(doubt=doubt) for doubt in doubts]
         assert find_confirmed_faces(detectors, photo, lambda photo: [weak, BOX]) == expected
-    (before,) = MeanFace().on_photo(photo, [BOX])
+    (before,) = MeanFace().on_photos([photo], [BOX])
     for doubts, count in (([2.0], 1), ([2.1], 0), ([2.1, 2.0], 2), ([2.1, 2.1], 0)):
         assert len(follow([MeanFace(doubt=doubt) for doubt in doubts], photo, before)) == count
 

@@ -85,7 +85,7 @@ def test_a_photo_is_answered_as_its_frames_are(predictor):
     photo.paste(large, (40, 60))
     photo.paste(Image.fromarray(faces.images[1]).transpose(Image.Transpose.ROTATE_270), (250, 30))  # clockwise
     boxes = [FaceBox((39.5, 59.5, 231.5, 251.5), 1.0), FaceBox((249.5, 29.5, 345.5, 125.5), 1.0, turn=90.0)]
-    first, second = detector.on_photo(photo, boxes)
+    first, second = detector.on_photos([photo] * len(boxes), boxes)
     in_frames = detector.on_frames(faces.images)
     assert np.abs((first.points + 0.5 - [40, 60]) / 2 - 0.5 - in_frames[0]).max() < 1
     x, y = (in_frames[1]).T
@@ -98,7 +98,7 @@ def test_a_photo_is_answered_as_its_frames_are(predictor):
 def test_a_face_that_is_not_found_is_doubted_and_has_no_shape(predictor):
     lost = replace(read_dlib(predictor), landmarks=lambda image: np.full((68, 2), np.nan))
     assert (lost.on_frames(np.zeros((2, 96, 96), np.uint8)) == 47.5).all()
-    (face,) = lost.on_photo(Image.new("L", (200, 200)), [FaceBox((10, 20, 110, 120), 1.0)])
+    (face,) = lost.on_photos([Image.new("L", (200, 200))], [FaceBox((10, 20, 110, 120), 1.0)])
     assert math.isinf(face.doubt) and np.allclose(face.points, [59.5 + 0.5, 69.5 + 0.5], atol=1)
     assert predict(lost, Image.new("L", (200, 200)), find=lambda photo: [FaceBox((10, 20, 110, 120), 0.0)]) == []
 

@@ -122,4 +122,4 @@ def test_files_of_others_have_thirty_numbers_or_one_face_at_a_time(tmp_path):
         (tmp_path / f"{name}.onnx").write_bytes(made.SerializeToString())
         detector = OnnxDetector.read(tmp_path / f"{name}.onnx")
         assert detector.name == name and detector.on_frames(np.zeros((3, 96, 96), np.uint8)).shape == (3, 15, 2)
-        assert detector.on_photo(GRACE, []) == []
+        assert detector.on_photos([], []) == []

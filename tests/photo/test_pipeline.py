@@ -49,7 +49,7 @@ def test_answers_are_those_of_one_photo_after_the_other(photos, tiny_checkpoint,
     detector = CheckpointDetector.read(tiny_checkpoint)
     photos = [path for path in photos if path.name != CROWD]
     crowds = [read_photo(path) for path in photos if path.name in ("2.png", "5.png")]
-    weak = [detector.on_photo(photo, boxes_of(photo)[2:3])[0].doubt for photo in crowds]
+    weak = [detector.on_photos([photo], boxes_of(photo)[2:3])[0].doubt for photo in crowds]
     monkeypatch.setattr(predict, "CONFIRMED", sum(weak) / 2)  # one stays, one goes
     monkeypatch.setattr(predict, "TOGETHER", 4)  # with faces of a photo in two batches
     monkeypatch.setattr(pipeline, "find_faces", boxes_of)

@@ -78,10 +78,6 @@ class CheckpointDetector:
         """Points float32 [N, 15, 2], as `Detector.on_frames`."""
         return predict_points([self.checkpoint.model], images, four_point, mirror)
 
-    def on_photo(self, photo: Image.Image, boxes: Sequence[FaceBox]) -> list[Face]:
-        """The faces in boxes of an upright photo, as `Detector.on_photo`."""
-        return self.on_photos([photo] * len(boxes), boxes)
-
     def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox]) -> list[Face]:
         """The faces in boxes, each of its own photo, as `Detector.on_photos`."""
         return faces_by_frames(self._answer, photos, boxes, self.validation_rmse)

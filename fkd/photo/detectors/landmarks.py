@@ -61,10 +61,10 @@ class LandmarkDetector:
         points = np.array(answers).reshape(-1, len(NAMES), 2)
         return np.where(np.isfinite(points), points, (FRAME_SIZE - 1) / 2).astype(np.float32)
 
-    def on_photo(self, photo: Image.Image, boxes: Sequence[FaceBox]) -> list[Face]:
-        """The faces in boxes of an upright photo, as `Detector.on_photo`, cropped from it at SIZE px."""
+    def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox]) -> list[Face]:
+        """The faces in boxes, each of its own photo, as `Detector.on_photos`, cropped from it at SIZE px."""
         faces = []
-        for box in boxes:
+        for photo, box in zip(photos, boxes, strict=True):
             to_frame = frame_matrix(box.box, box.turn)
             to_crop = ZOOM @ np.vstack([to_frame, [0, 0, 1]])
             points = self._answer(crop(photo, to_crop, SIZE), False)
