@@ -23,6 +23,7 @@ LIBRARIES = {
     "networkx": {"data"},
     "onnx": {"photo"},
     "onnxruntime": {"photo"},
+    "openvino": {"photo"},
     "pandas": {"data", "learn", "photo", "board", "cli", "page"},  # where tables are read or shown
     "pillow_heif": {"photo"},
     "plotly": {"page"},
@@ -37,6 +38,7 @@ FILES_OF = {
     "dlib": {"photo.finder", "photo.detectors.dlib"},
     "kagglehub": {"data.kaggle"},
     "mediapipe": {"photo.detectors.mediapipe"},
+    "openvino": {"photo.detectors.compiled"},
     "pillow_heif": {"photo.reading"},
     "plotly": {"page.plots"},
     "pyarrow": {"photo.answer_files"},

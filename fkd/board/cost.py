@@ -6,11 +6,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from fkd.files import STRICT, Count, Figure, Line
 from fkd.keypoints import FRAME_SIZE
+from fkd.learn.models import build_model
 from fkd.photo.detector import Detector, mean_on_frames
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 
@@ -33,14 +35,13 @@ class Cost:
 def cost(detectors: Sequence[Detector], mirror: bool = False, repeats: int = 30) -> Cost:
     """Counts parameters and multiply-adds of all that one answer takes, and times it where the detectors answer."""
     ours = [detector for detector in detectors if isinstance(detector, CheckpointDetector)]
-    models = [detector.checkpoint.model for detector in ours]
-    device = ours[0].device if ours else torch.device("cpu")
-    face = torch.rand(1, 1, FRAME_SIZE, FRAME_SIZE)
+    models = [build_model(detector.checkpoint.model.config).eval() for detector in ours]
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         for model in models:
-            model.labels(face.to(device), mirror=mirror)
+            model.labels(torch.zeros(1, 1, FRAME_SIZE, FRAME_SIZE), mirror=mirror)
     counted = len(ours) == len(detectors)
-    frame = (255 * face[0]).to(torch.uint8).numpy()  # [1, 96, 96]
+    device, runtime = (ours[0].device, ours[0].runtime) if ours else (torch.device("cpu"), "")
+    frame = np.random.default_rng(0).integers(0, 256, (1, FRAME_SIZE, FRAME_SIZE), np.uint8)
     times = []
     for _ in range(repeats + 3):
         start = time.perf_counter()
@@ -50,15 +51,15 @@ def cost(detectors: Sequence[Detector], mirror: bool = False, repeats: int = 30)
         parameters=sum(part.numel() for model in models for part in model.parameters()) if counted else None,
         macs=counter.get_total_flops() // 2 if counted else None,
         latency_ms=round(statistics.median(times[3:]), 3),
-        hardware=hardware(device),
+        hardware=hardware(device, runtime),
     )
 
 
-def hardware(device: torch.device) -> str:
-    """Names the device: the GPU, or the processor with the number of threads in use."""
+def hardware(device: torch.device, runtime: str = "") -> str:
+    """Names the device: the GPU, or the processor with what computes there, torch's number of threads if empty."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{_processor()}, {torch.get_num_threads()} threads"
+    return f"{_processor()}, {runtime or f'{torch.get_num_threads()} threads'}"
 
 
 def _processor() -> str:

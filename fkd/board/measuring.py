@@ -18,7 +18,7 @@ from fkd.photo.detector import Detector, mean_on_frames
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 COMPETITION_ROWS = 7049
-SAME = 1e-3  # px: what two machines may differ by
+SAME = 2e-3  # px: what two machines may differ by, one of which answers in bfloat16
 
 
 def measure(

@@ -13,11 +13,13 @@ from fkd.data.record import DataRecord
 from fkd.data.split import split_data
 from fkd.hub.reference import load_trained
 from fkd.learn.augment import AugmentConfig
+from fkd.learn.checkpoint import Checkpoint, load_checkpoint
 from fkd.learn.config import TrainConfig
 from fkd.learn.heads import HEADS
 from fkd.learn.models import ModelConfig
 from fkd.learn.run_state import STATE
 from fkd.learn.train import train
+from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 app = typer.Typer()
 DEFAULTS = TrainConfig()
@@ -75,7 +77,7 @@ def train_command(
     if "RANK" in os.environ:  # torchrun starts every process with one
         dist.init_process_group("nccl" if device == "cuda" else "gloo")
         device = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
-    begun = load_trained(start).checkpoint if start else None
+    begun = _weights_of(load_trained(start)) if start else None
     faces, split = split_data(data)
     if begun and begun.data.fingerprints != DataRecord.of(data_name(data), faces, split).fingerprints:
         raise ValueError(
@@ -98,3 +100,8 @@ def train_command(
         dist.destroy_process_group()
     if first:
         typer.echo(f"best epoch {done.best_epoch}: validation RMSE {done.validation_rmse:.3f} px; saved in {out}")
+
+
+def _weights_of(detector: CheckpointDetector) -> Checkpoint:
+    """A detector's checkpoint with its weights, which a detector hands to what serves it."""
+    return load_checkpoint(detector.folder, detector.name)

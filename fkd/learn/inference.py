@@ -21,7 +21,7 @@ def predict_points(
     four_point: bool [N], the faces to answer in the four-point convention. mirror: average with the answer for
     the mirror image, mirrored back.
     """
-    device = next(models[0].parameters()).device
+    device = models[0].label_offset.device
     total = np.zeros((len(images), len(NAMES), 2))
     for model in models:
         model.eval()

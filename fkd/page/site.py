@@ -26,6 +26,7 @@ from fkd.page.programs import Tools
 from fkd.page.uploads import photo_folder
 from fkd.page.visitors import Detectors
 from fkd.photo.detector import Detector, folders
+from fkd.photo.detectors.compiled import one_thread_per_answer
 
 HERE = Path(__file__).parent
 SCRIPT, STYLE = HERE / "page.js", HERE / "page.css"
@@ -134,4 +135,5 @@ def launch(app: gr.Blocks, leaderboard: Path, open_browser: bool = False) -> Non
     """Serves the page until the process is stopped, and keeps the leaderboard's folder, if there is one, synced."""
     if leaderboard.is_dir():
         threading.Thread(target=keep_synced, args=[leaderboard], daemon=True).start()
+    one_thread_per_answer()
     app.launch(inbrowser=open_browser, **LAUNCH)

@@ -1,5 +1,6 @@
 """Our own networks: a checkpoint as a detector."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +14,17 @@ from fkd.keypoints import NAMES, unmirror
 from fkd.learn.checkpoint import Checkpoint, load_checkpoint
 from fkd.learn.inference import predict_points
 from fkd.photo.colours import network_colour
+from fkd.photo.detectors.compiled import CompiledModel, openvino_is_here, precision
 from fkd.photo.face import Face, FaceBox
 from fkd.photo.frames import FrameAnswers, faces_by_frames
 
 
 @dataclass(frozen=True)
 class CheckpointDetector:
-    """A checkpoint that answers for frames and photos; folder: where it lies. owner: as in `Detector`."""
+    """A checkpoint that answers for frames and photos; folder: where it lies. owner: as in `Detector`.
+
+    Its model may be a `CompiledModel`: whoever wants the weights reads the folder by `load_checkpoint`.
+    """
 
     checkpoint: Checkpoint
     folder: Path
@@ -28,11 +33,13 @@ class CheckpointDetector:
     @classmethod
     def read(cls, folder: Path | str, name: str = "", owner: str = "", device: str = "cpu") -> "CheckpointDetector":
         """Reads a checkpoint folder; name: its own, the folder's if empty. device: where its model answers, as torch
-        names it. Raises as `load_checkpoint` does.
+        names it; on a CPU by OpenVINO if that is installed, else by torch. Raises as `load_checkpoint` does.
         """
         checkpoint = load_checkpoint(folder, name)
-        checkpoint.model.to(device)
-        return cls(checkpoint, Path(folder), owner)
+        model = checkpoint.model.to(device)
+        if device == "cpu" and openvino_is_here():
+            model = CompiledModel(model)
+        return cls(dataclasses.replace(checkpoint, model=model), Path(folder), owner)
 
     @property
     def name(self) -> str:
@@ -43,6 +50,11 @@ class CheckpointDetector:
     def device(self) -> torch.device:
         """Where its model answers."""
         return self.checkpoint.model.label_offset.device
+
+    @property
+    def runtime(self) -> str:
+        """What computes its answers, "" for torch."""
+        return f"OpenVINO {precision()}, one thread" if isinstance(self.checkpoint.model, CompiledModel) else ""
 
     @property
     def licence(self) -> str:
@@ -83,8 +95,8 @@ class CheckpointDetector:
         return faces_by_frames(self._answer, photos, boxes, self.validation_rmse)
 
     def _answer(self, frames: np.ndarray) -> FrameAnswers:
-        both = np.concatenate([frames, frames[:, :, ::-1]])
-        batch = torch.from_numpy(both).to(self.device)[:, None].float() / 255  # [2 N, 1, 96, 96]
+        both = np.concatenate([frames, frames[:, :, ::-1]]).astype(np.float32) / 255
+        batch = torch.from_numpy(both).to(self.device)[:, None]  # [2 N, 1, 96, 96]
         model, count = self.checkpoint.model, len(frames)
         with torch.inference_mode():
             output = model(batch)
@@ -94,12 +106,12 @@ class CheckpointDetector:
             points[:count],
             unmirror(points[count:]),
             None if spread is None else spread[:count, : len(NAMES)].cpu().numpy(),
-            None if heatmaps is None else _as_bytes(heatmaps[:count, : len(NAMES)]),
+            None if heatmaps is None else _as_bytes(heatmaps[:count, : len(NAMES)].cpu().numpy()),
         )
 
 
-def _as_bytes(heatmaps: torch.Tensor) -> np.ndarray:
+def _as_bytes(heatmaps: np.ndarray) -> np.ndarray:
     """Logits [N, 15, S, S] -> the probabilities of cells as shares of the largest, uint8."""
-    share = (heatmaps - heatmaps.amax((2, 3), keepdim=True)).exp()
-    heat: np.ndarray = (255 * share).round().to(torch.uint8).cpu().numpy()
+    share = np.exp(heatmaps - heatmaps.max((2, 3), keepdims=True))
+    heat: np.ndarray = (255 * share).round().astype(np.uint8)
     return heat

@@ -1,0 +1,100 @@
+import sys
+import threading
+
+import numpy as np
+import pytest
+import torch
+from conftest import untrained
+
+from fkd.board.cost import cost
+from fkd.learn.checkpoint import load_checkpoint
+from fkd.learn.models import ModelConfig
+from fkd.photo.detectors import checkpoint as checkpoint_module
+from fkd.photo.detectors import compiled as compiled_module
+from fkd.photo.detectors.checkpoint import CheckpointDetector
+from fkd.photo.detectors.compiled import TELEMETRY, CompiledModel, _Answering, openvino_is_here
+
+pytestmark = pytest.mark.skipif(not openvino_is_here(), reason="the optional extra fkd[openvino]")
+
+
+def by_torch(folder, monkeypatch) -> CheckpointDetector:
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint_module, "openvino_is_here", lambda: False)
+        return CheckpointDetector.read(folder)
+
+
+@pytest.mark.parametrize("name", ["tiny_checkpoint", "evaluated"])
+@pytest.mark.parametrize(("precision", "most"), [("f32", 1e-3), ("bf16", 0.5)])
+def test_the_answers_are_torchs(name, precision, most, request, monkeypatch, sixty):
+    folder = request.getfixturevalue(name)
+    monkeypatch.setattr(compiled_module, "precision", lambda: precision)
+    ours, reference = CheckpointDetector.read(folder), by_torch(folder, monkeypatch)
+    assert "OpenVINO" in ours.runtime and reference.runtime == ""
+    for count in (1, 19):  # fewer frames than go together, and more
+        frames, four_point = sixty.images[-count:], sixty.four_point[-count:]
+        for mirror in (False, True):
+            answers = [one.on_frames(frames, four_point, mirror) for one in (ours, reference)]
+            assert answers[0].shape == (count, 15, 2) and np.abs(answers[0] - answers[1]).max() < most
+        mine, theirs = ours._answer(frames), reference._answer(frames)
+        assert np.abs(mine.points - theirs.points).max() < most and np.abs(mine.flipped - theirs.flipped).max() < most
+        assert (mine.spread is None) == (theirs.spread is None) == (name == "evaluated")
+        if theirs.spread is not None:
+            assert np.abs(mine.spread - theirs.spread).max() < most
+            assert mine.heatmaps.shape == theirs.heatmaps.shape and mine.heatmaps.dtype == np.uint8
+            assert np.abs(mine.heatmaps.astype(int) - theirs.heatmaps).mean() < 10 * most
+
+
+def test_one_session_serves_all_threads(tiny_checkpoint, sixty, monkeypatch):
+    compile_it, sessions = compiled_module._compiled, []
+    monkeypatch.setattr(compiled_module, "_compiled", lambda model: sessions.append(compile_it(model)) or sessions[-1])
+    detector, answers = CheckpointDetector.read(tiny_checkpoint), {}
+    assert not sessions, "before it is needed"
+
+    def answer(number: int) -> None:
+        answers[number] = [detector.on_frames(sixty.images[number : number + 9]) for _ in range(3)]
+
+    threads = [threading.Thread(target=answer, args=[number]) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(sessions) == 1
+    alone = detector.on_frames(sixty.images[:20])
+    for number in range(8):
+        for points in answers[number]:
+            assert np.abs(points - alone[number : number + 9]).max() < 0.05
+
+
+def test_the_weights_are_kept_once(tiny_checkpoint, sixty):
+    model = CheckpointDetector.read(tiny_checkpoint).checkpoint.model
+    assert isinstance(model, CompiledModel) and {one.device.type for one in model.parameters()} <= {"meta"}
+    model.points(torch.zeros(1, 1, 96, 96))
+    assert not model._model
+
+
+def test_the_cost_is_that_of_the_network_itself(tiny_checkpoint, monkeypatch):
+    ours, reference = (cost([one], repeats=1) for one in (
+        CheckpointDetector.read(tiny_checkpoint), by_torch(tiny_checkpoint, monkeypatch)
+    ))  # fmt: skip
+    assert (ours.parameters, ours.macs) == (reference.parameters, reference.macs)
+    loaded = load_checkpoint(tiny_checkpoint).model
+    assert ours.parameters == sum(one.numel() for one in loaded.parameters()) and "OpenVINO" in ours.hardware
+
+
+def test_nothing_is_reported_to_anybody(tiny_checkpoint):
+    CheckpointDetector.read(tiny_checkpoint).checkpoint.model.points(torch.zeros(1, 1, 96, 96))
+    assert sys.modules[TELEMETRY] is None
+    assert sys.modules["openvino.tools.ovc.telemetry_utils"].tm.__name__.endswith("telemetry_stub")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [ModelConfig("resnet34", 1), ModelConfig("resnet18", 2, "regression"), ModelConfig("resnet18", stem_stride=2)],
+)
+def test_every_head_and_stem_can_be_compiled(config, sixty):
+    model = untrained(config).eval()
+    images = torch.from_numpy(sixty.images[:3])[:, None].float() / 255
+    with torch.inference_mode():
+        expected, outputs = model.points(images), CompiledModel(model)(images)
+        assert len(outputs) == len(_Answering(model)(images))
+    assert (outputs[0][:, :15] - expected).abs().max() < 0.5
