@@ -59,5 +59,6 @@ lock:
 $(READY): requirements.txt requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("fkd needs Python 3.11 or newer; set PYTHON=") if sys.version_info < (3, 11) else 0'
 	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt -c requirements.lock -e '.[dev,onnx,parquet,ray]'
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt -c requirements.lock \
+		-e '.[dev,dlib,onnx,parquet,ray]'
 	@touch $@

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 __all__ = ["__version__", "compare", "load", "predict"]
-# What these need (torch, timm, dlib) takes seconds to import, so it waits until one of them is used (PEP 562).
+# What these need (torch, timm) takes seconds to import, so it waits until one of them is used (PEP 562).
 FRONT_DOOR = {
     "compare": "fkd.photo.comparison",
     "load": "fkd.hub.reference",

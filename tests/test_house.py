@@ -35,7 +35,7 @@ LIBRARIES = {
     "yaml": {"hub"},
 }
 FILES_OF = {
-    "dlib": {"photo.finder", "photo.detectors.dlib"},
+    "dlib": {"photo.detectors.dlib"},
     "kagglehub": {"data.kaggle"},
     "mediapipe": {"photo.detectors.mediapipe"},
     "openvino": {"photo.detectors.compiled"},

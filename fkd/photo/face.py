@@ -15,11 +15,9 @@ from fkd.keypoints import NAMES
 class FaceBox:
     """A face's square in a photo, framed like the competition's pictures.
 
-    box: (x0, y0, x1, y1), photo px, edges, may reach outside the photo. score: the finder's, NaN for a
-    box that was drawn by hand; dlib is sure of a face above 0, and a weak one kept because nothing better was found has
-    down to -0.9. turn: degrees the photo has to
-    be turned counter-clockwise for the face to stand upright (the box stays as wide and is turned about its
-    centre); 0 in nearly every photo.
+    box: (x0, y0, x1, y1), photo px, edges, may reach outside the photo. score: the finder's, 0 to 1, NaN for
+    a box that was drawn by hand. turn: degrees the photo has to be turned counter-clockwise for the face to stand
+    upright (the box stays as wide and is turned about its centre); 0 in nearly every photo.
     """
 
     box: tuple[float, float, float, float]

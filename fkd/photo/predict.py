@@ -10,11 +10,9 @@ from fkd.photo.crop import align_matrix, apply, invert
 from fkd.photo.detector import Detector
 from fkd.photo.face import Face, FaceBox
 from fkd.photo.faces import FacesInPhoto
-from fkd.photo.finder import find_faces
+from fkd.photo.finder import SURE, find_faces
 
-SURE = 0.3  # finder's score from which a face needs no detector to confirm it: all such boxes were faces
-# Of 59 weak boxes on faces resnet18 confirms all, of 60 elsewhere one (those of benchmarks/faces.py); at 1 it loses 6.
-CONFIRMED = 1.25
+CONFIRMED = 1.25  # doubt up to which a detector takes a weak box for a face: hardly ever elsewhere
 TOGETHER = 16  # faces in a batch: with their mirror images as many frames as a processor's cache holds
 FOLLOWED = 2.0  # doubt up to which a face of a film is still the same one
 
@@ -24,13 +22,14 @@ Finder = Callable[[Image.Image], list[FaceBox]]
 def find_confirmed_faces(detectors: Sequence[Detector], photo: Image.Image, find: Finder = find_faces) -> list[FaceBox]:
     """Finds the faces of an upright photo; those that the finder is unsure of stay if every detector confirms them.
 
-    A detector confirms a face if its doubt is at most CONFIRMED, as it is on faces and hardly ever elsewhere.
+    A detector confirms a face if its doubt is at most CONFIRMED.
     """
-
-    def is_confirmed(box: FaceBox) -> bool:
-        return all(detector.on_photos([photo], [box])[0].doubt <= CONFIRMED for detector in detectors)
-
-    return [box for box in find(photo) if box.score >= SURE or is_confirmed(box)]
+    found = find(photo)
+    weak = [box for box in found if box.score < SURE]
+    for detector in detectors:
+        faces = detector.on_photos([photo] * len(weak), weak)
+        weak = [box for box, face in zip(weak, faces, strict=True) if face.doubt <= CONFIRMED]
+    return [box for box in found if box.score >= SURE or box in weak]
 
 
 def predict(
