@@ -4,7 +4,7 @@ Pixel (i, j) is a square with its centre at (i, j): a picture of width w spans x
 """
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from fkd.keypoints import FRAME_SIZE, MEAN_FACE
 from fkd.photo import yunet
@@ -64,10 +64,10 @@ def _shrunk(grey: Image.Image) -> Image.Image:
 
 
 def _lit(grey: Image.Image) -> Image.Image:
-    """A dark photo, brightened."""
+    """A dark photo, brightened, and its noise smoothed, which is brightened too."""
     counts = np.cumsum(grey.histogram())
     top = max(int(np.searchsorted(counts, 0.99 * counts[-1])), 1)
-    return grey if top >= DARK else grey.point(lambda value: value * DARK / top)
+    return grey if top >= DARK else grey.filter(ImageFilter.BoxBlur(1)).point(lambda value: value * DARK / top)
 
 
 def _look(grey: Image.Image, turn: int, longest: int, zoom: float) -> list[FaceBox]:
