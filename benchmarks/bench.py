@@ -17,6 +17,7 @@ import time
 import warnings
 from pathlib import Path
 
+import finder_rows
 import loading_rows
 import numpy as np
 import pandas as pd
@@ -31,7 +32,7 @@ from fkd.data.competition import read_training
 from fkd.keypoints import COLUMNS
 
 FACES = 7_049  # as many as the competition's training.csv has
-ROWS = [*loading_rows.ROWS, *start_rows.ROWS, *training_rows.ROWS, *photos_rows.ROWS]
+ROWS = [*loading_rows.ROWS, *start_rows.ROWS, *finder_rows.ROWS, *photos_rows.ROWS, *training_rows.ROWS]
 HEAD = """\
 | what | median | beside | median | ratio (lowest to highest) | target, at most | |
 |---|---|---|---|---|---|---|"""
