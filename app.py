@@ -4,9 +4,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import gradio as gr
-
 from fkd.page import site
+from fkd.page.guard import Page
 
 HOME = Path(__file__).parent
 CHECKPOINTS, LEADERBOARD = HOME / "checkpoints", HOME / "leaderboard"
@@ -17,7 +16,7 @@ def build_app(
     leaderboard: Path = LEADERBOARD,
     models: Sequence[str] = (),
     votes: Path | None = None,
-) -> gr.Blocks:
+) -> Page:
     """Builds the page for a folder of checkpoints and one of entries, unlaunched; raises as `site.build_app` does.
 
     models: references such as hf:user/repo or onnx:FILE (`fkd.hub.reference.load`), beside what lies in `checkpoints`.

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import timm
 import torch
 from torch import nn
 
@@ -78,7 +77,7 @@ class KeypointModel(nn.Module):
             self.body = nn.Sequential(nn.Flatten(), nn.Linear(FRAME_SIZE**2, FCNN_HIDDEN), nn.ReLU())
         else:
             options = {"features_only": True} if head.every_map else {"num_classes": 0, "global_pool": ""}
-            network: Any = timm.create_model(config.name, in_chans=1, **options)
+            network: Any = _timm().create_model(config.name, in_chans=1, **options)
             if config.stem_stride == 2:
                 network.maxpool = nn.Identity()
             self.body = network if head.every_map else nn.Sequential(network, nn.Flatten())
@@ -155,6 +154,12 @@ class KeypointModel(nn.Module):
         return offset
 
 
+def _timm() -> Any:
+    import timm  # noqa: PLC0415 - takes as long as importing torch: the page opens before it is needed
+
+    return timm
+
+
 def build_model(config: ModelConfig) -> KeypointModel:
     """Builds the model of a config, with random weights from torch's current seed."""
     return KeypointModel(config).to(memory_format=torch.channels_last)  # a CPU answers in 9 ms instead of 12
@@ -162,4 +167,4 @@ def build_model(config: ModelConfig) -> KeypointModel:
 
 def model_names() -> list[str]:
     """The names that ModelConfig accepts."""
-    return [FCNN, *timm.list_models(module="resnet")]
+    return [FCNN, *_timm().list_models(module="resnet")]

@@ -8,16 +8,17 @@ import gradio as gr
 
 from fkd.board.entries import find_benchmark, read_benchmarks
 from fkd.page.guard import as_path, pick
+from fkd.page.own import Own
 from fkd.page.standings import ranked
 from fkd.photo.comparison import compare
-from fkd.photo.detector import Detector, best, folders
+from fkd.photo.detector import Detector
 from fkd.photo.predict import predict
 from fkd.photo.reading import read_photo
 
 Answer = TypeVar("Answer")
 
 
-def api(detectors: Mapping[str, Detector], root: Path) -> None:
+def api(detectors: Own, root: Path) -> None:
     """Adds the endpoints to the page. detectors: by name. root: of the leaderboard's entries."""
     benchmarks = [one.name for one in sorted(read_benchmarks(root), key=lambda one: not one.fingerprint)]
     photo = as_path(gr.Image(type="filepath", label="photo", visible=False))
@@ -59,12 +60,12 @@ def api(detectors: Mapping[str, Detector], root: Path) -> None:
         Returns:
             A list with one object per row, the best first; errors are in pixels of the 96 x 96 frame.
         """
-        return _leaderboard(root, folders(detectors.values()), benchmark)
+        return _leaderboard(root, detectors.folders, benchmark)
 
     one, several, which = (
         gr.Textbox(value, label=label, visible=False)
         for value, label in (
-            (best(detectors), "model"),
+            (detectors.by_error()[0], "model"),
             (",".join(list(detectors)[:4]), "models"),
             (benchmarks[0] if benchmarks else "", "benchmark"),
         )

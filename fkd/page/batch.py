@@ -6,7 +6,7 @@ import json
 import re
 import time
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from PIL import Image
 
 from fkd.keypoints import LEFT_EYE, RIGHT_EYE
 from fkd.page.guard import pick
+from fkd.page.own import Own
 from fkd.page.uploads import new_folder
-from fkd.photo.detector import Detector, best
+from fkd.photo.detector import Detector
 from fkd.photo.draw import draw_points
 from fkd.photo.face import Face
 from fkd.photo.many_photos import MOST_BYTES, MOST_PHOTOS, Answered, answer, list_sources
@@ -32,7 +33,7 @@ EVERY = 1.0  # s between two looks at the rows and drawings so far; all are sent
 DRAWN, GALLERY = 2000, 800  # px, longest side of the drawings in the zip, and of those that the gallery shows
 
 
-def batch_tab(detectors: Mapping[str, Detector]) -> None:
+def batch_tab(detectors: Own) -> None:
     """Builds the tab."""
     gr.Markdown(INTRODUCTION)
     with gr.Row():
@@ -41,7 +42,7 @@ def batch_tab(detectors: Mapping[str, Detector]) -> None:
             elem_id="batch-files",
         )  # fmt: skip
         with gr.Column(min_width=260):
-            model = gr.Dropdown(list(detectors), value=best(detectors), label="Model", elem_id="batch-model")
+            model = gr.Dropdown(list(detectors), value=detectors.by_error()[0], label="Model", elem_id="batch-model")
             with gr.Row():
                 run = gr.Button("Find the keypoints", variant="primary", min_width=140, elem_id="batch-run")
                 stop = gr.Button("Stop", min_width=100, interactive=False, elem_id="batch-stop")

@@ -1,7 +1,8 @@
 """The tab where two to four models answer on one photo."""
 
+import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,12 @@ from fkd.page.answers import (
 from fkd.page.downloads import download_row
 from fkd.page.guard import NOT_FITTING, as_path, pick, told
 from fkd.page.uploads import new_folder
-from fkd.page.viewer import MOST_MODELS, viewer
+from fkd.page.viewer import MOST_MODELS, view, viewer
 from fkd.page.visitors import Detectors
 from fkd.page.votes import add_vote
-from fkd.photo.detector import by_error
 from fkd.photo.reading import PHOTOS, read_photo
 
+FINDING = "Finding the keypoints ..."
 THUMBNAIL = 120  # px of an example's button
 ADDED = "Any model that `fkd push` published. Its files are checked before they are read; none can run code."
 TRUE_POINTS = "True points: a .pts of 15 or 68 points, a .csv or a .json as this page and `fkd predict` write them."
@@ -44,15 +45,21 @@ KEEP_PHOTO = "photo => { window.fkd.keepPhoto(photo); }"
 KEPT_PHOTO = "async (...given) => [await window.fkd.keptPhoto(), ...given.slice(1)]"
 
 
-def compare_tab(detectors: Detectors, examples: Sequence[Path], votes: Path, page: gr.Blocks) -> None:
-    """Builds the tab, inside `page`. examples: photos to try; the first is answered when the page is built. votes: the
-    file that keeps blind votes.
+def compare_tab(detectors: Detectors, examples: Sequence[Path], votes: Path, page: gr.Blocks) -> Callable[[], None]:
+    """Builds the tab, inside `page`. examples: photos to try. votes: the file that keeps blind votes.
+
+    Returns what answers on the first example: who opens the page later finds the answer in it. Who was faster sees the
+    photo, and the answer as soon as it is there.
     """
     names = list(detectors.own)
     first = [name for name in names if name == "fcnn"]
-    chosen = [*first, *(name for name in by_error(detectors.own) if name not in first)][:2]
-    landing = answer_photo(detectors, str(examples[0]), Wishes(chosen), zoomed=True) if examples else View(BEGIN)
-    first_answer = landing.answered.comparison if landing.answered and landing.answered.comparison.boxes else None
+    chosen = [*first, *(name for name in detectors.own.by_error() if name not in first)][:2]
+    begin = _unanswered(examples[0], {name: detectors.own.colours[name] for name in chosen}) if examples else None
+
+    @functools.cache
+    def landing() -> View:
+        return answer_photo(detectors, str(examples[0]), Wishes(chosen), zoomed=True)
+
     with gr.Row(elem_id="strip"):
         photo = gr.UploadButton(
             "Your photo", file_types=list(PHOTOS), variant="primary", size="sm", min_width=100, scale=0, elem_id="photo"
@@ -68,9 +75,9 @@ def compare_tab(detectors: Detectors, examples: Sequence[Path], votes: Path, pag
     )  # fmt: skip
     as_path(camera)
     camera_shown = gr.State(False)
-    status = gr.Markdown(landing.status, elem_id="status")
-    answered = gr.State(landing.answered, time_to_live=3600)
-    shown = viewer(value=landing.picture, visible=landing.picture is not None)
+    status = gr.Markdown(FINDING if begin else BEGIN, elem_id="status")
+    answered = gr.State(None, time_to_live=3600)
+    shown = viewer(value=begin, visible=begin is not None)
     with gr.Accordion("Models and options", open=False, elem_id="more"):
         with gr.Row():
             asked = gr.Dropdown(
@@ -92,32 +99,16 @@ def compare_tab(detectors: Detectors, examples: Sequence[Path], votes: Path, pag
             with gr.Column(min_width=280):
                 whole = gr.Checkbox(False, label="The whole photo is one face (a crop)", elem_id="whole")
                 gr.Markdown(TRUE_POINTS, elem_classes="caption")
-    with gr.Column(visible=first_answer is not None) as details:
-        choices = face_choices(first_answer) if first_answer else []
-        face = gr.Dropdown(
-            choices,
-            value=next(iter(choices), None),
-            label="Face",
-            visible=len(choices) > 1,
-            type="index",
-            elem_id="face",
-        )
+    with gr.Column(visible=begin is not None) as details:  # where it will be, so that nothing jumps
+        face = gr.Dropdown([], label="Face", visible=False, type="index", elem_id="face")
         with gr.Accordion("Points and files", open=False, elem_id="details"):
             points = gr.Dataframe(
-                face_table(first_answer, 0) if first_answer else None,
                 label="Points (apart and errors in % of the eye distance; the rest in pixels of the photo)",
                 interactive=False, max_height=640, pinned_columns=1, elem_id="points",
             )  # fmt: skip
             download_row(answered, face)
             gr.Markdown(CROPS, elem_classes="caption")
-            crops = gr.Image(
-                face_crops(first_answer, 0) if first_answer else None,
-                show_label=False,
-                interactive=False,
-                height=180,
-                elem_id="seen",
-                buttons=[],
-            )
+            crops = gr.Image(show_label=False, interactive=False, height=180, elem_id="seen", buttons=[])
     outputs = [status, details, shown, answered, face, points, crops]
 
     # Functions of their own: Gradio gives an event or a request only to those that ask for it, not to a partial.
@@ -147,7 +138,7 @@ def compare_tab(detectors: Detectors, examples: Sequence[Path], votes: Path, pag
         wishes = Wishes(names, whole, truth)
         return answer_box(detectors, told(event, "box"), told(event, "face"), answered, wishes).outputs()
 
-    def open_view(photo: str | None, request: gr.Request) -> list[Any]:
+    def open_view(photo: str | None, said: str, request: gr.Request) -> list[Any]:
         """The view that the address asks for, ?example=NAME&models=A,B, or the photo of this browser session."""
         asked_names = [name for name in str(request.query_params.get("models", "")).split(",") if name in names]
         wishes = Wishes(asked_names[:MOST_MODELS] or chosen)
@@ -155,7 +146,7 @@ def compare_tab(detectors: Detectors, examples: Sequence[Path], votes: Path, pag
         if photo or example or wishes.names != chosen:
             path = photo or str(example or (examples[0] if examples else ""))
             return [wishes.names, *answer_photo(detectors, path, wishes, zoomed=not photo).outputs()]
-        return [gr.skip()] * (1 + len(outputs))
+        return [gr.skip(), *(landing().outputs() if said == FINDING else [gr.skip()] * len(outputs))]
 
     def add(wanted: str, chosen: list[str], own: list[str]) -> tuple[str, Any, list[str]]:
         return _add(detectors, wanted, chosen, own)
@@ -190,7 +181,27 @@ def compare_tab(detectors: Detectors, examples: Sequence[Path], votes: Path, pag
     shown.select(_click, answered, [status, face, points, crops], **private)
     face.input(_choose, [answered, face], [status, shown, points, crops], **private)
     wanted.submit(add, [wanted, asked, own], [added, asked, own], concurrency_limit=1, **private)
-    page.load(open_view, photo, [asked, *outputs], js=KEPT_PHOTO, **private)
+    page.load(open_view, [photo, status], [asked, *outputs], js=KEPT_PHOTO, **private)
+
+    def answer_first() -> None:
+        if not examples:
+            return
+        # A component made of the same value has it as a browser is sent it.
+        for part, new in zip(outputs, landing().outputs(), strict=True):
+            made = new if isinstance(new, gr.blocks.Block) else type(part)(new)
+            for name in ("value", "visible", "choices"):
+                if hasattr(made, name):
+                    setattr(part, name, getattr(made, name))
+        page.config = page.get_config_file()
+
+    return answer_first
+
+
+def _unanswered(path: Path, colours: Mapping[str, str]) -> dict[str, Any]:
+    """The viewer's value of a photo that no detector has answered on yet. colours: of the detectors, by name."""
+    photo = read_photo(path)
+    models = [{"name": name, "colour": colour, "faces": []} for name, colour in colours.items()]
+    return view(photo, models, [], [], 0, photo.size)
 
 
 def _thumbnail(path: Path) -> str:

@@ -7,7 +7,7 @@ import io
 import logging
 import os
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import gradio as gr
@@ -58,7 +58,12 @@ class BodyLimits:
 
 
 class Page(gr.Blocks):
-    """gr.Blocks in which every error reaches the visitor as one sentence, and no answer takes for ever."""
+    """gr.Blocks in which every error reaches the visitor as one sentence, and no answer takes for ever.
+
+    once_open: what the page needs soon, but not to open; its server does it then.
+    """
+
+    once_open: Sequence[Callable[[], object]] = ()
 
     async def preprocess_data(self, block_fn: BlockFunction, inputs: list[Any], *given: Any, **named: Any) -> list[Any]:
         """The handler's inputs. Raises gr.Error for a file that was not uploaded, or what does not fit the page."""

@@ -11,8 +11,9 @@ import gradio as gr
 from PIL import Image
 
 from fkd.page.guard import as_frame, pick
+from fkd.page.own import Own
 from fkd.photo.colours import distinct
-from fkd.photo.detector import Detector, by_error
+from fkd.photo.detector import Detector
 from fkd.photo.draw import draw_points
 from fkd.photo.face import Face
 from fkd.photo.finder import find_faces, glance
@@ -42,9 +43,9 @@ class Followed:
     times: tuple[float, ...] = ()
 
 
-def live_tab(detectors: Mapping[str, Detector]) -> None:
+def live_tab(detectors: Own) -> None:
     """Builds the tab."""
-    first, *others = by_error(detectors)
+    first, *others = detectors.by_error()
     second = "fcnn" if "fcnn" in others else next(iter(others), NONE)
     gr.Markdown(INTRODUCTION)
     with gr.Row(elem_id="live-models"):

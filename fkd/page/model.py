@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from fkd.metrics import CASES
 from fkd.page.address import remember
 from fkd.page.figures import history, paper_section
 from fkd.page.guard import pick
+from fkd.page.own import Own
 from fkd.page.plots import case_face, error_face, training_curves
-from fkd.photo.detector import Detector, best
+from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 CASES_SAID = """### Its best and its worst faces
@@ -49,9 +50,9 @@ class View:
         return [self.text, self.ellipses, self.curves, section, column, *self.cases, *missing]
 
 
-def model_tab(detectors: Mapping[str, Detector], paper: Path | None, page: gr.Blocks, tab: gr.Tab) -> None:
+def model_tab(detectors: Own, paper: Path | None, page: gr.Blocks, tab: gr.Tab) -> None:
     """Builds the tab, inside `tab` of `page`. paper: the figures of benchmarks/paper.py, None where they are not."""
-    first = best(detectors)
+    first = detectors.by_error()[0]
     chosen = gr.Dropdown(list(detectors), value=first, label="Model", elem_id="model")
     with gr.Row():
         with gr.Column(scale=3, min_width=300):

@@ -1,5 +1,7 @@
 """The page: two detectors side by side on your own photo, and the leaderboard."""
 
+import ctypes
+import functools
 import sys
 import threading
 import time
@@ -10,9 +12,10 @@ from typing import Any
 import gradio as gr
 import gradio.mcp
 
+from fkd.board.entries import read_benchmarks
 from fkd.hub.available import read_pinned
 from fkd.hub.claims import sync
-from fkd.hub.reference import ENDINGS, load
+from fkd.hub.reference import ENDINGS
 from fkd.learn.checkpoint import CONFIG
 from fkd.page.address import remember
 from fkd.page.api import api
@@ -22,10 +25,12 @@ from fkd.page.guard import LIMITS, MOST_WAITING, Page
 from fkd.page.leaderboard import leaderboard_tab
 from fkd.page.live import live_tab
 from fkd.page.model import model_tab
+from fkd.page.own import Own
 from fkd.page.programs import Tools
+from fkd.page.standings import ranked
 from fkd.page.uploads import photo_folder
 from fkd.page.visitors import Detectors
-from fkd.photo.detector import Detector, folders
+from fkd.photo.detector import Detector
 from fkd.photo.detectors.compiled import one_thread_per_answer
 
 HERE = Path(__file__).parent
@@ -35,6 +40,7 @@ Your photo is never logged or passed on, and is deleted from the server within t
 TABS = ("compare", "leaderboard", "live", "batch", "model")
 EXAMPLES = ("grace_hopper", "eileen_collins", "barack_obama_speaking", "barack_obama_backlit")
 VOTES = "votes.json"
+M_ARENA_MAX = -8  # of malloc.h
 THEME = gr.themes.Default(
     primary_hue="emerald",
     font=["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"],
@@ -72,24 +78,20 @@ def references_in(checkpoints: Path) -> list[str]:
 
 def build_app(
     references: Sequence[str | Detector], leaderboard: Path, clone: Path | None = None, votes: Path | None = None
-) -> gr.Blocks:
+) -> Page:
     """Builds the page for these detectors and the leaderboard in a folder, unlaunched.
 
     references: detectors, or what `fkd.hub.reference.load` takes. clone: a clone of fkd, whose example photos and table
     of the paper are then shown. votes: the file that keeps blind votes, in the leaderboard's folder if None.
-    Raises ValueError if there is no checkpoint, one cannot be read, or two have one name.
+    A checkpoint folder is read when the page first needs it, or is `launch`ed.
+    Raises ValueError if there is no checkpoint, another reference cannot be read, or two have one name.
     """
     if not references:
         raise ValueError(
             "there is no checkpoint to show: name folders or hf:user/repo, or train one with "
             "`fkd train --data DIR --out checkpoints/mine`"
         )
-    detectors: dict[str, Detector] = {}
-    for reference in references:
-        detector = load(reference) if isinstance(reference, str) else reference
-        if detector.name in detectors:
-            raise ValueError(f"two of the checkpoints have the name {detector.name}: the page needs one name for each")
-        detectors[detector.name] = detector
+    detectors = Own(references)
     examples = [path for stem in EXAMPLES for path in (clone / "examples").glob(f"{stem}.*")] if clone else []
     paper = clone / "benchmarks" / "paper.json" if clone else None
     photo_folder()  # before any part of the page is made: each notes where its files are to lie
@@ -98,9 +100,9 @@ def build_app(
         gr.Markdown(TITLE, elem_id="title")
         with gr.Tabs() as tabs:
             with gr.Tab("Compare", id="compare") as compare:
-                compare_tab(Detectors(detectors), examples, votes or leaderboard / VOTES, page)
+                landing = compare_tab(Detectors(detectors), examples, votes or leaderboard / VOTES, page)
             with gr.Tab("Leaderboard", id="leaderboard") as board:
-                leaderboard_tab(leaderboard, folders(detectors.values()), page, board)
+                leaderboard_tab(leaderboard, detectors.folders, page, board)
             with gr.Tab("Live", id="live") as live:
                 live_tab(detectors)
             with gr.Tab("Batch", id="batch") as batch:
@@ -112,7 +114,14 @@ def build_app(
         page.load(_open_tab, None, tabs, api_visibility="private")
         api(detectors, leaderboard)
     page.queue(max_size=MOST_WAITING, api_open=False)
+    page.once_open = [detectors.read, landing, functools.partial(_rank, leaderboard, detectors)]
     return page
+
+
+def _rank(root: Path, detectors: Own) -> None:
+    """Reads and ranks all entries, which takes long where there are thousands."""
+    for benchmark in read_benchmarks(root):
+        ranked(root, benchmark, detectors.folders.values(), averaged=False)
 
 
 def _open_tab(request: gr.Request) -> Any:
@@ -131,9 +140,20 @@ def keep_synced(root: Path) -> None:
         time.sleep(3600)
 
 
-def launch(app: gr.Blocks, leaderboard: Path, open_browser: bool = False) -> None:
-    """Serves the page until the process is stopped, and keeps the leaderboard's folder, if there is one, synced."""
+def launch(app: Page, leaderboard: Path, open_browser: bool = False) -> None:
+    """Serves the page until the process is stopped, and keeps the leaderboard's folder, if there is one, synced.
+
+    Raises ValueError or OSError if one of the page's checkpoints cannot be read, soon after the page has opened.
+    """
     if leaderboard.is_dir():
         threading.Thread(target=keep_synced, args=[leaderboard], daemon=True).start()
     one_thread_per_answer()
-    app.launch(inbrowser=open_browser, **LAUNCH)
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):  # else glibc keeps apart what each thread has freed: 60 MB more with 50 visitors
+        libc.mallopt(M_ARENA_MAX, 2)
+    app.launch(inbrowser=open_browser, prevent_thread_lock=True, **LAUNCH)
+    for work in app.once_open:
+        work()
+    if hasattr(libc, "malloc_trim"):  # reading networks takes more than having them
+        libc.malloc_trim(0)
+    app.block_thread()

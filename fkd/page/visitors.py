@@ -1,11 +1,11 @@
 """Hub models that visitors add to the page while it runs."""
 
 from collections import ChainMap
-from collections.abc import Mapping
 
 from fkd.hub.errors import HostError
 from fkd.hub.reference import SCHEME, load_trained
 from fkd.hub.repository import forget
+from fkd.page.own import Own
 from fkd.photo.detector import Detector
 
 MOST, LARGEST = 12, 200_000_000  # models of all visitors together; bytes of one's weights
@@ -14,10 +14,10 @@ MOST, LARGEST = 12, 200_000_000  # models of all visitors together; bytes of one
 class Detectors(ChainMap[str, Detector]):
     """The page's own detectors and those that visitors added, by name; the oldest of the latter make room."""
 
-    def __init__(self, own: Mapping[str, Detector]):
-        self.own: Mapping[str, Detector] = own
+    def __init__(self, own: Own):
+        self.own = own
         self._added: dict[str, Detector] = {}
-        super().__init__(self._added, dict(own))
+        super().__init__(self._added, own)  # type: ignore[arg-type]  # only the first is ever written
 
     def add(self, asked: str) -> str:
         """Pulls user/repo or user/repo@revision, as anybody may read it, and returns its name here.

@@ -21,6 +21,8 @@ READY = "text=Which detector finds your face better?"
 def launched(**given):
     page = build_app(**given)
     _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **LAUNCH)
+    for work in page.once_open:
+        work()
     yield url
     page.close()
 

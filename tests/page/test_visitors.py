@@ -8,8 +8,8 @@ from huggingface_hub import constants
 
 from fkd.hub.repository import pull
 from fkd.page import visitors
+from fkd.page.own import Own
 from fkd.page.visitors import Detectors
-from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 
 def put(hub, folder: Path, repo: str, **settings) -> None:
@@ -18,7 +18,7 @@ def put(hub, folder: Path, repo: str, **settings) -> None:
 
 @pytest.fixture
 def detectors(evaluated) -> Detectors:
-    return Detectors({"net": CheckpointDetector.read(evaluated, "net")})
+    return Detectors(Own([evaluated]))
 
 
 @pytest.mark.parametrize("asked", ["bea/net", " hf:bea/net ", "https://huggingface.co/bea/net/"])
