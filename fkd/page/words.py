@@ -19,6 +19,10 @@ under *Filters and columns* to see refused claims.
 
 **Why do two models share a rank?** The difference between them is smaller than what the choice of test faces causes.
 
+**Why two figures?** Detectors disagree on where the tip of a nose or the bottom of a lip is. For the *aligned* figure
+the mean offset of each point, fitted on other faces, is taken off: it tells another definition from a worse detector.
+Ranks are by the first figure.
+
 **May I see the faces?** No: they belong to their owners. A fingerprint stands for them."""
 CITATION = """@software{fkd,
   title = {fkd: train, compare, publish and rank facial keypoint detectors},
@@ -54,6 +58,8 @@ def column_words() -> str:
   scored here; *unreadable* is a file that is not an entry; *claimed* is what a Hub model
   states. Only verified entries have a rank.
 {figures}
+- **aligned**: {RMSE.label} without the mean offset of each point, which is fitted on the validation faces.
+- **sources trained on**: the data sets among the sources of the benchmark's faces that its author trained on, too.
 - **95% interval**: of the {RMSE.label}, from a bootstrap by face.
 - **predictions**: of one model, or the mean of several (an ensemble); with *flip averaging*, predictions averaged over
   the image and its horizontal flip.
