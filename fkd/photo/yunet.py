@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fkd.keypoints import NAMES
+from fkd.learn.inference import bf16_is_quick
 
 WEIGHTS = Path(__file__).with_name("yunet.safetensors")  # where they are from, and their terms: yunet.txt
 STRIDES = (8, 16, 32)  # px, of the cells that answer: small, middling and large faces
@@ -26,14 +27,15 @@ def detect(pixels: np.ndarray, lowest: float) -> tuple[np.ndarray, np.ndarray]:
     pixels: grey, uint8 [H, W]. A face has several answers, of cells beside each other.
     """
     height, width = (STRIDES[-1] * -(-side // STRIDES[-1]) for side in pixels.shape)
-    batch = torch.zeros((1, 1, height, width))
+    network = _network()
+    batch = torch.zeros((1, 1, height, width), dtype=network.stem.weight.dtype)
     batch[0, 0, : pixels.shape[0], : pixels.shape[1]] = torch.tensor(pixels.copy())
     scores, points = [], []
     with torch.inference_mode():
-        for stride, (score, offsets) in zip(STRIDES, _network()(batch), strict=True):
+        for stride, (score, offsets) in zip(STRIDES, network(batch), strict=True):
             y, x = torch.nonzero(score[0, 0] >= lowest, as_tuple=True)
-            scores.append(score[0, 0, y, x].numpy())
-            of_face = offsets[0, :, y, x].T.numpy()  # [n, 10], x and y in turn, in strides from the cell's corner
+            scores.append(score[0, 0, y, x].float().numpy())
+            of_face = offsets[0, :, y, x].T.float().numpy()  # [n, 10], x and y in turn, in strides
             cell = (x + 1j * y).numpy()[:, None]
             points.append(stride * (cell + of_face[:, 0::2] + 1j * of_face[:, 1::2]))
     order = np.argsort(-np.concatenate(scores), kind="stable")
@@ -44,7 +46,8 @@ def detect(pixels: np.ndarray, lowest: float) -> tuple[np.ndarray, np.ndarray]:
 def _network() -> "YuNet":
     network = YuNet()
     network.load_state_dict(load_file(WEIGHTS))
-    return network.eval().to(memory_format=torch.channels_last)
+    numbers = torch.bfloat16 if bf16_is_quick(torch.device("cpu")) else torch.float32
+    return network.eval().to(numbers).to(memory_format=torch.channels_last)
 
 
 class Unit(nn.Module):
