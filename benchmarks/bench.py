@@ -18,6 +18,7 @@ import warnings
 from pathlib import Path
 
 import finder_rows
+import load_rows
 import loading_rows
 import numpy as np
 import pandas as pd
@@ -32,7 +33,9 @@ from fkd.data.competition import read_training
 from fkd.keypoints import COLUMNS
 
 FACES = 7_049  # as many as the competition's training.csv has
-ROWS = [*loading_rows.ROWS, *start_rows.ROWS, *finder_rows.ROWS, *photos_rows.ROWS, *training_rows.ROWS]
+ROWS = [
+    *loading_rows.ROWS, *start_rows.ROWS, *finder_rows.ROWS, *photos_rows.ROWS, *training_rows.ROWS, *load_rows.ROWS,
+]  # fmt: skip
 HEAD = """\
 | what | median | beside | median | ratio (lowest to highest) | target, at most | |
 |---|---|---|---|---|---|---|"""

@@ -1,10 +1,12 @@
 """The real page in Chromium, at phone and desktop size; no request may leave this machine."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
+import time
 
 import pandas as pd
 import pytest
@@ -24,6 +26,7 @@ from browser.helpers import (
     tab_to,
     upload,
 )
+from fkd.page.answers import answer_photo
 
 # What is drawn in a tab, by class: how many figures.
 DRAWN = {"Model": {"ellipses": 1, "model-curves": 1, "case": 6}}
@@ -167,3 +170,25 @@ def test_all_of_it_by_keyboard(page):
     page.keyboard.press("Escape")
     tab_by_keyboard(page, "Model")
     expect(page.locator("#card")).to_contain_text("Terms:", timeout=20_000)
+
+
+@pytest.mark.slow
+def test_who_waits_sees_place_and_time(page, browser, address, monkeypatch):
+    def slow(*given, **named):
+        time.sleep(2)
+        return answer_photo(*given, **named)
+
+    monkeypatch.setattr("fkd.page.compare.answer_photo", slow)
+    upload(page, EXAMPLES / "grace_hopper.jpg")  # from which the page knows how long an answer takes
+    answered(page)
+    waiting = [browser.new_page() for _ in range(3)]
+    for other in waiting:
+        other.goto(address)
+        answered(other)
+    for other in waiting:
+        other.locator("#strip input[type=file]").set_input_files(EXAMPLES / "grace_hopper.jpg")
+    place = re.compile(r"queue: \d+/\d+ \| \d+\.\d/\d+\.\ds")
+    expect(waiting[-1].locator("#status")).to_contain_text(place, timeout=20_000)
+    for other in waiting:
+        answered(other)
+        other.close()
