@@ -168,7 +168,7 @@ def _entry_row(benchmark: Benchmark, entry: Evaluation, checkpoints: Mapping[str
     reason = unverified or unranked_reason(benchmark, entry)
     shared = overlap(benchmark, entry.data)
     if unverified and shared and not entry.held_out:
-        reason += f"; {_may_have_seen(benchmark, entry)}"
+        reason = f"{_may_have_seen(benchmark, entry)}; {reason}"
     return RankingRow(entry.name, status, reason, entry=entry, overlap=shared)
 
 

@@ -65,7 +65,8 @@ function whisker({ interval, colour }) {
 
 function cellOf(row, column) {
   const texts = column.sorts.map(([key]) => row.texts[key]).filter(Boolean);
-  const cell = make("td", { role: "cell", "data-column": column.key, "data-head": column.sorts[0][1] });
+  const heads = column.sorts.map(([, label]) => label).join(" / ");
+  const cell = make("td", { role: "cell", "data-column": column.key, "data-head": heads });
   if (column.number) cell.dataset.number = "";
   if (column.key === "model") {
     cell.append(nameOf(row));
