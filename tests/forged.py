@@ -6,17 +6,14 @@ import hashlib
 
 from fkd.board.cost import Cost
 from fkd.board.record import Evaluation
+from fkd.board.verified import Known
 from fkd.data.record import DataRecord, Fingerprints
 from fkd.keypoints import NAMES
-from fkd.learn.checkpoint import Config
-from fkd.learn.config import TrainingRecord
-from fkd.learn.models import ModelConfig
 from fkd.metrics import Accuracy, Detail
 
 DATA = DataRecord("drawn", fingerprints=Fingerprints("d", "e", "f"))
-TRAINING = TrainingRecord(best_epoch=1, validation_rmse=3.0, fkd_version="0")
 WEIGHTS = hashlib.sha256(b"weights").hexdigest()
-KNOWN = {WEIGHTS: Config(ModelConfig("fcnn"), TRAINING, DATA)}
+KNOWN = {WEIGHTS: Known("fcnn", DATA)}
 
 
 def entry(name: str, rmse: float, **change) -> Evaluation:

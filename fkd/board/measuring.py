@@ -15,7 +15,7 @@ from fkd.data.record import DataRecord
 from fkd.data.split import fingerprint, in_order, split_data
 from fkd.metrics import accuracy, detail, mean_offsets
 from fkd.photo.detector import Detector, mean_on_frames
-from fkd.photo.detectors.checkpoint import CheckpointDetector
+from fkd.photo.kinds import read_detector
 
 COMPETITION_ROWS = 7049
 SAME = 2e-3  # px: what two machines may differ by, one of which answers in bfloat16
@@ -72,7 +72,7 @@ def aligned(
 def measure_again(entries: Sequence[Evaluation], folders: Mapping[str, Path], data: Path) -> Iterator[tuple[str, str]]:
     """Measures every entry of a benchmark again; yields its name, and what differs or an empty text.
 
-    folders: the available checkpoints, by the sha256 of their weights.
+    folders: the available checkpoints, folders or files, by the sha256 of their weights.
     """
     faces, split = split_data(data)
     test = in_order(faces[split.test])
@@ -84,7 +84,7 @@ def measure_again(entries: Sequence[Evaluation], folders: Mapping[str, Path], da
         elif not members:
             yield entry.name, f"its checkpoint ({entry.checkpoint[:12]}) is not here"
         else:
-            detectors = [CheckpointDetector.read(folders[sha256]) for sha256 in members]
+            detectors = [read_detector(folders[sha256]) for sha256 in members]
             again = accuracy(mean_on_frames(detectors, test.images, test.four_point, entry.mirror), test.points, 1)
             same = abs(again.rmse - entry.accuracy.rmse) <= SAME
             yield entry.name, "" if same else f"it says {entry.accuracy.rmse:.4f} px, but {again.rmse:.4f} came out"

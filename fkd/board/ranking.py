@@ -11,10 +11,9 @@ import numpy as np
 
 from fkd.board.entries import Benchmark, Claim, Entries
 from fkd.board.record import Evaluation
-from fkd.board.verified import unverified_reason
+from fkd.board.verified import Known, unverified_reason
 from fkd.data.record import DataRecord
 from fkd.keypoints import NAMES
-from fkd.learn.checkpoint import Config
 from fkd.metrics import METRICS, RMSE, resampled_rmse
 
 Status = Literal["verified", "submitted", "not verified", "unreadable", "claimed", "refused"]
@@ -95,7 +94,7 @@ class RankingRow:
 
 
 def ranking(
-    benchmark: Benchmark, entries: Entries, checkpoints: Mapping[str, Config], claims: Iterable[Claim] = ()
+    benchmark: Benchmark, entries: Entries, checkpoints: Mapping[str, Known], claims: Iterable[Claim] = ()
 ) -> list[RankingRow]:
     """Ranks entries by test RMSE; those that may not be ranked come last, with the reason.
 
@@ -160,7 +159,7 @@ def _resampled_rmse(squares: tuple[float, ...], values: tuple[int, ...]) -> np.n
     return resampled_rmse(np.array(squares), np.array(values))
 
 
-def _entry_row(benchmark: Benchmark, entry: Evaluation, checkpoints: Mapping[str, Config]) -> RankingRow:
+def _entry_row(benchmark: Benchmark, entry: Evaluation, checkpoints: Mapping[str, Known]) -> RankingRow:
     unverified = unverified_reason(entry, checkpoints)
     status: Status = "submitted" if entry.submitted else "verified"
     if unverified:

@@ -7,20 +7,28 @@ import functools
 import itertools
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from fkd.board.record import Evaluation, joined
-from fkd.data.record import Fingerprints
+from fkd.data.record import DataRecord, Fingerprints
 from fkd.keypoints import NAMES
-from fkd.learn.checkpoint import Config
 from fkd.metrics import METRICS, ROUNDING, Accuracy, FaceErrors, rmse_interval
 
 MOST_TRIES = 10_000  # orders of checkpoints that are tried for an ensemble that does not name its members
 BF16 = 0.05  # px: an older entry's robustness may be computed in bfloat16, its accuracy is not
 
 
-def unverified_reason(entry: Evaluation, checkpoints: Mapping[str, Config]) -> str:
+@dataclass(frozen=True)
+class Known:
+    """What available weights say of themselves. network: as in `Evaluation.model`. data: what they were trained on."""
+
+    network: str
+    data: DataRecord
+
+
+def unverified_reason(entry: Evaluation, checkpoints: Mapping[str, Known]) -> str:
     """Why an entry may not be called verified (or submitted, if it is), or an empty text if it may.
 
     checkpoints: the available ones, by the sha256 of their weights.
@@ -33,7 +41,7 @@ def unverified_reason(entry: Evaluation, checkpoints: Mapping[str, Config]) -> s
     if not members:
         named = f"checkpoint ({entry.checkpoint[:12]})" if entry.checkpoint else "checkpoint, which it does not name,"
         return f"its {named} is not here, so that nobody can measure it again"
-    if entry.model != " + ".join(sorted({checkpoints[sha256].model.name for sha256 in members})):
+    if entry.model != " + ".join(sorted({checkpoints[sha256].network for sha256 in members})):
         return f"it contradicts its checkpoint: that is not of {entry.model}"
     if entry.data != checkpoints[members[0]].data:
         return "it contradicts its checkpoint: that has another record of its training data"

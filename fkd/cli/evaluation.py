@@ -12,13 +12,12 @@ from fkd.board.ranking import unranked_reason
 from fkd.board.record import Evaluation
 from fkd.board.scoring import score
 from fkd.board.submission import submission, write_submission
-from fkd.board.verified import unverified_reason
+from fkd.board.verified import Known, unverified_reason
 from fkd.cli.options import LEADERBOARD, Data, Device, Mirror, Root, chosen_device
 from fkd.data.competition import read_lookup
 from fkd.files import replacing, write_json
 from fkd.hub.card import model_card
 from fkd.hub.reference import HubModel, load, load_trained
-from fkd.learn.checkpoint import Config
 from fkd.metrics import RMSE
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 
@@ -56,9 +55,9 @@ def evaluate_command(
             unfinished.write_text(model_card(loaded[0], evaluation))
     aligned = (evaluation.aligned or {}).get(RMSE.key)
     typer.echo(f"{_summary(evaluation)}; aligned {RMSE.shown(aligned)}; {path}")
-    configs = {member.sha256: Config(member.model.config, member.training, member.data) for member in loaded}
+    here = {detector.sha256: Known(detector.network, detector.data) for detector in detectors}
     ranking = find_benchmark(leaderboard_dir, evaluation.benchmark)
-    if reason := unranked_reason(ranking, evaluation) or unverified_reason(evaluation, configs):
+    if reason := unranked_reason(ranking, evaluation) or unverified_reason(evaluation, here):
         typer.echo(f"not ranked: {reason}", err=True)
 
 
@@ -114,7 +113,7 @@ def verify_command(
     """Measure a Hub model and enter it: it is then ranked, as verified, under its weights' hash."""
     reference = HubModel.parse(model)
     detector = load_trained(str(reference))
-    repo, checkpoint, commit = reference.repo_id, detector.checkpoint, detector.folder.name
+    repo, commit = reference.repo_id, detector.folder.name
     evaluation = dataclasses.replace(measure([detector], data, benchmark), revision=commit)
     ranking = find_benchmark(root, evaluation.benchmark)
     path = write_entry(root, evaluation, ranking.description)
@@ -124,9 +123,8 @@ def verify_command(
     for claim in read_synced(root).claims:
         if claim.repo == repo and claim.benchmark == evaluation.benchmark and not claim.refused:
             typer.echo(f"its author claims {RMSE.shown(claim.figures.get(RMSE.key))}")
-    config = Config(checkpoint.model.config, checkpoint.training, checkpoint.data)
     reason = unranked_reason(ranking, evaluation)
-    if reason := reason or unverified_reason(evaluation, {evaluation.checkpoint: config}):
+    if reason := reason or unverified_reason(evaluation, {detector.sha256: Known(detector.network, detector.data)}):
         typer.echo(f"not ranked: {reason}", err=True)
 
 

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from fkd.hub.reference import SCHEME, load
 from fkd.photo.answer_files import Journal, Row
 from fkd.photo.detector import Detector
+from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.folders import Shard, walk_photos
 from fkd.photo.pipeline import answer_folder, answer_photos, start_workers
 
@@ -45,8 +46,10 @@ def predict_command(
         paths = iter(listed)
     detector = load(checkpoint)
     journal = Journal(out, {"model": detector.name, "checkpoint": str(checkpoint), "shard": str(part)}, resume)
+    # What each worker loads: a Hub model lies in its folder by now.
+    where = str(detector.folder if isinstance(detector, CheckpointDetector) else checkpoint)
     todo = (path for path in paths if str(path) not in journal.done)
-    for row in tqdm(_rows(detector, todo, workers or _cores(), draw), unit=" photos", disable=None):
+    for row in tqdm(_rows(detector, where, todo, workers or _cores(), draw), unit=" photos", disable=None):
         journal.write(row)
     journal.finish()
     typer.echo(f"{out}: {journal.faces} face(s) in {journal.photos} photo(s)")
@@ -55,14 +58,14 @@ def predict_command(
         typer.echo(f"{journal.failed} photo(s) have no answer but an error, such as\n{errors}", err=True)
 
 
-def _rows(detector: Detector, paths: Iterator[Path], workers: int, draw: Path | None) -> Iterator[Row]:
+def _rows(detector: Detector, where: str, paths: Iterator[Path], workers: int, draw: Path | None) -> Iterator[Row]:
     first = list(itertools.islice(paths, FEW))
     if workers == 1 or len(first) < FEW:
         yield from answer_photos(detector, ((str(path), path) for path in itertools.chain(first, paths)), draw)
         return
     with start_workers(workers) as pool:
         photos = itertools.chain(first, paths)
-        yield from answer_folder(pool, workers, load, str(detector.folder), photos, draw)
+        yield from answer_folder(pool, workers, load, where, photos, draw)
 
 
 def _predict_on_ray(photos: list[Path], checkpoint: Path, out: Path) -> None:

@@ -21,11 +21,10 @@ from fkd.board.entries import (
 from fkd.board.measuring import data_name, measure_again
 from fkd.board.ranking import RankingRow, ranking
 from fkd.cli.options import CHECKPOINTS, LEADERBOARD, Checkpoints, Private, Root
-from fkd.hub.available import checkpoint_folders, known_checkpoints, weights_there
+from fkd.hub.available import checkpoint_paths, known_checkpoints, paths_in, weights_there
 from fkd.hub.claims import sync
 from fkd.hub.dataset import hub_leaderboard, publish_benchmark
 from fkd.hub.repository import pull
-from fkd.learn.checkpoint import CONFIG
 from fkd.metrics import METRICS, RMSE
 
 app = typer.Typer()
@@ -38,14 +37,14 @@ def show_command(context: typer.Context, root: Root = LEADERBOARD, checkpoints: 
     """Print the ranking of every benchmark."""
     if context.invoked_subcommand:
         return
-    synced, folders, benchmarks = read_synced(root), _folders(checkpoints), read_benchmarks(root)
+    synced, paths, benchmarks = read_synced(root), _paths(checkpoints), read_benchmarks(root)
     unread = dict.fromkeys([*problems(root), *filter(None, [synced.failure])])
     if not benchmarks and not unread:
         remedy = "run this in a clone of fkd, or give its folder of entries by --leaderboard"
         raise ValueError(f"{root.resolve()} holds no benchmark: {remedy}")
     for benchmark in benchmarks:
         entries = read_entries(root, benchmark)
-        rows = ranking(benchmark, entries, known_checkpoints(folders, entries.measured), synced.claims)
+        rows = ranking(benchmark, entries, known_checkpoints(paths, entries.measured), synced.claims)
         typer.echo(
             f"{benchmark.name}: {benchmark.description}; {benchmark.faces} faces, {benchmark.values} coordinates"
         )
@@ -78,7 +77,7 @@ def check_command(
                 pull(entry.name, entry.revision)
             except ValueError as error:
                 typer.echo(f"{entry.name}: {error}", err=True)
-    folders = weights_there(_folders(checkpoints), entries.measured)
+    folders = weights_there(_paths(checkpoints), entries.measured)
     wrong = False
     measured = [entry for entry in entries.measured if not entry.submitted]
     for entry in entries.measured:
@@ -120,13 +119,13 @@ def publish_command(
         typer.echo(f"{row.rank:4} {row.model_id} {row.value}")
 
 
-def _folders(checkpoints: Path) -> list[Path]:
-    """The folders of checkpoints that are there; what is pinned wrongly hides none of them."""
+def _paths(checkpoints: Path) -> list[Path]:
+    """The checkpoints that are there; what is pinned wrongly hides none of them."""
     try:
-        return checkpoint_folders(checkpoints)
+        return checkpoint_paths(checkpoints)
     except (ValueError, OSError) as error:
         typer.echo(f"not read: {error}", err=True)
-        return sorted(path.parent for path in checkpoints.glob(f"*/{CONFIG}"))
+        return paths_in(checkpoints)
 
 
 def _as_text(rows: Sequence[RankingRow]) -> str:

@@ -1,5 +1,6 @@
-"""Which checkpoints are available: folders, and what was pulled from the Hub. Never uses the network."""
+"""Which checkpoints are available: folders, files, and what was pulled from the Hub. Never uses the network."""
 
+import functools
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -8,10 +9,12 @@ from typing import Annotated
 from pydantic import Field
 
 from fkd.board.record import Evaluation
+from fkd.board.verified import Known
 from fkd.files import read_json, typed
 from fkd.hub.reference import PATTERN, HubModel
 from fkd.hub.repository import cached
-from fkd.learn.checkpoint import CONFIG, Config, read_config, weights_in
+from fkd.learn.checkpoint import CONFIG, read_config, weights_in
+from fkd.photo.kinds import files_in, read_detector
 
 PINNED = "pinned.json"  # among checkpoint folders: Hub models to show with them, or instead
 Reference = Annotated[str, Field(pattern=PATTERN, max_length=300)]
@@ -28,28 +31,46 @@ def read_pinned(checkpoints: Path) -> list[HubModel]:
     return [HubModel.parse(reference) for reference in typed(read_json(path), list[Reference], str(path))]
 
 
-def weights_there(folders: Iterable[Path], entries: Iterable[Evaluation] = ()) -> dict[str, Path]:
-    """Checkpoint folders by the sha256 of their weights: these, and what `pull` brought of the entries' repositories.
+def weights_there(paths: Iterable[Path], entries: Iterable[Evaluation] = ()) -> dict[str, Path]:
+    """Checkpoint folders and files of weights, by the sha256 of their weights: these, and what `pull` brought of the
+    entries' repositories.
 
-    Anything that is not a checkpoint is left out.
+    Any other folder is left out.
     """
     pulled = {cached(entry.name, entry.revision) for entry in entries if entry.revision}
-    return weights_in([*folders, *(folder for folder in pulled if folder)])
+    return weights_in([*paths, *(folder for folder in pulled if folder)])
 
 
-def known_checkpoints(folders: Iterable[Path], entries: Iterable[Evaluation] = ()) -> dict[str, Config]:
+def known_checkpoints(paths: Iterable[Path], entries: Iterable[Evaluation] = ()) -> dict[str, Known]:
     """What the checkpoints of `weights_there` are, by the sha256 of their weights."""
-    configs = {}
-    for sha256, folder in weights_there(folders, entries).items():
+    known = {}
+    for sha256, path in weights_there(paths, entries).items():
         with suppress(ValueError, OSError):  # not a checkpoint that could be measured again
-            configs[sha256] = read_config(folder / CONFIG)
-    return configs
+            known[sha256] = _of_file(path, sha256) if path.is_file() else _of_folder(path)
+    return known
 
 
-def checkpoint_folders(checkpoints: Path) -> list[Path]:
-    """The folders of checkpoints in one folder, and of those pinned there that were pulled, without network access.
+def _of_folder(folder: Path) -> Known:
+    config = read_config(folder / CONFIG)
+    return Known(config.model.name, config.data)
+
+
+@functools.lru_cache(256)
+def _of_file(path: Path, sha256: str) -> Known:
+    """Of a file that has this hash: the page needs it for every view, and it takes a session to read."""
+    detector = read_detector(path)
+    return Known(detector.network, detector.data)
+
+
+def checkpoint_paths(checkpoints: Path) -> list[Path]:
+    """The checkpoints in one folder, and those pinned there that were pulled, without network access.
 
     Raises ValueError for a pinned.json that is not a list of models.
     """
     pulled = [cached(model.repo_id, model.revision) for model in read_pinned(checkpoints)]
-    return [*sorted(path.parent for path in checkpoints.glob(f"*/{CONFIG}")), *(folder for folder in pulled if folder)]
+    return [*paths_in(checkpoints), *(folder for folder in pulled if folder)]
+
+
+def paths_in(checkpoints: Path) -> list[Path]:
+    """The checkpoints in one folder: folders, then files."""
+    return [*sorted(path.parent for path in checkpoints.glob(f"*/{CONFIG}")), *files_in(checkpoints)]

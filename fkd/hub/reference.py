@@ -1,7 +1,6 @@
 """What a reference names, a folder, a model on the Hub or a file, becomes a detector here and nowhere else."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,20 +8,11 @@ from fkd.hub.repository import SIZES, pull
 from fkd.learn.checkpoint import WEIGHTS
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
-from fkd.photo.detectors.dlib import read_dlib
-from fkd.photo.detectors.mediapipe import read_mediapipe
-from fkd.photo.detectors.onnx import OnnxDetector
+from fkd.photo.kinds import READERS
 
 SCHEME = "hf:"
 # With or without the scheme, where only a Hub model is possible.
 PATTERN = r"^(hf:)?[\w.-]+/[\w.-]+(@[\w./-]+)?$"
-# The kinds of files that stand as kind:FILE wherever a detector is expected; their endings in a folder of checkpoints.
-READERS: dict[str, Callable[[Path, str], Detector]] = {
-    "dlib": read_dlib,
-    "mediapipe": read_mediapipe,
-    "onnx": OnnxDetector.read,
-}
-ENDINGS = {"dlib": ".dat", "mediapipe": ".task", "onnx": ".onnx"}
 
 
 @dataclass(frozen=True)

@@ -134,14 +134,14 @@ def read_config(path: Path) -> Config:
     return typed(value, Config, str(path))
 
 
-def weights_in(folders: Iterable[Path]) -> dict[str, Path]:
-    """The checkpoint folders by the sha256 of their weights; anything that is not a checkpoint is left out."""
+def weights_in(paths: Iterable[Path]) -> dict[str, Path]:
+    """Checkpoint folders, and files of weights, by the sha256 of their weights; any other folder is left out."""
     by_sha256: dict[str, Path] = {}
-    for folder in folders:
-        weights = folder / WEIGHTS
-        if weights.is_file() and (folder / CONFIG).is_file():
+    for path in paths:
+        weights = path / WEIGHTS if (path / CONFIG).is_file() else path
+        if weights.is_file():
             about = weights.stat()
-            by_sha256.setdefault(_sha256(weights, about.st_mtime_ns, about.st_size), folder)
+            by_sha256.setdefault(_sha256(weights, about.st_mtime_ns, about.st_size), path)
     return by_sha256
 
 

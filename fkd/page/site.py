@@ -15,7 +15,6 @@ import gradio.mcp
 from fkd.board.entries import read_benchmarks
 from fkd.hub.available import read_pinned
 from fkd.hub.claims import sync
-from fkd.hub.reference import ENDINGS
 from fkd.learn.checkpoint import CONFIG
 from fkd.page.address import remember
 from fkd.page.api import api
@@ -32,6 +31,7 @@ from fkd.page.uploads import photo_folder
 from fkd.page.visitors import Detectors
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.compiled import one_thread_per_answer
+from fkd.photo.kinds import ENDINGS, files_in
 
 HERE = Path(__file__).parent
 SCRIPT, STYLE = HERE / "page.js", HERE / "page.css"
@@ -72,7 +72,7 @@ def references_in(checkpoints: Path) -> list[str]:
     Raises ValueError for a pinned.json that is not a list of Hub models.
     """
     own = [str(path.parent) for path in sorted(checkpoints.glob(f"*/{CONFIG}"))]
-    files = [f"{kind}:{path}" for kind, ending in ENDINGS.items() for path in sorted(checkpoints.glob(f"*{ending}"))]
+    files = [f"{ENDINGS[path.suffix]}:{path}" for path in files_in(checkpoints)]
     return [*own, *files, *map(str, read_pinned(checkpoints))]
 
 

@@ -48,7 +48,7 @@ class Detector(Protocol):
 
     @property
     def folder(self) -> Path | None:
-        """Its checkpoint folder, if it has one."""
+        """Where its weights lie, if they do: its checkpoint folder, or its file."""
 
     def on_frames(self, images: np.ndarray, four_point: np.ndarray | None = None, mirror: bool = False) -> np.ndarray:
         """Points float32 [N, 15, 2], frame px, where a data set's labels lie, for frames uint8 [N, 96, 96].
@@ -90,5 +90,5 @@ def by_error(detectors: Mapping[str, Detector]) -> list[str]:
 
 
 def folders(detectors: Iterable[Detector]) -> dict[str, Path]:
-    """The checkpoint folders of those detectors that have one, by name."""
+    """The checkpoint folders, or files, of those detectors that have one, by name."""
     return {detector.name: detector.folder for detector in detectors if detector.folder}

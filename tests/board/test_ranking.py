@@ -28,7 +28,8 @@ from fkd.board.ranking import ranking as rank_entries
 from fkd.board.record import read_evaluation
 from fkd.board.verified import members_of
 from fkd.data.record import DataRecord
-from fkd.learn.checkpoint import CONFIG, read_config, weights_in
+from fkd.hub.available import known_checkpoints
+from fkd.learn.checkpoint import weights_in
 from fkd.metrics import rmse_interval
 
 
@@ -269,7 +270,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_all_entries_here_are_verified_and_ranked(tmp_path):
     benchmark = find_benchmark(ROOT / "leaderboard", "wild15")
-    known = {one: read_config(folder / CONFIG) for one, folder in weights_in((ROOT / "checkpoints").iterdir()).items()}
+    known = known_checkpoints((ROOT / "checkpoints").iterdir())
     entries = read_entries(ROOT / "leaderboard", benchmark)
     rows = rank_entries(benchmark, entries, known)
     assert len(rows) >= 6 and all(row.status == "verified" and row.rank for row in rows)

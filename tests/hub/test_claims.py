@@ -6,7 +6,6 @@ import re
 
 import pytest
 from commands import run
-from conftest import TRAINING
 from hub_server import Fault
 from typer.testing import CliRunner
 
@@ -14,11 +13,11 @@ from fkd.board.entries import read_benchmarks, read_entries, read_synced, write_
 from fkd.board.ranking import RankingRow
 from fkd.board.ranking import ranking as rank
 from fkd.board.record import from_json
+from fkd.board.verified import Known
 from fkd.cli.commands import app
 from fkd.hub.card import model_card
 from fkd.hub.claims import sync
-from fkd.learn.checkpoint import Config, load_checkpoint
-from fkd.learn.models import ModelConfig
+from fkd.learn.checkpoint import load_checkpoint
 
 
 @pytest.fixture
@@ -48,7 +47,7 @@ def card(evaluated):
 def ranking(root) -> list[RankingRow]:
     (benchmark,) = read_benchmarks(root)
     entries = read_entries(root, benchmark)
-    known = {one.checkpoint: Config(ModelConfig(one.model), TRAINING, one.data) for one in entries.measured}
+    known = {one.checkpoint: Known(one.model, one.data) for one in entries.measured}
     return rank(benchmark, entries, known, read_synced(root).claims)
 
 

@@ -1,15 +1,21 @@
 """kind:FILE wherever a checkpoint is expected."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from commands import fails, run
-from conftest import EXAMPLES, draw_faces, write_competition
+from conftest import EXAMPLES, TRAINING, draw_faces, untrained, write_competition
 
 from app import build_app
+from fkd.board.entries import read_benchmarks, read_entries
+from fkd.data.record import DataRecord
+from fkd.data.split import split_data
 from fkd.hub.reference import load, load_trained
 from fkd.keypoints import MEAN_FACE
+from fkd.learn.checkpoint import save_checkpoint
+from fkd.learn.models import ModelConfig
 
 pytest.importorskip("onnx", reason="needs fkd[onnx]")
 
@@ -26,7 +32,7 @@ def file(tmp_path):
 
 def test_a_reference_to_a_file_names_its_kind(file):
     detector = load(f"onnx:{file}")
-    assert (detector.name, detector.owner, detector.licence, detector.folder) == ("mean face", "ada", "MIT", None)
+    assert (detector.name, detector.owner, detector.licence, detector.folder) == ("mean face", "ada", "MIT", file)
     assert load(f"onnx:{file}", "other").name == "other"
     white = np.full((40, 96, 96), 255, np.uint8)
     np.testing.assert_allclose(detector.on_frames(white), [np.array(MEAN_FACE) + [1, 0]] * 40, atol=1e-4)
@@ -43,12 +49,45 @@ def test_a_folder_may_be_called_like_a_kind(evaluated, tmp_path, monkeypatch):
 
 
 def test_predict_and_submit_take_a_file(file, tmp_path):
-    run("predict", EXAMPLES / "grace_hopper.jpg", "--checkpoint", f"onnx:{file}", "--json", tmp_path / "points.json")
-    (photo,) = json.loads((tmp_path / "points.json").read_text())
-    assert len(photo["faces"]) == 1 and "spread" not in photo["faces"][0]
+    asked = ("--checkpoint", f"onnx:{file}", "--out", tmp_path / "points.json")
+    assert "points.json: 1 face(s) in 1 photo(s)" in run("predict", EXAMPLES / "grace_hopper.jpg", *asked)
     data = write_competition(tmp_path / "drawn", draw_faces(4), draw_faces(3, seed=1))
     run("submit", "--checkpoint", f"onnx:{file}", "--data", data, "--out", tmp_path / "submission.csv")
     assert len((tmp_path / "submission.csv").read_text().splitlines()) > 20
+
+
+def test_an_export_is_measured_ranked_and_checked_like_its_checkpoint(tmp_path, monkeypatch, faces):
+    data = write_competition(tmp_path / "drawn", faces, draw_faces(3, seed=1))
+    loaded, split = split_data(data)
+    net = tmp_path / "checkpoints" / "net"
+    record = DataRecord.of("drawn", loaded, split, "ours")
+    save_checkpoint(net, untrained(ModelConfig("resnet10t")), TRAINING, record)
+    run("export", net, "--onnx", tmp_path / "checkpoints" / "net.onnx")
+    monkeypatch.chdir(tmp_path)
+    for reference in ("checkpoints/net", "onnx:checkpoints/net.onnx"):
+        said = run("evaluate", reference, "--data", data)
+        assert "not ranked" not in said
+    (benchmark,) = read_benchmarks(Path("leaderboard"))
+    second, first = read_entries(Path("leaderboard"), benchmark).measured
+    assert (first.name, second.name) == ("net", "net-onnx") and first.checkpoint != second.checkpoint
+    assert first.accuracy.rmse == pytest.approx(second.accuracy.rmse, abs=1e-3)
+    assert (second.model, second.data, second.held_out) == ("onnx", record, True)
+    shown = run("leaderboard")
+    assert shown.count("verified") == 2 and "not verified" not in shown
+    assert run("leaderboard", "check", "--data", data).splitlines() == ["net-onnx: comes out", "net: comes out"]
+    page = build_app(Path("checkpoints"), Path("leaderboard"))
+    assert '"net-onnx"' in json.dumps(page.get_config_file(), default=str)
+    (tmp_path / "checkpoints" / "net.onnx").unlink()
+    assert "checkpoint (" in run("leaderboard"), "what is not here cannot be measured again"
+
+
+def test_what_was_trained_on_who_knows_what_has_no_rank(file, competition):
+    root = file.parent / "leaderboard"
+    said = run("evaluate", f"onnx:{file}", "--data", competition, "--leaderboard", root)
+    assert "mean face on drawn: RMSE" in said
+    assert "not ranked: its checkpoint does not record that the test faces were kept out of training" in said
+    (entry,) = read_entries(root, read_benchmarks(root)[0]).measured
+    assert (entry.model, entry.data.name, entry.held_out) == ("onnx", "", False)
 
 
 def test_the_page_shows_the_files_of_its_folder_and_those_named(file, tmp_path):

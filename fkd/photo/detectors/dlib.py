@@ -53,6 +53,6 @@ def read_dlib(path: Path | str, name: str = "") -> LandmarkDetector:
     if count != 68:
         raise ValueError(f"{path} finds {count} points, expected a shape predictor of the 68 of 300-W")
     detector = LandmarkDetector(
-        name or path.stem, landmarks, OF_68, FOUR_OF_68, "dlib", file_sha256(path), colour=PALETTE[3]
+        name or path.stem, landmarks, OF_68, FOUR_OF_68, "dlib", file_sha256(path), PALETTE[3], folder=path
     )
     return replace(detector, owner=OWNER, data=DATA) if detector.sha256 == PUBLISHED else detector

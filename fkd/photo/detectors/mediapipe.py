@@ -78,5 +78,5 @@ def read_mediapipe(path: Path | str, name: str = "") -> LandmarkDetector:
         return np.array([(point.x, point.y) for point in faces[0]]) * len(seen) - 0.5 - MARGIN
 
     return LandmarkDetector(
-        name or path.stem, landmarks, OF_MESH, FOUR_OF_MESH, "mediapipe", file_sha256(path), colour=PALETTE[5]
+        name or path.stem, landmarks, OF_MESH, FOUR_OF_MESH, "mediapipe", file_sha256(path), PALETTE[5], folder=path
     )

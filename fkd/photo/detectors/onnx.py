@@ -35,8 +35,8 @@ class OnnxDetector:
     name: str
     owner: str
     licence: str
+    folder: Path
     colour: str = PALETTE[4]
-    folder: Path | None = None
 
     @classmethod
     def read(cls, path: Path, name: str = "") -> "OnnxDetector":
@@ -50,7 +50,7 @@ class OnnxDetector:
         if keypoints is not None and tuple(keypoints.replace(" ", "").split(",")) != NAMES:
             raise ValueError(f"{file.where}: its metadata names other keypoints than fkd's 15, or in another order")
         shown = name or texts["name"] or one_line(path.stem, 60)
-        detector = cls(file, shown, texts["owner"], texts["licence"] or texts["license"])
+        detector = cls(file, shown, texts["owner"], texts["licence"] or texts["license"], path)
         ramp = np.tile(np.linspace(0, 255, FRAME_SIZE, dtype=np.uint8), (FRAME_SIZE, 1))
         try:
             points = detector.on_frames(np.stack([ramp, ramp.T, np.full_like(ramp, 128)]))

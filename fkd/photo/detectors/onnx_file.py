@@ -6,7 +6,6 @@ operators in OPERATORS is run, with all its weights in the file, in bounded memo
 
 import functools
 import hashlib
-import math
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -61,7 +60,7 @@ class Trained:
 @dataclass(frozen=True)
 class OnnxFile:
     """A checked file. batch: faces at once, None for any number. outputs: their names. metadata: by key, as anyone may
-    have written it. parameters: numbers in its weights.
+    have written it. trained: what `fkd export` wrote of its checkpoint, None in any other file.
     """
 
     where: str
@@ -71,7 +70,6 @@ class OnnxFile:
     metadata: dict[str, str]
     trained: Trained | None
     sha256: str
-    parameters: int
 
     def run(self, images: np.ndarray) -> list[np.ndarray]:
         """Its outputs for images float32 [N, 1, 96, 96].
@@ -126,7 +124,6 @@ def read_onnx(path: Path) -> OnnxFile:
         metadata,
         trained,
         hashlib.sha256(content).hexdigest(),
-        sum(math.prod(tensor.dims) for tensor in model.graph.initializer),
     )
 
 

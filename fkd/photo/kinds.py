@@ -1,0 +1,28 @@
+"""The kinds of files that are detectors, each with a reader of its own: kind:FILE, or by the file's ending."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from fkd.photo.detector import Detector
+from fkd.photo.detectors.checkpoint import CheckpointDetector
+from fkd.photo.detectors.dlib import read_dlib
+from fkd.photo.detectors.mediapipe import read_mediapipe
+from fkd.photo.detectors.onnx import OnnxDetector
+
+READERS: dict[str, Callable[[Path, str], Detector]] = {
+    "dlib": read_dlib,
+    "mediapipe": read_mediapipe,
+    "onnx": OnnxDetector.read,
+}
+ENDINGS = {".dat": "dlib", ".task": "mediapipe", ".onnx": "onnx"}  # in a folder of checkpoints
+
+
+def files_in(checkpoints: Path) -> list[Path]:
+    """The files in a folder of checkpoints that are detectors by their endings, in order of name."""
+    return sorted(path for path in checkpoints.glob("*") if path.suffix in ENDINGS and path.is_file())
+
+
+def read_detector(path: Path) -> Detector:
+    """Reads a checkpoint folder, or a file whose ending names its kind. Raises as its reader does."""
+    kind = ENDINGS.get(path.suffix)
+    return READERS[kind](path, "") if kind and path.is_file() else CheckpointDetector.read(path)
