@@ -1,9 +1,11 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from fkd.photo import yunet
 from fkd.photo.crop import apply, crop, frame_matrix, invert
 from fkd.photo.finder import find_faces, glance
 
@@ -93,6 +95,21 @@ def test_finds_every_face_of_a_group_largest_first():
     found = find_faces(photo)
     assert len(found) == 5
     assert [face.side for face in found] == sorted((face.side for face in found), reverse=True)
+
+
+def test_further_looks_only_where_the_first_finds_nothing_sure(monkeypatch):
+    looks, detect = [], yunet.detect
+    monkeypatch.setattr(yunet, "detect", lambda pixels, lowest: looks.append(pixels.shape) or detect(pixels, lowest))
+    assert find_faces(open_example(GRACE[0])) and len(looks) == 1
+    looks.clear()
+    assert not find_faces(Image.new("L", (640, 480), 90))
+    assert looks == [(384, 512), (480, 640), (384, 288), (288, 384), (384, 288)]
+
+
+def test_threads_find_what_one_finds():
+    photos = [open_example(name) for name, *_ in (EILEEN, GRACE)] * 4
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(find_faces, photos)) == [find_faces(photo) for photo in photos]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 700), (700, 2)])
