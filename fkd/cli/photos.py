@@ -10,7 +10,7 @@ import typer
 from tqdm import tqdm
 
 from fkd.hub.reference import SCHEME, load
-from fkd.photo.answer_files import Journal, Row
+from fkd.photo.answer_files import Journal, Row, journal_of
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.folders import Shard, walk_photos
@@ -38,6 +38,9 @@ def predict_command(
         _predict_on_ray(photos, checkpoint, out)
         return
     part = Shard.parse(shard)
+    if resume and out.exists() and not journal_of(out).exists():  # as a job that is started again finds it
+        typer.echo(f"{out} is there already: nothing to go on with")
+        return
     paths = walk_photos(photos, part)
     if draw:
         listed = list(paths)
@@ -45,7 +48,7 @@ def predict_command(
             raise ValueError("--draw: two of the photos have the same name, so one drawing would replace the other")
         paths = iter(listed)
     detector = load(checkpoint)
-    journal = Journal(out, {"model": detector.name, "checkpoint": str(checkpoint), "shard": str(part)}, resume)
+    journal = Journal(out, {"model": detector.name, "sha256": detector.sha256, "shard": str(part)}, resume)
     # What each worker loads: a Hub model lies in its folder by now.
     where = str(detector.folder if isinstance(detector, CheckpointDetector) else checkpoint)
     todo = (path for path in paths if str(path) not in journal.done)
@@ -75,7 +78,8 @@ def _predict_on_ray(photos: list[Path], checkpoint: Path, out: Path) -> None:
         if error.name not in ("ray", "pyarrow"):
             raise
         raise ValueError("--ray needs Ray: pip install 'fkd[ray]', then run this again") from None
-    reference = str(checkpoint if str(checkpoint).startswith(SCHEME) else checkpoint.absolute())
+    kind, colon, file = str(checkpoint).rpartition(":")
+    reference = str(checkpoint) if f"{kind}:" == SCHEME else f"{kind}{colon}{Path(file).absolute()}"
     answer_on_ray(photos, out, load, reference, load(checkpoint).name)
     typer.echo(f"{out}: a folder of Parquet files")
 

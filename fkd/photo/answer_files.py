@@ -37,7 +37,7 @@ class Journal:
             raise ValueError(f"--out is {out.name}, expected a name that ends in {', '.join(FORMATS)}")
         if out.suffix.lower() == ".parquet":
             _pyarrow()
-        self.out, self.path, self.model = out, out.with_name(f"{out.name}.part"), str(run["model"])
+        self.out, self.path, self.model = out, journal_of(out), str(run["model"])
         self.done: set[str] = set()
         self.photos = self.faces = self.failed = 0
         self.errors: list[str] = []
@@ -102,6 +102,11 @@ class Journal:
     def _rows(self) -> Iterator[Row]:
         with self.path.open("rb") as file:
             yield from map(json.loads, itertools.islice(file, 1, None))
+
+
+def journal_of(out: Path) -> Path:
+    """Where the journal of a run that writes `out` lies."""
+    return out.with_name(f"{out.name}.part")
 
 
 def to_table(rows: Iterable[Row], model: str) -> Iterator[Row]:

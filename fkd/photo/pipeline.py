@@ -30,7 +30,7 @@ from fkd.photo.finder import find_faces
 from fkd.photo.predict import TOGETHER, predict_together
 from fkd.photo.reading import read_photo
 
-Load = Callable[[str], Detector]
+Load = Callable[..., Detector]  # of a reference, and the `device` that answers
 CHUNK = 16  # photos that a process takes at a time
 AHEAD = 3  # chunks per process that may be under way, or done before the one whose turn it is
 MOST_WAITING = 40_000_000  # pixels of photos that wait in memory until their faces fill a batch
@@ -140,12 +140,15 @@ def _answer_chunk(load: Load, reference: str, paths: list[str], draw: Path | Non
 
 @functools.cache
 def own_detector(load: Load, reference: str) -> Detector:
-    """The detector of a worker, loaded once; from then on the worker takes one core, and ends if its parent does."""
+    """The detector of a worker, loaded once, on a GPU if there is one.
+
+    From then on the worker takes one core, and ends if its parent does.
+    """
     torch.set_num_threads(1)  # there are as many workers as cores
     parent = multiprocessing.parent_process()
     if parent:
         threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
-    return load(reference)
+    return load(reference, device="cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _end_after(parent: multiprocessing.process.BaseProcess) -> None:

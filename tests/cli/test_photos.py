@@ -63,6 +63,8 @@ def test_shards_together_are_the_whole(tmp_path, evaluated):
         run("predict", tmp_path, "--checkpoint", evaluated, "--out", out, "--shard", f"{number}/3", "--resume")
         found += [row["photo"] for row in json.loads(out.read_text())]
     assert sorted(found) == sorted(map(str, tmp_path.glob("*.jpg")))
+    again = run("predict", tmp_path, "--checkpoint", evaluated, "--out", out, "--shard", "3/3", "--resume")
+    assert "3.json is there already" in again, "a finished job that is started again has nothing to do"
     said = fails("predict", tmp_path, "--checkpoint", evaluated, "--out", tmp_path / "x.json", "--shard", "4/3")
     assert "expected the first of eight as 1/8" in said
 

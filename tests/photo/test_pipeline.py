@@ -126,10 +126,6 @@ def test_one_photo_that_no_answer_comes_for_leaves_the_others(photos, evaluated,
     assert rows[0]["faces"] and rows[-1]["faces"]
 
 
-def load(reference):
-    return CheckpointDetector.read(reference)
-
-
 @pytest.fixture(scope="module")
 def pool():
     with start_workers(2) as pool:
@@ -142,7 +138,7 @@ def test_workers_answer_in_order_and_paths_are_taken_as_they_are_needed(pool, tm
     (tmp_path / "0017.jpg").write_bytes((EXAMPLES / "grace_hopper.jpg").read_bytes())
     taken = []
     paths = (taken.append(path) or path for path in sorted(tmp_path.iterdir()))
-    rows = answer_folder(pool, 2, load, str(evaluated), paths)
+    rows = answer_folder(pool, 2, CheckpointDetector.read, str(evaluated), paths)
     first = [next(rows)["photo"] for _ in range(CHUNK)]
     assert len(taken) <= CHUNK * AHEAD * 2, "the whole folder is taken before it is needed"
     rest = list(rows)
@@ -153,13 +149,13 @@ def test_workers_answer_in_order_and_paths_are_taken_as_they_are_needed(pool, tm
 
 def test_a_detector_that_cannot_be_loaded_is_said(pool, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"config\.json"):
-        list(answer_folder(pool, 2, load, str(tmp_path), [EXAMPLES / "grace_hopper.jpg"]))
+        list(answer_folder(pool, 2, CheckpointDetector.read, str(tmp_path), [EXAMPLES / "grace_hopper.jpg"]))
 
 
 @pytest.mark.slow
 def test_a_killed_worker_is_said(tmp_path, evaluated):
     with start_workers(1) as pool:
-        rows = answer_folder(pool, 1, load, str(evaluated), itertools.repeat(tmp_path / "none.jpg"))
+        rows = answer_folder(pool, 1, CheckpointDetector.read, str(evaluated), itertools.repeat(tmp_path / "none.jpg"))
         assert "none.jpg does not exist" in next(rows)["error"]
         (worker,) = pool._processes.values()
         os.kill(worker.pid, signal.SIGKILL)
@@ -169,7 +165,7 @@ def test_a_killed_worker_is_said(tmp_path, evaluated):
 
 def _begin(reference, tmp_path, pids):
     with start_workers(1) as pool:
-        rows = answer_folder(pool, 1, load, reference, itertools.repeat(tmp_path / "none.jpg"))
+        rows = answer_folder(pool, 1, CheckpointDetector.read, reference, itertools.repeat(tmp_path / "none.jpg"))
         for _ in rows:
             pids.send([process.pid for process in pool._processes.values()])
             time.sleep(60)
