@@ -17,9 +17,8 @@ from fkd.board.scoring import score
 from fkd.data.held_out import export_test, held_out
 from fkd.data.record import DataRecord
 from fkd.keypoints import COLUMNS, MEAN_FACE
-from fkd.learn.checkpoint import load_checkpoint
-from fkd.learn.inference import predict_points
 from fkd.metrics import accuracy
+from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 BENCHMARK = Benchmark("drawn", "drawn faces", "f", 10, 200)
 SUBMITTED = {"checkpoint": "", "weights": [], "cost": None, "data": DataRecord(""), "held_out": False, "model": ""}
@@ -61,8 +60,8 @@ def test_a_checkpoints_own_submission_scores_as_its_answers_do(competition, tmp_
     assert "theirs on drawn: RMSE" in said and "not ranked: nobody here ran" in said
     net, theirs = (json.loads(Path(f"leaderboard/drawn/{name}.json").read_text()) for name in ("net", "theirs"))
     faces = held_out(competition)
-    model = load_checkpoint("checkpoints/net").model.eval()
-    predicted = predict_points([model], faces.images, faces.four_point).clip(0, 95)  # as a submission is
+    detector = CheckpointDetector.read(Path("checkpoints/net"))
+    predicted = detector.on_frames(faces.images, faces.four_point).clip(0, 95)  # as a submission is
     assert theirs["accuracy"]["figures"]["rmse"] == pytest.approx(accuracy(predicted, faces.points).rmse, abs=1e-3)
     shown = run("leaderboard").splitlines()
     assert shown[-2].split()[:3] == ["1", "verified", "net"] and shown[-1].split()[:3] == ["-", "submitted", "theirs"]
