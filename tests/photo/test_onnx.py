@@ -28,9 +28,14 @@ SHIPPED = EXAMPLES.parent / "checkpoints"
 GRACE = Image.open(EXAMPLES / "grace_hopper.jpg")
 
 
+def by_torch(folder, owner="") -> CheckpointDetector:
+    """In float32, also where OpenVINO is installed."""
+    return CheckpointDetector(load_checkpoint(folder), folder, owner)
+
+
 @pytest.fixture(scope="module")
 def resnet():
-    return CheckpointDetector.read(SHIPPED / "resnet18", owner="ada")
+    return by_torch(SHIPPED / "resnet18", "ada")
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +84,7 @@ def test_a_file_states_whose_it_is_and_of_which_weights(resnet, exported):
 def test_a_network_with_one_convention_and_no_heatmaps_is_exported(tmp_path, sixty):
     save_checkpoint(tmp_path / "net", untrained(ModelConfig("fcnn")), TRAINING, DataRecord("drawn"))
     assert "net.onnx: 18.5 MB" in run("export", tmp_path / "net", "--onnx", tmp_path / "net.onnx")
-    ours, detector = CheckpointDetector.read(tmp_path / "net"), OnnxDetector.read(tmp_path / "net.onnx")
+    ours, detector = by_torch(tmp_path / "net"), OnnxDetector.read(tmp_path / "net.onnx")
     assert detector.file.outputs == ["points"] and detector.licence == ""
     np.testing.assert_allclose(
         detector.on_frames(sixty.images, sixty.four_point), ours.on_frames(sixty.images, sixty.four_point), atol=1e-3

@@ -11,6 +11,7 @@ from torch import nn
 from fkd import __version__
 from fkd.files import one_line, replacing
 from fkd.keypoints import FRAME_SIZE, NAMES
+from fkd.learn.checkpoint import load_checkpoint
 from fkd.learn.models import KeypointModel
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.detectors.onnx import BATCH, FOUR_POINT, UNCERTAINTY, OnnxDetector
@@ -50,6 +51,8 @@ def export_onnx(detector: CheckpointDetector, path: Path) -> None:
         import onnxscript  # noqa: F401, PLC0415 - torch.onnx needs it
     except ModuleNotFoundError:
         raise ValueError(NEEDED) from None
+    # By torch in float32, whatever runs the detector's own model.
+    detector = dataclasses.replace(detector, checkpoint=load_checkpoint(detector.folder, detector.name))
     frames = _frames()
     outputs = Outputs(detector.checkpoint.model).eval()
     example = torch.from_numpy(frames[:2, None]).float() / 255  # [2, 1, 96, 96]
