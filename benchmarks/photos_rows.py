@@ -45,5 +45,5 @@ def photo_of_a_folder(bench: Bench) -> Pairs:
 
 
 ROWS = [
-    Row("a photo of a folder", "one photo after the other", "ms", photo_of_a_folder, ratio=0.75, most=33),
+    Row("a photo of a folder", "one photo after the other", "ms", photo_of_a_folder, ratio=0.6, most=33),
 ]
