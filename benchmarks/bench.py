@@ -17,6 +17,7 @@ import time
 import warnings
 from pathlib import Path
 
+import answer_rows
 import finder_rows
 import load_rows
 import loading_rows
@@ -35,6 +36,7 @@ from fkd.keypoints import COLUMNS
 FACES = 7_049  # as many as the competition's training.csv has
 ROWS = [
     *loading_rows.ROWS, *start_rows.ROWS, *finder_rows.ROWS, *photos_rows.ROWS, *training_rows.ROWS, *load_rows.ROWS,
+    *answer_rows.ROWS,
 ]  # fmt: skip
 HEAD = """\
 | what | median | beside | median | ratio (lowest to highest) | target, at most | |

@@ -24,12 +24,13 @@ def by_torch(folder, monkeypatch) -> CheckpointDetector:
 
 
 @pytest.mark.parametrize("name", ["tiny_checkpoint", "evaluated"])
-@pytest.mark.parametrize(("precision", "most"), [("f32", 1e-3), ("bf16", 0.5)])
+@pytest.mark.parametrize(("precision", "most"), [("f32", 2e-3), ("bf16", 0.5)])
 def test_the_answers_are_torchs(name, precision, most, request, monkeypatch, sixty):
     folder = request.getfixturevalue(name)
-    monkeypatch.setattr(compiled_module, "precision", lambda: precision)
+    monkeypatch.setattr(compiled_module, "bf16_is_quick", lambda device: precision == "bf16")
     ours, reference = CheckpointDetector.read(folder), by_torch(folder, monkeypatch)
-    assert "OpenVINO" in ours.runtime and reference.runtime == ""
+    expected = precision if name == "tiny_checkpoint" else "f32"  # a regression head's coordinates are not rounded
+    assert ours.runtime == f"OpenVINO {expected}, one thread" and reference.runtime == ""
     for count in (1, 19):  # fewer frames than go together, and more
         frames, four_point = sixty.images[-count:], sixty.four_point[-count:]
         for mirror in (False, True):
@@ -46,7 +47,7 @@ def test_the_answers_are_torchs(name, precision, most, request, monkeypatch, six
 
 def test_one_session_serves_all_threads(tiny_checkpoint, sixty, monkeypatch):
     compile_it, sessions = compiled_module._compiled, []
-    monkeypatch.setattr(compiled_module, "_compiled", lambda model: sessions.append(compile_it(model)) or sessions[-1])
+    monkeypatch.setattr(compiled_module, "_compiled", lambda *of: sessions.append(compile_it(*of)) or sessions[-1])
     detector, answers = CheckpointDetector.read(tiny_checkpoint), {}
     assert not sessions, "before it is needed"
 

@@ -14,7 +14,7 @@ from fkd.keypoints import NAMES, unmirror
 from fkd.learn.checkpoint import Checkpoint, load_checkpoint
 from fkd.learn.inference import predict_points
 from fkd.photo.colours import network_colour
-from fkd.photo.detectors.compiled import CompiledModel, openvino_is_here, precision
+from fkd.photo.detectors.compiled import CompiledModel, openvino_is_here
 from fkd.photo.face import Face, FaceBox
 from fkd.photo.frames import FrameAnswers, faces_by_frames
 
@@ -54,7 +54,8 @@ class CheckpointDetector:
     @property
     def runtime(self) -> str:
         """What computes its answers, "" for torch."""
-        return f"OpenVINO {precision()}, one thread" if isinstance(self.checkpoint.model, CompiledModel) else ""
+        model = self.checkpoint.model
+        return f"OpenVINO {model.precision}, one thread" if isinstance(model, CompiledModel) else ""
 
     @property
     def licence(self) -> str:

@@ -6,15 +6,17 @@ docs/serving.md has what it gains.
 import importlib.util
 import os
 import sys
+import tempfile
 import threading
 import warnings
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
 from fkd.keypoints import FRAME_SIZE
-from fkd.learn.heads import Head
+from fkd.learn.heads import HEADS, Head
 from fkd.learn.inference import bf16_is_quick
 from fkd.learn.models import KeypointModel
 
@@ -40,9 +42,10 @@ def one_thread_per_answer() -> None:
 class CompiledModel(KeypointModel):
     """A model that OpenVINO runs, as far as the points, spreads and heatmaps of the head; the rest is as ever.
 
-    In bfloat16 where the processor multiplies such numbers, else in float32; from the last convolution on always in
-    float32. It is compiled for the first answer, once for all threads. The weights are OpenVINO's then; this model's
-    own are on the meta device, where they have a shape and no values.
+    In bfloat16 where the processor multiplies such numbers and the head has heatmaps, of which a coordinate is a mean,
+    else in float32; from the last convolution on always in float32. It is compiled for the first answer, once for all
+    threads. The weights are OpenVINO's then; this model's own are on the meta device, where they have a shape and no
+    values.
     """
 
     def __init__(self, model: KeypointModel):
@@ -53,6 +56,11 @@ class CompiledModel(KeypointModel):
         self._once = threading.Lock()
         self._session: Any = None
 
+    @property
+    def precision(self) -> str:
+        """As OpenVINO names it: "bf16" or "f32"."""
+        return "bf16" if HEADS[self.config.head].every_map and bf16_is_quick(self.label_offset.device) else "f32"
+
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
         """Points [B, K, 2] px, and from heatmaps their spread [B, K] px and logits [B, K, S, S].
 
@@ -60,7 +68,7 @@ class CompiledModel(KeypointModel):
         """
         with self._once:
             if self._session is None:
-                self._session = _compiled(self._model[0])
+                self._session = _compiled(self._model[0], self.precision)
                 self._model.clear()
         requests = []
         for part in images.split(MOST_AT_ONCE):
@@ -103,12 +111,7 @@ def openvino_is_here() -> bool:
     return importlib.util.find_spec("openvino") is not None
 
 
-def precision() -> str:
-    """That of the answers, as OpenVINO names it: "bf16" or "f32"."""
-    return "bf16" if bf16_is_quick(torch.device("cpu")) else "f32"
-
-
-def _compiled(model: KeypointModel) -> Any:
+def _compiled(model: KeypointModel, precision: str) -> Any:
     """OpenVINO's compiled network of a model; 0.1 s for FCNN, 0.7 s for resnet50."""
     sys.modules.setdefault(TELEMETRY, None)  # type: ignore[arg-type] # it reports every import to Google Analytics
     import openvino  # noqa: PLC0415 (optional)
@@ -120,8 +123,15 @@ def _compiled(model: KeypointModel) -> Any:
         traced = torch.jit.trace(_Answering(model).eval(), example, check_trace=False)
         network = openvino.convert_model(traced, example_input=example, input=[-1, 1, FRAME_SIZE, FRAME_SIZE])
     options = {
-        "INFERENCE_PRECISION_HINT": precision(),
+        "INFERENCE_PRECISION_HINT": precision,
         "INFERENCE_NUM_THREADS": streams(),
         "NUM_STREAMS": streams(),
     }
-    return openvino.Core().compile_model(network, "CPU", options)
+    core = openvino.Core()
+    if precision == "bf16":
+        # bfloat16 has fewer digits than float16, which halves what OpenVINO keeps of the weights as they were.
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "network.xml"
+            openvino.save_model(network, path, compress_to_fp16=True)
+            network = core.read_model(path.read_bytes(), path.with_suffix(".bin").read_bytes())
+    return core.compile_model(network, "CPU", options)
