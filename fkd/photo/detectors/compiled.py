@@ -71,7 +71,8 @@ class CompiledModel(KeypointModel):
                 self._session = _compiled(self._model[0], self.precision)
                 self._model.clear()
         requests = []
-        for part in images.split(MOST_AT_ONCE):
+        evenly = -(-len(images) // streams())  # a face beside its mirror image, on an idle machine in half the time
+        for part in images.split(max(1, min(MOST_AT_ONCE, evenly))):
             requests.append(self._session.create_infer_request())
             requests[-1].start_async([part.numpy()], share_inputs=True)
         for request in requests:
