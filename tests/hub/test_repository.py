@@ -35,8 +35,9 @@ def test_pushed_listed_pulled_and_the_same(hub, evaluated):
     for name in ("config.json", "model.safetensors", "evaluation.json", "history.csv"):
         assert (folder / name).read_bytes() == (evaluated / name).read_bytes()
     assert folder.name == hub.commits("ada/net")[-1]
-    mine, theirs = load_checkpoint(evaluated), load("hf:ada/net").checkpoint
-    assert theirs.name == "ada/net" and theirs.sha256 == mine.sha256
+    detector = load("hf:ada/net")
+    mine, theirs = load_checkpoint(evaluated), load_checkpoint(detector.folder)
+    assert detector.name == "ada/net" and detector.sha256 == mine.sha256
     faces = torch.rand(3, 1, 96, 96)
     with torch.inference_mode():
         assert torch.equal(mine.model(faces), theirs.model(faces))
