@@ -12,7 +12,7 @@ from fkd.learn.models import ModelConfig
 from fkd.photo.detectors import checkpoint as checkpoint_module
 from fkd.photo.detectors import compiled as compiled_module
 from fkd.photo.detectors.checkpoint import CheckpointDetector
-from fkd.photo.detectors.compiled import TELEMETRY, CompiledModel, _Answering, openvino_is_here
+from fkd.photo.detectors.compiled import TELEMETRY, CompiledModel, _Answering, openvino_is_here, streams
 
 pytestmark = pytest.mark.skipif(not openvino_is_here(), reason="the optional extra fkd[openvino]")
 
@@ -30,7 +30,7 @@ def test_the_answers_are_torchs(name, precision, most, request, monkeypatch, six
     monkeypatch.setattr(compiled_module, "bf16_is_quick", lambda device: precision == "bf16")
     ours, reference = CheckpointDetector.read(folder), by_torch(folder, monkeypatch)
     expected = precision if name == "tiny_checkpoint" else "f32"  # a regression head's coordinates are not rounded
-    assert ours.runtime == f"OpenVINO {expected}, one thread" and reference.runtime == ""
+    assert ours.runtime == f"OpenVINO {expected}, {streams()} threads" and reference.runtime == ""
     for count in (1, 19):  # fewer frames than go together, and more
         frames, four_point = sixty.images[-count:], sixty.four_point[-count:]
         for mirror in (False, True):

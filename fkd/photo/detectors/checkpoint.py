@@ -14,7 +14,7 @@ from fkd.keypoints import NAMES, unmirror
 from fkd.learn.checkpoint import Checkpoint, load_checkpoint
 from fkd.learn.inference import predict_points
 from fkd.photo.colours import network_colour
-from fkd.photo.detectors.compiled import CompiledModel, openvino_is_here
+from fkd.photo.detectors.compiled import CompiledModel, openvino_is_here, streams
 from fkd.photo.face import Face, FaceBox
 from fkd.photo.frames import FrameAnswers, faces_by_frames
 
@@ -55,7 +55,7 @@ class CheckpointDetector:
     def runtime(self) -> str:
         """What computes its answers, "" for torch."""
         model = self.checkpoint.model
-        return f"OpenVINO {model.precision}, one thread" if isinstance(model, CompiledModel) else ""
+        return f"OpenVINO {model.precision}, {streams()} threads" if isinstance(model, CompiledModel) else ""
 
     @property
     def licence(self) -> str:
