@@ -4,8 +4,11 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from fkd.files import read_json
 from fkd.hub.reference import load
+from fkd.keypoints import FRAME_SIZE
 from fkd.learn.checkpoint import CONFIG, WEIGHTS
 from fkd.photo.colours import network_colour
 from fkd.photo.detector import Detector
@@ -46,9 +49,12 @@ class Own(Mapping[str, Detector]):
         return sorted(self._errors, key=self._errors.__getitem__)
 
     def read(self) -> None:
-        """Reads every detector that has not been read. Raises ValueError or FileNotFoundError as `load` does."""
+        """Reads every detector that has not been read, and has it answer once: a network is compiled for that.
+
+        Raises ValueError or FileNotFoundError as `load` does.
+        """
         for name in self:
-            self._reading_once(name)
+            self._reading_once(name).on_frames(np.zeros((1, FRAME_SIZE, FRAME_SIZE), np.uint8))
 
     def __getitem__(self, name: str) -> Detector:
         if name not in self._errors:

@@ -40,7 +40,6 @@ Your photo is never logged or passed on, and is deleted from the server within t
 TABS = ("compare", "leaderboard", "live", "batch", "model")
 EXAMPLES = ("grace_hopper", "eileen_collins", "barack_obama_speaking", "barack_obama_backlit")
 VOTES = "votes.json"
-M_ARENA_MAX = -8  # of malloc.h
 THEME = gr.themes.Default(
     primary_hue="emerald",
     font=["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"],
@@ -148,12 +147,10 @@ def launch(app: Page, leaderboard: Path, open_browser: bool = False) -> None:
     if leaderboard.is_dir():
         threading.Thread(target=keep_synced, args=[leaderboard], daemon=True).start()
     one_thread_per_answer()
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt"):  # else glibc keeps apart what each thread has freed: 60 MB more with 50 visitors
-        libc.mallopt(M_ARENA_MAX, 2)
     app.launch(inbrowser=open_browser, prevent_thread_lock=True, **LAUNCH)
     for work in app.once_open:
         work()
+    libc = ctypes.CDLL(None)
     if hasattr(libc, "malloc_trim"):  # reading networks takes more than having them
         libc.malloc_trim(0)
     app.block_thread()

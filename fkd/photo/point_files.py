@@ -14,31 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fkd.data.sixty_eight import to_15
 from fkd.files import one_line, open_regular
 from fkd.keypoints import COLUMNS, NAMES
 
 MOST_BYTES, MOST_FACES = 5_000_000, 1000  # of one file of points
 MOST_PIXELS = 1_000_000  # no photo is as wide: a coordinate beyond is a mistake
-
-# The 15 points among the 68 of 300-W (Sagonas et al. 2013), counted from 0; an eye's centre is the mean of its six, the
-# bottom lip's that of its two edges: on wild15's validation faces dlib's 57 and 66 are 1.20 px off, 57 alone 1.89.
-OF_68 = {
-    "left_eye_center": [42, 43, 44, 45, 46, 47],
-    "right_eye_center": [36, 37, 38, 39, 40, 41],
-    "left_eye_inner_corner": [42],
-    "left_eye_outer_corner": [45],
-    "right_eye_inner_corner": [39],
-    "right_eye_outer_corner": [36],
-    "left_eyebrow_inner_end": [22],
-    "left_eyebrow_outer_end": [26],
-    "right_eyebrow_inner_end": [21],
-    "right_eyebrow_outer_end": [17],
-    "nose_tip": [30],
-    "mouth_left_corner": [54],
-    "mouth_right_corner": [48],
-    "mouth_center_top_lip": [51],
-    "mouth_center_bottom_lip": [57, 66],
-}
 
 
 def to_table(rows: Sequence[tuple[str, int, str, np.ndarray]]) -> pd.DataFrame:
@@ -60,7 +41,7 @@ def read_points(path: Path | str) -> list[np.ndarray]:
     """Reads each face's points in a .pts (15 or 68 points), .csv or .json file: float32 [15, 2] px, NaN if missing.
 
     A csv has the competition's columns, in any order and among others; a JSON is what `fkd predict` writes, or one
-    face's {"points": {name: [x, y]}}. 68 points become 15 as `OF_68` says.
+    face's {"points": {name: [x, y]}}. 68 points become 15 as `to_15` says.
     Raises ValueError, with what was expected, for anything else.
     """
     path = Path(path)
@@ -111,7 +92,7 @@ def _read_pts(text: str) -> list[np.ndarray]:
         raise ValueError(f"it has {len(words) // 2} points, expected {len(NAMES)} or the 68 of 300-W")
     points = np.array([_number(word) for word in words]).reshape(-1, 2) - 1
     if len(points) == 68:
-        points = np.stack([points[OF_68[name]].mean(0) for name in NAMES])
+        points = to_15(points)
     return [points]
 
 

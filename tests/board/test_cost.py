@@ -2,9 +2,9 @@ import numpy as np
 from conftest import detector
 
 from fkd.board.cost import cost
+from fkd.data.sixty_eight import OF_68
 from fkd.learn.models import ModelConfig
 from fkd.photo.detectors.landmarks import LandmarkDetector
-from fkd.photo.point_files import OF_68
 
 
 def test_cost_counts_the_baseline():

@@ -10,17 +10,17 @@ import pytest
 from conftest import EXAMPLES, draw_faces
 from PIL import Image
 
+from fkd.data.sixty_eight import FOUR_OF_68, OF_68
 from fkd.hub.reference import load
 from fkd.keypoints import BOTTOM_LIP, MEAN_FACE, NAMES, NOSE_TIP, unmirror
 from fkd.page.site import references_in
 from fkd.photo.crop import apply
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
-from fkd.photo.detectors.dlib import FOUR_OF_68, read_dlib
+from fkd.photo.detectors.dlib import read_dlib
 from fkd.photo.detectors.landmarks import SIZE, ZOOM
 from fkd.photo.detectors.mediapipe import FOUR_OF_MESH, OF_MESH, read_mediapipe
 from fkd.photo.face import FaceBox
-from fkd.photo.point_files import OF_68
 from fkd.photo.predict import predict
 
 LIP = 4.0  # px from the upper edge of a drawn lower lip to its lower one

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fkd.data.sixty_eight import OF_68
 from fkd.keypoints import COLUMNS, MEAN_FACE, NAMES
-from fkd.photo.point_files import OF_68, read_points, to_pts, to_table
+from fkd.photo.point_files import read_points, to_pts, to_table
 
 POINTS = np.array(MEAN_FACE, np.float32) * 3 + 0.25
 

@@ -6,19 +6,15 @@ from pathlib import Path
 import numpy as np
 
 from fkd.data.record import DataRecord
+from fkd.data.sixty_eight import FOUR_OF_68, OF_68
 from fkd.files import file_sha256
 from fkd.photo.colours import PALETTE
 from fkd.photo.detectors.landmarks import SIZE, LandmarkDetector
-from fkd.photo.point_files import OF_68
 
 # The box that a predictor starts from, px of the frame: dlib's own finder draws one of 85 px, 9 px below the frame's
 # centre, around a face that fills the frame. On wild15's validation faces every box near it does as well within
 # 0.05 px (RMSE 1.36 px on the 15-point ones); the whole frame takes 0.13 px more.
 BOX_SIDE, BOX_BELOW = 84.7, 8.7
-# In the four-point convention the nose is its base and the lip the middle of the mouth. On wild15's validation faces,
-# in px as it is (aligned): nose 33 2.01 (1.30), 30 6.92 (2.36); lip 62 and 66's mean 1.85 (1.22), 66 alone 1.85 (1.54),
-# 57 4.16 (1.93).
-FOUR_OF_68 = {"nose_tip": [33], "mouth_center_bottom_lip": [62, 66]}
 # shape_predictor_68_face_landmarks.dat, and what its author says of it (github.com/davisking/dlib-models).
 PUBLISHED = "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f"
 OWNER = "davisking"
