@@ -29,8 +29,8 @@ OF_68 = {
     "mouth_center_bottom_lip": [57, 66],
 }
 # In the four-point convention the nose is its base and the lip the middle of the mouth. On wild15's validation faces,
-# by dlib, in px as it is (aligned): nose 33 2.01 (1.30), 30 6.92 (2.36); lip 62 and 66's mean 1.85 (1.22), 66 alone 1.85 (1.54),
-# 57 4.16 (1.93).
+# by dlib, in px as it is (aligned): nose 33 2.01 (1.30), 30 6.92 (2.36); lip 62 and 66's mean 1.85 (1.22), 66 alone
+# 1.85 (1.54), 57 4.16 (1.93).
 FOUR_OF_68 = {"nose_tip": [33], "mouth_center_bottom_lip": [62, 66]}
 
 
