@@ -27,7 +27,10 @@ def to_table(rows: Sequence[tuple[str, int, str, np.ndarray]]) -> pd.DataFrame:
 
     >>> to_table([("me.jpg", 1, "resnet18", face.points)]).to_csv("points.csv", index=False)
     """
-    values = [[photo, face, model, *np.round(points, 2).reshape(-1)] for photo, face, model, points in rows]
+    values = []
+    for photo, face, model, points in rows:
+        name = photo.encode(errors="backslashreplace").decode()  # a file's name may be no Unicode
+        values.append([name, face, model, *np.round(points, 2).reshape(-1)])
     return pd.DataFrame(values, columns=["photo", "face", "model", *COLUMNS])
 
 
