@@ -33,6 +33,7 @@ from fkd.photo.detector import Detector
 from fkd.photo.detectors.compiled import one_thread_per_answer
 from fkd.photo.kinds import ENDINGS, files_in
 
+M_ARENA_MAX = -8  # of malloc.h
 HERE = Path(__file__).parent
 SCRIPT, STYLE = HERE / "page.js", HERE / "page.css"
 TITLE = """# Which detector finds your face better?
@@ -147,10 +148,12 @@ def launch(app: Page, leaderboard: Path, open_browser: bool = False) -> None:
     if leaderboard.is_dir():
         threading.Thread(target=keep_synced, args=[leaderboard], daemon=True).start()
     one_thread_per_answer()
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):  # else glibc keeps apart what each thread has freed, and memory grows with the crowd
+        libc.mallopt(M_ARENA_MAX, 2)
     app.launch(inbrowser=open_browser, prevent_thread_lock=True, **LAUNCH)
     for work in app.once_open:
         work()
-    libc = ctypes.CDLL(None)
     if hasattr(libc, "malloc_trim"):  # reading networks takes more than having them
         libc.malloc_trim(0)
     app.block_thread()
