@@ -1,4 +1,4 @@
-"""ONNX files that no honest program wrote, or that are of something else: how each is made, and what is said of it."""
+"""ONNX files that no honest program wrote, or that are of something else: how each is made, and the message it gets."""
 
 import io
 import os
@@ -140,7 +140,7 @@ ELSEWHERE = "some of its weights are in another file"
 INPUT = r"expected one: tensor\(float\) \[N, 1, 96, 96\]"
 SHAPES = r"expected float32 \[., 15, 2\] or \[., 30\]"
 FINITE = "points that are not finite, or far outside the frame"
-# What is in the file, or how it is made at a path -> what is said.
+# What is in the file, or how it is made at a path -> the message.
 HOSTILE: dict[str, tuple[object, str]] = {
     "nothing": (b"", "it has no graph"),
     "text": (b"this is a network", "not an ONNX file, or is cut off"),

@@ -102,7 +102,7 @@ def test_what_cannot_be_used_is_left_out_and_counted(downloads, tmp_path):
         copy = w300 / path.relative_to(downloads[0])
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(path.read_bytes())
-    (w300 / "afw" / "image_0.jpg").write_bytes(b"no picture")
+    (w300 / "afw" / "image_0.jpg").write_bytes(b"not an image")
     (w300 / "afw" / "image_1.jpg").unlink()
     (w300 / "afw" / "image_2.pts").write_text("version: 1\n{\n1 2\n}\n")
     write_pts(w300 / "afw" / "image_3.pts", FACE[::-1] * 2)

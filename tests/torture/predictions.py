@@ -41,7 +41,7 @@ NAMES = (
 
 
 def cases(quick: bool) -> Iterator[Case]:
-    """Each defect in a file of its own: what is said is one sentence that names the file and what is wrong."""
+    """Each defect in a file of its own: the message is one sentence that names the file and what is wrong."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         for number, (name, content, said) in enumerate(_files()):

@@ -79,7 +79,7 @@ class OnnxFile:
         from onnxruntime import RunOptions  # noqa: PLC0415 - of the extra fkd[onnx]
 
         options = RunOptions()
-        options.log_severity_level = 4  # what went wrong is said by the error
+        options.log_severity_level = 4  # the error says what went wrong
         timer = threading.Timer(LONGEST, functools.partial(setattr, options, "terminate", True))
         timer.daemon = True
         timer.start()
