@@ -200,7 +200,6 @@ VARIANTS = {
     "complete rows only": Variant(model={"conventions": 1}, train={"labels": "complete"}),
     "augmentation: none": Variant(train={"augment": None}),
     "augmentation: the paper's": Variant(train={"augment": PAPER_AUGMENT}),
-    "no moving average": Variant(train={"ema": 0.0}),
     "labels' offset left in": Variant(network=OffsetLeftIn),
 }
 

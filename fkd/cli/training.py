@@ -9,17 +9,13 @@ import typer
 
 from fkd.board.measuring import data_name
 from fkd.cli.options import Data, Device, chosen_device
-from fkd.data.record import DataRecord
 from fkd.data.split import split_data
-from fkd.hub.reference import load_trained
 from fkd.learn.augment import AugmentConfig
-from fkd.learn.checkpoint import Checkpoint, load_checkpoint
 from fkd.learn.config import TrainConfig
 from fkd.learn.heads import HEADS
 from fkd.learn.models import ModelConfig
 from fkd.learn.run_state import STATE
 from fkd.learn.train import train
-from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 app = typer.Typer()
 DEFAULTS = TrainConfig()
@@ -46,12 +42,10 @@ def train_command(
     warmup_epochs: Annotated[
         int | None, typer.Option(help="3 if not given, or as many as leave one epoch after them.")
     ] = None,
-    ema: Annotated[float, typer.Option(help="Decay of the moving average of the weights; 0 is off.")] = DEFAULTS.ema,
     labels: Annotated[str, typer.Option(help="all (masked loss), or complete rows only.")] = DEFAULTS.labels,
     augment: Annotated[float, typer.Option(help="Strength of the augmentation; 0 is off, mirroring too.")] = 1.0,
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = DEFAULTS.precision,
     half: Annotated[bool, typer.Option("--half", help="Save the weights in float16.")] = False,
-    start: Annotated[Path | None, typer.Option(help="A checkpoint whose weights to begin with.")] = None,
     seed: int = DEFAULTS.seed,
     terms: Annotated[str, typer.Option(help="Terms of the training data, for the model card.")] = "",
     device: Device = "auto",
@@ -66,7 +60,6 @@ def train_command(
         lr=lr,
         weight_decay=weight_decay,
         warmup_epochs=warmup_epochs,
-        ema=ema,
         labels=labels,
         augment=AugmentConfig().scaled(augment) if augment else None,
         precision=precision,
@@ -77,13 +70,7 @@ def train_command(
     if "RANK" in os.environ:  # torchrun starts every process with one
         dist.init_process_group("nccl" if device == "cuda" else "gloo")
         device = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
-    begun = _weights_of(load_trained(start)) if start else None
     faces, split = split_data(data)
-    if begun and begun.data.fingerprints != DataRecord.of(data_name(data), faces, split).fingerprints:
-        raise ValueError(
-            f"{begun.name} was trained on other data or another split, so as --start it would leak held-out faces: "
-            "train it on this data first"
-        )
     first = not dist.is_initialized() or dist.get_rank() == 0
     if first:
         typer.echo(
@@ -91,7 +78,7 @@ def train_command(
             f"{len(split.test):,} held out (10% each; look-alikes stay together)"
         )
     try:
-        done = train(model_config, config, faces, split, out, data_name(data), terms, device, resume, begun)
+        done = train(model_config, config, faces, split, out, data_name(data), terms, device, resume)
     except KeyboardInterrupt:
         then = "with --resume continues after the last whole epoch" if (out / STATE).exists() else "starts anew"
         typer.echo(f"stopped; the same command {then} ({out})", err=True)
@@ -100,8 +87,3 @@ def train_command(
         dist.destroy_process_group()
     if first:
         typer.echo(f"best epoch {done.best_epoch}: validation RMSE {done.validation_rmse:.3f} px; saved in {out}")
-
-
-def _weights_of(detector: CheckpointDetector) -> Checkpoint:
-    """A detector's checkpoint with its weights, which a detector hands to what serves it."""
-    return load_checkpoint(detector.folder, detector.name)

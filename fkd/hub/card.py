@@ -5,6 +5,7 @@ from collections.abc import Collection
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from fkd.board.record import Evaluation
+from fkd.hub.command import training_command
 from fkd.learn.checkpoint import Checkpoint
 from fkd.learn.heads import HEADS
 from fkd.learn.models import FCNN
@@ -110,9 +111,8 @@ def _text(checkpoint: Checkpoint, evaluation: Evaluation, repo_id: str, pictures
         costs += f"| parameters, multiply-adds | {cost.parameters:,}, {cost.macs:,} |\n"
     if cost:
         costs += f"| one face | {cost.latency_ms:.1f} ms on {cost.hardware} |\n"
-    origins = ""
-    if training.start:
-        origins += f" It began with the weights of an earlier run (`{training.start[:12]}`)."
+    command = training_command(checkpoint)
+    command = f"\n```\n{command}\n```\n" if command else ""
     where = f"hf:{repo_id}" if repo_id else f"checkpoints/{name}"
     shown = "".join(f"\n![{what}]({file})\n" for file, what in PICTURES.items() if file in pictures)
     return f"""# {name}
@@ -151,10 +151,10 @@ Benchmark `{evaluation.benchmark}`: {result.faces:,} faces ({result.nme_faces:,}
 ## Training
 
 {training.epochs} epochs, best by validation RMSE: epoch {training.best_epoch} (`history.csv` has them all);
-{training.optimizer}, learning rate {training.lr:g}, batches of {training.batch_size}, moving average of the
-weights ({training.ema:g}), labels: {training.labels}, augmentation: {"on" if training.augment else "off"},
-seed {training.seed}. Every setting is in `config.json`. Weights are stored in
-{"half" if training.half else "single"} precision.{origins}
+{training.optimizer}, learning rate {training.lr:g}, batches of {training.batch_size}, labels: {training.labels},
+augmentation: {"on" if training.augment else "off"}, seed {training.seed}. Every setting is in `config.json`. Weights
+are stored in {"half" if training.half else "single"} precision.
+{command}
 
 Data: `{data.name}`, {data.faces.train:,} faces to train, {data.faces.validation:,} to validate,
 {data.faces.test:,} to test. Terms: {terms}.{offset}

@@ -21,7 +21,7 @@ from fkd.learn.models import KeypointModel, ModelConfig, build_model
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 LARGEST_CONFIG = 100_000  # bytes
 FORMAT: Final = "fkd-1"
-GONE = ("teachers", "heatmap_weight")  # settings of training that older versions recorded
+GONE = ("teachers", "heatmap_weight", "ema", "start")  # settings of training that older versions recorded
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def read_config(path: Path) -> Config:
     if isinstance(value, dict) and value.get("format") != FORMAT:
         raise ValueError(f"{path} has format {str(value.get('format'))[:40]!r}; this version reads {FORMAT!r}")
     if isinstance(value, dict) and isinstance(value.get("training"), dict):
-        training = {"start": ""} | {key: setting for key, setting in value["training"].items() if key not in GONE}
+        training = {key: setting for key, setting in value["training"].items() if key not in GONE}
         for field in dataclasses.fields(TrainingRecord):
             if field.name not in training:  # a default would claim what nobody knows
                 raise ValueError(f"{path}: training lacks {field.name}: train the model with `fkd train`")

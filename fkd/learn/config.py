@@ -17,9 +17,7 @@ class TrainConfig:
     labels: "all" rows with the masked loss (ML-ResNet), or "complete" rows only. precision: "bf16",
     "fp32", or "auto": bf16 for residual networks where the hardware computes in it.
     warmup_epochs: 3 if not given, or as many as leave one epoch after them.
-    ema: decay of the moving average of the weights, which is what is validated and saved.
-    half: save the weights in float16. start: sha256 of the weights to begin with, which `train` fills in; empty for
-    random ones.
+    half: save the weights in float16.
     Raises ValueError for a value that cannot be.
     """
 
@@ -31,13 +29,11 @@ class TrainConfig:
     lr: Figure = 1e-3
     weight_decay: Figure = 0.05
     warmup_epochs: Count | None = None
-    ema: float = 0.998
     labels: Line = "all"
     augment: AugmentConfig | None = field(default_factory=AugmentConfig)
     precision: Line = "auto"
     half: bool = False
     seed: int = 0
-    start: Line = ""
 
     def __post_init__(self) -> None:
         for name, choices in (
@@ -54,8 +50,6 @@ class TrainConfig:
             raise ValueError(f"weight_decay is {self.weight_decay}, expected 0 or more")
         if not -(2**31) <= self.seed < 2**31:
             raise ValueError(f"seed is {self.seed}, expected {-(2**31)} to {2**31 - 1}")
-        if not 0 <= self.ema < 1:
-            raise ValueError(f"ema is {self.ema}, expected 0 (off) or more, below 1")
         if self.warmup_epochs is None:
             object.__setattr__(self, "warmup_epochs", min(3, self.epochs - 1))
         elif not 0 <= self.warmup_epochs < self.epochs:

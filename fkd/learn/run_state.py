@@ -92,21 +92,19 @@ def writing(folder: Path) -> Iterator[None]:
         raise OSError(f"{folder} cannot be written ({reason}): {advice}, then {then}") from None
 
 
-def save_state(
-    path: Path, run: Run, history: History, model: KeypointModel, average: KeypointModel, optimizer: Optimizer
-) -> None:
-    """Writes models, optimizer and history; the file appears whole or not at all. Raises OSError."""
+def save_state(path: Path, run: Run, history: History, model: KeypointModel, optimizer: Optimizer) -> None:
+    """Writes model, optimizer and history; the file appears whole or not at all. Raises OSError."""
     if not (path.parent / LOCK).exists():
         raise OSError(errno.ENOENT, "it was removed while a run was training into it")
-    tensors = _weights(model, average)
+    tensors = _weights(model)
     for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in state.items()}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     write_tensors(path, tensors, {"run": json.dumps(dataclasses.asdict(run)), "history": json.dumps(history)})
 
 
-def load_state(path: Path, run: Run, model: KeypointModel, average: KeypointModel, optimizer: Optimizer) -> History:
-    """Puts a saved state into models and optimizer, and returns the history, one row per epoch.
+def load_state(path: Path, run: Run, model: KeypointModel, optimizer: Optimizer) -> History:
+    """Puts a saved state into model and optimizer, and returns the history, one row per epoch.
 
     Raises ValueError if there is none, it cannot be read whole, or it is of a run with other settings.
     """
@@ -126,7 +124,7 @@ def load_state(path: Path, run: Run, model: KeypointModel, average: KeypointMode
     _compare(path.parent, before, run)
     if not _is_history(history, run.train.epochs):
         raise ValueError(broken % "its history is not that of the epochs before")
-    expected = {name: (tensor.shape, tensor.dtype) for name, tensor in _weights(model, average).items()}
+    expected = {name: (tensor.shape, tensor.dtype) for name, tensor in _weights(model).items()}
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     stepped = {name.split(".")[1] for name in tensors if name.startswith("optimizer.")}
     for number, parameter in enumerate(parameters):
@@ -142,7 +140,6 @@ def load_state(path: Path, run: Run, model: KeypointModel, average: KeypointMode
         return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
     model.load_state_dict(part("model."))
-    average.load_state_dict(part("average."))
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, tensor in part("optimizer.").items():
         place, key = name.split(".", 1)
@@ -179,7 +176,7 @@ def best_of(history: History) -> dict[str, Any]:
     return min(history, key=lambda row: row["validation_rmse"])
 
 
-def save_outcome(out: Path, run: Run, history: History, average: KeypointModel) -> None:
+def save_outcome(out: Path, run: Run, history: History, model: KeypointModel) -> None:
     """Writes the checkpoint, if the last epoch is the best, and the history: all of it follows from the state."""
     best = best_of(history)
     with writing(out):
@@ -190,7 +187,7 @@ def save_outcome(out: Path, run: Run, history: History, average: KeypointModel) 
                 validation_rmse=best["validation_rmse"],
                 fkd_version=__version__,
             )
-            save_checkpoint(out, average, record, run.data, run.train.half)
+            save_checkpoint(out, model, record, run.data, run.train.half)
         with replacing(out / HISTORY) as unfinished:
             pd.DataFrame(history).to_csv(unfinished, index=False)
 
@@ -208,9 +205,8 @@ def check_best(folder: Path, epoch: int) -> None:
         )
 
 
-def _weights(model: KeypointModel, average: KeypointModel) -> dict[str, torch.Tensor]:
-    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    return tensors | {f"average.{name}": tensor for name, tensor in average.state_dict().items()}
+def _weights(model: KeypointModel) -> dict[str, torch.Tensor]:
+    return {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
 
 
 def _compare(folder: Path, before: Run, run: Run) -> None:

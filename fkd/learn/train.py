@@ -1,6 +1,5 @@
 """Training: one visible loop over a set of faces kept on the device as a whole."""
 
-import dataclasses
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -11,14 +10,13 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from timm.scheduler.cosine_lr import CosineLRScheduler
-from timm.utils.model_ema import ModelEmaV3
 from tqdm import tqdm
 
 from fkd.data.faces import Faces
 from fkd.data.record import DataRecord
 from fkd.data.split import Split
 from fkd.learn.augment import augment
-from fkd.learn.checkpoint import CONFIG, Checkpoint
+from fkd.learn.checkpoint import CONFIG
 from fkd.learn.config import TrainConfig
 from fkd.learn.heads import Head
 from fkd.learn.inference import bf16_is_quick, predict_points
@@ -59,7 +57,6 @@ def train(
     terms: str = "",
     device: str = "cpu",
     resume: bool = False,
-    start: Checkpoint | None = None,
     build: Callable[[ModelConfig], KeypointModel] = build_model,
 ) -> Trained:
     """Trains a model and keeps the best epoch by validation RMSE in the checkpoint folder `out`.
@@ -67,15 +64,13 @@ def train(
     Writes after every epoch the state that `resume` continues from (removed at the end), then config.json,
     model.safetensors and history.csv. Killed at whatever moment, a run either resumes and ends with the weights of an
     unbroken one, or has left nothing and can be started again; to resume one that has ended changes nothing.
-    terms: of the training data, for the record. start: a checkpoint whose weights to begin with, in place of random
-    ones. build: makes the model of a config, for a head or measuring of one's own.
+    terms: of the training data, for the record. build: makes the model of a config, for a head or measuring of one's
+    own.
     Where torch.distributed is initialised, each process takes its part of every batch, and the gradients are those of
     the whole batch; batch norm's statistics are shared on CUDA only. The first process writes.
     Raises ValueError if `out` holds another run and resume is off, or another process trains into it, or resume finds
-    nothing that fits, or start is another kind of model; OSError, with what to do, if `out` cannot be written.
+    nothing that fits; OSError, with what to do, if `out` cannot be written.
     """
-    if start and start.model.config != model_config:
-        raise ValueError(f"{start.name} is {start.model.config}, so it cannot start {model_config}: ask for the same")
     out = Path(out)
     train_rows = split.train
     if config.labels == "complete":
@@ -84,7 +79,6 @@ def train(
     for part, name in ((training, "train"), (validation, "validate")):
         if not np.isfinite(part.points).any():
             raise ValueError(f"there is no labelled face to {name} on: {len(faces)} rows are too few to split")
-    config = dataclasses.replace(config, start=start.sha256 if start else "")
     run = Run(model_config, config, DataRecord.of(data_name, faces, split, terms))
 
     rank, processes = rank_and_count()
@@ -96,7 +90,7 @@ def train(
             # The moments of dead units fade into denormals, which made epochs 3x slower.
             torch.set_flush_denormal(True)
             try:
-                history = _epochs(run, training, validation, out, device, resume, start, build)
+                history = _epochs(run, training, validation, out, device, resume, build)
             finally:
                 torch.set_flush_denormal(False)
     best = best_of(history)
@@ -110,21 +104,16 @@ def _epochs(
     out: Path,
     device: str,
     resume: bool,
-    start: Checkpoint | None,
     build: Callable[[ModelConfig], KeypointModel],
 ) -> History:
     """The epochs of a run, from its first or from where it stopped; returns the history, one row per epoch."""
     config, (rank, processes), dev = run.train, rank_and_count(), torch.device(device)
     torch.manual_seed(config.seed)
     model = build(run.model)
-    if start:
-        model.load_state_dict(start.model.state_dict())
     if processes > 1 and dev.type == "cuda":
         model = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
     model = model.to(dev)
     bf16 = _use_bf16(config, run.model, dev)
-    ema = ModelEmaV3(model, decay=config.ema, use_warmup=True)
-    average: KeypointModel = ema.module
     optimizer = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer](
         _parameter_groups(model, config.weight_decay), lr=config.lr
     )
@@ -139,11 +128,11 @@ def _epochs(
     )
     history: History = []
     if resume:
-        history = load_state(out / STATE, run, model, average, optimizer)
+        history = load_state(out / STATE, run, model, optimizer)
         if rank == 0:  # what the state was written before
             if best_of(history)["epoch"] < len(history):
                 check_best(out, best_of(history)["epoch"])
-            save_outcome(out, run, history, average)
+            save_outcome(out, run, history, model)
     elif (out / STATE).exists():
         raise ValueError(f"{out} already holds a run: continue it with --resume, or choose another folder")
     elif (out / CONFIG).exists():
@@ -179,7 +168,6 @@ def _epochs(
                 if processes > 1:
                     add_gradients(model)
                 optimizer.step()
-                ema.update(model, update)
                 error = (predicted.detach() - target)[torch.isfinite(target)]
                 squares, count = squares + error.double().square().sum(), count + len(error)
             update += 1
@@ -188,11 +176,10 @@ def _epochs(
         if not torch.isfinite(squares) or not count:
             raise ValueError(f"epoch {epoch}: the loss is not finite; try a lower --lr (now {config.lr:g})")
 
-        answers = predict_points([average], validation.images, validation.four_point)
-        offset = average.measure_offset(answers, validation.points, validation.four_point)  # [2] px
+        answers = predict_points([model], validation.images, validation.four_point)
+        offset = model.measure_offset(answers, validation.points, validation.four_point)  # [2] px
         answers[..., 0] += offset[validation.four_point.astype(int), None]
-        for network in (model, average):
-            network.label_offset += torch.from_numpy(offset).to(network.label_offset)
+        model.label_offset += torch.from_numpy(offset).to(model.label_offset)
         history.append(
             {
                 "epoch": epoch,
@@ -205,8 +192,8 @@ def _epochs(
         progress.set_postfix(train=train_rmse, val=rmse, best=best_of(history)["epoch"])
         if rank == 0:
             with writing(out):
-                save_state(out / STATE, run, history, model, average, optimizer)
-            save_outcome(out, run, history, average)
+                save_state(out / STATE, run, history, model, optimizer)
+            save_outcome(out, run, history, model)
     progress.close()
     if processes > 1:
         dist.barrier()  # no process may still have to read the state

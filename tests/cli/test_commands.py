@@ -54,11 +54,6 @@ def test_an_ensemble_is_entered_as_one_under_its_own_name(competition, tmp_path,
     assert not (tmp_path / "m0" / "evaluation.json").exists(), "a checkpoint's own record is of it alone"
 
 
-def test_a_start_from_another_split_is_refused(competition, tmp_path, tiny_checkpoint):
-    with pytest.raises(ValueError, match="tiny was trained on other data"):
-        run("train", "--model", "fcnn", "--data", competition, "--out", tmp_path / "m", "--start", tiny_checkpoint)
-
-
 def test_other_data_than_it_was_split_from_is_not_ranked(competition, tmp_path, tiny_checkpoint):
     own = shutil.copytree(tiny_checkpoint, tmp_path / "tiny")
     said = run("evaluate", own, "--data", competition, "--leaderboard", tmp_path / "l")

@@ -94,8 +94,7 @@ def test_a_changed_config_fails_loudly(saved, change, message):
 
 def test_a_config_of_an_older_version_is_brought_up_to_date(saved):
     def age(config):
-        config["training"].pop("start")
-        config["training"] |= {"teachers": [], "heatmap_weight": 0.5}
+        config["training"] |= {"teachers": [], "heatmap_weight": 0.5, "ema": 0.998, "start": ""}
         config["data"] = {"name": "drawn"}
 
     edit_config(saved[1], age)

@@ -52,7 +52,7 @@ def small_split() -> Split:
 def test_eight_faces_are_overfitted_to_under_half_a_pixel(name, epochs, tmp_path):
     faces = draw_faces(8, four_point_share=0.5)
     config = TrainConfig(
-        epochs=epochs, batch_size=8, warmup_epochs=5, augment=None, ema=0.5, weight_decay=0, precision="fp32", lr=1e-3
+        epochs=epochs, batch_size=8, warmup_epochs=5, augment=None, weight_decay=0, precision="fp32", lr=1e-3
     )
     done = train(ModelConfig(name), config, faces, whole_split(8), tmp_path / "m", "drawn")
     assert done.validation_rmse < 0.5
@@ -140,9 +140,7 @@ def test_labels_beside_the_points_are_met_though_a_mirror_moves_them_to_the_othe
     faces.points[..., 0] += np.where(four_point, 4, 2)[:, None]
     rows = np.arange(160)
     split = Split(rows[rows % 4 > 0], rows[rows % 4 == 0], rows[:0])
-    config = TrainConfig(
-        epochs=12, batch_size=20, warmup_epochs=1, ema=0.9, augment=AugmentConfig().scaled(0.3), weight_decay=0
-    )
+    config = TrainConfig(epochs=12, batch_size=20, warmup_epochs=1, augment=AugmentConfig().scaled(0.3), weight_decay=0)
     train(ModelConfig("fcnn"), config, faces, split, tmp_path / "m", "drawn")
     model, held = load_checkpoint(tmp_path / "m").model, faces[split.validation]
     assert model.label_offset.tolist() == pytest.approx([2, 4], abs=0.7)
@@ -153,24 +151,11 @@ def test_labels_beside_the_points_are_met_though_a_mirror_moves_them_to_the_othe
             assert abs(np.nanmean(error)) < 0.3
 
 
-def test_a_run_begins_with_the_weights_of_another(faces, small_split, tmp_path):
-    train(ModelConfig("fcnn"), SHORT, faces, small_split, tmp_path / "first", "drawn")
-    first = load_checkpoint(tmp_path / "first")
-    still = dataclasses.replace(SHORT, epochs=1, warmup_epochs=0, lr=1e-9)
-    train(ModelConfig("fcnn"), still, faces, small_split, tmp_path / "second", "drawn", start=first)
-    second = load_checkpoint(tmp_path / "second")
-    for one, other in zip(first.model.parameters(), second.model.parameters(), strict=True):
-        assert torch.allclose(one, other, atol=1e-5)
-    assert second.training.start == first.sha256
-    with pytest.raises(ValueError, match="first is .*'fcnn'.* cannot start .*'resnet18'"):
-        train(ModelConfig("resnet18"), SHORT, faces, small_split, tmp_path / "other", "drawn", start=first)
-
-
 @pytest.mark.slow
 def test_two_processes_end_with_the_weights_of_one(competition, tmp_path):
     """Within the rounding of sums that are taken in another order."""
     given = ["--model", "fcnn", "--data", competition, "--device", "cpu", "--epochs", 3, "--warmup-epochs", 1]
-    given += ["--batch-size", 6, "--ema", 0.5]
+    given += ["--batch-size", 6]
     two = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     for name, starter in (("one", [sys.executable]), ("two", two)):
         command = [*starter, "-m", "fkd", "train", "--out", tmp_path / name, *given]
@@ -207,7 +192,6 @@ def test_bad_settings_are_said():
         ({"optimizer": "sgd"}, "optimizer is 'sgd', expected one of adam, adamw"),
         ({"labels": "some"}, "expected one of all, complete"),
         ({"epochs": 0}, "epochs is 0, expected more than 0"),
-        ({"ema": 1.0}, "ema is 1.0"),
         ({"warmup_epochs": 100}, "warmup_epochs is 100, expected 0 to 99"),
         ({"lr": float("nan")}, "lr is nan, expected more than 0"),
         ({"weight_decay": float("inf")}, "weight_decay is inf, expected 0 or more"),
@@ -339,7 +323,7 @@ def test_a_broken_state_is_said_in_a_sentence(broken, stopped):
         del tensors["optimizer.0.exp_avg"]
         save_file(tensors, state, metadata)
     elif broken == "shape":
-        save_file(tensors | {"average.label_offset": torch.zeros(1)}, state, metadata)
+        save_file(tensors | {"model.label_offset": torch.zeros(1)}, state, metadata)
     elif broken == "record":
         save_file(tensors, state, metadata | {"run": "[]"})
     with pytest.raises(ValueError, match="is not a training state that can be resumed .*: choose another folder"):
