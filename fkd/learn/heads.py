@@ -100,10 +100,10 @@ class HeatmapHead(Head):
         self.mix = nn.ModuleList(
             nn.Sequential(
                 nn.BatchNorm2d(width),
-                nn.ReLU(),
+                nn.ReLU(inplace=True),
                 nn.Conv2d(width, width, 3, padding=1, bias=False),
                 nn.BatchNorm2d(width),
-                nn.ReLU(),
+                nn.ReLU(inplace=True),
             )
             for width in widths[:-1]
         )

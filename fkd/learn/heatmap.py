@@ -42,7 +42,9 @@ def heatmap_loss(heatmaps: torch.Tensor, target: torch.Tensor) -> torch.Tensor |
     away = cells(heatmaps) - target[labelled][..., None]  # [L, 2, S] px
     across, down = (-away.square() / (2 * SIGMA**2)).softmax(-1).unbind(1)
     wanted = down[:, :, None] * across[:, None, :]  # [L, S, S]
-    return -(wanted.flatten(1) * heatmaps[labelled].flatten(1).log_softmax(-1)).sum(-1).mean()
+    # Rows by number: the gradient of a choice by truth values is scattered in one thread.
+    chosen = heatmaps.flatten(2).flatten(0, 1).index_select(0, labelled.flatten().nonzero()[:, 0])  # [L, S * S]
+    return -(wanted.flatten(1) * chosen.log_softmax(-1)).sum(-1).mean()
 
 
 def cells(heatmaps: torch.Tensor) -> torch.Tensor:
