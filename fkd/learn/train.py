@@ -115,7 +115,7 @@ def _epochs(
     model = model.to(dev)
     bf16 = _use_bf16(config, run.model, dev)
     optimizer = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer](
-        _parameter_groups(model, config.weight_decay), lr=config.lr
+        _parameter_groups(model, config.weight_decay), lr=config.lr, fused=True
     )
     steps = max(1, len(training) // config.batch_size)
     schedule = CosineLRScheduler(
