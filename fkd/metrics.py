@@ -247,12 +247,21 @@ def resampled_rmse(squares: np.ndarray, values: np.ndarray, resamples: int = 200
 
     squares: each face's sum of squares [N] px². values: how many coordinates those are [N].
     """
-    sums = np.stack([squares, values], 1)  # [N, 2]
-    # A part at a time: as float64, all of them take gigabytes for 20,000 faces.
-    parts = np.array_split(_resamples(len(squares), resamples), 10)
-    drawn = np.concatenate([part.astype(np.float64) @ sums for part in parts])  # [resamples, 2]
-    rmse: np.ndarray = np.sqrt(drawn[:, 0] / drawn[:, 1].clip(1))
+    rmse: np.ndarray = np.sqrt(resampled_means(squares, values, resamples))
     return rmse
+
+
+def resampled_means(sums: np.ndarray, values: np.ndarray, resamples: int = 2000) -> np.ndarray:
+    """The mean over all values of bootstrap resamples [resamples], from the sum and the count of each unit's, both [N].
+
+    A unit, such as a face, is drawn as a whole.
+    """
+    both = np.stack([sums, values], 1)  # [N, 2]
+    # A part at a time: as float64, all of them take gigabytes for 20,000 faces.
+    parts = np.array_split(_resamples(len(sums), resamples), 10)
+    drawn = np.concatenate([part.astype(np.float64) @ both for part in parts])  # [resamples, 2]
+    means: np.ndarray = drawn[:, 0] / drawn[:, 1].clip(1)
+    return means
 
 
 @functools.lru_cache(1)  # all entries of a benchmark have the same faces

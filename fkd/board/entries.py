@@ -1,9 +1,9 @@
 """Evaluations <-> json files: what a leaderboard's folder holds.
 
 leaderboard/BENCHMARK/benchmark.json describes what is ranked, published.json holds scores reported elsewhere on data
-we do not have; every other json there is one entry. leaderboard/claims.json holds what Hub models claim. Anyone may
-have written these files: one that cannot be read becomes a row, or a line of `problems`, with the reason; the others
-are unaffected.
+we do not have, floor.json how far the labels agree with themselves; every other json there is one entry.
+leaderboard/claims.json holds what Hub models claim. Anyone may have written these files: one that cannot be read
+becomes a row, or a line of `problems`, with the reason; the others are unaffected.
 """
 
 import contextlib
@@ -18,11 +18,13 @@ from typing import Annotated
 
 from pydantic import Field
 
+from fkd.board.floor import FLOOR, Floor, floor_in
 from fkd.board.record import Evaluation, from_json, read_evaluation, with_figures
 from fkd.files import STRICT, Count, Figure, Line, file_stem, read_json, typed, write_json
 from fkd.metrics import Figures
 
 BENCHMARK, PUBLISHED, SYNCED = "benchmark.json", "published.json", "claims.json"
+NO_ENTRIES = (BENCHMARK, PUBLISHED, FLOOR)  # what a benchmark's folder holds besides
 LARGEST_SYNCED = 20_000_000  # bytes
 KAGGLE = "kaggle-facial-keypoints"
 MOST_KEPT = 20_000  # entries that were read and are kept, of all benchmarks together
@@ -118,7 +120,7 @@ def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> P
     """
     if Path(evaluation.benchmark).name != evaluation.benchmark:
         raise ValueError(f"{evaluation.benchmark!r} cannot be a benchmark's name: it would not be a folder of {root}")
-    if file_name(evaluation) in (BENCHMARK, PUBLISHED):
+    if file_name(evaluation) in NO_ENTRIES:
         raise ValueError(f"{evaluation.name!r} cannot be an entry's name: choose another by --name")
     from_json(dataclasses.asdict(evaluation), f"the entry {evaluation.name!r}")  # never write what cannot be read back
     folder = Path(root) / evaluation.benchmark
@@ -192,7 +194,7 @@ def _states(folder: Path) -> tuple[tuple[str, State], ...]:
     """The files of a folder that may be entries, with their states, by name."""
     try:
         with os.scandir(folder) as files:
-            others = [file for file in files if file.name.endswith(".json") and file.name not in (BENCHMARK, PUBLISHED)]
+            others = [file for file in files if file.name.endswith(".json") and file.name not in NO_ENTRIES]
             return tuple(sorted((file.name, _state(file)) for file in others))
     except OSError:  # no such folder: no entry
         return ()
@@ -239,6 +241,17 @@ def read_published(root: Path | str, benchmark: Benchmark) -> list[Published]:
         return []
 
 
+def read_floor(root: Path | str, benchmark: Benchmark) -> Floor | None:
+    """How far the labels of a benchmark agree with themselves, as estimated.
+
+    None if that was not estimated for its test faces, or cannot be read (see `problems`).
+    """
+    try:
+        return floor_in(Path(root) / benchmark.name, benchmark.fingerprint)
+    except (ValueError, OSError):
+        return None
+
+
 def read_synced(root: Path | str) -> Synced:
     """What the last `fkd.hub.claims.sync` kept; nothing if that cannot be read, with the reason as its failure.
 
@@ -263,7 +276,11 @@ def problems(root: Path | str) -> list[str]:
     """One sentence for each file under ROOT, besides entries, that cannot be read."""
     sentences = []
     for folder in sorted(Path(root).glob("*/")):
-        readers: dict[str, Callable[[Path], object]] = {BENCHMARK: read_benchmark, PUBLISHED: _read_published}
+        readers: dict[str, Callable[[Path], object]] = {
+            BENCHMARK: read_benchmark,
+            PUBLISHED: _read_published,
+            FLOOR: lambda folder: floor_in(folder, read_benchmark(folder).fingerprint),
+        }
         for name, read in readers.items():
             if (folder / name).exists():
                 try:

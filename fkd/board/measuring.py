@@ -59,14 +59,23 @@ def measure(
 def aligned(
     detectors: Sequence[Detector], validation: Faces, test: Faces, predicted: np.ndarray, mirror: bool = False
 ) -> dict[str, float | None]:
-    """The figures of predictions for `test`, by the keys of METRICS, less the mean offset of each point.
+    """The figures of `aligned_points`, by the keys of METRICS."""
+    points = aligned_points(detectors, validation, test, predicted, mirror)
+    return accuracy(points, test.points, resamples=1).figures
+
+
+def aligned_points(
+    detectors: Sequence[Detector], validation: Faces, test: Faces, predicted: np.ndarray, mirror: bool = False
+) -> np.ndarray:
+    """Predictions for `test` less the mean offset of each point, [N, 15, 2] px.
 
     The offsets are those of the same detectors on `validation`, apart for the two label conventions. What this takes
     off is a difference of definitions, such as where a nose's tip is, and not an error of the detector.
     """
     fitted = mean_on_frames(detectors, validation.images, validation.four_point, mirror)
     offsets = mean_offsets(fitted, validation.points, validation.four_point)  # [2, 15, 2] px
-    return accuracy(predicted - offsets[test.four_point.astype(int)], test.points, resamples=1).figures
+    moved: np.ndarray = predicted - offsets[test.four_point.astype(int)]
+    return moved
 
 
 def measure_again(entries: Sequence[Evaluation], folders: Mapping[str, Path], data: Path) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import itertools
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,15 +127,25 @@ def split_data(data: Path | str) -> tuple[Faces, Split]:
     Raises as `read_training` does.
     """
     faces = read_training(data)
-    groups = cached("groups", io.BytesIO(faces.images.tobytes()), lambda: {"groups": look_alikes(faces.images)})
-    return faces, split_faces(faces, groups["groups"])
+    return faces, split_faces(faces, cached_groups(faces))
+
+
+def cached_groups(faces: Faces) -> np.ndarray:
+    """As `look_alikes` of the faces' images, int64 [N], which is looked for once."""
+    return cached("groups", io.BytesIO(faces.images.tobytes()), lambda: {"groups": look_alikes(faces.images)})["groups"]
 
 
 def split_faces(faces: Faces, groups: np.ndarray) -> Split:
-    """Splits faces 80/10/10 by content, never a look-alike group across parts, whatever the rows' order.
+    """Splits faces 80/10/10 as `deal` does. groups: int64 [N] of `look_alikes`."""
+    return Split(*deal(faces, groups, (0.8, 0.9, 1)))
+
+
+def deal(faces: Faces, groups: np.ndarray, ends: Sequence[float]) -> list[np.ndarray]:
+    """Row numbers (int64, ascending) of each part: by content, never a group across parts, whatever the rows' order.
 
     Groups are ordered by the hash of their images and dealt out in that order, the four-point rows apart
-    from the others so that each part has its share of both. groups: int64 [N] of `look_alikes`.
+    from the others so that each part has its share of both. groups: int64 [N]. ends: the share of faces up to the end
+    of each part, the last of them 1.
     """
     digests = [hashlib.sha256(image.tobytes()).hexdigest() for image in faces.images]
     table = pd.DataFrame({"group": groups, "digest": digests, "four_point": faces.four_point})
@@ -145,5 +156,5 @@ def split_faces(faces: Faces, groups: np.ndarray) -> Split:
     by_group = by_group.sort_values("digest")
     # The share of faces dealt out before and half-way into a group decides its part.
     dealt = by_group.groupby("four_point")["size"].transform(lambda size: (size.cumsum() - size / 2) / size.sum())
-    part = pd.cut(dealt, [0, 0.8, 0.9, 1], labels=False)[table["group"]].to_numpy()
-    return Split(*(np.flatnonzero(part == number) for number in range(3)))
+    part = pd.cut(dealt, [0, *ends], labels=False)[table["group"]].to_numpy()
+    return [np.flatnonzero(part == number) for number in range(len(ends))]
