@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
+from fkd.board.floor import Floor
 from fkd.board.record import Evaluation
 from fkd.files import typed_rows
 from fkd.learn.checkpoint import Epoch
@@ -84,10 +85,17 @@ def plotted_first(entries: Sequence[Evaluation]) -> list[str]:
     return (plain or [entry.name for entry in entries])[:4]
 
 
-def figures(every: Sequence[Evaluation], folders: dict[str, Path], models: Sequence[str], across: int = 4) -> Figures:
+def figures(
+    every: Sequence[Evaluation],
+    folders: dict[str, Path],
+    models: Sequence[str],
+    across: int = 4,
+    floor: Floor | None = None,
+) -> Figures:
     """The figures of some of a benchmark's entries.
 
     folders: of the checkpoints, by name, for their training's history. across: how many small figures fit in a row.
+    floor: the benchmark's noise floor, if that is known.
     """
     colours = entry_colours(every)
     entries = sorted((entry for entry in every if entry.name in models), key=lambda entry: entry.accuracy.rmse)
@@ -97,13 +105,15 @@ def figures(every: Sequence[Evaluation], folders: dict[str, Path], models: Seque
     histories = {name: rows for name, rows in recorded.items() if rows is not None}
     counted = [entry for entry in entries if entry.cost and entry.cost.parameters]
     return Figures(
-        time=trade_off(entries, lambda cost: cost.latency_ms, "milliseconds per face", colours, sized=True),
+        time=trade_off(entries, lambda cost: cost.latency_ms, "milliseconds per face", colours, True, floor),
         cumulative=cumulative_errors(entries, colours),
         ellipses=error_face({entry.name: entry.detail for entry in entries}, colours),
         degraded=robustness_curves({entry.name: entry.robustness for entry in entries}, colours, across),
-        keypoints=keypoint_errors(entries, colours),
+        keypoints=keypoint_errors(entries, colours, floor),
         heatmap=keypoint_heatmap(entries),
-        size=trade_off(counted, lambda cost: (cost.parameters or 0) / 1e6, "parameters, millions", colours),
+        size=trade_off(
+            counted, lambda cost: (cost.parameters or 0) / 1e6, "parameters, millions", colours, floor=floor
+        ),
         training=training_curves(histories, colours),
     )
 

@@ -3,22 +3,11 @@ import json
 
 import numpy as np
 import pytest
-from forged import entry
+from forged import entry, made_up
 
 from fkd.board.entries import find_benchmark, problems, read_entries, read_floor, write_entry
 from fkd.board.floor import Floor, by_keypoint, shared_error
 from fkd.keypoints import NAMES
-
-
-def made_up(shared: float = 1.0, **change) -> Floor:
-    """A noise floor of the benchmark of forged.entry."""
-    errors = np.full((4, 15, 2), shared)
-    floor = Floor(
-        benchmark="drawn", fingerprint="f", networks=["resnet18", "resnet14t"], faces=[3, 3], epochs=60,
-        overall=shared_error(errors, errors, np.arange(4)), fifteen_point=None, four_point=None,
-        by_keypoint=by_keypoint(errors, errors, np.arange(4)),
-    )  # fmt: skip
-    return dataclasses.replace(floor, **change)
 
 
 def test_what_is_shared_is_the_labels_noise_and_not_the_networks():
