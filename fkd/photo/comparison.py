@@ -52,11 +52,13 @@ def compare(
     boxes: Sequence[FaceBox] | None = None,
     truth: Sequence[np.ndarray] = (),
     find: Finder = find_faces,
+    precise: bool = False,
 ) -> Comparison:
     """Finds the faces of an upright photo, or takes the given boxes, and runs every detector on each.
 
     truth: the true points of faces in the photo, [15, 2] px each, in any order; each is matched to the face that it
-    lies on, if there is one. Raises ValueError if two detectors have the same name.
+    lies on, if there is one. precise: as in `predict`. Raises ValueError if two detectors have the same name, or if
+    one has no precise answers.
     """
     names = [detector.name for detector in detectors]
     if twice := [name for name in names if names.count(name) > 1]:
@@ -68,7 +70,7 @@ def compare(
     answers = {}
     for detector in detectors:
         start = time.perf_counter()
-        answers[detector.name] = detector.on_photos([photo] * len(boxes), boxes)
+        answers[detector.name] = detector.on_photos([photo] * len(boxes), boxes, precise)
         spent[detector.name] = 1000 * (time.perf_counter() - start)
     colours = dict(zip(names, distinct([detector.colour for detector in detectors]), strict=True))
     owners = {detector.name: whose(detector) for detector in detectors}

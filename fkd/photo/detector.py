@@ -57,10 +57,12 @@ class Detector(Protocol):
         the answers for the image and for its horizontal flip.
         """
 
-    def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox]) -> list[Face]:
+    def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox], precise: bool = False) -> list[Face]:
         """The faces in boxes, each of its own upright photo, in their order; px of that photo.
 
         All are answered together, those of one photo (which is then named once for each box) as those of many.
+        precise: the points are averaged over several crops of each face, which takes longer. Raises ValueError,
+        whatever the boxes, if it has no such answers.
         """
 
 

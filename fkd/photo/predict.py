@@ -33,15 +33,23 @@ def find_confirmed_faces(detectors: Sequence[Detector], photo: Image.Image, find
 
 
 def predict(
-    detector: Detector, photo: Image.Image, boxes: Sequence[FaceBox] | None = None, find: Finder = find_faces
+    detector: Detector,
+    photo: Image.Image,
+    boxes: Sequence[FaceBox] | None = None,
+    find: Finder = find_faces,
+    precise: bool = False,
 ) -> FacesInPhoto:
-    """Finds the faces of an upright photo, or takes the given boxes, and answers with their keypoints."""
+    """Finds the faces of an upright photo, or takes the given boxes, and answers with their keypoints.
+
+    precise: points averaged over several crops of each face, as `Detector.on_photos`; docs/benchmarks.md has what that
+    gains and how much longer it takes.
+    """
     boxes = find_confirmed_faces([detector], photo, find) if boxes is None else boxes
-    return FacesInPhoto(detector.on_photos([photo] * len(boxes), boxes))
+    return FacesInPhoto(detector.on_photos([photo] * len(boxes), boxes, precise))
 
 
 def predict_together(
-    detector: Detector, photos: Sequence[Image.Image], boxes: Sequence[Sequence[FaceBox]]
+    detector: Detector, photos: Sequence[Image.Image], boxes: Sequence[Sequence[FaceBox]], precise: bool = False
 ) -> list[list[Face]]:
     """The faces of several upright photos as `predict` has them, given what its finder found in each.
 
@@ -51,7 +59,7 @@ def predict_together(
     answers: list[list[Face]] = [[] for _ in photos]
     for start in range(0, len(flat), TOGETHER):
         some = flat[start : start + TOGETHER]
-        faces = detector.on_photos([photos[number] for number, _ in some], [box for _, box in some])
+        faces = detector.on_photos([photos[number] for number, _ in some], [box for _, box in some], precise)
         for (number, box), face in zip(some, faces, strict=True):
             if box.score >= SURE or face.doubt <= CONFIRMED:
                 answers[number].append(face)

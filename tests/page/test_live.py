@@ -23,7 +23,7 @@ class MeanFace:
     def __init__(self, name: str, colour: str, moved: float, doubt: float = 0.0):
         self.name, self.colour, self.moved, self.doubt = name, colour, moved, doubt
 
-    def on_photos(self, photos, boxes):
+    def on_photos(self, photos, boxes, precise=False):
         faces = []
         for box in boxes:
             points = (np.array(MEAN_FACE) / 96 * box.side + box.box[:2] + self.moved).astype(np.float32)

@@ -48,7 +48,7 @@ class MeanFace:
     def on_frames(self, images, four_point=None, mirror=False):
         return np.repeat(np.array(MEAN_FACE, np.float32)[None], len(images), 0)
 
-    def on_photos(self, photos, boxes):
+    def on_photos(self, photos, boxes, precise=False):
         faces = []
         for box in boxes:
             points = (np.array(MEAN_FACE) / 96 * box.side + box.box[:2]).astype(np.float32)

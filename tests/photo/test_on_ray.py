@@ -38,7 +38,7 @@ def killed_once(folder):
 
     def load(reference, device):
         class Killed(CheckpointDetector):
-            def on_photos(self, photos, boxes):
+            def on_photos(self, photos, boxes, precise=False):
                 batches.append(len(photos))
                 if len(batches) == 2:
                     try:
@@ -46,7 +46,7 @@ def killed_once(folder):
                         os.kill(os.getpid(), signal.SIGKILL)
                     except FileExistsError:
                         pass
-                return super().on_photos(photos, boxes)
+                return super().on_photos(photos, boxes, precise)
 
         batches = []
         with open(folder / "loaded", "a") as file:

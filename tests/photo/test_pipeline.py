@@ -77,9 +77,9 @@ def test_faces_of_many_photos_go_through_the_network_together(photos, evaluated,
     batches = []
 
     class Counted(CheckpointDetector):
-        def on_photos(self, photos, boxes):
+        def on_photos(self, photos, boxes, precise=False):
             batches.append(len(boxes))
-            return super().on_photos(photos, boxes)
+            return super().on_photos(photos, boxes, precise)
 
     monkeypatch.setattr(pipeline, "find_faces", boxes_of)
     single = [path for path in photos if path.name in ("0.png", "4.png")]
@@ -115,10 +115,10 @@ def test_photos_are_kept_only_until_their_faces_fill_a_batch(photos, evaluated, 
 
 def test_one_photo_that_no_answer_comes_for_leaves_the_others(photos, evaluated, monkeypatch):
     class Fails(CheckpointDetector):
-        def on_photos(self, photos, boxes):
+        def on_photos(self, photos, boxes, precise=False):
             if any(photo.width == 104 for photo in photos):
                 raise ValueError("a similarity needs two different points on both sides")
-            return super().on_photos(photos, boxes)
+            return super().on_photos(photos, boxes, precise)
 
     monkeypatch.setattr(pipeline, "find_faces", boxes_of)
     rows = list(answer_photos(Fails.read(evaluated), pairs(photos)))

@@ -91,9 +91,9 @@ class CheckpointDetector:
         """Points float32 [N, 15, 2], as `Detector.on_frames`."""
         return predict_points([self.checkpoint.model], images, four_point, mirror)
 
-    def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox]) -> list[Face]:
+    def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox], precise: bool = False) -> list[Face]:
         """The faces in boxes, each of its own photo, as `Detector.on_photos`."""
-        return faces_by_frames(self._answer, photos, boxes, self.validation_rmse)
+        return faces_by_frames(self._answer, photos, boxes, self.validation_rmse, precise)
 
     def _answer(self, frames: np.ndarray) -> FrameAnswers:
         both = np.concatenate([frames, frames[:, :, ::-1]]).astype(np.float32) / 255

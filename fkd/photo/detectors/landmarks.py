@@ -61,8 +61,13 @@ class LandmarkDetector:
         points = np.array(answers).reshape(-1, len(NAMES), 2)
         return np.where(np.isfinite(points), points, (FRAME_SIZE - 1) / 2).astype(np.float32)
 
-    def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox]) -> list[Face]:
-        """The faces in boxes, each of its own photo, as `Detector.on_photos`, cropped from it at SIZE px."""
+    def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox], precise: bool = False) -> list[Face]:
+        """The faces in boxes, each of its own photo, as `Detector.on_photos`, cropped from it at SIZE px.
+
+        There are no precise answers, for which it raises ValueError: averaged over crops, dlib's were no better.
+        """
+        if precise:
+            raise ValueError(f"{self.name} has no precise answers: ask it without `precise`, or another model")
         faces = []
         for photo, box in zip(photos, boxes, strict=True):
             to_frame = frame_matrix(box.box, box.turn)

@@ -93,9 +93,9 @@ class OnnxDetector:
             points[..., 0] += np.array(self.file.trained.label_offset, np.float32)[convention.astype(int), None]
         return points
 
-    def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox]) -> list[Face]:
+    def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox], precise: bool = False) -> list[Face]:
         """The faces in boxes, each of its own photo, as `Detector.on_photos`; ValueError if the network fails."""
-        return faces_by_frames(self._answer, photos, boxes, self.validation_rmse)
+        return faces_by_frames(self._answer, photos, boxes, self.validation_rmse, precise)
 
     def _answer(self, frames: np.ndarray) -> FrameAnswers:
         outputs = self.outputs(np.concatenate([frames, frames[:, :, ::-1]]))

@@ -1,0 +1,95 @@
+"""Points averaged over several crops of a face: `precise`."""
+
+import zlib
+
+import numpy as np
+import pytest
+from conftest import EXAMPLES
+from PIL import Image
+
+from fkd.keypoints import MEAN_FACE
+from fkd.photo import frames
+from fkd.photo.comparison import compare
+from fkd.photo.crop import apply, frame_matrix, invert
+from fkd.photo.detectors.checkpoint import CheckpointDetector
+from fkd.photo.detectors.landmarks import LandmarkDetector
+from fkd.photo.face import FaceBox
+from fkd.photo.frames import AT_ONCE, VIEWS, FrameAnswers, faces_by_frames
+from fkd.photo.predict import predict
+
+PHOTO = Image.new("L", (400, 400), 90)
+BOXES = [FaceBox((x, x / 2, x + 120, x / 2 + 120), 1.0, turn=x / 200) for x in range(0, 5000, 100)]
+TRUE = [apply(invert(frame_matrix(box.box, box.turn)), MEAN_FACE) + np.arange(30).reshape(15, 2) / 9 for box in BOXES]
+LANDMARKS = LandmarkDetector("shape", lambda image: np.zeros((68, 2)), {}, {}, "dlib", "", "#000000")
+
+
+@pytest.fixture
+def answer(monkeypatch):
+    """Answers that miss by 1 px, each crop's in a direction of its own; it sees where crops lie, not their pixels."""
+    monkeypatch.setattr(frames, "crop", lambda photo, matrix: matrix)
+    batches = []
+
+    def answer(matrices):  # [N, 2, 3]
+        batches.append(len(matrices))
+        points = []
+        for matrix in matrices:
+            seen = [apply(matrix, points) for points in TRUE]
+            nearest = min(seen, key=lambda points: np.linalg.norm(points - MEAN_FACE))
+            angles = np.random.default_rng(zlib.crc32(matrix.tobytes())).uniform(0, 2 * np.pi, 15)
+            points.append(nearest + np.stack([np.cos(angles), np.sin(angles)], 1))
+        spread = np.array([matrix[0] @ [1, 10, 100] for matrix in matrices])[:, None].repeat(15, 1)
+        return FrameAnswers(np.array(points), np.array(points) + 0.02, spread)
+
+    answer.batches = batches
+    return answer
+
+
+def error(faces) -> float:
+    """Their RMS distance from the true points, photo px."""
+    apart = [np.linalg.norm(face.points - points, axis=1) for face, points in zip(faces, TRUE, strict=False)]
+    return float(np.sqrt(np.mean(np.square(apart))))
+
+
+def test_what_differs_from_crop_to_crop_is_averaged_away(answer):
+    plain, precise = (
+        faces_by_frames(answer, [PHOTO] * len(BOXES), BOXES, 1.0, precise=precise) for precise in (False, True)
+    )
+    assert error(precise) < 0.65 * error(plain)
+    for face, other in zip(plain, precise, strict=True):  # all else is as without
+        assert (face.doubt, face.box) == (other.doubt, other.box) and face.doubt > 0
+        for name in ("frame", "spread", "to_photo"):
+            assert (getattr(face, name) == getattr(other, name)).all()
+
+
+def test_the_crops_of_all_faces_are_answered_together(answer):
+    faces_by_frames(answer, [PHOTO] * 3, BOXES[:3], 1.0, precise=True)
+    assert answer.batches == [3, 3, 3 * len(VIEWS)]
+    answer.batches.clear()
+    faces_by_frames(answer, [PHOTO] * len(BOXES), BOXES, 1.0, precise=True)
+    assert sum(answer.batches) == (2 + len(VIEWS)) * len(BOXES) and max(answer.batches) <= AT_ONCE
+    assert faces_by_frames(answer, [], [], 1.0, precise=True) == []
+
+
+def test_crops_are_centred_on_the_face_and_show_it_larger():
+    corners = np.array([[0, 0], [95, 0], [0, 95], [95, 95]])
+    seen = np.array([apply(invert(view), corners) for view in VIEWS])  # px of the aligned frame
+    assert np.allclose(seen.mean((0, 1)), 47.5) and len(np.unique(seen.round(3), axis=0)) == len(VIEWS)
+    assert np.allclose(np.linalg.norm(seen[:, 1] - seen[:, 0], axis=1), 95 * 88 / 96)
+
+
+def test_a_shipped_model_answers_precisely_for_the_faces_of_a_photo():
+    detector = CheckpointDetector.read(EXAMPLES.parent / "checkpoints" / "resnet18")
+    photo = Image.open(EXAMPLES / "grace_hopper.jpg")
+    (plain,), (precise,) = predict(detector, photo), predict(detector, photo, precise=True)
+    apart = np.linalg.norm(precise.points - plain.points, axis=1)
+    assert 0 < apart.mean() < 0.02 * 88 and (precise.spread == plain.spread).all()  # px; the eyes are 88 px apart
+    assert precise.points.dtype == np.float32 and precise.doubt == plain.doubt
+    assert (precise.heatmaps == plain.heatmaps).all()
+    compared = compare([detector], photo, precise=True).answers["resnet18"][0]
+    assert np.allclose(compared.points, precise.points, atol=1e-3)
+
+
+def test_a_detector_without_precise_answers_says_so_and_gives_no_others():
+    for ask in (lambda: predict(LANDMARKS, PHOTO, precise=True), lambda: compare([LANDMARKS], PHOTO, [], precise=True)):
+        with pytest.raises(ValueError, match="shape has no precise answers: ask it without `precise`"):
+            ask()
