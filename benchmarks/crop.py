@@ -1,12 +1,14 @@
 """Is the crop the reason of an error? The same faces answered in their own frame, and found again in a photo.
 
-python benchmarks/crop.py --data DIR --checkpoint checkpoints/resnet18 [--photos 200]
+python benchmarks/crop.py --data DIR --checkpoint checkpoints/resnet18 [--photos 200] [--part validation]
 
-Held-out densely labelled faces, each pasted at 240 px into a photo of 640 x 480 px (see benchmarks/faces.py). The
-model answers for the frame itself, and for the face that `predict` finds.
+Held-out (or validation) faces that are densely labelled, each pasted at 240 px into a photo of 640 x 480 px (see
+benchmarks/faces.py). The model answers for the frame itself, for the face that `predict` finds, and for it with
+`precise`. Seconds are the medians of whole calls, finding the face included, the two ways in turn on each photo.
 """
 
 import argparse
+import time
 from pathlib import Path
 
 import numpy as np
@@ -19,36 +21,45 @@ from fkd.metrics import METRICS, accuracy
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.predict import predict
 
+IN_PHOTOS = {"found in a photo": False, "found in a photo, precise": True}  # whether precise
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Errors in the frame and in a photo, side by side.")
     parser.add_argument("--data", type=Path, required=True, help="the competition's folder")
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--photos", type=int, default=200)
+    parser.add_argument("--part", choices=("validation", "test"), default="test")
     arguments = parser.parse_args()
     detector = CheckpointDetector.read(arguments.checkpoint)
     faces, split = split_data(arguments.data)
-    faces = faces[split.test]
+    faces = faces[getattr(split, arguments.part)]
     faces = faces[~faces.four_point][: arguments.photos]
     model = detector.checkpoint.model
     faces.points[..., 0] -= model.label_offset[0].item()  # a photo's points are not moved to the labels
     model.label_offset.zero_()
-    in_frame = predict_points([model], faces.images, mirror=True)
+    answers = {"in the frame": predict_points([model], faces.images, mirror=True)}
+    answers |= {name: np.full_like(faces.points, np.nan) for name in IN_PHOTOS}  # NaN where it is not found
+    seconds = {name: np.zeros(len(faces)) for name in IN_PHOTOS}
     rng = np.random.default_rng(0)
-    found, rows = [], []
     for row, frame in enumerate(faces.images):
         photo, ((x, y, side),) = make_photo(frame[None], [], rng, sides=(240, 240.001))
-        for face in predict(detector, Image.fromarray(photo)):
-            if hit(face.box, (x, y, side)):
-                # The frame's centre, (47.5, 47.5), lies at (x, y) less half a pixel, as the paste counts corners.
-                found.append((face.points - (x - 0.5, y - 0.5)) * 96 / side + 47.5)
-                rows.append(row)
-                break
-    print(f"{len(found)} of {len(faces)} faces found; on these:")
-    for name, points in (("in the frame", in_frame[rows]), ("found in a photo", np.array(found, np.float32))):
-        result = accuracy(points, faces.points[rows])
+        for name, precise in IN_PHOTOS.items():
+            start = time.perf_counter()
+            found = predict(detector, Image.fromarray(photo), precise=precise)
+            seconds[name][row] = time.perf_counter() - start
+            for face in found:
+                if hit(face.box, (x, y, side)):
+                    # The frame's centre, (47.5, 47.5), lies at (x, y) less half a pixel, as the paste counts corners.
+                    answers[name][row] = (face.points - (x - 0.5, y - 0.5)) * 96 / side + 47.5
+                    break
+    rows = np.isfinite(answers["found in a photo"]).all((1, 2))
+    print(f"{rows.sum()} of {len(faces)} {arguments.part} faces found; on these:")
+    for name, points in answers.items():
+        result = accuracy(points[rows], faces.points[rows])
         figures = [f"{metric.label} {metric.shown(result.figures[metric.key])}" for metric in METRICS]
-        print(f"  {name:18} {', '.join(figures)}")
+        figures += [f"{np.median(seconds[name]):.3f} s per photo"] if name in seconds else []
+        print(f"  {name:25} {', '.join(figures)}")
 
 
 if __name__ == "__main__":

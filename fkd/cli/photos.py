@@ -29,13 +29,14 @@ def predict_command(
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; if not given, one per core.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run that was stopped has ended.")] = False,
     shard: Annotated[str, typer.Option(help="One of several parts of the photos: 1/8 to 8/8 of eight.")] = "1/1",
+    precise: Annotated[bool, typer.Option("--precise", help="Average over several crops of a face: slower.")] = False,
     ray: Annotated[bool, typer.Option("--ray", help="On a Ray cluster; --out is a folder of Parquet files.")] = False,
 ) -> None:
     """Find the faces in photos and their keypoints, in pixels of the upright photo."""
     if ray:
         if draw or workers or resume or shard != "1/1":
             raise ValueError("--ray shares the work out itself: leave out --draw, --workers, --resume and --shard")
-        _predict_on_ray(photos, checkpoint, out)
+        _predict_on_ray(photos, checkpoint, out, precise)
         return
     part = Shard.parse(shard)
     if resume and out.exists() and not journal_of(out).exists():  # as a job that is started again finds it
@@ -47,12 +48,14 @@ def predict_command(
         if len({path.stem for path in listed}) < len(listed):
             raise ValueError("--draw: two of the photos have the same name, so one drawing would replace the other")
         paths = iter(listed)
-    detector = load(checkpoint)
-    journal = Journal(out, {"model": detector.name, "sha256": detector.sha256, "shard": str(part)}, resume)
+    detector = _load(checkpoint, precise)
+    run = {"model": detector.name, "sha256": detector.sha256, "shard": str(part), "precise": precise}
+    journal = Journal(out, run, resume)
     # What each worker loads: a Hub model lies in its folder by now.
     where = str(detector.folder if isinstance(detector, CheckpointDetector) else checkpoint)
     todo = (path for path in paths if str(path) not in journal.done)
-    for row in tqdm(_rows(detector, where, todo, workers or _cores(), draw), unit=" photos", disable=None):
+    rows = _rows(detector, where, todo, workers or _cores(), draw, precise)
+    for row in tqdm(rows, unit=" photos", disable=None):
         journal.write(row)
     journal.finish()
     typer.echo(f"{out}: {journal.faces} face(s) in {journal.photos} photo(s)")
@@ -61,17 +64,25 @@ def predict_command(
         typer.echo(f"{journal.failed} photo(s) have no answer but an error, such as\n{errors}", err=True)
 
 
-def _rows(detector: Detector, where: str, paths: Iterator[Path], workers: int, draw: Path | None) -> Iterator[Row]:
+def _load(checkpoint: Path, precise: bool) -> Detector:
+    detector = load(checkpoint)
+    detector.on_photos([], [], precise)  # one without precise answers says so now, not once per photo
+    return detector
+
+
+def _rows(
+    detector: Detector, where: str, paths: Iterator[Path], workers: int, draw: Path | None, precise: bool
+) -> Iterator[Row]:
     first = list(itertools.islice(paths, FEW))
     if workers == 1 or len(first) < FEW:
-        yield from answer_photos(detector, ((str(path), path) for path in itertools.chain(first, paths)), draw)
+        photos = ((str(path), path) for path in itertools.chain(first, paths))
+        yield from answer_photos(detector, photos, draw, precise)
         return
     with start_workers(workers) as pool:
-        photos = itertools.chain(first, paths)
-        yield from answer_folder(pool, workers, load, where, photos, draw)
+        yield from answer_folder(pool, workers, load, where, itertools.chain(first, paths), draw, precise)
 
 
-def _predict_on_ray(photos: list[Path], checkpoint: Path, out: Path) -> None:
+def _predict_on_ray(photos: list[Path], checkpoint: Path, out: Path, precise: bool) -> None:
     try:
         from fkd.photo.on_ray import answer_on_ray  # noqa: PLC0415 - needs Ray, which only fkd[ray] brings
     except ModuleNotFoundError as error:
@@ -80,7 +91,7 @@ def _predict_on_ray(photos: list[Path], checkpoint: Path, out: Path) -> None:
         raise ValueError("--ray needs Ray: pip install 'fkd[ray]', then run this again") from None
     kind, colon, file = str(checkpoint).rpartition(":")
     reference = str(checkpoint) if f"{kind}:" == SCHEME else f"{kind}{colon}{Path(file).absolute()}"
-    answer_on_ray(photos, out, load, reference, load(checkpoint).name)
+    answer_on_ray(photos, out, load, reference, _load(checkpoint, precise).name, precise)
     typer.echo(f"{out}: a folder of Parquet files")
 
 

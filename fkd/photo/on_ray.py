@@ -19,7 +19,9 @@ BLOCK = 16 * CHUNK  # photos that are done again where a worker is killed
 ROWS_PER_FILE = 50_000
 
 
-def answer_on_ray(photos: Sequence[Path], out: Path, load: Load, reference: str, model: str) -> None:
+def answer_on_ray(
+    photos: Sequence[Path], out: Path, load: Load, reference: str, model: str, precise: bool = False
+) -> None:
     """Writes the rows of `answer_files.TABLE` for photos and folders of photos, or for one Parquet file or folder.
 
     A Parquet has a column `path`, the photo's name, and in `bytes` its file, or else the file lies at that path. Each
@@ -40,7 +42,7 @@ def answer_on_ray(photos: Sequence[Path], out: Path, load: Load, reference: str,
         dataset = ray.data.from_items(paths, override_num_blocks=min(blocks, len(paths)))
     rows = dataset.map_batches(
         Answers,
-        fn_constructor_args=(load, reference, model),
+        fn_constructor_args=(load, reference, model, precise),
         batch_size=CHUNK,
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=cores),  # at first Ray lists files with a core
         num_cpus=1 - 2 * LITTLE,
@@ -55,11 +57,11 @@ def answer_on_ray(photos: Sequence[Path], out: Path, load: Load, reference: str,
 class Answers:
     """An actor: loads its detector, then answers one batch after the other."""
 
-    def __init__(self, load: Load, reference: str, model: str):
-        self.detector, self.model = own_detector(load, reference), model
+    def __init__(self, load: Load, reference: str, model: str, precise: bool):
+        self.detector, self.model, self.precise = own_detector(load, reference), model, precise
 
     def __call__(self, batch: dict[str, np.ndarray]) -> Any:
         """A pyarrow.Table of `answer_files.TABLE` for the photos of a batch."""
         files = map(io.BytesIO, batch["bytes"]) if "bytes" in batch else map(Path, batch["path"])
-        rows = answer_photos(self.detector, zip(map(str, batch["path"]), files, strict=True))
+        rows = answer_photos(self.detector, zip(map(str, batch["path"]), files, strict=True), precise=self.precise)
         return arrow_table(list(to_table(rows, self.model)))

@@ -47,11 +47,15 @@ class Found:
 
 
 def answer_photos(
-    detector: Detector, photos: Iterable[tuple[str, Path | BinaryIO]], draw: Path | None = None
+    detector: Detector,
+    photos: Iterable[tuple[str, Path | BinaryIO]],
+    draw: Path | None = None,
+    precise: bool = False,
 ) -> Iterator[Row]:
     """One row per photo, in order, given its name and its file; faces of many photos go through the detector together.
 
     A photo that cannot be read is a row with its "error". draw: a folder for the photos with the points drawn on them.
+    precise: as in `predict`.
     """
     waiting: list[Found] = []
     for name, file in photos:
@@ -62,19 +66,20 @@ def answer_photos(
             waiting.append(Found(name, error=str(error)))
         pixels = sum(found.photo.width * found.photo.height for found in waiting if found.photo)
         if sum(len(found.boxes) for found in waiting) >= TOGETHER or pixels >= MOST_WAITING:
-            yield from _rows(detector, waiting, draw)
+            yield from _rows(detector, waiting, draw, precise)
             waiting = []
-    yield from _rows(detector, waiting, draw)
+    yield from _rows(detector, waiting, draw, precise)
 
 
-def _rows(detector: Detector, waiting: list[Found], draw: Path | None) -> Iterator[Row]:
+def _rows(detector: Detector, waiting: list[Found], draw: Path | None, precise: bool) -> Iterator[Row]:
     pairs = [(found.photo, found.boxes) for found in waiting if found.photo]
     try:
-        answers = iter(predict_together(detector, [photo for photo, _ in pairs], [boxes for _, boxes in pairs]))
+        together = predict_together(detector, [photo for photo, _ in pairs], [boxes for _, boxes in pairs], precise)
+        answers = iter(together)
     except ValueError as error:  # of one photo: the others have answers
         if len(waiting) > 1:
             for found in waiting:
-                yield from _rows(detector, [found], draw)
+                yield from _rows(detector, [found], draw, precise)
         else:
             yield {"photo": waiting[0].name, "faces": [], "error": str(error)}
         return
@@ -111,6 +116,7 @@ def answer_folder(
     reference: str,
     photos: Iterable[Path],
     draw: Path | None = None,
+    precise: bool = False,
 ) -> Iterator[Row]:
     """The rows of `answer_photos`, in the order of the photos, by so many workers; paths are taken as they are needed.
 
@@ -122,7 +128,7 @@ def answer_folder(
     ahead: deque[Future[list[Row]]] = deque()
     try:
         for chunk in chunks:
-            ahead.append(pool.submit(_answer_chunk, load, reference, chunk, draw))
+            ahead.append(pool.submit(_answer_chunk, load, reference, chunk, draw, precise))
             if len(ahead) >= AHEAD * workers:
                 yield from ahead.popleft().result()
         while ahead:
@@ -134,8 +140,8 @@ def answer_folder(
         ) from None
 
 
-def _answer_chunk(load: Load, reference: str, paths: list[str], draw: Path | None) -> list[Row]:
-    return list(answer_photos(own_detector(load, reference), ((path, Path(path)) for path in paths), draw))
+def _answer_chunk(load: Load, reference: str, paths: list[str], draw: Path | None, precise: bool) -> list[Row]:
+    return list(answer_photos(own_detector(load, reference), ((path, Path(path)) for path in paths), draw, precise))
 
 
 @functools.cache

@@ -2,7 +2,9 @@ import json
 import subprocess
 import sys
 import time
+import types
 
+import numpy as np
 import pandas as pd
 import pytest
 from commands import fails, run
@@ -10,6 +12,10 @@ from conftest import EXAMPLES
 from PIL import Image
 
 from fkd.cli import photos as command
+from fkd.photo.detectors.checkpoint import CheckpointDetector
+from fkd.photo.detectors.landmarks import LandmarkDetector
+from fkd.photo.predict import predict
+from fkd.photo.reading import read_photo
 
 FACE = EXAMPLES / "grace_hopper.jpg"
 
@@ -47,7 +53,7 @@ def test_several_processes_answer_as_one(tmp_path, evaluated, monkeypatch):
     for number in range(20):
         (tmp_path / f"{number:02}.jpg").write_bytes(FACE.read_bytes() if number % 9 == 0 else b"no photo")
     for workers in (1, 2):
-        options = ["--checkpoint", evaluated, "--workers", workers, "--out", tmp_path / f"{workers}.csv"]
+        options = ["--checkpoint", evaluated, "--workers", workers, "--out", tmp_path / f"{workers}.csv", "--precise"]
         assert "3 face(s) in 20 photo(s)" in run("predict", tmp_path, *options)
     one, two = (pd.read_csv(tmp_path / f"{workers}.csv") for workers in (1, 2))
     pd.testing.assert_frame_equal(one, two, rtol=0, atol=0.02)  # a face in another batch is rounded otherwise
@@ -75,6 +81,45 @@ def test_what_does_not_go_together_is_said(tmp_path, evaluated):
         assert "leave out --draw, --workers, --resume and --shard" in fails("predict", tmp_path, *options, *option)
     said = fails("predict", FACE, "--checkpoint", evaluated, "--out", tmp_path / "p.txt")
     assert "expected a name that ends in .json, .csv, .parquet" in said
+
+
+def test_precise_points_are_those_of_the_library(tmp_path):
+    checkpoint = EXAMPLES.parent / "checkpoints" / "fcnn"
+    detector, photo = CheckpointDetector.read(checkpoint), read_photo(FACE)
+    (plain,), (precise,) = (predict(detector, photo, precise=how) for how in (False, True))
+    run("predict", FACE, "--checkpoint", checkpoint, "--out", tmp_path / "p.json", "--precise")
+    (face,) = json.loads((tmp_path / "p.json").read_text())[0]["faces"]
+    points = np.array(list(face["points"].values()))
+    apart = np.abs(precise.points - plain.points).max()  # px
+    assert apart > 0.04 and np.abs(points - precise.points).max() < apart / 2
+
+
+def test_a_run_is_resumed_as_precise_as_it_began(tmp_path, evaluated):
+    detector = CheckpointDetector.read(evaluated)
+    begun = {"model": detector.name, "sha256": detector.sha256, "shard": "1/1", "precise": True}
+    out = tmp_path / "p.json"
+    out.with_name("p.json.part").write_text(json.dumps(begun) + "\n")
+    again = ["predict", FACE, "--checkpoint", evaluated, "--out", out, "--resume"]
+    assert "is of another run" in fails(*again) and not out.exists()
+    assert "1 face(s) in 1 photo(s)" in run(*again, "--precise")
+
+
+def test_precise_goes_to_ray_too(tmp_path, evaluated, monkeypatch):
+    passed = []
+    monkeypatch.setitem(
+        sys.modules, "fkd.photo.on_ray", types.SimpleNamespace(answer_on_ray=lambda *a: passed.append(a))
+    )
+    for option, precise in ((["--precise"], True), ([], False)):
+        run("predict", FACE, "--checkpoint", evaluated, "--out", tmp_path / "p", "--ray", *option)
+        assert passed.pop()[-1] is precise
+
+
+def test_a_detector_without_precise_answers_is_refused_before_the_first_photo(tmp_path, monkeypatch):
+    shape = LandmarkDetector("shape", lambda image: image, {}, {}, "dlib", "", "#000000")
+    monkeypatch.setattr(command, "load", lambda reference: shape)
+    for option in ([], ["--ray"]):
+        said = fails("predict", FACE, "--checkpoint", "x", "--out", tmp_path / "p.csv", "--precise", *option)
+        assert "shape has no precise answers" in said and not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
