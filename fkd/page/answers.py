@@ -63,12 +63,13 @@ class View:
 @dataclass(frozen=True)
 class Wishes:
     """What a visitor chose beside the photo. names: of detectors. whole: the photo is one face. truth: a file of true
-    points, or None.
+    points, or None. precise: as in `predict`.
     """
 
     names: list[str]
     whole: bool = False
     truth: str | None = None
+    precise: bool = False
 
 
 def answer_photo(detectors: Mapping[str, Detector], path: str | None, wishes: Wishes, zoomed: bool = False) -> View:
@@ -174,8 +175,9 @@ def _answer(
     if wishes.whole and boxes is None:
         boxes = [FaceBox((-0.5, -0.5, photo.width - 0.5, photo.height - 0.5), math.nan)]
     try:
-        comparison = compare([detectors[name] for name in wishes.names[:MOST_MODELS]], photo, boxes, true_points)
-    except ValueError as error:  # a box without a size
-        return View(f"**{error}**")
+        chosen = [detectors[name] for name in wishes.names[:MOST_MODELS]]
+        comparison = compare(chosen, photo, boxes, true_points, precise=wishes.precise)
+    except ValueError as error:  # a box without a size, or a model without precise answers
+        return View(f"**{error}**", answered=Answered(path, compare([], photo, [])))
     picture = picture_of(comparison, face, photo, zoomed)
     return View(status_of(comparison, face), picture, Answered(path, comparison), face)

@@ -25,31 +25,33 @@ def api(detectors: Own, root: Path) -> None:
     answer = gr.JSON(label="answer", visible=False)
 
     # Functions of their own: from their names, parameters and first lines Gradio tells programs what there is.
-    def predict(photo: str, model: str) -> dict[str, Any]:
+    def predict(photo: str, model: str, precise: bool) -> dict[str, Any]:
         """Finds the faces in a photo and the 15 keypoints of each, by one model.
 
         Args:
             photo: The photo, in any usual format.
             model: The name of one of the page's models; a wrong one is answered with those that there are.
+            precise: Whether points are averaged over several crops of each face, which is slower.
 
         Returns:
             {"faces": [{"box": [x0, y0, x1, y1], "points": {name: [x, y]}, "spread": {name: px}}]}
             in pixels of the upright photo; left and right are the person's own.
         """
-        return _predict(detectors, photo, model)
+        return _predict(detectors, photo, model, precise)
 
-    def compare(photo: str, models: str) -> dict[str, Any]:
+    def compare(photo: str, models: str, precise: bool) -> dict[str, Any]:
         """Finds the faces in a photo and the 15 keypoints of each, by several models side by side.
 
         Args:
             photo: The photo, in any usual format.
             models: Names of the page's models, separated by commas.
+            precise: Whether points are averaged over several crops of each face, which is slower.
 
         Returns:
             {"width", "height", "milliseconds": {stage: ms}, "models": {name: {"faces": [...]}}}
             in pixels of the upright photo; the faces are as those of `predict`, in the same order for each model.
         """
-        return _compare(detectors, photo, models)
+        return _compare(detectors, photo, models, precise)
 
     def leaderboard(benchmark: str) -> list[dict[str, Any]]:
         """Ranks the models that were measured on a benchmark.
@@ -70,19 +72,25 @@ def api(detectors: Own, root: Path) -> None:
             (benchmarks[0] if benchmarks else "", "benchmark"),
         )
     )
-    for handler, given in ((predict, [photo, one]), (compare, [photo, several]), (leaderboard, [which])):
+    precisely = gr.Checkbox(False, label="precise", visible=False)
+    endpoints: dict[Callable[..., Any], list[gr.components.Component]] = {
+        predict: [photo, one, precisely],
+        compare: [photo, several, precisely],
+        leaderboard: [which],
+    }
+    for handler, given in endpoints.items():
         gr.Button(visible=False).click(handler, given, answer, api_name=handler.__name__)
 
 
-def _predict(detectors: Mapping[str, Detector], photo: str | None, name: str) -> dict[str, Any]:
+def _predict(detectors: Mapping[str, Detector], photo: str | None, name: str, precise: bool) -> dict[str, Any]:
     detector = pick(detectors, name)
-    faces = _in_a_sentence(lambda: predict(detector, read_photo(_given(photo))))
+    faces = _in_a_sentence(lambda: predict(detector, read_photo(_given(photo)), precise=precise))
     return {"faces": [face.to_json() for face in faces]}
 
 
-def _compare(detectors: Mapping[str, Detector], photo: str | None, names: str) -> dict[str, Any]:
+def _compare(detectors: Mapping[str, Detector], photo: str | None, names: str, precise: bool) -> dict[str, Any]:
     chosen = [pick(detectors, name.strip()) for name in dict.fromkeys((names or "").split(","))]
-    return _in_a_sentence(lambda: compare(chosen, read_photo(_given(photo)))).to_json()
+    return _in_a_sentence(lambda: compare(chosen, read_photo(_given(photo)), precise=precise)).to_json()
 
 
 def _leaderboard(root: Path, folders: Mapping[str, Path], name: str) -> list[dict[str, Any]]:

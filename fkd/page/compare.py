@@ -98,6 +98,7 @@ def compare_tab(detectors: Detectors, examples: Sequence[Path], votes: Path, pag
             )  # fmt: skip
             with gr.Column(min_width=280):
                 whole = gr.Checkbox(False, label="The whole photo is one face (a crop)", elem_id="whole")
+                precise = gr.Checkbox(False, label="Precise: several crops of each face, slower", elem_id="precise")
                 gr.Markdown(TRUE_POINTS, elem_classes="caption")
     with gr.Column(visible=begin is not None) as details:  # where it will be, so that nothing jumps
         face = gr.Dropdown([], label="Face", visible=False, type="index", elem_id="face")
@@ -112,31 +113,28 @@ def compare_tab(detectors: Detectors, examples: Sequence[Path], votes: Path, pag
     outputs = [status, details, shown, answered, face, points, crops]
 
     # Functions of their own: Gradio gives an event or a request only to those that ask for it, not to a partial.
-    def answer(path: str | None, names: list[str], whole: bool, truth: str | None) -> list[Any]:
-        return answer_photo(detectors, path, Wishes(names, whole, truth)).outputs()
+    def answer(path: str | None, *given: Any) -> list[Any]:
+        return answer_photo(detectors, path, Wishes(*given)).outputs()
 
-    def try_example(number: object, names: list[str], whole: bool, truth: str | None) -> list[Any]:
+    def try_example(number: object, *given: Any) -> list[Any]:
         if type(number) is not int or not 0 <= number < len(examples):  # Gradio passes on what a browser sent
             raise gr.Error(NOT_FITTING, print_exception=False)
-        return answer_photo(detectors, str(examples[number]), Wishes(names, whole, truth), zoomed=True).outputs()
+        return answer_photo(detectors, str(examples[number]), Wishes(*given), zoomed=True).outputs()
 
-    def answer_same(answered: Answered | None, names: list[str], whole: bool, truth: str | None) -> list[Any]:
-        return answer_again(detectors, answered, Wishes(names, whole, truth)).outputs()
+    def answer_same(answered: Answered | None, *given: Any) -> list[Any]:
+        return answer_again(detectors, answered, Wishes(*given)).outputs()
 
-    def change_models(answered: Answered | None, names: list[str], whole: bool, truth: str | None) -> list[Any]:
+    def change_models(answered: Answered | None, names: list[str], *given: Any) -> list[Any]:
         # The page itself changes them too, as it opens with an answer of theirs.
         if answered and list(answered.comparison.answers) == names:
             return [gr.skip()] * len(outputs)
-        return answer_same(answered, names, whole, truth)
+        return answer_same(answered, names, *given)
 
-    def find_again(answered: Answered | None, names: list[str], whole: bool, truth: str | None) -> list[Any]:
-        return answer_photo(detectors, answered.path if answered else None, Wishes(names, whole, truth)).outputs()
+    def find_again(answered: Answered | None, *given: Any) -> list[Any]:
+        return answer_photo(detectors, answered.path if answered else None, Wishes(*given)).outputs()
 
-    def draw(
-        event: gr.EventData, answered: Answered | None, names: list[str], whole: bool, truth: str | None
-    ) -> list[Any]:
-        wishes = Wishes(names, whole, truth)
-        return answer_box(detectors, told(event, "box"), told(event, "face"), answered, wishes).outputs()
+    def draw(event: gr.EventData, answered: Answered | None, *given: Any) -> list[Any]:
+        return answer_box(detectors, told(event, "box"), told(event, "face"), answered, Wishes(*given)).outputs()
 
     def open_view(photo: str | None, said: str, request: gr.Request) -> list[Any]:
         """The view that the address asks for, ?example=NAME&models=A,B, or the photo of this browser session."""
@@ -161,7 +159,7 @@ def compare_tab(detectors: Detectors, examples: Sequence[Path], votes: Path, pag
             raise gr.Error(str(error), print_exception=False) from None
         gr.Info(tally.sentence())
 
-    wishes = [asked, whole, truth]
+    wishes = [asked, whole, truth, precise]  # in the order of `Wishes`
     private: dict[str, Any] = {"api_visibility": "private"}
     photo.upload(None, photo, js=KEEP_PHOTO)
     photo.upload(answer, [photo, *wishes], outputs, **private).then(None, js=TO_THE_ANSWER)
@@ -170,7 +168,10 @@ def compare_tab(detectors: Detectors, examples: Sequence[Path], votes: Path, pag
     tried.click(None, tried, js=f"number => {{ window.fkd.keepPhoto(null, {stems}[number]); }}")
     tried.click(try_example, [tried, *wishes], outputs, **private).then(None, js=TO_THE_ANSWER)
     # `input` misses a model that is taken away by the keyboard.
-    for event, handler in ((asked.change, change_models), (truth.change, answer_same), (whole.input, find_again)):
+    for event, handler in (
+        (asked.change, change_models), (truth.change, answer_same), (precise.input, answer_same),
+        (whole.input, find_again),
+    ):  # fmt: skip
         event(handler, [answered, *wishes], outputs, trigger_mode="always_last", **private)
     usual = json.dumps(",".join(chosen))
     named = f"names.join(',') === {usual} ? null : names.join(',')"

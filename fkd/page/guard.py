@@ -68,6 +68,8 @@ class Page(gr.Blocks):
     async def preprocess_data(self, block_fn: BlockFunction, inputs: list[Any], *given: Any, **named: Any) -> list[Any]:
         """The handler's inputs. Raises gr.Error for a file that was not uploaded, or what does not fit the page."""
         check_files(inputs)
+        if block_fn.api_visibility == "public":  # a program without gradio_client may leave the last ones out, too
+            inputs = [*inputs, *(getattr(part, "value", None) for part in block_fn.inputs[len(inputs) :])]
         try:
             values: list[Any] = await super().preprocess_data(block_fn, inputs, *given, **named)
         except gr.Error:

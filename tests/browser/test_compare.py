@@ -24,6 +24,7 @@ from browser.helpers import (
     settle,
     unfold,
     upload,
+    wait_until,
 )
 from fkd.photo.point_files import read_points
 
@@ -338,6 +339,18 @@ def test_the_answers_lie_on_the_face(page):
             assert left[0] - right[0] == pytest.approx(apart, rel=0.2)
             assert 0.7 * apart < at["mouth center bottom lip"][1] - y < 1.7 * apart
     screenshot(page, "compare")
+
+
+def test_the_switch_answers_precisely_and_back(page):
+    before = points(page)
+    page.locator("#more > button").click()
+    switch = page.get_by_label("Precise")
+    switch.check()
+    wait_until(page, lambda: points(page) != before)
+    answered(page)
+    assert points(page).keys() == before.keys()
+    switch.uncheck()
+    wait_until(page, lambda: points(page) == before)
 
 
 def test_bad_files_and_faceless_photos_get_a_sentence_and_the_page_stays_usable(page, tmp_path):

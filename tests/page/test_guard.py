@@ -74,8 +74,8 @@ def test_the_pages_own_handlers_read_no_other_file_either(page, uploaded, secret
             tried += answer["error"] == NOT_UPLOADED
     assert tried >= 8
     # The same request with an uploaded file is answered, so it is the file that was refused.
-    number = next(number for number, inputs in page.handlers("uploadbutton") if len(inputs) == 4)
-    ok, answer = page.join(number, [uploaded, ["fcnn"], False, None], "mine")
+    number = next(number for number, inputs in page.handlers("uploadbutton") if len(inputs) == 5)
+    ok, answer = page.join(number, [uploaded, ["fcnn"], False, None, False], "mine")
     assert ok and "1 face." in answer["data"][0]
 
 
@@ -109,7 +109,8 @@ def test_nonsense_gets_a_sentence_and_no_traceback(page, caplog):
     ("name", "data", "said"),
     [
         ("predict", [None, "fcnn"], "no photo was given"),
-        ("predict", [], NOT_FITTING),
+        ("predict", [], "no photo was given"),
+        ("predict", ["x"], NOT_FITTING),
         ("predict", [None, 3], "there is no model '3': expected one of fcnn"),
         ("compare", [None, "fcnn,none"], "there is no model 'none': expected one of fcnn"),
         ("leaderboard", ["none"], "there is no benchmark 'none'"),

@@ -102,19 +102,30 @@ def test_the_tools_are_the_public_endpoints_and_say_what_they_take(address):
         ("leaderboard", {}),
         ("predict", {"photo": INLINE, "model": "none"}),
         ("predict", {}),
+        ("predict", {"photo": INLINE, "precise": True}),
     )
     assert {tool.name for tool in tools} == {"predict", "compare", "leaderboard"}, "no handler of the page itself"
     for tool in tools:
         assert "Returns:" in tool.description
         for argument in tool.inputSchema["properties"].values():
-            assert argument["type"] == "string" and len(argument["description"]) > 20
-    predicted, compared, ranked, unknown, without = answers
+            assert argument["type"] in ("string", "boolean") and len(argument["description"]) > 20
+    predicted, compared, ranked, unknown, without, precise = answers
     (face,) = json.loads(text(predicted))["faces"]
     assert set(face["points"]) == set(NAMES)
+    (other,) = json.loads(text(precise))["faces"]
+    assert other["points"] != face["points"] and other["box"] == face["box"]
     assert set(json.loads(text(compared))["models"]) == {"fcnn", "resnet18"}
     assert json.loads(text(ranked))[0]["rank"] == 1
     assert unknown.isError and text(unknown).startswith("there is no model 'none': expected one of fcnn")
     assert without.isError and "'photo' is a required property" in text(without)
+
+
+def test_a_program_may_leave_out_all_but_the_photo(address):
+    page = Caller(address)
+    photo = {"path": page.upload("face.jpg", PHOTO.read_bytes()), "meta": FILE}
+    for data in ([photo], [photo, "fcnn"], [photo, "fcnn", False]):
+        kind, answer = page.call("predict", data)
+        assert kind == "complete" and len(answer[0]["faces"]) == 1
 
 
 def test_a_tool_reads_no_file_of_the_server_and_fetches_no_address(address, tmp_path):
