@@ -10,10 +10,7 @@ import typer
 from fkd.board.measuring import data_name
 from fkd.cli.options import Data, Device, chosen_device
 from fkd.data.split import split_data
-from fkd.learn.augment import AugmentConfig
-from fkd.learn.config import TrainConfig
-from fkd.learn.heads import HEADS
-from fkd.learn.models import ModelConfig
+from fkd.learn.config import HEAD_ABOUT, AugmentConfig, ModelConfig, TrainConfig
 from fkd.learn.run_state import STATE
 from fkd.learn.train import train
 
@@ -32,7 +29,7 @@ def train_command(
         int | None,
         typer.Option(help="2: learn both label conventions side by side; 1: mix them (default for fcnn, the paper's)."),
     ] = None,
-    head: Annotated[str, typer.Option(help=f"{' or '.join(HEADS)}; fcnn can only regress.")] = "",
+    head: Annotated[str, typer.Option(help=f"{' or '.join(HEAD_ABOUT)}; fcnn can only regress.")] = "",
     stem_stride: Annotated[int, typer.Option(help="4, or 2: twice the resolution at four times the cost.")] = 4,
     epochs: int = DEFAULTS.epochs,
     batch_size: int = DEFAULTS.batch_size,

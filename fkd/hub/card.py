@@ -7,8 +7,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from fkd.board.record import Evaluation
 from fkd.hub.command import training_command
 from fkd.learn.checkpoint import Checkpoint
-from fkd.learn.heads import HEADS
-from fkd.learn.models import FCNN
+from fkd.learn.config import FCNN, HEAD_ABOUT
 from fkd.metrics import METRICS
 
 CITATION = """The networks follow Mateus & Zeng's comparison of FCNN and ResNet on the Kaggle Facial Keypoints Detection
@@ -75,7 +74,7 @@ def _front_matter(checkpoint: Checkpoint, evaluation: Evaluation) -> ModelCardDa
 def _text(checkpoint: Checkpoint, evaluation: Evaluation, repo_id: str, pictures: Collection[str]) -> str:
     training, data, result, cost = checkpoint.training, checkpoint.data, evaluation.accuracy, evaluation.cost
     name, config = checkpoint.name, checkpoint.model.config
-    what = f"timm's {config.name} for one grey channel, from random weights, {HEADS[config.head].about}"
+    what = f"timm's {config.name} for one grey channel, from random weights, {HEAD_ABOUT[config.head]}"
     if config.name == FCNN:
         what = "A fully connected network, 9216-500-30: the paper's baseline."
     if config.stem_stride == 2:

@@ -19,7 +19,7 @@ from fkd.board.entries import SYNCED, Benchmark, Claim, Synced, read_benchmarks,
 from fkd.files import typed, write_json
 from fkd.hub.errors import in_a_sentence
 from fkd.hub.header import TIMEOUT
-from fkd.learn.models import model_names
+from fkd.learn.config import MODELS
 from fkd.metrics import METRICS, RMSE
 
 TAG, MOST = "fkd", 20_000
@@ -142,7 +142,7 @@ def _claim(model: dict[str, Any], benchmark: str, figures: dict[str, Any], refus
         repo=_line(model.get("id"), 200),
         revision=_line(model.get("sha"), 40),
         benchmark=benchmark,
-        network=min(networks & set(model_names()), default=""),
+        network=min(networks & set(MODELS), default=""),
         figures={} if refused else {key: float(value) for key, value in figures.items()},
         parameters=parameters if type(parameters) is int and 0 <= parameters < 2**53 else None,
         date=_line(model.get("lastModified"), 10),

@@ -4,10 +4,8 @@ import shlex
 import textwrap
 
 from fkd import __version__
-from fkd.learn.augment import AugmentConfig
 from fkd.learn.checkpoint import Checkpoint
-from fkd.learn.config import TrainConfig
-from fkd.learn.models import ModelConfig
+from fkd.learn.config import AugmentConfig, ModelConfig, TrainConfig
 
 SAID = {"name", "epochs", "augment", "seed", "half"}  # in the command whatever their value, or as a flag
 

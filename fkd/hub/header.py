@@ -9,7 +9,7 @@ from pydantic import Field
 
 from fkd.files import STRICT, Count, Line, parse_json, typed
 from fkd.learn.checkpoint import WEIGHTS, check_shapes
-from fkd.learn.models import ModelConfig
+from fkd.learn.config import ModelConfig
 
 LARGEST = 1_000_000  # bytes; a resnet152's has 90,000
 KINDS = {"F32", "F16"}

@@ -5,61 +5,13 @@ after them lie on the face's middle line, so a mirror does not rename them. A po
 frame becomes NaN; a missing point stays missing.
 """
 
-import dataclasses
-from dataclasses import dataclass
-from typing import cast
-
 import torch
 import torch.nn.functional as F
 
-from fkd.files import STRICT
 from fkd.keypoints import FRAME_SIZE, MIRROR
+from fkd.learn.config import AugmentConfig
 
 LAST = FRAME_SIZE - 1
-STRONGEST = 10  # times the defaults: far beyond what leaves a face to see
-
-
-@dataclass(frozen=True)
-class AugmentConfig:
-    """How far augmentation goes: uniform ranges around no change (noise: standard deviation, up to).
-
-    rotation: degrees. scale: relative. shift: px. brightness, noise: of the range 0..1. contrast: relative.
-    blur: up to a Gaussian of 1.5 px at 1. cover: side of a square of one random grey, up to, px.
-    Raises ValueError for a range below 0, or of more than STRONGEST times its default.
-    """
-
-    __pydantic_config__ = STRICT
-
-    mirror: bool = True
-    rotation: float = 25.0
-    scale: float = 0.2
-    shift: float = 8.0
-    brightness: float = 0.2
-    contrast: float = 0.4
-    noise: float = 0.04
-    blur: float = 0.5
-    cover: float = 20.0
-
-    def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            if field.name == "mirror":
-                continue
-            most = STRONGEST * cast(float, field.default)
-            if not 0 <= getattr(self, field.name) <= most:
-                raise ValueError(
-                    f"augmentation's {field.name} is {getattr(self, field.name)}, expected 0 to {most:g} "
-                    f"({STRONGEST} times the default)"
-                )
-
-    def scaled(self, strength: float) -> "AugmentConfig":
-        """All ranges times strength, 0 to STRONGEST; the mirror stays.
-
-        Raises ValueError for another strength.
-        """
-        if not 0 <= strength <= STRONGEST:  # so is what is no number
-            raise ValueError(f"the strength of augmentation is {strength:g}, expected 0 to {STRONGEST}")
-        ranges = {name: value * strength for name, value in dataclasses.asdict(self).items() if name != "mirror"}
-        return AugmentConfig(self.mirror, **ranges)
 
 
 def augment(

@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 
 from fkd.data.record import DataRecord
 from fkd.files import STRICT, Count, Figure, file_sha256, read_json, replacing, typed, write_json
-from fkd.learn.config import TrainingRecord
-from fkd.learn.models import KeypointModel, ModelConfig, build_model
+from fkd.learn.config import ModelConfig, TrainingRecord
+from fkd.learn.models import KeypointModel, build_model
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 LARGEST_CONFIG = 100_000  # bytes

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from fkd.keypoints import FRAME_SIZE
+from fkd.learn.config import HEATMAP, REGRESSION
 from fkd.learn.heatmap import expected_points, heatmap_loss, spread
 from fkd.learn.loss import masked_loss
 
@@ -22,11 +23,8 @@ class Head(nn.Module):
     of the coarsest, and how many points are wanted, K. Its forward takes the features of B faces: the coarsest map as
     [B, channels * cells], or, if `every_map`, all maps [B, channels, S, S]. It may run in bfloat16; its output may not
     be rounded to that.
-
-    about: its description in a model card, after the network's name.
     """
 
-    about: ClassVar[str]
     every_map: ClassVar[bool] = False
 
     def points(self, output: Any) -> torch.Tensor:
@@ -54,8 +52,6 @@ class RegressionHead(nn.Linear, Head):
 
     The output is the points [B, K, 2], frame pixels.
     """
-
-    about = "and one linear layer on its last feature map."
 
     def __init__(self, channels: Sequence[int], cells: int, outputs: int):
         features = channels[-1] * cells
@@ -86,10 +82,6 @@ class HeatmapHead(Head):
     The output is the heatmaps' logits [B, K, S, S], as fine as the finest map.
     """
 
-    about = (
-        "and a heatmap for each point from the maps of all its stages, fused at the finest; the answer is the"
-        " heatmap's mean place."
-    )
     every_map = True
 
     def __init__(self, channels: Sequence[int], cells: int, outputs: int):
@@ -136,4 +128,4 @@ class HeatmapHead(Head):
         return spread(output)
 
 
-HEADS: dict[str, type[Head]] = {"regression": RegressionHead, "heatmap": HeatmapHead}
+HEADS: dict[str, type[Head]] = {REGRESSION: RegressionHead, HEATMAP: HeatmapHead}

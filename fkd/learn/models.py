@@ -1,56 +1,20 @@
 """Models: grey faces -> keypoints in frame pixels; normalisation and scaling live inside.
 
-`ModelConfig.name` is "fcnn" or the name of a residual network in timm; `ModelConfig.head` is the one of
-`fkd.learn.heads` by which its features become points.
+`ModelConfig` says which network, and which head of `fkd.learn.heads` makes points of its features.
 """
 
-import difflib
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from fkd.files import STRICT
 from fkd.keypoints import BOTTOM_LIP, FRAME_SIZE, NAMES, NOSE_TIP, unmirror
+from fkd.learn.config import FCNN, ModelConfig
 from fkd.learn.heads import HEADS, Head
 
-FCNN = "fcnn"
 FCNN_HIDDEN = 500
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """name: "fcnn" or a timm residual network. conventions: 2 gives the four-point convention's nose tip and
-    bottom lip outputs of their own; 1 mixes them with the 15-point convention's, as the paper's models do; if not
-    given, 2, but 1 for FCNN. head: one of HEADS; if not given, what is best: "heatmap", but "regression" for FCNN.
-    stem_stride: of a residual network before its first stage: 4, as timm builds it, or 2: all maps twice as large.
-    """
-
-    __pydantic_config__ = STRICT
-
-    name: str = "resnet18"
-    conventions: int | None = None
-    head: str = ""
-    stem_stride: int = 4
-
-    def __post_init__(self) -> None:
-        if self.name not in model_names():
-            requested = str(self.name)[:60]
-            near = difflib.get_close_matches(requested, model_names(), 3) or [FCNN, "resnet18", "resnet50"]
-            raise ValueError(f"unknown model {requested!r}: did you mean {', '.join(near)}?")
-        if self.conventions is None:
-            object.__setattr__(self, "conventions", 1 if self.name == FCNN else 2)
-        if not self.head:
-            object.__setattr__(self, "head", "regression" if self.name == FCNN else "heatmap")
-        for field, choices in (("conventions", (1, 2)), ("head", tuple(HEADS)), ("stem_stride", (4, 2))):
-            if getattr(self, field) not in choices:
-                value = repr(getattr(self, field))[:60]
-                raise ValueError(f"{field} is {value}, expected {' or '.join(map(repr, choices))}")
-        if self.name == FCNN and (HEADS[self.head].every_map or self.stem_stride != 4):
-            raise ValueError(f"{FCNN} has no feature maps: leave head and stem_stride out")
 
 
 class KeypointModel(nn.Module):
@@ -163,8 +127,3 @@ def _timm() -> Any:
 def build_model(config: ModelConfig) -> KeypointModel:
     """Builds the model of a config, with random weights from torch's current seed."""
     return KeypointModel(config).to(memory_format=torch.channels_last)  # a CPU answers in 9 ms instead of 12
-
-
-def model_names() -> list[str]:
-    """The names that ModelConfig accepts."""
-    return [FCNN, *_timm().list_models(module="resnet")]

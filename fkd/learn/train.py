@@ -17,10 +17,10 @@ from fkd.data.record import DataRecord
 from fkd.data.split import Split
 from fkd.learn.augment import augment
 from fkd.learn.checkpoint import CONFIG
-from fkd.learn.config import TrainConfig
+from fkd.learn.config import FCNN, ModelConfig, TrainConfig
 from fkd.learn.heads import Head
 from fkd.learn.inference import bf16_is_quick, predict_points
-from fkd.learn.models import FCNN, KeypointModel, ModelConfig, build_model
+from fkd.learn.models import KeypointModel, build_model
 from fkd.learn.processes import add_gradients, over_all, rank_and_count
 from fkd.learn.run_state import (
     STATE,

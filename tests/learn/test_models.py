@@ -1,7 +1,9 @@
 import pytest
+import timm
 import torch
 
 from fkd.keypoints import BOTTOM_LIP, NAMES, NOSE_TIP
+from fkd.learn.config import HEAD_ABOUT, MODELS
 from fkd.learn.heads import HEADS, HeatmapHead
 from fkd.learn.models import KeypointModel, ModelConfig, build_model
 
@@ -101,6 +103,12 @@ def test_answers_lie_where_the_labels_do_mirrored_or_not():
         assert torch.allclose(model.targets(before + moved, four_point)[:, :2], before[:, :2], atol=1e-4)
 
 
+def test_the_names_are_those_of_timms_residual_networks():
+    """The list is ours, so that a config.json is read without timm."""
+    assert set(MODELS) == {"fcnn", *timm.list_models(module="resnet")}
+    assert HEADS.keys() == HEAD_ABOUT.keys()
+
+
 def test_conventions_and_head_are_what_is_best_if_not_given():
     for name, conventions, head in (("fcnn", 1, "regression"), ("resnet18", 2, "heatmap")):
         assert ModelConfig(name) == ModelConfig(name, conventions, head)
@@ -112,6 +120,7 @@ def test_a_head_is_taken_from_the_table_alone(monkeypatch):
             return super().points(output) * torch.nan
 
     monkeypatch.setitem(HEADS, "nowhere", Nowhere)
+    monkeypatch.setitem(HEAD_ABOUT, "nowhere", "and none")
     image = torch.rand(1, 1, 96, 96)
     assert build_model(ModelConfig("resnet18", head="nowhere")).points(image).isnan().all()
     assert KeypointModel(ModelConfig("resnet18"), Nowhere).points(image).isnan().all()
