@@ -26,13 +26,13 @@ from fkd.data.faces import Faces
 from fkd.data.split import Split, split_data
 from fkd.files import replacing
 from fkd.keypoints import FRAME_SIZE
-from fkd.learn.checkpoint import WEIGHTS
 from fkd.learn.config import TrainConfig
 from fkd.learn.heads import Head, HeatmapHead, RegressionHead
 from fkd.learn.heatmap import cells, heatmap_loss
 from fkd.learn.inference import predict_points
 from fkd.learn.loss import masked_loss
 from fkd.learn.models import KeypointModel, ModelConfig
+from fkd.learn.record import WEIGHTS
 from fkd.learn.train import train
 
 BINS = 2 * FRAME_SIZE  # of SimCC: half a pixel each

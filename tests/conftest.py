@@ -16,8 +16,7 @@ from huggingface_hub import file_download
 from huggingface_hub.utils import _http
 from PIL import Image, ImageDraw, ImageFilter
 
-from fkd.board.cost import Cost
-from fkd.board.record import Evaluation
+from fkd.board.record import Cost, Evaluation
 from fkd.data.faces import Faces
 from fkd.data.record import DataRecord, FaceCounts, Fingerprints
 from fkd.keypoints import COLUMNS, EDGES, FOUR_POINT, MEAN_FACE, NAMES

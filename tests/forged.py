@@ -6,9 +6,8 @@ import hashlib
 
 import numpy as np
 
-from fkd.board.cost import Cost
 from fkd.board.floor import Floor, by_keypoint, shared_error
-from fkd.board.record import Evaluation
+from fkd.board.record import Cost, Evaluation
 from fkd.board.verified import Known
 from fkd.data.record import DataRecord, Fingerprints
 from fkd.keypoints import NAMES

@@ -4,32 +4,16 @@ import platform
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from fkd.files import STRICT, Count, Figure, Line
+from fkd.board.record import Cost
 from fkd.keypoints import FRAME_SIZE
 from fkd.learn.models import build_model
 from fkd.photo.detector import Detector, mean_on_frames
 from fkd.photo.detectors.checkpoint import CheckpointDetector
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What an answer takes: parameters, multiply-adds for a face, median milliseconds for one face, and where.
-
-    parameters, macs: None of what is no network of ours.
-    """
-
-    __pydantic_config__ = STRICT
-
-    parameters: Count | None
-    macs: Count | None
-    latency_ms: Figure
-    hardware: Line
 
 
 def cost(detectors: Sequence[Detector], mirror: bool = False, repeats: int = 30) -> Cost:

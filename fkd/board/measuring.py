@@ -11,8 +11,7 @@ from fkd.board.record import Evaluation, joined
 from fkd.board.robustness import robustness
 from fkd.board.verified import members_of
 from fkd.data.faces import Faces
-from fkd.data.record import DataRecord
-from fkd.data.split import fingerprint, in_order, split_data
+from fkd.data.split import fingerprint, in_order, record_of, split_data
 from fkd.metrics import accuracy, detail, mean_offsets
 from fkd.photo.detector import Detector, mean_on_frames
 from fkd.photo.kinds import read_detector
@@ -34,7 +33,7 @@ def measure(
     faces, split = split_data(data)
     ranking = ranking_name(benchmark, data, len(faces))
     test = in_order(faces[split.test])
-    prints = DataRecord.of(data_name(data), faces, split).fingerprints
+    prints = record_of(data_name(data), faces, split).fingerprints
     predicted = mean_on_frames(detectors, test.images, test.four_point, mirror)
     hashes = [detector.sha256 for detector in detectors]
     return Evaluation(

@@ -12,14 +12,49 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from fkd import __version__
-from fkd.board.cost import Cost
 from fkd.data.record import DataRecord
-from fkd.files import STRICT, Figure, Line, read_json, typed
+from fkd.files import STRICT, Count, Figure, Line, read_json, typed
 from fkd.metrics import METRICS, Accuracy, Detail, Figures
 
 FORMAT: Final = 4  # of an Evaluation as JSON
 FLAT = ("rmse", "nme", "failure_rate")  # stored next to the rest before there was a list of metrics
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+# What `fkd.board.robustness` does to a face, and in which steps; the first step of each leaves it as it is.
+STEPS = {
+    "blur": (0, 1, 1.5, 2, 3),  # standard deviation of a Gaussian, px
+    "noise": (0, 10, 20, 30, 40),  # standard deviation of a Gaussian, of 255
+    "darkness": (0, 75, 88, 94, 97),  # percent of the light taken away
+    "JPEG": (100, 30, 20, 10, 5),  # quality; the whole frame is 96 px, so the blocks are large
+    "rotation": (0, 10, 20, 30, 45),  # degrees, half the faces each way
+    "shift": (0, 3, 6, 9, 12),  # px, in eight directions
+    "covered eye": (0, 8, 16, 24, 32),  # side of a grey square, px, half the faces each eye
+    "covered mouth": (0, 8, 16, 24, 32),  # side of a grey square, px
+}
+UNITS = {
+    "blur": "sigma, px",
+    "noise": "sigma, grey levels of 255",
+    "darkness": "light taken away, %",
+    "JPEG": "quality",
+    "rotation": "degrees",
+    "shift": "px",
+    "covered eye": "side of the square, px",
+    "covered mouth": "side of the square, px",
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an answer takes: parameters, multiply-adds for a face, median milliseconds for one face, and where.
+
+    parameters, macs: None of what is no network of ours.
+    """
+
+    __pydantic_config__ = STRICT
+
+    parameters: Count | None
+    macs: Count | None
+    latency_ms: Figure
+    hardware: Line
 
 
 @dataclass(frozen=True)
@@ -30,11 +65,11 @@ class Evaluation:
     an ensemble, of its members' hashes one after another (`joined`). members: how many models' answers are averaged.
     mirror: whether predictions are averaged over the image and its horizontal flip (flip averaging). data: what the
     model was trained on, as its checkpoint says. held_out: whether that record shows the test faces were kept apart.
-    robustness: RMSE in px at each of `fkd.board.robustness.STEPS`, by kind. revision: the commit on the Hub that was
-    measured, if it is from there. weights: the sha256 of each member's weights; empty in an ensemble's entry from
-    before format 2. cost: None for predictions that were submitted: nobody here ran what made them. aligned: figures
-    by the keys of METRICS, with the mean offset of each point on the validation faces taken off
-    (`fkd.board.measuring.aligned`); None in an entry from before format 4, or of submitted predictions.
+    robustness: RMSE in px at each of STEPS, by kind. revision: the commit on the Hub that was measured, if it is from
+    there. weights: the sha256 of each member's weights; empty in an ensemble's entry from before format 2. cost: None
+    for predictions that were submitted: nobody here ran what made them. aligned: figures by the keys of METRICS, with
+    the mean offset of each point on the validation faces taken off (`fkd.board.measuring.aligned`); None in an entry
+    from before format 4, or of submitted predictions.
     """
 
     __pydantic_config__ = STRICT

@@ -8,33 +8,12 @@ import torch
 from PIL import Image, ImageFilter
 from tqdm import tqdm
 
+from fkd.board.record import STEPS
 from fkd.data.faces import Faces
 from fkd.keypoints import BOTTOM_LIP, FRAME_SIZE, LEFT_EYE, MEAN_FACE, RIGHT_EYE
 from fkd.learn.augment import similarity, warp
 from fkd.metrics import accuracy
 from fkd.photo.detector import Detector, mean_on_frames
-
-# What is done to a face, and in which steps; the first step of each leaves it as it is.
-STEPS = {
-    "blur": (0, 1, 1.5, 2, 3),  # standard deviation of a Gaussian, px
-    "noise": (0, 10, 20, 30, 40),  # standard deviation of a Gaussian, of 255
-    "darkness": (0, 75, 88, 94, 97),  # percent of the light taken away
-    "JPEG": (100, 30, 20, 10, 5),  # quality; the whole frame is 96 px, so the blocks are large
-    "rotation": (0, 10, 20, 30, 45),  # degrees, half the faces each way
-    "shift": (0, 3, 6, 9, 12),  # px, in eight directions
-    "covered eye": (0, 8, 16, 24, 32),  # side of a grey square, px, half the faces each eye
-    "covered mouth": (0, 8, 16, 24, 32),  # side of a grey square, px
-}
-UNITS = {
-    "blur": "sigma, px",
-    "noise": "sigma, grey levels of 255",
-    "darkness": "light taken away, %",
-    "JPEG": "quality",
-    "rotation": "degrees",
-    "shift": "px",
-    "covered eye": "side of the square, px",
-    "covered mouth": "side of the square, px",
-}
 
 
 def robustness(detectors: Sequence[Detector], faces: Faces, mirror: bool = False) -> dict[str, list[float]]:

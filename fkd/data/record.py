@@ -5,8 +5,6 @@ from typing import Annotated
 
 from pydantic import Field
 
-from fkd.data.faces import Faces
-from fkd.data.split import Split, fingerprint
 from fkd.files import STRICT, Count, Line
 
 
@@ -23,7 +21,7 @@ class FaceCounts:
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """The `fingerprint` of each part; empty where it was not recorded."""
+    """The `fkd.data.split.fingerprint` of each part; empty where it was not recorded."""
 
     __pydantic_config__ = STRICT
 
@@ -42,10 +40,3 @@ class DataRecord:
     terms: Annotated[str, Field(max_length=2000)] = ""
     faces: FaceCounts = FaceCounts()
     fingerprints: Fingerprints = Fingerprints()
-
-    @classmethod
-    def of(cls, name: str, faces: Faces, split: Split, terms: str = "") -> "DataRecord":
-        """The record of a set of faces and its split."""
-        parts = [split.train, split.validation, split.test]
-        counts, prints = [len(rows) for rows in parts], [fingerprint(faces[rows]) for rows in parts]
-        return cls(name, terms, FaceCounts(*counts), Fingerprints(*prints))

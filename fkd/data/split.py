@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from fkd.data.cache import cached
 from fkd.data.competition import read_training
 from fkd.data.faces import Faces
+from fkd.data.record import DataRecord, FaceCounts, Fingerprints
 
 # Measured on 5,379 real faces, looked at pair by pair: from 0.93 up nearly all pairs are one photo or one
 # video seen twice; below 0.92 different people begin to chain into groups of fifty and more.
@@ -40,6 +41,13 @@ class Split:
 def fingerprint(faces: Faces) -> str:
     """Hash of the images and of which labels they have, whatever the order of the rows."""
     return hashlib.sha256(b"".join(sorted(_hashes(faces)))).hexdigest()[:16]
+
+
+def record_of(name: str, faces: Faces, split: Split, terms: str = "") -> DataRecord:
+    """The record of a set of faces and its split. terms: of the data, empty if not stated."""
+    parts = [split.train, split.validation, split.test]
+    counts, prints = [len(rows) for rows in parts], [fingerprint(faces[rows]) for rows in parts]
+    return DataRecord(name, terms, FaceCounts(*counts), Fingerprints(*prints))
 
 
 def in_order(faces: Faces) -> Faces:

@@ -13,7 +13,7 @@ from fkd.board.verified import Known
 from fkd.files import read_json, typed
 from fkd.hub.reference import PATTERN, HubModel
 from fkd.hub.repository import cached
-from fkd.learn.checkpoint import CONFIG, read_config, weights_in
+from fkd.learn.record import CONFIG, read_config, weights_in
 from fkd.photo.kinds import files_in, read_detector
 
 PINNED = "pinned.json"  # among checkpoint folders: Hub models to show with them, or instead

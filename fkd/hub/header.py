@@ -8,8 +8,9 @@ from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_st
 from pydantic import Field
 
 from fkd.files import STRICT, Count, Line, parse_json, typed
-from fkd.learn.checkpoint import WEIGHTS, check_shapes
+from fkd.learn.checkpoint import check_shapes
 from fkd.learn.config import ModelConfig
+from fkd.learn.record import WEIGHTS
 
 LARGEST = 1_000_000  # bytes; a resnet152's has 90,000
 KINDS = {"F32", "F16"}

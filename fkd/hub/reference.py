@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fkd.hub.repository import SIZES, pull
-from fkd.learn.checkpoint import WEIGHTS
+from fkd.learn.record import WEIGHTS
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.kinds import READERS

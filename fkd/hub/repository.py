@@ -30,7 +30,8 @@ from huggingface_hub.utils.sha import git_hash, sha_fileobj
 from fkd.files import LARGEST
 from fkd.hub.errors import in_a_sentence, uploading
 from fkd.hub.header import TIMEOUT, check_header, read_header
-from fkd.learn.checkpoint import CONFIG, LARGEST_CONFIG, WEIGHTS, load_checkpoint, read_config
+from fkd.learn.checkpoint import load_checkpoint
+from fkd.learn.record import CONFIG, LARGEST_CONFIG, WEIGHTS, read_config
 
 EVALUATION, HISTORY, CARD = "evaluation.json", "history.csv", "README.md"
 SIZES = {CONFIG: LARGEST_CONFIG, EVALUATION: LARGEST, HISTORY: LARGEST, WEIGHTS: 1_000_000_000}  # bytes at most

@@ -25,9 +25,10 @@ from torch.optim import Optimizer
 from fkd import __version__
 from fkd.data.record import DataRecord
 from fkd.files import STRICT, remove_leftovers, replacing, typed
-from fkd.learn.checkpoint import CONFIG, WEIGHTS, read_config, save_checkpoint, write_tensors
+from fkd.learn.checkpoint import save_checkpoint, write_tensors
 from fkd.learn.config import ModelConfig, TrainConfig, TrainingRecord
 from fkd.learn.models import KeypointModel
+from fkd.learn.record import CONFIG, WEIGHTS, read_config
 
 STATE, LOCK, HISTORY = "training-state.safetensors", "training-state.lock", "history.csv"
 History = list[dict[str, Any]]  # one row per epoch, with COLUMNS

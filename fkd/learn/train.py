@@ -13,15 +13,14 @@ from timm.scheduler.cosine_lr import CosineLRScheduler
 from tqdm import tqdm
 
 from fkd.data.faces import Faces
-from fkd.data.record import DataRecord
-from fkd.data.split import Split
+from fkd.data.split import Split, record_of
 from fkd.learn.augment import augment
-from fkd.learn.checkpoint import CONFIG
 from fkd.learn.config import FCNN, ModelConfig, TrainConfig
 from fkd.learn.heads import Head
 from fkd.learn.inference import bf16_is_quick, predict_points
 from fkd.learn.models import KeypointModel, build_model
 from fkd.learn.processes import add_gradients, over_all, rank_and_count
+from fkd.learn.record import CONFIG
 from fkd.learn.run_state import (
     STATE,
     History,
@@ -79,7 +78,7 @@ def train(
     for part, name in ((training, "train"), (validation, "validate")):
         if not np.isfinite(part.points).any():
             raise ValueError(f"there is no labelled face to {name} on: {len(faces)} rows are too few to split")
-    run = Run(model_config, config, DataRecord.of(data_name, faces, split, terms))
+    run = Run(model_config, config, record_of(data_name, faces, split, terms))
 
     rank, processes = rank_and_count()
     if config.batch_size % processes:

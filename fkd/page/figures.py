@@ -12,7 +12,7 @@ import pandas as pd
 from fkd.board.floor import Floor
 from fkd.board.record import Evaluation
 from fkd.files import typed_rows
-from fkd.learn.checkpoint import Epoch
+from fkd.learn.record import Epoch
 from fkd.page.plots import (
     cumulative_errors,
     error_face,

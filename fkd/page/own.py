@@ -9,7 +9,7 @@ import numpy as np
 from fkd.files import read_json
 from fkd.hub.reference import load
 from fkd.keypoints import FRAME_SIZE
-from fkd.learn.checkpoint import CONFIG, WEIGHTS
+from fkd.learn.record import CONFIG, WEIGHTS
 from fkd.photo.colours import network_colour
 from fkd.photo.detector import Detector
 

@@ -9,10 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from fkd.board.cost import Cost
 from fkd.board.floor import Floor
-from fkd.board.record import Evaluation
-from fkd.board.robustness import STEPS, UNITS
+from fkd.board.record import STEPS, UNITS, Cost, Evaluation
 from fkd.keypoints import EDGES, FRAME_SIZE, MEAN_FACE, NAMES
 from fkd.metrics import Detail
 
@@ -88,7 +86,7 @@ def keypoint_errors(entries: Sequence[Evaluation], colours: dict[str, str], floo
 def robustness_curves(
     curves: Mapping[str, Mapping[str, list[float]]], colours: dict[str, str], across: int
 ) -> go.Figure:
-    """RMSE at each step of each kind of degradation (`fkd.board.robustness.STEPS`): small figures with one scale.
+    """RMSE at each step of each kind of degradation (`fkd.board.record.STEPS`): small figures with one scale.
 
     curves: by model and degradation, the RMSE in px at each step. across: how many small figures per row.
     """

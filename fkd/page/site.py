@@ -15,7 +15,7 @@ import gradio.mcp
 from fkd.board.entries import read_benchmarks
 from fkd.hub.available import read_pinned
 from fkd.hub.claims import sync
-from fkd.learn.checkpoint import CONFIG
+from fkd.learn.record import CONFIG
 from fkd.page.address import remember
 from fkd.page.api import api
 from fkd.page.batch import batch_tab

@@ -12,7 +12,7 @@ import gradio as gr
 from fkd.board.entries import KAGGLE, Benchmark, Entries, problems, read_entries, read_published, read_synced
 from fkd.board.ranking import RankingRow, ranking
 from fkd.hub.available import known_checkpoints
-from fkd.learn.checkpoint import weights_in
+from fkd.learn.record import weights_in
 from fkd.page.figures import entry_colours, plotted_first
 from fkd.page.ranking_table import MOST_ROWS, Choice, is_single, published, table
 from fkd.page.words import NO_ENTRY, NO_KAGGLE_ENTRY, WHAT_RANKS

@@ -29,7 +29,7 @@ from fkd.board.record import read_evaluation
 from fkd.board.verified import members_of
 from fkd.data.record import DataRecord
 from fkd.hub.available import known_checkpoints
-from fkd.learn.checkpoint import weights_in
+from fkd.learn.record import weights_in
 from fkd.metrics import rmse_interval
 
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from conftest import detector, draw_faces
 
-from fkd.board.robustness import STEPS, UNITS, degrade, robustness
+from fkd.board.record import STEPS, UNITS
+from fkd.board.robustness import degrade, robustness
 from fkd.data.faces import Faces
 from fkd.keypoints import LEFT_EYE, RIGHT_EYE
 from fkd.learn.models import ModelConfig

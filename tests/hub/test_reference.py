@@ -10,8 +10,7 @@ from conftest import EXAMPLES, TRAINING, draw_faces, untrained, write_competitio
 
 from app import build_app
 from fkd.board.entries import read_benchmarks, read_entries
-from fkd.data.record import DataRecord
-from fkd.data.split import split_data
+from fkd.data.split import record_of, split_data
 from fkd.hub.reference import load, load_trained
 from fkd.keypoints import MEAN_FACE
 from fkd.learn.checkpoint import save_checkpoint
@@ -60,7 +59,7 @@ def test_an_export_is_measured_ranked_and_checked_like_its_checkpoint(tmp_path, 
     data = write_competition(tmp_path / "drawn", faces, draw_faces(3, seed=1))
     loaded, split = split_data(data)
     net = tmp_path / "checkpoints" / "net"
-    record = DataRecord.of("drawn", loaded, split, "ours")
+    record = record_of("drawn", loaded, split, "ours")
     save_checkpoint(net, untrained(ModelConfig("resnet10t")), TRAINING, record)
     run("export", net, "--onnx", tmp_path / "checkpoints" / "net.onnx")
     monkeypatch.chdir(tmp_path)

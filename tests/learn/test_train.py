@@ -18,8 +18,7 @@ from conftest import draw_faces
 from safetensors.torch import load_file, save_file
 
 from fkd.data.faces import Faces
-from fkd.data.record import DataRecord
-from fkd.data.split import Split
+from fkd.data.split import Split, record_of
 from fkd.learn import checkpoint as checkpoint_module
 from fkd.learn import train as train_module
 from fkd.learn.augment import AugmentConfig
@@ -68,7 +67,7 @@ def test_a_run_writes_what_it_promises(faces, small_split, tmp_path):
     assert done.validation_rmse == history["validation_rmse"].min()
     loaded = load_checkpoint(tmp_path / "m")
     assert loaded.training.best_epoch == done.best_epoch and loaded.training.augment == SHORT.augment
-    assert loaded.data == DataRecord.of("drawn", faces, small_split, "ours")
+    assert loaded.data == record_of("drawn", faces, small_split, "ours")
     assert sorted(p.name for p in (tmp_path / "m").iterdir()) == ["config.json", "history.csv", "model.safetensors"]
     validation = faces[small_split.validation]
     four_point = np.isnan(validation.points[:, 2, 0])

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from forged import entry, made_up
 
-from fkd.board.cost import Cost
+from fkd.board.record import Cost
 from fkd.keypoints import MEAN_FACE, NAMES
 from fkd.metrics import detail
 from fkd.page.figures import figures, plotted_first

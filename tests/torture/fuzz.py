@@ -18,7 +18,7 @@ from PIL import Image
 
 from fkd.data.competition import read_lookup, read_test, read_training
 from fkd.keypoints import COLUMNS, MEAN_FACE, NAMES
-from fkd.learn.checkpoint import read_config
+from fkd.learn.record import read_config
 from fkd.photo.many_photos import list_sources
 from fkd.photo.point_files import read_points, to_pts
 from fkd.photo.reading import read_photo

@@ -30,7 +30,7 @@ from fkd.board.record import Evaluation, from_json
 from fkd.files import Line, parse_json, typed, typed_rows
 from fkd.hub.claims import _claims
 from fkd.hub.header import Tensor
-from fkd.learn.checkpoint import Epoch, read_config
+from fkd.learn.record import Epoch, read_config
 from fkd.metrics import accuracy, detail
 from torture.case import Case, check_sentence, one_sentence
 

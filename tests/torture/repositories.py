@@ -25,8 +25,9 @@ from fkd.files import typed_rows
 from fkd.hub.available import known_checkpoints, read_pinned
 from fkd.hub.reference import load
 from fkd.hub.repository import pull
-from fkd.learn.checkpoint import CONFIG, Epoch, save_checkpoint
+from fkd.learn.checkpoint import save_checkpoint
 from fkd.learn.models import ModelConfig, build_model
+from fkd.learn.record import CONFIG, Epoch
 from torture.case import Case, check_sentence, refused
 
 TENSOR = {"dtype": "F16", "shape": [30], "data_offsets": [0, 60]}

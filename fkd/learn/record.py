@@ -1,0 +1,75 @@
+"""What a checkpoint folder {config.json, model.safetensors} says of itself, read without torch."""
+
+import dataclasses
+import functools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from fkd.data.record import DataRecord
+from fkd.files import STRICT, Count, Figure, file_sha256, read_json, typed
+from fkd.learn.config import ModelConfig, TrainingRecord
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+LARGEST_CONFIG = 100_000  # bytes
+FORMAT: Final = "fkd-1"
+GONE = ("teachers", "heatmap_weight", "ema", "start")  # settings of training that older versions recorded
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A row of history.csv: RMSE in px on the training and validation faces, and the learning rate."""
+
+    __pydantic_config__ = STRICT
+
+    epoch: Count
+    train_rmse: Figure | None
+    validation_rmse: Figure | None
+    lr: Figure | None
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a config.json says: the model, and what it was trained with and on."""
+
+    __pydantic_config__ = STRICT
+
+    model: ModelConfig
+    training: TrainingRecord
+    data: DataRecord
+    format: Literal["fkd-1"] = FORMAT
+
+
+def read_config(path: Path) -> Config:
+    """Reads a config.json, which may come from anyone, and brings one of an older version up to date.
+
+    Raises ValueError, with what is wrong, for anything but what `save_checkpoint` writes or wrote.
+    """
+    value = read_json(path, LARGEST_CONFIG)
+    if isinstance(value, dict) and value.get("format") != FORMAT:
+        raise ValueError(f"{path} has format {str(value.get('format'))[:40]!r}; this version reads {FORMAT!r}")
+    if isinstance(value, dict) and isinstance(value.get("training"), dict):
+        training = {key: setting for key, setting in value["training"].items() if key not in GONE}
+        for field in dataclasses.fields(TrainingRecord):
+            if field.name not in training:  # a default would claim what nobody knows
+                raise ValueError(f"{path}: training lacks {field.name}: train the model with `fkd train`")
+        value = value | {"training": training}
+    return typed(value, Config, str(path))
+
+
+def weights_in(paths: Iterable[Path]) -> dict[str, Path]:
+    """Checkpoint folders, and files of weights, by the sha256 of their weights; any other folder is left out."""
+    by_sha256: dict[str, Path] = {}
+    for path in paths:
+        weights = path / WEIGHTS if (path / CONFIG).is_file() else path
+        if weights.is_file():
+            about = weights.stat()
+            by_sha256.setdefault(_sha256(weights, about.st_mtime_ns, about.st_size), path)
+    return by_sha256
+
+
+@functools.lru_cache(256)
+def _sha256(path: Path, changed: int, size: int) -> str:
+    """The hash of a file that has not `changed`: the page needs it for every view."""
+    return file_sha256(path)
