@@ -13,10 +13,10 @@ from PIL import Image
 from rows import ROOT, Bench, Pairs, Row
 
 from fkd.data.split import in_order, split_data
-from fkd.learn.checkpoint import load_checkpoint
-from fkd.learn.inference import bf16_is_quick, predict_points
+from fkd.learn.inference import bf16_is_quick
 from fkd.metrics import accuracy
 from fkd.photo.comparison import Comparison, compare
+from fkd.photo.detectors.by_torch import load_by_torch
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.draw import draw_points
 from fkd.photo.finder import find_faces
@@ -35,7 +35,7 @@ def detector(name: str) -> CheckpointDetector:
 def by_torch(name: str) -> CheckpointDetector:
     """The same with torch's model, whatever is installed."""
     folder = ROOT / "checkpoints" / name
-    return CheckpointDetector(load_checkpoint(folder), folder)
+    return CheckpointDetector(load_by_torch(folder), folder)
 
 
 @contextlib.contextmanager
@@ -91,8 +91,8 @@ def rmse_difference(name: str) -> Callable[[Bench], Pairs]:
         faces, split = split_data(bench.data)
         test = in_order(faces[split.test])
         ours, other = (
-            accuracy(predict_points([model], test.images, test.four_point), test.points, 1).rmse
-            for model in (detector(name).checkpoint.model, by_torch(name).checkpoint.model)
+            accuracy(each.on_frames(test.images, test.four_point), test.points, 1).rmse
+            for each in (detector(name), by_torch(name))
         )
         return [(abs(ours - other), other)] * bench.runs
 

@@ -16,7 +16,6 @@ from faces import hit, make_photo
 from PIL import Image
 
 from fkd.data.split import split_data
-from fkd.learn.inference import predict_points
 from fkd.metrics import METRICS, accuracy
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.predict import predict
@@ -35,10 +34,9 @@ def main() -> None:
     faces, split = split_data(arguments.data)
     faces = faces[getattr(split, arguments.part)]
     faces = faces[~faces.four_point][: arguments.photos]
-    model = detector.checkpoint.model
-    faces.points[..., 0] -= model.label_offset[0].item()  # a photo's points are not moved to the labels
-    model.label_offset.zero_()
-    answers = {"in the frame": predict_points([model], faces.images, mirror=True)}
+    offset = detector.checkpoint.model.label_offset[0]  # a photo's points are not moved to the labels
+    faces.points[..., 0] -= offset
+    answers = {"in the frame": detector.on_frames(faces.images, mirror=True) - [offset, 0]}
     answers |= {name: np.full_like(faces.points, np.nan) for name in IN_PHOTOS}  # NaN where it is not found
     seconds = {name: np.zeros(len(faces)) for name in IN_PHOTOS}
     rng = np.random.default_rng(0)

@@ -159,7 +159,7 @@ def main() -> None:
             "data": arguments.data.resolve().stem,
             "epochs": arguments.epochs,
             "seed": arguments.seed,
-            "hardware": hardware(device),
+            "hardware": hardware(str(device)),
             "table": table,
             "curves": curves,
         }

@@ -20,10 +20,12 @@ from fkd.board.record import Cost, Evaluation
 from fkd.data.faces import Faces
 from fkd.data.record import DataRecord, FaceCounts, Fingerprints
 from fkd.keypoints import COLUMNS, EDGES, FOUR_POINT, MEAN_FACE, NAMES
-from fkd.learn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from fkd.learn.checkpoint import load_checkpoint, save_checkpoint
 from fkd.learn.config import TrainingRecord
 from fkd.learn.models import KeypointModel, ModelConfig, build_model
+from fkd.learn.record import Checkpoint
 from fkd.metrics import Accuracy, Detail
+from fkd.photo.detectors.by_torch import TorchModel
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -144,7 +146,7 @@ def untrained(config: ModelConfig, seed: int = 0) -> KeypointModel:
 
 def detector(config: ModelConfig) -> CheckpointDetector:
     """An untrained network that lies in no folder."""
-    checkpoint = Checkpoint("untrained", untrained(config).eval(), TRAINING, DataRecord("drawn"), "0" * 64)
+    checkpoint = Checkpoint("untrained", TorchModel(untrained(config).eval()), TRAINING, DataRecord("drawn"), "0" * 64)
     return CheckpointDetector(checkpoint, Path("untrained"))
 
 

@@ -18,13 +18,12 @@ from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 def cost(detectors: Sequence[Detector], mirror: bool = False, repeats: int = 30) -> Cost:
     """Counts parameters and multiply-adds of all that one answer takes, and times it where the detectors answer."""
-    ours = [detector for detector in detectors if isinstance(detector, CheckpointDetector)]
-    models = [build_model(detector.checkpoint.model.config).eval() for detector in ours]
+    networks = [detector.checkpoint.model for detector in detectors if isinstance(detector, CheckpointDetector)]
+    models = [build_model(network.config).eval() for network in networks]
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         for model in models:
             model.labels(torch.zeros(1, 1, FRAME_SIZE, FRAME_SIZE), mirror=mirror)
-    counted = len(ours) == len(detectors)
-    device, runtime = (ours[0].device, ours[0].runtime) if ours else (torch.device("cpu"), "")
+    counted = len(networks) == len(detectors)
     frame = np.random.default_rng(0).integers(0, 256, (1, FRAME_SIZE, FRAME_SIZE), np.uint8)
     times = []
     for _ in range(repeats + 3):
@@ -35,13 +34,13 @@ def cost(detectors: Sequence[Detector], mirror: bool = False, repeats: int = 30)
         parameters=sum(part.numel() for model in models for part in model.parameters()) if counted else None,
         macs=counter.get_total_flops() // 2 if counted else None,
         latency_ms=round(statistics.median(times[3:]), 3),
-        hardware=hardware(device, runtime),
+        hardware=hardware(networks[0].device, networks[0].runtime) if networks else hardware("cpu"),
     )
 
 
-def hardware(device: torch.device, runtime: str = "") -> str:
+def hardware(device: str, runtime: str = "") -> str:
     """Names the device: the GPU, or the processor with what computes there, torch's number of threads if empty."""
-    if device.type == "cuda":
+    if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
     return f"{_processor()}, {runtime or f'{torch.get_num_threads()} threads'}"
 

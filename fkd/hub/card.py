@@ -1,13 +1,14 @@
 """A model card from a checkpoint's own records: every figure in it is one of the evaluation's."""
 
 from collections.abc import Collection
+from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from fkd.board.record import Evaluation
 from fkd.hub.command import training_command
-from fkd.learn.checkpoint import Checkpoint
 from fkd.learn.config import FCNN, HEAD_ABOUT
+from fkd.learn.record import Checkpoint
 from fkd.metrics import METRICS
 
 CITATION = """The networks follow Mateus & Zeng's comparison of FCNN and ResNet on the Kaggle Facial Keypoints Detection
@@ -22,7 +23,11 @@ PICTURES = {
 
 
 def model_card(
-    checkpoint: Checkpoint, evaluation: Evaluation, repo_id: str = "", before: str = "", pictures: Collection[str] = ()
+    checkpoint: Checkpoint[Any],
+    evaluation: Evaluation,
+    repo_id: str = "",
+    before: str = "",
+    pictures: Collection[str] = (),
 ) -> str:
     """Markdown with the Hub's front matter, for the README.md of a checkpoint or of its repository.
 
@@ -43,7 +48,7 @@ def model_card(
     return f"---\n{front.to_yaml()}\n---\n{above}{BEGIN}\n{text}{END}{below}"
 
 
-def _front_matter(checkpoint: Checkpoint, evaluation: Evaluation) -> ModelCardData:
+def _front_matter(checkpoint: Checkpoint[Any], evaluation: Evaluation) -> ModelCardData:
     result = evaluation.accuracy
     return ModelCardData(
         library_name="fkd",
@@ -71,7 +76,7 @@ def _front_matter(checkpoint: Checkpoint, evaluation: Evaluation) -> ModelCardDa
     )
 
 
-def _text(checkpoint: Checkpoint, evaluation: Evaluation, repo_id: str, pictures: Collection[str]) -> str:
+def _text(checkpoint: Checkpoint[Any], evaluation: Evaluation, repo_id: str, pictures: Collection[str]) -> str:
     training, data, result, cost = checkpoint.training, checkpoint.data, evaluation.accuracy, evaluation.cost
     name, config = checkpoint.name, checkpoint.model.config
     what = f"timm's {config.name} for one grey channel, from random weights, {HEAD_ABOUT[config.head]}"

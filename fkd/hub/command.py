@@ -2,15 +2,16 @@
 
 import shlex
 import textwrap
+from typing import Any
 
 from fkd import __version__
-from fkd.learn.checkpoint import Checkpoint
 from fkd.learn.config import AugmentConfig, ModelConfig, TrainConfig
+from fkd.learn.record import Checkpoint
 
 SAID = {"name", "epochs", "augment", "seed", "half"}  # in the command whatever their value, or as a flag
 
 
-def training_command(checkpoint: Checkpoint) -> str:
+def training_command(checkpoint: Checkpoint[Any]) -> str:
     """The `fkd train` of a checkpoint's settings, in lines of a shell.
 
     Empty if another version trained it, in which the same command may mean something else, or if a command cannot say

@@ -3,7 +3,6 @@
 import dataclasses
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors
@@ -14,18 +13,7 @@ from fkd.data.record import DataRecord
 from fkd.files import file_sha256, replacing, write_json
 from fkd.learn.config import ModelConfig, TrainingRecord
 from fkd.learn.models import KeypointModel, build_model
-from fkd.learn.record import CONFIG, FORMAT, WEIGHTS, Config, read_config
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A model in evaluation mode, what it was trained with and on, and the sha256 of its weights' file."""
-
-    name: str
-    model: KeypointModel
-    training: TrainingRecord
-    data: DataRecord
-    sha256: str
+from fkd.learn.record import CONFIG, FORMAT, WEIGHTS, Checkpoint, Config, read_config
 
 
 def save_checkpoint(
@@ -60,7 +48,7 @@ def write_tensors(path: Path | str, tensors: dict[str, torch.Tensor], metadata: 
             raise OSError(f"{path}: {error}") from None
 
 
-def load_checkpoint(folder: Path | str, name: str = "") -> Checkpoint:
+def load_checkpoint(folder: Path | str, name: str = "") -> Checkpoint[KeypointModel]:
     """Reads a checkpoint folder; the model is on the CPU, in float32 and evaluation mode.
 
     name: what the checkpoint is called; the folder's name if empty.

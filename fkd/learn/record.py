@@ -5,16 +5,36 @@ import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Generic, Literal, TypeVar
 
 from fkd.data.record import DataRecord
 from fkd.files import STRICT, Count, Figure, file_sha256, read_json, typed
 from fkd.learn.config import ModelConfig, TrainingRecord
 
+Model = TypeVar("Model", covariant=True)
+Other = TypeVar("Other")
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 LARGEST_CONFIG = 100_000  # bytes
 FORMAT: Final = "fkd-1"
 GONE = ("teachers", "heatmap_weight", "ema", "start")  # settings of training that older versions recorded
+
+
+@dataclass(frozen=True)
+class Checkpoint(Generic[Model]):
+    """A model, what it was trained with and on, and the sha256 of its weights' file.
+
+    model: a `fkd.learn.models.KeypointModel` in evaluation mode, or what answers as it does (`fkd.photo.detectors`).
+    """
+
+    name: str
+    model: Model
+    training: TrainingRecord
+    data: DataRecord
+    sha256: str
+
+    def by(self, model: Other) -> "Checkpoint[Other]":
+        """The same checkpoint, answered for by another form of its model."""
+        return Checkpoint(self.name, model, self.training, self.data, self.sha256)
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from fkd import __version__
 from fkd.data.record import DataRecord
 from fkd.hub.command import training_command
 from fkd.learn.augment import AugmentConfig
-from fkd.learn.checkpoint import Checkpoint, load_checkpoint
+from fkd.learn.checkpoint import load_checkpoint
 from fkd.learn.config import TrainConfig, TrainingRecord
 from fkd.learn.models import ModelConfig, build_model
+from fkd.learn.record import Checkpoint
 
 
 def trained(model: ModelConfig, config: TrainConfig, data: DataRecord, version: str = __version__) -> Checkpoint:

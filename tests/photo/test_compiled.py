@@ -4,15 +4,18 @@ import threading
 import numpy as np
 import pytest
 import torch
-from conftest import untrained
+from conftest import TRAINING, untrained
 
 from fkd.board.cost import cost
-from fkd.learn.checkpoint import load_checkpoint
+from fkd.data.record import DataRecord
+from fkd.learn.checkpoint import load_checkpoint, save_checkpoint
 from fkd.learn.models import ModelConfig
 from fkd.photo.detectors import checkpoint as checkpoint_module
 from fkd.photo.detectors import compiled as compiled_module
+from fkd.photo.detectors import conversion
+from fkd.photo.detectors.by_torch import TorchModel
 from fkd.photo.detectors.checkpoint import CheckpointDetector
-from fkd.photo.detectors.compiled import TELEMETRY, CompiledModel, _Answering, openvino_is_here, streams
+from fkd.photo.detectors.compiled import TELEMETRY, openvino_is_here, streams
 
 pytestmark = pytest.mark.skipif(not openvino_is_here(), reason="the optional extra fkd[openvino]")
 
@@ -27,10 +30,11 @@ def by_torch(folder, monkeypatch) -> CheckpointDetector:
 @pytest.mark.parametrize(("precision", "most"), [("f32", 2e-3), ("bf16", 0.5)])
 def test_the_answers_are_torchs(name, precision, most, request, monkeypatch, sixty):
     folder = request.getfixturevalue(name)
-    monkeypatch.setattr(compiled_module, "bf16_is_quick", lambda device: precision == "bf16")
+    monkeypatch.setattr(conversion, "bf16_is_quick", lambda device: precision == "bf16")
     ours, reference = CheckpointDetector.read(folder), by_torch(folder, monkeypatch)
     expected = precision if name == "tiny_checkpoint" else "f32"  # a regression head's coordinates are not rounded
-    assert ours.runtime == f"OpenVINO {expected}, {streams()} threads" and reference.runtime == ""
+    assert ours.checkpoint.model.runtime == f"OpenVINO {expected}, {streams()} threads"
+    assert reference.checkpoint.model.runtime == ""
     for count in (1, 19):  # fewer frames than go together, and more
         frames, four_point = sixty.images[-count:], sixty.four_point[-count:]
         for mirror in (False, True):
@@ -46,10 +50,9 @@ def test_the_answers_are_torchs(name, precision, most, request, monkeypatch, six
 
 
 def test_one_session_serves_all_threads(tiny_checkpoint, sixty, monkeypatch):
-    compile_it, sessions = compiled_module._compiled, []
-    monkeypatch.setattr(compiled_module, "_compiled", lambda *of: sessions.append(compile_it(*of)) or sessions[-1])
+    compile_it, sessions = compiled_module.compiled, []
+    monkeypatch.setattr(compiled_module, "compiled", lambda *of: sessions.append(compile_it(*of)) or sessions[-1])
     detector, answers = CheckpointDetector.read(tiny_checkpoint), {}
-    assert not sessions, "before it is needed"
 
     def answer(number: int) -> None:
         answers[number] = [detector.on_frames(sixty.images[number : number + 9]) for _ in range(3)]
@@ -66,13 +69,6 @@ def test_one_session_serves_all_threads(tiny_checkpoint, sixty, monkeypatch):
             assert np.abs(points - alone[number : number + 9]).max() < 0.05
 
 
-def test_the_weights_are_kept_once(tiny_checkpoint, sixty):
-    model = CheckpointDetector.read(tiny_checkpoint).checkpoint.model
-    assert isinstance(model, CompiledModel) and {one.device.type for one in model.parameters()} <= {"meta"}
-    model.points(torch.zeros(1, 1, 96, 96))
-    assert not model._model
-
-
 def test_the_cost_is_that_of_the_network_itself(tiny_checkpoint, monkeypatch):
     ours, reference = (cost([one], repeats=1) for one in (
         CheckpointDetector.read(tiny_checkpoint), by_torch(tiny_checkpoint, monkeypatch)
@@ -83,7 +79,7 @@ def test_the_cost_is_that_of_the_network_itself(tiny_checkpoint, monkeypatch):
 
 
 def test_nothing_is_reported_to_anybody(tiny_checkpoint):
-    CheckpointDetector.read(tiny_checkpoint).checkpoint.model.points(torch.zeros(1, 1, 96, 96))
+    CheckpointDetector.read(tiny_checkpoint)
     assert sys.modules[TELEMETRY] is None
     assert sys.modules["openvino.tools.ovc.telemetry_utils"].tm.__name__.endswith("telemetry_stub")
 
@@ -92,10 +88,13 @@ def test_nothing_is_reported_to_anybody(tiny_checkpoint):
     "config",
     [ModelConfig("resnet34", 1), ModelConfig("resnet18", 2, "regression"), ModelConfig("resnet18", stem_stride=2)],
 )
-def test_every_head_and_stem_can_be_compiled(config, sixty):
+def test_every_head_and_stem_can_be_compiled(config, sixty, tmp_path):
     model = untrained(config).eval()
     images = torch.from_numpy(sixty.images[:3])[:, None].float() / 255
     with torch.inference_mode():
-        expected, outputs = model.points(images), CompiledModel(model)(images)
-        assert len(outputs) == len(_Answering(model)(images))
-    assert (outputs[0][:, :15] - expected).abs().max() < 0.5
+        expected = model.points(images)
+    save_checkpoint(tmp_path / "net", model, TRAINING, DataRecord("drawn"))
+    compiled = CheckpointDetector.read(tmp_path / "net").checkpoint.model
+    outputs = compiled(images.numpy())
+    assert len(outputs) == len(TorchModel(model)(images.numpy()))
+    assert np.abs(outputs[0][:, :15] - expected.numpy()).max() < 0.5

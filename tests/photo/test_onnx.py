@@ -14,6 +14,7 @@ from fkd.learn.models import ModelConfig
 from fkd.page.answers import Wishes, answer_photo
 from fkd.page.model import _view
 from fkd.photo.comparison import compare
+from fkd.photo.detectors.by_torch import load_by_torch
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.detectors.onnx import OnnxDetector
 
@@ -30,7 +31,7 @@ GRACE = Image.open(EXAMPLES / "grace_hopper.jpg")
 
 def by_torch(folder, owner="") -> CheckpointDetector:
     """In float32, also where OpenVINO is installed."""
-    return CheckpointDetector(load_checkpoint(folder), folder, owner)
+    return CheckpointDetector(load_by_torch(folder), folder, owner)
 
 
 @pytest.fixture(scope="module")

@@ -1,32 +1,52 @@
 """Our own networks: a checkpoint as a detector."""
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
-import torch
 from PIL import Image
 
 from fkd.data.record import DataRecord
-from fkd.keypoints import NAMES, unmirror
-from fkd.learn.checkpoint import Checkpoint, load_checkpoint
-from fkd.learn.inference import predict_points
+from fkd.keypoints import BOTTOM_LIP, NAMES, NOSE_TIP, unmirror
+from fkd.learn.config import ModelConfig
+from fkd.learn.record import Checkpoint
 from fkd.photo.colours import network_colour
-from fkd.photo.detectors.compiled import CompiledModel, openvino_is_here, streams
+from fkd.photo.detectors.by_torch import load_by_torch
+from fkd.photo.detectors.compiled import CompiledModel, openvino_is_here
+from fkd.photo.detectors.conversion import convert_checkpoint
 from fkd.photo.face import Face, FaceBox
 from fkd.photo.frames import FrameAnswers, faces_by_frames
+
+BATCH = 32  # frames: what a CPU's cache holds; 256 take 1.8 times as long
+
+
+class Network(Protocol):
+    """What computes a checkpoint's answers. device: where, as torch names it. runtime: by what, "" for torch.
+    label_offset: px [2], as in `fkd.learn.models.KeypointModel`.
+    """
+
+    config: ModelConfig
+    label_offset: np.ndarray
+    device: str
+    runtime: str
+
+    def __call__(self, images: np.ndarray) -> list[np.ndarray]:
+        """Points [N, K, 2] px, and from heatmaps their spread [N, K] px and logits [N, K, S, S]; K: 15 or 17.
+
+        images: float32 [N, 1, 96, 96] in 0..1.
+        """
 
 
 @dataclass(frozen=True)
 class CheckpointDetector:
     """A checkpoint that answers for frames and photos; folder: where it lies. owner: as in `Detector`.
 
-    Its model may be a `CompiledModel`: whoever wants the weights reads the folder by `load_checkpoint`.
+    Whoever wants the weights reads the folder by `load_checkpoint`.
     """
 
-    checkpoint: Checkpoint
+    checkpoint: Checkpoint[Network]
     folder: Path
     owner: str = ""
 
@@ -35,27 +55,15 @@ class CheckpointDetector:
         """Reads a checkpoint folder; name: its own, the folder's if empty. device: where its model answers, as torch
         names it; on a CPU by OpenVINO if that is installed, else by torch. Raises as `load_checkpoint` does.
         """
-        checkpoint = load_checkpoint(folder, name)
-        model = checkpoint.model.to(device)
         if device == "cpu" and openvino_is_here():
-            model = CompiledModel(model)
-        return cls(dataclasses.replace(checkpoint, model=model), Path(folder), owner)
+            converted = convert_checkpoint(folder, name)
+            return cls(converted.by(CompiledModel(converted.model)), Path(folder), owner)
+        return cls(load_by_torch(folder, name, device), Path(folder), owner)
 
     @property
     def name(self) -> str:
         """The checkpoint's."""
         return self.checkpoint.name
-
-    @property
-    def device(self) -> torch.device:
-        """Where its model answers."""
-        return self.checkpoint.model.label_offset.device
-
-    @property
-    def runtime(self) -> str:
-        """What computes its answers, "" for torch."""
-        model = self.checkpoint.model
-        return f"OpenVINO {model.precision}, {streams()} threads" if isinstance(model, CompiledModel) else ""
 
     @property
     def licence(self) -> str:
@@ -89,26 +97,43 @@ class CheckpointDetector:
 
     def on_frames(self, images: np.ndarray, four_point: np.ndarray | None = None, mirror: bool = False) -> np.ndarray:
         """Points float32 [N, 15, 2], as `Detector.on_frames`."""
-        return predict_points([self.checkpoint.model], images, four_point, mirror)
+        points = self._points(images, four_point)
+        if mirror:
+            points = (points + unmirror(self._points(images[:, :, ::-1], four_point))) / 2
+        convention = np.zeros(len(images), int) if four_point is None else four_point.astype(int)
+        points[:, :, 0] += self.checkpoint.model.label_offset[convention, None]
+        return points
 
     def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox], precise: bool = False) -> list[Face]:
         """The faces in boxes, each of its own photo, as `Detector.on_photos`."""
         return faces_by_frames(self._answer, photos, boxes, self.validation_rmse, precise)
 
     def _answer(self, frames: np.ndarray) -> FrameAnswers:
-        both = np.concatenate([frames, frames[:, :, ::-1]]).astype(np.float32) / 255
-        batch = torch.from_numpy(both).to(self.device)[:, None]  # [2 N, 1, 96, 96]
-        model, count = self.checkpoint.model, len(frames)
-        with torch.inference_mode():
-            output = model(batch)
-            points = model.head.points(output)[:, : len(NAMES)].cpu().numpy()  # [2 N, 15, 2] px
-            spread, heatmaps = model.head.spread(output), model.head.heatmaps(output)
-        return FrameAnswers(
-            points[:count],
-            unmirror(points[count:]),
-            None if spread is None else spread[:count, : len(NAMES)].cpu().numpy(),
-            None if heatmaps is None else _as_bytes(heatmaps[:count, : len(NAMES)].cpu().numpy()),
-        )
+        count, both = len(frames), np.concatenate([frames, frames[:, :, ::-1]])
+        every, *of_maps = [part[:, : len(NAMES)] for part in self.checkpoint.model(_as_input(both))]
+        points, flipped = every[:count], unmirror(every[count:])
+        if not of_maps:
+            return FrameAnswers(points, flipped)
+        spread, heatmaps = of_maps
+        return FrameAnswers(points, flipped, spread[:count], _as_bytes(heatmaps[:count]))
+
+    def _points(self, images: np.ndarray, four_point: np.ndarray | None) -> np.ndarray:
+        """Where the points themselves lie, float32 [N, 15, 2] frame px."""
+        points = np.empty((len(images), len(NAMES), 2), np.float32)
+        for start in range(0, len(images), BATCH):
+            rows = slice(start, start + BATCH)
+            every = self.checkpoint.model(_as_input(images[rows]))[0]  # [B, 15 or 17, 2]
+            points[rows] = every[:, : len(NAMES)]
+            if four_point is not None and self.checkpoint.model.config.conventions == 2:
+                of_four = np.flatnonzero(four_point[rows])
+                points[start + of_four[:, None], [NOSE_TIP, BOTTOM_LIP]] = every[of_four, len(NAMES) :]
+        return points
+
+
+def _as_input(frames: np.ndarray) -> np.ndarray:
+    """Frames uint8 [N, 96, 96] -> float32 [N, 1, 96, 96] in 0..1, as a `Network` takes them."""
+    batch: np.ndarray = frames[:, None].astype(np.float32) / 255
+    return batch
 
 
 def _as_bytes(heatmaps: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from fkd.files import one_line, replacing
 from fkd.keypoints import FRAME_SIZE, NAMES
 from fkd.learn.checkpoint import load_checkpoint
 from fkd.learn.models import KeypointModel
+from fkd.photo.detectors.by_torch import TorchModel
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.detectors.onnx import BATCH, FOUR_POINT, UNCERTAINTY, OnnxDetector
 from fkd.photo.detectors.onnx_file import NEEDED, Trained
@@ -52,9 +53,10 @@ def export_onnx(detector: CheckpointDetector, path: Path) -> None:
     except ModuleNotFoundError:
         raise ValueError(NEEDED) from None
     # By torch in float32, whatever runs the detector's own model.
-    detector = dataclasses.replace(detector, checkpoint=load_checkpoint(detector.folder, detector.name))
+    checkpoint = load_checkpoint(detector.folder, detector.name)
+    detector = dataclasses.replace(detector, checkpoint=checkpoint.by(TorchModel(checkpoint.model)))
     frames = _frames()
-    outputs = Outputs(detector.checkpoint.model).eval()
+    outputs = Outputs(checkpoint.model).eval()
     example = torch.from_numpy(frames[:2, None]).float() / 255  # [2, 1, 96, 96]
     with torch.inference_mode():
         names = list(outputs(example))
@@ -69,7 +71,7 @@ def export_onnx(detector: CheckpointDetector, path: Path) -> None:
     onnx.helper.set_model_props(model, _metadata(detector))
     with replacing(path) as unfinished:
         onnx.save(model, unfinished)
-        apart = _furthest(detector, OnnxDetector.read(unfinished), frames)
+        apart = _furthest(detector, outputs, OnnxDetector.read(unfinished), frames)
         if not apart <= SAME:
             raise ValueError(
                 f"{path} was not kept: its answers are up to {apart:.2g} px from torch's, expected {SAME:g}"
@@ -98,15 +100,15 @@ def _frames() -> np.ndarray:
     return frames
 
 
-def _furthest(ours: CheckpointDetector, exported: OnnxDetector, frames: np.ndarray) -> float:
+def _furthest(ours: CheckpointDetector, outputs: Outputs, exported: OnnxDetector, frames: np.ndarray) -> float:
     """The largest difference between their answers, px; NaN if one is."""
     apart = [
         np.abs(ours.on_frames(frames, convention) - exported.on_frames(frames, convention)).max()
         for convention in (np.zeros(len(frames), bool), np.ones(len(frames), bool))
     ]
-    batch = torch.from_numpy(frames[:, None]).to(ours.device).float() / 255
+    batch = torch.from_numpy(frames[:, None]).float() / 255
     with torch.inference_mode():
-        spread = Outputs(ours.checkpoint.model)(batch).get(UNCERTAINTY)
+        spread = outputs(batch).get(UNCERTAINTY)
     if spread is not None:
-        apart.append(np.abs(spread.cpu().numpy() - exported.outputs(frames)[UNCERTAINTY]).max())
+        apart.append(np.abs(spread.numpy() - exported.outputs(frames)[UNCERTAINTY]).max())
     return float(np.max(apart))
