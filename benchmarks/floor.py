@@ -24,9 +24,9 @@ from fkd.board.measuring import aligned_points, data_name
 from fkd.data.faces import Faces
 from fkd.data.split import Split, cached_groups, deal, fingerprint, split_data
 from fkd.files import write_json
-from fkd.learn.checkpoint import CONFIG
 from fkd.learn.config import TrainConfig
 from fkd.learn.models import ModelConfig
+from fkd.learn.record import CONFIG
 from fkd.learn.run_state import STATE
 from fkd.learn.train import train
 from fkd.photo.kinds import read_detector

@@ -8,7 +8,7 @@ from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_st
 from pydantic import Field
 
 from fkd.files import STRICT, Count, Line, parse_json, typed
-from fkd.learn.checkpoint import check_shapes
+from fkd.learn.apart import with_torch
 from fkd.learn.config import ModelConfig
 from fkd.learn.record import WEIGHTS
 
@@ -69,4 +69,5 @@ def check_header(where: str, tensors: dict[str, Tensor], config: ModelConfig) ->
     for name, tensor in tensors.items():
         if tensor.dtype not in KINDS and not (tensor.dtype == "I64" and tensor.shape == []):  # batch counters
             raise ValueError(f"{where}: {name} is {tensor.dtype}, expected {' or '.join(sorted(KINDS))}")
-    check_shapes({name: tensor.shape for name, tensor in tensors.items()}, config, f"{where}: {WEIGHTS}")
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    with_torch("fkd.learn.checkpoint", "check_shapes", shapes, config, f"{where}: {WEIGHTS}")

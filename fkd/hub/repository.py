@@ -30,7 +30,7 @@ from huggingface_hub.utils.sha import git_hash, sha_fileobj
 from fkd.files import LARGEST
 from fkd.hub.errors import in_a_sentence, uploading
 from fkd.hub.header import TIMEOUT, check_header, read_header
-from fkd.learn.checkpoint import load_checkpoint
+from fkd.learn.apart import with_torch
 from fkd.learn.record import CONFIG, LARGEST_CONFIG, WEIGHTS, read_config
 
 EVALUATION, HISTORY, CARD = "evaluation.json", "history.csv", "README.md"
@@ -73,7 +73,7 @@ def pull(repo_id: str, revision: str | None = None, largest: int = SIZES[WEIGHTS
         for name in names:
             folder = _download(repo_id, name, commit, hashes[name], token).parent
     with _named(where, folder):
-        load_checkpoint(folder, repo_id)  # strict: what is broken is refused now, not when it is needed
+        _check(folder)  # what is broken is refused now, not when it is needed
     return folder
 
 
@@ -103,7 +103,7 @@ def push(
     Raises ValueError, with what to do, for a missing right, name or network.
     """
     folder = Path(folder)
-    load_checkpoint(folder)  # nothing is published that nobody could load
+    _check(folder)  # nothing is published that nobody could load
     contents: dict[str, Path | bytes] = {
         name: folder / name for name in (CONFIG, WEIGHTS, EVALUATION, HISTORY) if (folder / name).exists()
     }
@@ -153,6 +153,11 @@ def _named(where: str, folder: Path) -> Iterator[None]:
         yield
     except ValueError as error:
         raise ValueError(str(error).replace(str(folder), where)) from None
+
+
+def _check(folder: Path) -> None:
+    """Raises what `load_checkpoint` raises."""
+    with_torch("fkd.learn.checkpoint", "check_checkpoint", folder)
 
 
 def _download(repo_id: str, name: str, revision: str, digest: str, token: bool | None) -> Path:

@@ -74,6 +74,11 @@ def load_checkpoint(folder: Path | str, name: str = "") -> Checkpoint[KeypointMo
     return Checkpoint(name or folder.resolve().name, model.eval(), config.training, config.data, digest)
 
 
+def check_checkpoint(folder: Path | str) -> None:
+    """Reads a checkpoint folder and keeps nothing of it. Raises as `load_checkpoint` does."""
+    load_checkpoint(folder)
+
+
 def check_shapes(shapes: dict[str, list[int]], config: ModelConfig, where: str) -> None:
     """Compares the tensors that a file has with those that a model needs, before that model takes any memory.
 

@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 import numpy as np
+import timm
 import torch
 from torch import nn
 
@@ -41,7 +42,7 @@ class KeypointModel(nn.Module):
             self.body = nn.Sequential(nn.Flatten(), nn.Linear(FRAME_SIZE**2, FCNN_HIDDEN), nn.ReLU())
         else:
             options = {"features_only": True} if head.every_map else {"num_classes": 0, "global_pool": ""}
-            network: Any = _timm().create_model(config.name, in_chans=1, **options)
+            network: Any = timm.create_model(config.name, in_chans=1, **options)
             if config.stem_stride == 2:
                 network.maxpool = nn.Identity()
             self.body = network if head.every_map else nn.Sequential(network, nn.Flatten())
@@ -116,12 +117,6 @@ class KeypointModel(nn.Module):
             error = error[np.isfinite(error)]
             offset[convention] = error.mean() if len(error) else 0
         return offset
-
-
-def _timm() -> Any:
-    import timm  # noqa: PLC0415 - takes as long as importing torch: the page opens before it is needed
-
-    return timm
 
 
 def build_model(config: ModelConfig) -> KeypointModel:

@@ -24,6 +24,7 @@ from PIL import Image
 from fkd.files import replacing
 from fkd.photo.answer_files import Row
 from fkd.photo.detector import Detector
+from fkd.photo.detectors.compiled import one_thread_per_answer
 from fkd.photo.draw import draw_points
 from fkd.photo.face import FaceBox
 from fkd.photo.finder import find_faces
@@ -101,7 +102,7 @@ def start_workers(count: int) -> Iterator[ProcessPoolExecutor]:
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     if "forkserver" in methods:
-        context.set_forkserver_preload(["fkd.photo.pipeline", "fkd.hub.reference"])
+        context.set_forkserver_preload(["fkd.photo.pipeline", "fkd.photo.detectors.conversion", "fkd.hub.reference"])
     pool = ProcessPoolExecutor(count, context)
     try:
         yield pool
@@ -150,7 +151,7 @@ def own_detector(load: Load, reference: str) -> Detector:
 
     From then on the worker takes one core, and ends if its parent does.
     """
-    torch.set_num_threads(1)  # there are as many workers as cores
+    one_thread_per_answer()  # there are as many workers as cores
     parent = multiprocessing.parent_process()
     if parent:
         threading.Thread(target=_end_after, args=(parent,), daemon=True).start()

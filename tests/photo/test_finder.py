@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fkd.photo import yunet
+from fkd.photo import yunet, yunet_by_torch
 from fkd.photo.crop import apply, crop, frame_matrix, invert
+from fkd.photo.detectors import conversion
+from fkd.photo.detectors.compiled import openvino_is_here
 from fkd.photo.finder import find_faces, glance
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -133,3 +135,25 @@ def test_takes_every_mode(mode):
     matrix = frame_matrix(face.box)
     difference = np.subtract(crop(photo, matrix), crop(grey, matrix), dtype=float)
     assert np.abs(difference).mean() < (40 if mode == "1" else 3)
+
+
+@pytest.mark.skipif(not openvino_is_here(), reason="the optional extra fkd[openvino]")
+@pytest.mark.parametrize(("quick", "most"), [(False, 1e-3), (True, 0.1)])
+def test_the_network_answers_as_torchs_does(monkeypatch, quick, most):
+    monkeypatch.setattr(yunet_by_torch, "bf16_is_quick", lambda device: quick)
+    monkeypatch.setattr(conversion, "bf16_is_quick", lambda device: quick)
+    ours, reference = yunet._network.__wrapped__(), yunet_by_torch.by_torch()
+    for height, width in ((64, 96), (384, 512)):  # any size
+        photo = open_example(GRACE[0]).convert("L").resize((width, height))
+        batch = np.asarray(photo, np.float32)[None, None]
+        for mine, theirs in zip(ours(batch), reference(batch), strict=True):
+            assert mine.shape == theirs.shape and np.abs(mine - theirs).max() < most * max(1, np.abs(theirs).max())
+
+
+def test_without_openvino_torch_finds_the_same(monkeypatch):
+    photo = open_example(GRACE[0])
+    (face,) = find_faces(photo)
+    monkeypatch.setattr(yunet, "openvino_is_here", lambda: False)
+    monkeypatch.setattr(yunet, "_network", yunet._network.__wrapped__)
+    (by_torch,) = find_faces(photo)
+    assert abs(by_torch.score - face.score) < 0.01 and np.hypot(*(by_torch.centre - face.centre)) < 0.03 * face.side

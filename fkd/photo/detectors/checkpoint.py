@@ -10,12 +10,11 @@ from PIL import Image
 
 from fkd.data.record import DataRecord
 from fkd.keypoints import BOTTOM_LIP, NAMES, NOSE_TIP, unmirror
+from fkd.learn.apart import with_torch
 from fkd.learn.config import ModelConfig
 from fkd.learn.record import Checkpoint
 from fkd.photo.colours import network_colour
-from fkd.photo.detectors.by_torch import load_by_torch
-from fkd.photo.detectors.compiled import CompiledModel, openvino_is_here
-from fkd.photo.detectors.conversion import convert_checkpoint
+from fkd.photo.detectors.compiled import CompiledModel, ConvertedModel, openvino_is_here
 from fkd.photo.face import Face, FaceBox
 from fkd.photo.frames import FrameAnswers, faces_by_frames
 
@@ -56,8 +55,12 @@ class CheckpointDetector:
         names it; on a CPU by OpenVINO if that is installed, else by torch. Raises as `load_checkpoint` does.
         """
         if device == "cpu" and openvino_is_here():
-            converted = convert_checkpoint(folder, name)
+            converted: Checkpoint[ConvertedModel] = with_torch(
+                "fkd.photo.detectors.conversion", "convert_checkpoint", folder, name
+            )
             return cls(converted.by(CompiledModel(converted.model)), Path(folder), owner)
+        from fkd.photo.detectors.by_torch import load_by_torch  # noqa: PLC0415 - torch, which OpenVINO does without
+
         return cls(load_by_torch(folder, name, device), Path(folder), owner)
 
     @property

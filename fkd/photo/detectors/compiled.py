@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from fkd.learn.config import ModelConfig
 
@@ -30,8 +29,16 @@ def streams() -> int:
 
 
 def one_thread_per_answer() -> None:
-    """Gives torch the same rule, in a process that serves: the visitors' requests run beside each other."""
-    torch.set_num_threads(1)
+    """Gives torch and ONNX Runtime the same rule, in a process that serves: answers run beside each other."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # which a torch that is imported later reads
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
+def threads() -> int:
+    """How many threads ONNX Runtime gets for an answer, as torch does; 0: as many as there are cores."""
+    stated = os.environ.get("OMP_NUM_THREADS", "")
+    return int(stated) if stated.isdecimal() else 0
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import torch
 from pydantic import Field
 
 from fkd.data.record import DataRecord
 from fkd.files import STRICT, Line, Signed, one_line, open_regular, parse_json, typed
+from fkd.photo.detectors.compiled import threads
 
 LARGEST, MOST_NODES, MOST_METADATA = 500_000_000, 20_000, 100_000  # bytes of a file, nodes, bytes of its metadata
 MEMORY = 4_000_000_000  # bytes that the tensors of all ONNX files may take together
@@ -178,8 +178,8 @@ def _session(where: str, content: bytes) -> Any:
     _bound_memory()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # torch needs the processor too
+    options.intra_op_num_threads = threads()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # others need the processor too
     options.add_session_config_entry("session.use_env_allocators", "1")
     try:
         return onnxruntime.InferenceSession(

@@ -1,0 +1,58 @@
+"""What a process does that never imports torch, as JSON: for test_without_torch.py, which has torch itself.
+
+python tests/page/without_torch.py CHECKPOINT BROKEN PHOTO LEADERBOARD
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from served import FILE, Caller
+
+from app import build_app
+from fkd.learn import apart
+from fkd.page.own import Own
+from fkd.page.site import LAUNCH
+from fkd.page.visitors import Detectors
+
+
+def error_of(function, *arguments) -> list[str]:
+    try:
+        function(*arguments)
+    except Exception as error:
+        return [type(error).__name__, str(error)]
+    return []
+
+
+def main(checkpoint: Path, broken: Path, photo: Path, leaderboard: Path) -> None:
+    page = build_app(checkpoint.parent, leaderboard)
+    started = apart._child is not None
+    for work in page.once_open:
+        work()
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **LAUNCH)
+    caller = Caller(url)
+    asked = {"path": caller.upload(photo.name, photo.read_bytes()), "meta": FILE}
+    detectors = Detectors(Own([str(checkpoint)]))
+    found = {
+        "started": started,
+        "predicted": caller.call("predict", [asked, checkpoint.name]),
+        "added": [detectors.add("bea/net"), *detectors],
+        "misfit": error_of(detectors.add, "bea/misfit"),
+        "broken": error_of(Own([str(broken)]).read),
+        "died": error_of(apart.with_torch, "os", "_exit", 3),
+    }
+    apart.IDLE = 0.0
+    detectors.add("bea/net")
+    end = time.monotonic() + 20
+    while apart._child and time.monotonic() < end:
+        time.sleep(0.01)
+    found["idle"] = apart._child is None
+    found["imported"] = sorted({"torch", "timm"} & sys.modules.keys())
+    page.close()
+    print("FOUND " + json.dumps(found), flush=True)
+    os._exit(0)
+
+
+main(*map(Path, sys.argv[1:]))
