@@ -1,6 +1,6 @@
 """The commands, each in a file that is imported only when its command is called.
 
-Those files import torch and timm, which takes seconds: too long to wait for a help text.
+Many of those files import torch and timm, which takes seconds: too long to wait for a help text.
 """
 
 import importlib

@@ -13,7 +13,8 @@ from fkd.board.record import Evaluation
 from fkd.board.scoring import score
 from fkd.board.submission import submission, write_submission
 from fkd.board.verified import Known, unverified_reason
-from fkd.cli.options import LEADERBOARD, Data, Device, Mirror, Root, chosen_device
+from fkd.cli.device import chosen_device
+from fkd.cli.options import LEADERBOARD, Data, Device, Mirror, Root
 from fkd.data.competition import read_lookup
 from fkd.files import replacing, write_json
 from fkd.hub.card import model_card

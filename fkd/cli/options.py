@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 
 Data = Annotated[
@@ -25,14 +24,3 @@ HOME = Path(__file__).parents[2]
 CLONE = HOME if (HOME / "app.py").is_file() else None  # None where fkd is installed from a package
 Private = Annotated[bool, typer.Option("--private", help="If it is made: only for you.")]
 Repo = Annotated[str, typer.Argument(help="user/name on the Hub.")]
-
-
-def chosen_device(name: str) -> str:
-    """The device that --device names; raises ValueError if it is not here."""
-    if name not in ("auto", "cpu", "cuda"):
-        raise ValueError(f"--device is {name!r}, expected auto, cpu or cuda")
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("--device cuda: torch finds no CUDA device here; use --device cpu")
-    return name

@@ -8,7 +8,8 @@ import torch.distributed as dist
 import typer
 
 from fkd.board.measuring import data_name
-from fkd.cli.options import Data, Device, chosen_device
+from fkd.cli.device import chosen_device
+from fkd.cli.options import Data, Device
 from fkd.data.split import split_data
 from fkd.learn.config import HEAD_ABOUT, AugmentConfig, ModelConfig, TrainConfig
 from fkd.learn.run_state import STATE

@@ -12,6 +12,7 @@ from pathlib import Path
 from served import FILE, Caller
 
 from app import build_app
+from fkd.cli.commands import find_command
 from fkd.learn import apart
 from fkd.page.own import Own
 from fkd.page.site import LAUNCH
@@ -27,6 +28,7 @@ def error_of(function, *arguments) -> list[str]:
 
 
 def main(checkpoint: Path, broken: Path, photo: Path, leaderboard: Path) -> None:
+    find_command("app")
     page = build_app(checkpoint.parent, leaderboard)
     started = apart._child is not None
     for work in page.once_open:

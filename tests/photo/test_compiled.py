@@ -15,7 +15,7 @@ from fkd.photo.detectors import compiled as compiled_module
 from fkd.photo.detectors import conversion
 from fkd.photo.detectors.by_torch import TorchModel
 from fkd.photo.detectors.checkpoint import CheckpointDetector
-from fkd.photo.detectors.compiled import TELEMETRY, openvino_is_here, streams
+from fkd.photo.detectors.compiled import TELEMETRY, one_thread_per_answer, openvino_is_here, streams, threads
 
 pytestmark = pytest.mark.skipif(not openvino_is_here(), reason="the optional extra fkd[openvino]")
 
@@ -76,6 +76,20 @@ def test_the_cost_is_that_of_the_network_itself(tiny_checkpoint, monkeypatch):
     assert (ours.parameters, ours.macs) == (reference.parameters, reference.macs)
     loaded = load_checkpoint(tiny_checkpoint).model
     assert ours.parameters == sum(one.numel() for one in loaded.parameters()) and "OpenVINO" in ours.hardware
+
+
+def test_a_process_that_serves_gives_one_thread_to_torch_and_onnx_runtime(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert threads() == 3
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        one_thread_per_answer()
+        assert threads() == torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert threads() == 0, "as many as there are cores"
 
 
 def test_nothing_is_reported_to_anybody(tiny_checkpoint):
