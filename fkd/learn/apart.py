@@ -13,7 +13,7 @@ import threading
 from typing import Any
 
 IDLE = 10.0  # s after a call, when the child ends
-_turn = threading.Lock()
+_turn = threading.RLock()
 _child: subprocess.Popen[bytes] | None = None
 _end: threading.Timer | None = None
 
@@ -32,7 +32,7 @@ def with_torch(module: str, function: str, *arguments: Any) -> Any:
         if _end:
             _end.cancel()
         result = _ask((module, function, *arguments))
-        _end = threading.Timer(IDLE, _stop_idle)
+        _end = threading.Timer(IDLE, _stop)
         _end.daemon = True
         _end.start()
     if isinstance(result, (ValueError, OSError)):
@@ -71,16 +71,11 @@ def _ask(call: tuple[Any, ...]) -> Any:
 def _stop() -> int | None:
     """Ends the child, by ending its input; its exit status."""
     global _child
-    ended, _child = _child, None
-    if ended is None:
-        return None
-    ended.communicate()
-    return ended.returncode
-
-
-def _stop_idle() -> None:
     with _turn:
-        _stop()
+        ended, _child = _child, None
+        if ended:
+            ended.communicate()
+    return ended.returncode if ended else None
 
 
 def _serve() -> None:
