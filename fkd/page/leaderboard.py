@@ -87,8 +87,11 @@ def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tab: 
 
     chosen = [benchmark, search, averaged, status, family, size, columns, sort, models]
     shown_parts = [about, shown, elsewhere, csv, as_json, drawn, models]
-    keep = f"""(...values) => ({remember("leaderboard", *NAMES)})(...values.map(
+    keep, keep_selected = (
+        f"""(...values) => ({remember("leaderboard", *NAMES, selected=selected)})(...values.map(
         (value, number) => !value || String(value) === {json.dumps(FIRST)}[number] ? '' : value))"""
+        for selected in (False, True)
+    )
 
     def show(*values: Any) -> list[Any]:
         return view(board, Choice.of(*values)).outputs()
@@ -124,7 +127,8 @@ def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tab: 
         **shows, trigger_mode="always_last", js=f"(...values) => values.with({NAMES.index('sort')}, ({SORT})())"
     )
     again.click(functools.partial(_read_again, root), outputs=from_hub, api_visibility="private").then(**shows)
-    gr.on([tab.select, models.input], None, chosen, js=keep)
+    tab.select(None, chosen, js=keep_selected)
+    models.input(None, chosen, js=keep)
     for button, write in ((csv, csv_file), (as_json, json_file)):
         save_on_click(button, functools.partial(download, write), chosen)
     link.click(None, js=COPY.format(what="window.location.href", name="Link"))

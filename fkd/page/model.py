@@ -95,7 +95,8 @@ def model_tab(detectors: Own, paper: Path | None, page: gr.Blocks, tab: gr.Tab) 
     tab.select(lambda: True, None, seen, api_visibility="private").then(
         show, [chosen, seen], shown, api_visibility="private"
     )
-    gr.on([tab.select, chosen.input], None, chosen, js=remember("model", "model"))
+    tab.select(None, chosen, js=remember("model", "model", selected=True))
+    chosen.input(None, chosen, js=remember("model", "model"))
 
 
 def _view(detector: Detector) -> View:

@@ -21,11 +21,12 @@ window.fkd = (() => {
     write(asked, push);
   }
 
-  function openTab(tab, names = [], values = []) {
+  function openTab([tab, names], values, selected) {
     if (tab !== "live") stopCamera();
     if (tab === "compare" && !hasLeft) return;
     hasLeft = true;
     const before = new URLSearchParams(location.search);
+    if (selected && (before.get("tab") ?? "compare") === tab) return;
     const asked = new URLSearchParams();
     for (const name of STAY) if (before.has(name)) asked.set(name, before.get(name));
     if (tab !== "compare") asked.set("tab", tab);

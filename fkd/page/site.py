@@ -110,7 +110,7 @@ def build_app(
             with gr.Tab("Model", id="model") as about:
                 model_tab(detectors, paper, page, about)
         for tab, name in ((compare, "compare"), (live, "live"), (batch, "batch")):
-            tab.select(None, js=remember(name))
+            tab.select(None, js=remember(name, selected=True))
         page.load(_open_tab, None, tabs, api_visibility="private")
         api(detectors, leaderboard)
     page.queue(max_size=MOST_WAITING, api_open=False)
