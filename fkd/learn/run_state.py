@@ -144,10 +144,8 @@ def load_state(path: Path, run: Run, model: KeypointModel, optimizer: Optimizer)
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, tensor in part("optimizer.").items():
         place, key = name.split(".", 1)
-        # A copy: the tensor is a view of the file, whose room on the disk would be held as long as the run lasts. With
-        # the strides of the weights, which a fused step does not look at but takes for granted.
-        own = torch.empty_like(parameters[int(place)] if key != "step" else tensor, dtype=tensor.dtype)
-        state.setdefault(int(place), {})[key] = own.copy_(tensor)
+        # A copy: the tensor is a view of the file, whose room on the disk would be held as long as the run lasts.
+        state.setdefault(int(place), {})[key] = tensor.clone()
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     return history
 

@@ -1,6 +1,6 @@
 """Training: one visible loop over a set of faces kept on the device as a whole."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,8 +113,9 @@ def _epochs(
         model = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
     model = model.to(dev)
     bf16 = _use_bf16(config, run.model, dev)
+    weights = {parameter: torch.nn.Parameter(_as_it_lies(parameter.detach())) for parameter in model.parameters()}
     optimizer = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer](
-        _parameter_groups(model, config.weight_decay), lr=config.lr, fused=True
+        _parameter_groups(weights.values(), config.weight_decay), lr=config.lr, fused=True
     )
     steps = max(1, len(training) // config.batch_size)
     schedule = CosineLRScheduler(
@@ -159,15 +160,17 @@ def _epochs(
             schedule.step_update(update)
             with torch.autocast(dev.type, torch.bfloat16, enabled=bf16):
                 output = model(batch)
-            predicted = model.head.points(output)
-            loss = _loss(model.head, output, predicted, target)
+            loss = _loss(model.head, output, target)
             if loss is not None:
-                optimizer.zero_grad()
+                model.zero_grad()
                 loss.backward()
                 if processes > 1:
                     add_gradients(model)
+                for parameter, weight in weights.items():
+                    weight.grad = None if parameter.grad is None else _as_it_lies(parameter.grad)
                 optimizer.step()
-                error = (predicted.detach() - target)[torch.isfinite(target)]
+                with torch.no_grad():
+                    error = (model.head.points(output) - target)[torch.isfinite(target)]
                 squares, count = squares + error.double().square().sum(), count + len(error)
             update += 1
             progress.update()
@@ -202,17 +205,17 @@ def _epochs(
     return history
 
 
-def _loss(head: Head, output: Any, predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor | None:
+def _loss(head: Head, output: Any, target: torch.Tensor) -> torch.Tensor | None:
     """This process's part of the batch's loss: the parts of all add up to it. None if the batch has no label at all.
 
-    output: of the head for this process's faces, predicted: the points read from it, target: [B, K, 2] px.
+    output: of the head for this process's faces, target: [B, K, 2] px.
     """
     count = torch.isfinite(target).sum().double()
     everywhere = over_all(count)
     if not everywhere:
         return None
     loss = head.loss(output, target) if count else None
-    return 0 * predicted.sum() if loss is None else loss * (count / everywhere).float()
+    return 0 * head.points(output).sum() if loss is None else loss * (count / everywhere).float()
 
 
 def _use_bf16(config: TrainConfig, model_config: ModelConfig, device: torch.device) -> bool:
@@ -223,8 +226,16 @@ def _use_bf16(config: TrainConfig, model_config: ModelConfig, device: torch.devi
     return bf16_is_quick(device)
 
 
-def _parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+def _as_it_lies(weight: torch.Tensor) -> torch.Tensor:
+    """A convolution's weight, [O, I, H, W] in channels_last, in the order of its memory, [O, H, W, I]: one in another
+    order is copied by every fused step.
+    """
+    return weight.permute(0, 2, 3, 1) if weight.ndim == 4 else weight
+
+
+def _parameter_groups(parameters: Iterable[torch.nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
     """Weights decay; norms and biases do not."""
-    weights = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
-    others = [parameter for parameter in model.parameters() if parameter.ndim < 2]
+    every = list(parameters)
+    weights = [parameter for parameter in every if parameter.ndim >= 2]
+    others = [parameter for parameter in every if parameter.ndim < 2]
     return [{"params": weights, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
