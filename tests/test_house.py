@@ -40,7 +40,7 @@ FILES_OF = {
     "mediapipe": {"photo.detectors.mediapipe"},
     "openvino": {"photo.detectors.compiled"},
     "pillow_heif": {"photo.reading"},
-    "plotly": {"page.plots"},
+    "plotly": {"page.plots", "page.face_plots"},
     "pyarrow": {"photo.answer_files"},
     "ray": {"photo.on_ray"},
     "supervision": {"photo.faces"},

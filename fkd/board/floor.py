@@ -19,7 +19,8 @@ from pydantic import Field
 from fkd import __version__
 from fkd.files import STRICT, Count, Figure, Line, read_json, typed
 from fkd.keypoints import NAMES
-from fkd.metrics import EachKeypoint, Keypoint, resampled_means
+from fkd.metrics import EachKeypoint, Keypoint
+from fkd.resampling import resampled_means
 
 FLOOR = "floor.json"
 Two = Field(min_length=2, max_length=2)

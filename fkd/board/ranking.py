@@ -14,7 +14,8 @@ from fkd.board.record import Evaluation
 from fkd.board.verified import Known, unverified_reason
 from fkd.data.record import DataRecord
 from fkd.keypoints import NAMES
-from fkd.metrics import METRICS, RMSE, resampled_rmse
+from fkd.metrics import METRICS, RMSE
+from fkd.resampling import resampled_rmse
 
 Status = Literal["verified", "submitted", "not verified", "unreadable", "claimed", "refused"]
 MEASURED = ("rmse_low", "rmse_high", "macs", "latency_ms", "hardware", "members", "mirror", "trained_on")

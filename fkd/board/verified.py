@@ -14,7 +14,8 @@ import numpy as np
 from fkd.board.record import Evaluation, joined
 from fkd.data.record import DataRecord, Fingerprints
 from fkd.keypoints import NAMES
-from fkd.metrics import METRICS, ROUNDING, Accuracy, FaceErrors, rmse_interval
+from fkd.metrics import METRICS, ROUNDING, Accuracy, FaceErrors
+from fkd.resampling import rmse_interval
 
 MOST_TRIES = 10_000  # orders of checkpoints that are tried for an ensemble that does not name its members
 BF16 = 0.05  # px: an older entry's robustness may be computed in bfloat16, its accuracy is not

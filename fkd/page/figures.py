@@ -13,9 +13,9 @@ from fkd.board.floor import Floor
 from fkd.board.record import Evaluation
 from fkd.files import typed_rows
 from fkd.learn.record import Epoch
+from fkd.page.face_plots import error_face
 from fkd.page.plots import (
     cumulative_errors,
-    error_face,
     keypoint_errors,
     keypoint_heatmap,
     robustness_curves,

@@ -14,10 +14,11 @@ from fkd.hub.card import model_card
 from fkd.hub.repository import EVALUATION
 from fkd.metrics import CASES
 from fkd.page.address import remember
+from fkd.page.face_plots import case_face, error_face
 from fkd.page.figures import history, paper_section
 from fkd.page.guard import pick
 from fkd.page.own import Own
-from fkd.page.plots import case_face, error_face, training_curves
+from fkd.page.plots import training_curves
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 

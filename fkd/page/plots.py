@@ -11,8 +11,7 @@ from plotly.subplots import make_subplots
 
 from fkd.board.floor import Floor
 from fkd.board.record import STEPS, UNITS, Cost, Evaluation
-from fkd.keypoints import EDGES, FRAME_SIZE, MEAN_FACE, NAMES
-from fkd.metrics import Detail
+from fkd.keypoints import NAMES
 
 LABELS = [name.replace("_", " ") for name in NAMES]
 
@@ -230,79 +229,7 @@ def cumulative_errors(entries: Sequence[Evaluation], colours: dict[str, str]) ->
     return figure
 
 
-def error_face(details: dict[str, Detail], colours: dict[str, str]) -> go.Figure:
-    """The mean face with an ellipse about each keypoint, one colour per model: half of its errors lie inside.
-
-    The ellipses are of a normal distribution with the errors' mean and covariance, in the frame's pixels.
-    """
-    figure = _face(MEAN_FACE)
-    turn = np.linspace(0, 2 * np.pi, 40)
-    circle = np.stack([np.cos(turn), np.sin(turn)]) * np.sqrt(2 * np.log(2))  # the radius that holds half
-    for model, detail in details.items():
-        x, y = [], []
-        for name, point in zip(NAMES, MEAN_FACE, strict=True):
-            offset = detail.offsets[name]
-            if offset is None:
-                continue
-            mean_x, mean_y, xx, xy, yy = offset
-            size, axes = np.linalg.eigh([[xx, xy], [xy, yy]])
-            ellipse = axes @ (np.sqrt(size.clip(0))[:, None] * circle) + np.array([[mean_x], [mean_y]])
-            x += [*(point[0] + ellipse[0]), None]
-            y += [*(point[1] + ellipse[1]), None]
-        figure.add_scatter(x=x, y=y, name=model, mode="lines", line={"color": colours[model], "width": 2})
-    figure.update_layout(height=520)
-    figure.update_xaxes(range=[8, 88])
-    figure.update_yaxes(range=[88, 20])
-    return figure
-
-
-def case_face(errors: Sequence[Sequence[float] | None], colour: str) -> go.Figure:
-    """One test face's errors as arrows from the mean face's points: where each answer went, drawn without the face.
-
-    errors: [15, 2] px, answer minus label, None where there is no label.
-    """
-    figure = _face(MEAN_FACE)
-    x, y = [], []
-    for point, error in zip(MEAN_FACE, errors, strict=True):
-        if error is not None:
-            x += [point[0], point[0] + error[0], None]
-            y += [point[1], point[1] + error[1], None]
-    figure.add_scatter(
-        x=x, y=y, mode="lines+markers", line={"color": colour, "width": 3}, showlegend=False,
-        marker={"symbol": "arrow", "angleref": "previous", "size": 10},
-    )  # fmt: skip
-    figure.update_layout(height=260, margin={"l": 4, "r": 4, "t": 4, "b": 4})
-    return figure
-
-
 def _steps(digits: tuple[float, ...]) -> dict[str, Any]:
     """Labels of a log scale: these digits of every power of ten, written out."""
     values = [digit * 10**power for power in range(-2, 5) for digit in digits]
     return {"tickvals": values, "ticktext": [f"{value:g}" for value in values]}
-
-
-def _face(points: Sequence[tuple[float, float]]) -> go.Figure:
-    """A drawn face with its frame's pixels as axes."""
-    figure, at = go.Figure(), dict(zip(NAMES, points, strict=True))
-    lines = [(at[start], at[stop], (None, None)) for start, stop in EDGES]
-    figure.add_scatter(
-        x=[end[0] for line in lines for end in line],
-        y=[end[1] for line in lines for end in line],
-        mode="lines",
-        line={"color": "rgba(128,128,128,0.5)", "width": 2},
-        hoverinfo="skip",
-        showlegend=False,
-    )
-    figure.add_scatter(
-        x=[point[0] for point in points],
-        y=[point[1] for point in points],
-        text=LABELS,
-        mode="markers",
-        marker={"color": "#8a8f98", "size": 5},
-        hovertemplate="%{text}<extra></extra>",
-        showlegend=False,
-    )
-    figure.update_layout(**LAYOUT | {"height": 420})
-    figure.update_xaxes(range=[0, FRAME_SIZE], visible=False)
-    figure.update_yaxes(range=[FRAME_SIZE, 8], visible=False, scaleanchor="x")
-    return figure

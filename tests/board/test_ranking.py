@@ -30,7 +30,7 @@ from fkd.board.verified import members_of
 from fkd.data.record import DataRecord
 from fkd.hub.available import known_checkpoints
 from fkd.learn.record import weights_in
-from fkd.metrics import rmse_interval
+from fkd.resampling import rmse_interval
 
 
 @pytest.fixture

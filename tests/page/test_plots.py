@@ -6,8 +6,9 @@ from forged import entry, made_up
 from fkd.board.record import Cost
 from fkd.keypoints import MEAN_FACE, NAMES
 from fkd.metrics import detail
+from fkd.page.face_plots import error_face
 from fkd.page.figures import figures, plotted_first
-from fkd.page.plots import error_face, keypoint_errors, trade_off, training_curves
+from fkd.page.plots import keypoint_errors, trade_off, training_curves
 
 COLOURS = {"a": "#ff0000", "b": "#00ff00"}
 
