@@ -26,7 +26,7 @@ from fkd.data.faces import Faces
 from fkd.data.split import Split, split_data
 from fkd.files import replacing
 from fkd.keypoints import FRAME_SIZE
-from fkd.learn.config import TrainConfig
+from fkd.learn.config import AugmentConfig, TrainConfig
 from fkd.learn.heads import Head, HeatmapHead, RegressionHead
 from fkd.learn.heatmap import cells, heatmap_loss
 from fkd.learn.inference import predict_points
@@ -184,6 +184,7 @@ class Variant:
         return self.network(config, self.head)
 
 
+FULL = AugmentConfig(last=1)  # a short run has no time to narrow it
 OURS, BOTH = "ours", "heatmap, loss of the points and cross-entropy"
 DECODED = "the same, decoded as DARK"
 VARIANTS = {
@@ -200,6 +201,8 @@ VARIANTS = {
     "complete rows only": Variant(model={"conventions": 1}, train={"labels": "complete"}),
     "augmentation: none": Variant(train={"augment": None}),
     "augmentation: the paper's": Variant(train={"augment": PAPER_AUGMENT}),
+    "augmentation: strength 0.4": Variant(train={"augment": FULL.scaled(0.4)}),
+    "augmentation: narrowing to a quarter": Variant(train={"augment": AugmentConfig()}),
     "labels' offset left in": Variant(network=OffsetLeftIn),
 }
 
@@ -263,7 +266,7 @@ def main() -> None:
     arguments = parser.parse_args()
     faces, split = split_data(arguments.data)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    base = {"epochs": arguments.epochs, "warmup_epochs": 1}
+    base = {"epochs": arguments.epochs, "warmup_epochs": 1, "augment": FULL}
     done = pd.read_csv(arguments.out).to_dict("records") if arguments.out.exists() else []
     known = {(row["variant"], row["seed"]) for row in done}
     for seed in range(arguments.seeds):

@@ -33,7 +33,9 @@ from fkd.metrics import accuracy
 
 # Ten random changes, as ranges: mirror, turn left and right, shift in x and y, lighter, darker, more contrast,
 # less contrast, noise. Which ten the paper uses, and how strong, is not known to us: these are mild.
-PAPER_AUGMENT = AugmentConfig(rotation=10, scale=0, shift=4, brightness=0.15, contrast=0.3, noise=0.03, blur=0, cover=0)
+PAPER_AUGMENT = AugmentConfig(
+    rotation=10, scale=0, shift=4, brightness=0.15, contrast=0.3, noise=0.03, blur=0, cover=0, last=1
+)
 MODELS = {"FCNN": "complete", "ResNet-50": "complete", "ML-ResNet-50": "all"}
 PUBLISHED = {"FCNN": 5.60, "ResNet-50": 0.62, "ML-ResNet-50": None}  # the paper's validation loss
 BATCH = 64

@@ -41,7 +41,10 @@ def train_command(
         int | None, typer.Option(help="3 if not given, or as many as leave one epoch after them.")
     ] = None,
     labels: Annotated[str, typer.Option(help="all (masked loss), or complete rows only.")] = DEFAULTS.labels,
-    augment: Annotated[float, typer.Option(help="Strength of the augmentation; 0 is off, mirroring too.")] = 1.0,
+    augment: Annotated[
+        float,
+        typer.Option(help="Strength of the augmentation, a quarter of it in the last epoch; 0 is off, mirroring too."),
+    ] = 1.0,
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = DEFAULTS.precision,
     half: Annotated[bool, typer.Option("--half", help="Save the weights in float16.")] = False,
     seed: int = DEFAULTS.seed,

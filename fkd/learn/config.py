@@ -73,7 +73,8 @@ class AugmentConfig:
 
     rotation: degrees. scale: relative. shift: px. brightness, noise: of the range 0..1. contrast: relative.
     blur: up to a Gaussian of 1.5 px at 1. cover: side of a square of one random grey, up to, px.
-    Raises ValueError for a range below 0, or of more than STRONGEST times its default.
+    last: the part of all ranges that the last epoch has; they narrow evenly from the first epoch on.
+    Raises ValueError for a range below 0, or of more than STRONGEST times its default, or last outside of 0..1.
     """
 
     __pydantic_config__ = STRICT
@@ -87,10 +88,13 @@ class AugmentConfig:
     noise: float = 0.04
     blur: float = 0.5
     cover: float = 20.0
+    last: float = 0.25
 
     def __post_init__(self) -> None:
+        if not 0 <= self.last <= 1:
+            raise ValueError(f"augmentation's last is {self.last}, expected 0 to 1")
         for one in dataclasses.fields(self):
-            if one.name == "mirror":
+            if one.name in ("mirror", "last"):
                 continue
             most = STRONGEST * cast(float, one.default)
             if not 0 <= getattr(self, one.name) <= most:
@@ -100,14 +104,19 @@ class AugmentConfig:
                 )
 
     def scaled(self, strength: float) -> "AugmentConfig":
-        """All ranges times strength, 0 to STRONGEST; the mirror stays.
+        """All ranges times strength, 0 to STRONGEST; mirror and last stay.
 
         Raises ValueError for another strength.
         """
         if not 0 <= strength <= STRONGEST:  # so is what is no number
             raise ValueError(f"the strength of augmentation is {strength:g}, expected 0 to {STRONGEST}")
-        ranges = {name: value * strength for name, value in dataclasses.asdict(self).items() if name != "mirror"}
-        return AugmentConfig(self.mirror, **ranges)
+        kept = {"mirror", "last"}
+        ranges = {name: value * strength for name, value in dataclasses.asdict(self).items() if name not in kept}
+        return dataclasses.replace(self, **ranges)
+
+    def at(self, epoch: int, epochs: int) -> "AugmentConfig":
+        """The ranges of an epoch, from 1, of a run of so many epochs."""
+        return self.scaled(1 - (1 - self.last) * (epoch - 1) / max(1, epochs - 1))
 
 
 @dataclass(frozen=True)

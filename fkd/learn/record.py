@@ -71,6 +71,8 @@ def read_config(path: Path) -> Config:
         raise ValueError(f"{path} has format {str(value.get('format'))[:40]!r}; this version reads {FORMAT!r}")
     if isinstance(value, dict) and isinstance(value.get("training"), dict):
         training = {key: setting for key, setting in value["training"].items() if key not in GONE}
+        if isinstance(augment := training.get("augment"), dict):
+            training["augment"] = {"last": 1.0} | augment  # older versions kept the ranges as they were
         for field in dataclasses.fields(TrainingRecord):
             if field.name not in training:  # a default would claim what nobody knows
                 raise ValueError(f"{path}: training lacks {field.name}: train the model with `fkd train`")

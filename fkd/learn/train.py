@@ -149,13 +149,14 @@ def _epochs(
         torch.manual_seed(config.seed * 100_003 + epoch)
         model.train()
         points = model.targets(labels, four_point)  # [N, 15 or 17, 2] px
+        ranges = config.augment and config.augment.at(epoch, config.epochs)
         squares, count = torch.zeros((), device=dev, dtype=torch.float64), 0
         for rows in torch.randperm(len(images), generator=generator, device=dev)[: steps * config.batch_size].split(
             config.batch_size
         ):
             batch, target = images[rows].float() / 255, points[rows]
-            if config.augment:
-                batch, target = augment(batch, target, config.augment, generator)
+            if ranges:
+                batch, target = augment(batch, target, ranges, generator)
             batch, target = batch[rank::processes], target[rank::processes]
             schedule.step_update(update)
             with torch.autocast(dev.type, torch.bfloat16, enabled=bf16):

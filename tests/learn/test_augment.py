@@ -164,6 +164,17 @@ def test_strength_scales_every_range_but_the_mirror():
     assert torch.allclose(augment(images, points, still, torch.Generator())[1], points, atol=1e-4)
 
 
+def test_the_ranges_narrow_evenly_to_their_last_part():
+    config = AugmentConfig(rotation=20, cover=10, last=0.2)
+    turned = [config.at(epoch, 5).rotation for epoch in range(1, 6)]
+    assert turned == pytest.approx([20, 16, 12, 8, 4])
+    assert config.at(5, 5).cover == pytest.approx(2) and config.at(1, 1) == config
+    assert AugmentConfig(last=1).at(9, 9) == AugmentConfig(last=1)
+    for last in (-0.1, 1.1, float("nan")):
+        with pytest.raises(ValueError, match="augmentation's last is .*, expected 0 to 1"):
+            AugmentConfig(last=last)
+
+
 @pytest.mark.parametrize("strength", [-1, 10.5, 1e6, float("nan"), float("inf")])
 def test_a_strength_that_leaves_no_face_is_refused(strength):
     with pytest.raises(ValueError, match="strength of augmentation is .*, expected 0 to 10"):

@@ -60,6 +60,25 @@ def test_eight_faces_are_overfitted_to_under_half_a_pixel(name, epochs, tmp_path
     assert accuracy(predict_points([loaded.model], faces.images, four_point), faces.points).rmse < 0.5
 
 
+def test_augmentation_narrows_over_a_run_that_was_stopped_too(small_split, tmp_path, monkeypatch):
+    faces, used, stop = draw_faces(60), [], 7
+
+    def augment(images, points, config, generator):
+        if len(used) == stop:
+            raise KeyboardInterrupt
+        used.append(config.rotation)
+        return images, points
+
+    monkeypatch.setattr(train_module, "augment", augment)
+    config = dataclasses.replace(SHORT, augment=AugmentConfig(rotation=20, last=0.25))
+    with pytest.raises(KeyboardInterrupt):
+        train(ModelConfig("fcnn"), config, faces, small_split, tmp_path / "m", "drawn")
+    assert used == pytest.approx([20, 20, 15, 15, 10, 10, 5])
+    stop = used.clear()
+    train(ModelConfig("fcnn"), config, faces, small_split, tmp_path / "m", "drawn", resume=True)
+    assert used == pytest.approx([5, 5])
+
+
 def test_a_run_writes_what_it_promises(faces, small_split, tmp_path):
     done = train(ModelConfig("fcnn"), SHORT, faces, small_split, tmp_path / "m", "drawn", terms="ours")
     history = pd.read_csv(tmp_path / "m" / "history.csv")
