@@ -8,6 +8,7 @@ from fkd import __version__
 from fkd.learn.config import AugmentConfig, ModelConfig, TrainConfig
 from fkd.learn.record import Checkpoint
 
+GAP = "\N{NO-BREAK SPACE}"  # at which no line breaks
 SAID = {"name", "epochs", "augment", "seed", "half"}  # in the command whatever their value, or as a flag
 
 
@@ -36,6 +37,8 @@ def training_command(checkpoint: Checkpoint[Any]) -> str:
         if settings[key] != usual[key]:
             words.append(f"--{key.replace('_', '-')} {settings[key]}")
     words += [f"--seed {training.seed}"] + ["--half"] * training.half
-    lines = textwrap.wrap(" ".join(words), 100, break_long_words=False, break_on_hyphens=False)
+    whole = " ".join(word.replace(" ", GAP) for word in words)  # an option stays beside its value
+    lines = textwrap.wrap(whole, 100, break_long_words=False, break_on_hyphens=False)
+    lines = [line.replace(GAP, " ") for line in lines]
     lines += [f"--terms {shlex.quote(data.terms)}"] if data.terms else []
     return " \\\n    ".join(lines)
