@@ -8,7 +8,7 @@ from fkd import __version__
 from fkd.learn.config import AugmentConfig, ModelConfig, TrainConfig
 from fkd.learn.record import Checkpoint
 
-GAP = "\N{NO-BREAK SPACE}"  # at which no line breaks
+GAP = "\0"  # at which no line breaks, and which is in no argument
 SAID = {"name", "epochs", "augment", "seed", "half"}  # in the command whatever their value, or as a flag
 
 

@@ -58,6 +58,14 @@ def test_what_the_command_trains_are_the_same_weights(competition, tmp_path, mon
     assert load_checkpoint(tmp_path / "checkpoints" / "net").sha256 == first.sha256
 
 
+@pytest.mark.parametrize("length", range(1, 40, 3))
+def test_an_option_stays_on_the_line_of_its_value(length):
+    command = training_command(trained(ModelConfig("resnet50"), TrainConfig(half=True), DataRecord("d" * length)))
+    for line in command.split("\n"):
+        last = line.removesuffix("\\").split()[-1]
+        assert not last.startswith("--") or last == "--half", line
+
+
 def test_settings_that_no_command_says_have_none():
     plain, data = ModelConfig("test_resnet"), DataRecord("drawn")
     assert training_command(trained(plain, TrainConfig(), data, version="0.0.1")) == ""
