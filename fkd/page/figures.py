@@ -54,7 +54,7 @@ def plot_places() -> list[gr.Plot]:
             place("The same as a table of colours", "heat")
         with gr.Row():
             place("Error against size", "size-plot")
-            place("Training curves", "curves", "Solid: validation. Dotted: training, on augmented faces, so harder.")
+            place("Training curves", "curves", "Solid: validation. Dotted: training, on augmented faces.")
     return places
 
 

@@ -61,7 +61,7 @@ def model_tab(detectors: Own, paper: Path | None, page: gr.Blocks, tab: gr.Tab) 
         with gr.Column(scale=2, min_width=300):
             gr.Markdown("### Where its errors lie\nHalf of a point's errors lie inside its ellipse.")
             ellipses = gr.Plot(show_label=False, elem_classes="ellipses")
-            gr.Markdown("### Training\nSolid: validation. Dotted: training, on augmented faces, so harder.")
+            gr.Markdown("### Training\nSolid: validation. Dotted: training, on augmented faces.")
             curves = gr.Plot(show_label=False, elem_classes="model-curves")
     with gr.Column() as cases:
         gr.Markdown(CASES_SAID)

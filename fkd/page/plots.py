@@ -32,7 +32,7 @@ GRID = {"gridcolor": "rgba(128,128,128,0.25)", "zeroline": False}
 
 
 def training_curves(histories: dict[str, pd.DataFrame], colours: dict[str, str]) -> go.Figure:
-    """Validation (solid) and training (dotted) RMSE by epoch; training faces are augmented, so harder.
+    """Validation (solid) and training (dotted) RMSE by epoch; training faces are augmented.
 
     histories: by model, a table of history.csv.
     """
