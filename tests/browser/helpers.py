@@ -1,7 +1,7 @@
 """What the tests of the page share: opening, uploading, waiting, reading what is shown."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,7 +9,10 @@ from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from app import build_app
+from fkd.board.entries import find_benchmark
+from fkd.board.ranking import RankingRow
 from fkd.page.site import LAUNCH
+from fkd.page.standings import ranked
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = ROOT / "examples"
@@ -25,6 +28,12 @@ def launched(**given):
         work()
     yield url
     page.close()
+
+
+def standing(averaged: bool = False) -> Sequence[RankingRow]:
+    """The shipped entries of wild15, the best first."""
+    root = ROOT / "leaderboard"
+    return ranked(root, find_benchmark(root, "wild15"), list((ROOT / "checkpoints").iterdir()), averaged)
 
 
 def screenshot(page: Page, name: str) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from browser.helpers import choose, launched, open_tab, screenshot
+from browser.helpers import choose, launched, open_tab, screenshot, standing
 from fkd.photo.colours import GREEN, RED
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -18,13 +18,12 @@ def address():
 
 def test_it_opens_on_the_best_model_in_its_own_colour_with_its_use_first(page):
     open_tab(page, "Model")
-    expect(page.locator("#card h1")).to_have_text("resnet18", timeout=20_000)
-    expect(page.locator("#model input")).to_have_value("resnet18")
+    expect(page.locator("#card h1")).to_have_text(standing()[0].name, timeout=20_000)
+    expect(page.locator("#model input")).to_have_value(standing()[0].name)
     expect(page.locator("#card h2").first).to_have_text("Use")
     curve = page.locator(".model-curves .js-plotly-plot")
     expect(curve).to_be_visible(timeout=20_000)
     assert {line["line"]["color"] for line in curve.evaluate("plot => plot.data.map(({line}) => ({line}))")} == {GREEN}
-    expect(page.locator("#of-paper")).to_be_hidden()
 
 
 def test_a_model_has_a_page_with_an_address(page, address):
@@ -33,6 +32,7 @@ def test_a_model_has_a_page_with_an_address(page, address):
     expect(page.locator("#card")).to_contain_text("non-commercial")
     for which, count in PLOTS.items():
         expect(page.locator(f".{which} .js-plotly-plot")).to_have_count(count, timeout=20_000)
+    expect(page.locator("#of-paper")).to_be_hidden()
     screenshot(page, "model")
     choose(page, "#model", "fcnn")
     expect(page.locator("#card")).to_contain_text("9216-500-30", timeout=20_000)
