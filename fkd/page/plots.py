@@ -69,7 +69,7 @@ def keypoint_errors(entries: Sequence[Evaluation], colours: dict[str, str], floo
             y=LABELS,
             x=[part.shared if part else None for part in parts],
             customdata=[[part.low, part.high] if part else [None, None] for part in parts],
-            name="labels agree with themselves to about",
+            name="the labels' noise floor",
             mode="markers",
             marker={"symbol": "line-ns-open", "size": 22, "color": FLOOR_COLOUR, "line": {"width": 3}},
             hovertemplate="%{y}: labels agree with themselves to about %{x:.2f} px<br>"
@@ -167,9 +167,10 @@ def trade_off(
             y=shared.shared,
             line={"color": FLOOR_COLOUR, "dash": "dash", "width": 1.5},
             annotation={
-                "text": f"labels agree with themselves to about {shared.shared:.2f} px",
+                "text": f"the labels' noise floor, {shared.shared:.2f} px",
                 "font": {"size": 12},  # a phone has room for it
-                "hovertext": f"95% interval {shared.low:.2f} to {shared.high:.2f} px<br>{_how(floor)}",
+                "hovertext": "How far the labels agree with themselves<br>"
+                f"(95% interval {shared.low:.2f} to {shared.high:.2f} px)<br>{_how(floor)}",
             },
             annotation_position="bottom right",
         )

@@ -23,7 +23,7 @@ under *Filters and columns* to see refused claims.
 the mean offset of each point, fitted on other faces, is taken off: it tells another definition from a worse detector.
 Ranks are by the first figure.
 
-**What does "labels agree with themselves" mean?** Whoever labels a face twice does not put a point in the same place
+**What is the noise floor of the labels?** Whoever labels a face twice does not put a point in the same place
 twice, and no model can be closer to the labels than that. The figures mark an estimate of it, where there is one: the
 error that two networks share, each trained on another half of the training faces. It is an upper one, since where both
 are wrong alike the labels get the blame.

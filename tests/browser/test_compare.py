@@ -239,7 +239,7 @@ def test_the_picture_is_shared_as_it_is_seen(page, tmp_path):
 
 
 def go_back(page):
-    """Presses Back and waits until the page is loaded again; page.go_back fails where the page's own reload is first."""
+    """Presses Back and waits until the page is loaded again; page.go_back fails where our reload is first."""
     with page.expect_event("load"):
         page.evaluate("void setTimeout(() => history.back())")
 

@@ -39,7 +39,7 @@ def test_the_noise_floor_is_a_line_that_says_how_it_was_estimated():
     for figure in (drawn.time, drawn.size):
         (line,), (words,) = figure.layout.shapes, figure.layout.annotations
         assert line.y0 == line.y1 == words.y == 1.25
-        assert words.text == "labels agree with themselves to about 1.25 px"
+        assert words.text == "the labels' noise floor, 1.25 px"
         assert "resnet18 and resnet14t share" in words.hovertext and "upper estimate" in words.hovertext
     marks = drawn.keypoints.data[-1]
     assert list(marks.x) == [1.25] * 15 and "upper estimate" in marks.hovertemplate
