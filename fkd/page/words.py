@@ -39,13 +39,14 @@ CITATION = """@software{fkd,
   author = {Mateus and Zeng},
   note = {Comparison of FCNN, ResNet-50 and ML-ResNet-50 on Kaggle's Facial Keypoints Detection}
 }"""
-PAPER_TEXT = """Mateus & Zeng's three models under their settings, {epochs} epochs on `{data}`, on a split without leaks
-(`python benchmarks/paper.py --data {data} --epochs {epochs}`, {hardware}). Their validation faces were also in the
+PAPER_TEXT = """Mateus & Zeng's three models under their settings on `{data}`, on a split without leaks
+(`python benchmarks/paper.py --data {data}`, {hardware}). Their validation faces were also in the
 training set, slightly changed, so their figures say little about faces not seen before. Validation is on rows of the
 kind trained on."""
 PAPER_COLUMNS = {
     "model": "model",
     "trained on": "trained on",
+    "epochs": "epochs",
     "published": "the paper's loss",
     "validation_rmse": "validation RMSE, px",
     "test_complete": "test RMSE, complete rows, px",
