@@ -9,13 +9,14 @@ READY := $(VENV)/.ready
 app: $(READY)
 	$(PY) app.py --open
 
+# The quick tests in two processes; the others measure time, or share a browser.
 test: $(READY)
-	$(PY) -m pytest
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal
 	$(PY) -m pytest -m slow
 
 # Before every commit: a few minutes.
 check: lint
-	$(PY) -m pytest -m 'not slow and not browser'
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal -m 'not slow and not browser'
 
 # Hostile and unlucky input, area by area; AREAS="page points" for some of them. artefacts/soak.html is its plot.
 torture: $(READY)
