@@ -18,7 +18,6 @@ from fkd.board.entries import (
     read_published,
     read_synced,
 )
-from fkd.board.measuring import data_name, measure_again
 from fkd.board.ranking import RankingRow, ranking
 from fkd.cli.options import CHECKPOINTS, LEADERBOARD, Checkpoints, Private, Root
 from fkd.hub.available import checkpoint_paths, known_checkpoints, paths_in, weights_there
@@ -70,6 +69,8 @@ def check_command(
 
     Predictions that were submitted are listed apart: there is nothing to measure again.
     """
+    from fkd.board.measuring import data_name, measure_again  # noqa: PLC0415 - needs torch, and the ranking does not
+
     entries = read_entries(root, find_benchmark(root, benchmark or data_name(data)))
     for entry in entries.measured:
         if entry.revision and "/" in entry.name:

@@ -1,5 +1,6 @@
 """What is fast since it imports little: the package itself, and the help of the command line."""
 
+import ast
 import subprocess
 import sys
 import time
@@ -34,6 +35,11 @@ def test_importing_fkd_imports_nothing_slow():
 
 def test_the_help_imports_nothing_slow():
     assert loaded_by("from fkd.cli.commands import app\ntry: app(['--help'])\nexcept SystemExit: pass") == "[]"
+
+
+def test_the_ranking_is_printed_without_a_network():
+    code = "from fkd.cli.commands import app\ntry: app(['leaderboard'])\nexcept SystemExit: pass"
+    assert not {"torch", "timm", "gradio"} & set(ast.literal_eval(loaded_by(code)))
 
 
 @pytest.mark.slow
