@@ -42,7 +42,9 @@ def hardware(device: str, runtime: str = "") -> str:
     """Names the device: the GPU, or the processor with what computes there, torch's number of threads if empty."""
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
-    return f"{_processor()}, {runtime or f'{torch.get_num_threads()} threads'}"
+    threads = torch.get_num_threads()
+    plural = "s" if threads > 1 else ""
+    return f"{_processor()}, {runtime or f'{threads} thread{plural}'}"
 
 
 def _processor() -> str:

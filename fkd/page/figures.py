@@ -141,7 +141,7 @@ def paper_section(paper: dict[str, Any]) -> None:
         shown.style.format(precision=2, na_rep="-"),
         interactive=False,
         wrap=True,
-        column_widths=["130px", "130px", "90px", "100px", "130px", "130px", "130px"],
+        column_widths=["130px", "120px", "130px", "130px", "100px", "90px", "130px"],
         elem_id="paper",
         elem_classes="ranking",
     )

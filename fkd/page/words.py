@@ -43,14 +43,14 @@ PAPER_TEXT = """Mateus & Zeng's three models under their settings on `{data}`, o
 (`python benchmarks/paper.py --data {data}`, {hardware}). Their validation faces were also in the
 training set, slightly changed, so their figures say little about faces not seen before. Validation is on rows of the
 kind trained on."""
-PAPER_COLUMNS = {
+PAPER_COLUMNS = {  # a phone shows the first two or three
     "model": "model",
-    "trained on": "trained on",
-    "epochs": "epochs",
-    "published": "the paper's loss",
-    "validation_rmse": "validation RMSE, px",
-    "test_complete": "test RMSE, complete rows, px",
     "test_all": "test RMSE, all rows, px",
+    "test_complete": "test RMSE, complete rows, px",
+    "validation_rmse": "validation RMSE, px",
+    "published": "the paper's loss",
+    "epochs": "epochs",
+    "trained on": "trained on",
 }
 
 
