@@ -48,3 +48,5 @@ def push_command(
             files[ONNX] = (Path(folder) / ONNX).read_bytes()
     pushed = push(checkpoint, repo, files, private, pr)
     typer.echo(f"{pushed.url}: {f'commit {pushed.commit}' if pushed.changed else 'nothing has changed'}")
+    if pushed.outdated:
+        typer.echo(f"{ONNX} was of the weights before and is removed; push again with --onnx to renew it", err=True)

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from huggingface_hub import (
     CommitOperationAdd,
+    CommitOperationDelete,
     HfApi,
     ModelCard,
     get_token,
@@ -27,7 +28,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils.sha import git_hash, sha_fileobj
 
-from fkd.files import LARGEST
+from fkd.files import LARGEST, file_sha256
 from fkd.hub.errors import in_a_sentence, uploading
 from fkd.hub.header import TIMEOUT, check_header, read_header
 from fkd.learn.apart import with_torch
@@ -41,11 +42,15 @@ RUNS_CODE = {".bin", ".ckpt", ".dill", ".h5", ".joblib", ".keras", ".npy", ".npz
 
 @dataclass(frozen=True)
 class Pushed:
-    """Where a push went: the repository's or pull request's address, the commit, and whether anything changed."""
+    """Where a push went: the repository's or pull request's address, the commit, and whether anything changed.
+
+    outdated: whether an ONNX file of the weights before was removed.
+    """
 
     url: str
     commit: str
     changed: bool
+    outdated: bool
 
 
 def pull(repo_id: str, revision: str | None = None, largest: int = SIZES[WEIGHTS], anonymous: bool = False) -> Path:
@@ -99,7 +104,8 @@ def push(
     """Brings a model repository to the state of a checkpoint folder in one commit, or a pull request.
 
     files: what else belongs to it, by its path in the repository. What is in the repository and not named here
-    stays. The repository is made if there is none; if then the commit fails, it is removed again.
+    stays, but for an ONNX file of other weights. The repository is made if there is none; if then the commit fails, it
+    is removed again.
     Raises ValueError, with what to do, for a missing right, name or network.
     """
     folder = Path(folder)
@@ -108,7 +114,9 @@ def push(
         name: folder / name for name in (CONFIG, WEIGHTS, EVALUATION, HISTORY) if (folder / name).exists()
     }
     contents |= files
-    operations = [CommitOperationAdd(name, content) for name, content in sorted(contents.items())]
+    operations: list[CommitOperationAdd | CommitOperationDelete] = [
+        CommitOperationAdd(name, content) for name, content in sorted(contents.items())
+    ]
     with in_a_sentence(repo_id):
         api = HfApi()
         if get_token() is None:
@@ -116,11 +124,18 @@ def push(
         made = not api.repo_exists(repo_id)
         if made and pull_request:
             raise ValueError(f"{repo_id} does not exist, so it takes no pull request: push without --pr to make it")
-        before = None
+        before, outdated = None, False
         if made:
             api.create_repo(repo_id, private=private)
         else:
-            before = api.model_info(repo_id).sha
+            info = api.model_info(repo_id, files_metadata=True)
+            before, there = info.sha, {file.rfilename: file.lfs for file in info.siblings or []}
+            weights = there.get(WEIGHTS)
+            outdated = ONNX in there.keys() - files.keys() and bool(
+                weights and weights.sha256 != file_sha256(folder / WEIGHTS)
+            )
+            if outdated:
+                operations.append(CommitOperationDelete(ONNX))
         try:
             with uploading(repo_id):
                 commit = api.create_commit(
@@ -134,7 +149,7 @@ def push(
             if made:
                 api.delete_repo(repo_id, missing_ok=True)
             raise
-    return Pushed(commit.pr_url or str(commit.repo_url), commit.oid, commit.oid != before)
+    return Pushed(commit.pr_url or str(commit.repo_url), commit.oid, commit.oid != before, outdated)
 
 
 def remote_card(repo_id: str) -> str:

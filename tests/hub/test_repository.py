@@ -13,6 +13,7 @@ from hostile import HOSTILE, Payload
 from hub_server import Fault
 from huggingface_hub import ModelCard, constants, list_models
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from fkd.board.record import from_json
 from fkd.hub import repository
@@ -55,6 +56,19 @@ def test_a_second_push_commits_nothing_unless_something_changed(hub, evaluated):
     hub.put("ada/net", {"notes.txt": b"by hand", "history.csv": b"epoch\n"})
     run("push", evaluated, "ada/net")
     assert hub.files("ada/net") == files | {"notes.txt": b"by hand"}
+
+
+def test_an_onnx_file_of_other_weights_does_not_stay(hub, evaluated, tmp_path):
+    run("push", evaluated, "ada/net")
+    hub.put("ada/net", {"model.onnx": b"of these weights"})
+    assert "model.onnx" not in run("push", evaluated, "ada/net") and "model.onnx" in hub.files("ada/net")
+    other = copy(evaluated, tmp_path / "other")
+    tensors = load_file(other / "model.safetensors")
+    save_file({name: tensor + 1 for name, tensor in tensors.items()}, other / "model.safetensors")
+    assert push(other, "ada/net", {"model.onnx": b"of the others"}).outdated is False
+    assert hub.files("ada/net")["model.onnx"] == b"of the others"
+    assert push(evaluated, "ada/net", {}).outdated
+    assert "model.onnx" not in hub.files("ada/net") and "model.safetensors" in hub.files("ada/net")
 
 
 def test_a_private_push_and_a_pull_request(hub, evaluated, monkeypatch):
