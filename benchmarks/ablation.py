@@ -11,7 +11,7 @@ points and with the four points apart. Heads that lost live here and nowhere els
 import argparse
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -184,7 +184,7 @@ class Variant:
         return self.network(config, self.head)
 
 
-FULL = AugmentConfig(last=1)  # a short run has no time to narrow it
+FULL = AugmentConfig(stretch=0, shear=0, bend=0, last=1)  # a short run has no time to narrow it
 OURS, BOTH = "ours", "heatmap, loss of the points and cross-entropy"
 DECODED = "the same, decoded as DARK"
 VARIANTS = {
@@ -202,7 +202,8 @@ VARIANTS = {
     "augmentation: none": Variant(train={"augment": None}),
     "augmentation: the paper's": Variant(train={"augment": PAPER_AUGMENT}),
     "augmentation: strength 0.4": Variant(train={"augment": FULL.scaled(0.4)}),
-    "augmentation: narrowing to a quarter": Variant(train={"augment": AugmentConfig()}),
+    "augmentation: with stretch and shear": Variant(train={"augment": replace(FULL, stretch=0.1, shear=0.1)}),
+    "augmentation: with bends": Variant(train={"augment": replace(FULL, bend=3)}),
     "labels' offset left in": Variant(network=OffsetLeftIn),
 }
 

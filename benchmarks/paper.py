@@ -33,7 +33,18 @@ from fkd.metrics import accuracy
 # Ten random changes, as ranges: mirror, turn left and right, shift in x and y, lighter, darker, more contrast,
 # less contrast, noise. Which ten the paper uses, and how strong, is not known to us: these are mild.
 PAPER_AUGMENT = AugmentConfig(
-    rotation=10, scale=0, shift=4, brightness=0.15, contrast=0.3, noise=0.03, blur=0, cover=0, last=1
+    rotation=10,
+    scale=0,
+    shift=4,
+    stretch=0,
+    shear=0,
+    bend=0,
+    brightness=0.15,
+    contrast=0.3,
+    noise=0.03,
+    blur=0,
+    cover=0,
+    last=1,
 )
 MODELS = {"FCNN": "complete", "ResNet-50": "complete", "ML-ResNet-50": "all"}
 EPOCHS = {"FCNN": 100, "ResNet-50": 40, "ML-ResNet-50": 40}

@@ -24,7 +24,7 @@ from fkd.learn.train import train
 
 BATCH, STEPS = 32, 15
 warnings.filterwarnings("ignore", "RandomErasing")  # it is meant to leave the points
-# The changes that AugmentConfig's defaults draw, by torchvision.
+# The changes that AugmentConfig's defaults draw, by torchvision; stretch, shear and bends it is spared.
 USUAL_AUGMENT = v2.Compose(
     [
         v2.ToDtype(torch.float32, scale=True),

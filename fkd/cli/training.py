@@ -43,7 +43,10 @@ def train_command(
     labels: Annotated[str, typer.Option(help="all (masked loss), or complete rows only.")] = DEFAULTS.labels,
     augment: Annotated[
         float,
-        typer.Option(help="Strength of the augmentation, a quarter of it in the last epoch; 0 is off, mirroring too."),
+        typer.Option(
+            help="Strength of the augmentation; what moves points narrows to a quarter of it in the last epoch. "
+            "0 is off, mirroring too."
+        ),
     ] = 1.0,
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = DEFAULTS.precision,
     half: Annotated[bool, typer.Option("--half", help="Save the weights in float16.")] = False,

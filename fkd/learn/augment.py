@@ -17,7 +17,7 @@ LAST = FRAME_SIZE - 1
 def augment(
     images: torch.Tensor, points: torch.Tensor, config: AugmentConfig, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draws one random change per image: rotation, scale, shift, mirror, light, blur, cover, noise."""
+    """Draws one random change per image: place and form, mirror, light, blur, cover, noise."""
     count, device = len(images), images.device
 
     def draw(limit: float) -> torch.Tensor:  # [B], uniform in -limit..limit
@@ -28,7 +28,11 @@ def augment(
         draw(config.scale).exp(),
         torch.stack([draw(config.shift), draw(config.shift)], 1),
     )
-    images, points = warp(images, points, matrix)
+    matrix = deformed(matrix, draw(config.stretch).exp(), draw(config.shear))
+    bend = None
+    if config.bend:
+        bend = (torch.rand(count, 2, 4, 4, generator=generator, device=device) * 2 - 1) * config.bend
+    images, points = warp(images, points, matrix, bend)
     if config.mirror:
         images, points = mirror(images, points, draw(1.0) > 0)
     images = relight(images, draw(config.brightness), draw(config.contrast).exp())
@@ -56,13 +60,35 @@ def similarity(angle: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) ->
     """
     cos, sin = scale * angle.cos(), scale * angle.sin()
     linear = torch.stack([torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)], 1)  # [B, 2, 2]
+    return about_centre(linear, shift)
+
+
+def about_centre(linear: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    """Matrices [B, 2, 3] that apply linear [B, 2, 2] about the centre of the frame, then shift [B, 2] px."""
     centre = torch.full_like(shift, LAST / 2)
     offset = centre + shift - (linear @ centre[..., None])[..., 0]
     return torch.cat([linear, offset[..., None]], 2)
 
 
-def warp(images: torch.Tensor, points: torch.Tensor, matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Moves images and points by matrices [B, 2, 3] from old to new frame pixels (bicubic, edges repeated)."""
+def deformed(matrix: torch.Tensor, stretch: torch.Tensor, shear: torch.Tensor) -> torch.Tensor:
+    """Matrices [B, 2, 3] that do what `matrix` [B, 2, 3] does, to faces that are first sheared by shear [B] px to the
+    side per px down and stretched in width against height by stretch [B] (the area stays), about the frame's centre.
+    """
+    wide, none = stretch.sqrt(), torch.zeros_like(shear)
+    form = torch.stack([torch.stack([wide, shear], 1), torch.stack([none, 1 / wide], 1)], 1)  # [B, 2, 2]
+    first = about_centre(form, torch.zeros_like(matrix[:, :, 2]))
+    linear, offset = matrix[:, :, :2], matrix[:, :, 2:]
+    return torch.cat([linear @ form, linear @ first[:, :, 2:] + offset], 2)
+
+
+def warp(
+    images: torch.Tensor, points: torch.Tensor, matrix: torch.Tensor, bend: torch.Tensor | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Moves images and points by matrices [B, 2, 3] from old to new frame pixels (bicubic, edges repeated).
+
+    bend: [B, 2, n, n] px, at n x n places over the frame (bicubic between them): how far from where the matrix alone
+    would put it lies, the other way, what a new pixel shows.
+    """
     linear, offset = matrix[:, :, :2], matrix[:, :, 2]
     # grid_sample asks where each new pixel comes from, in -1..1 from the first pixel's centre to the last's.
     back = torch.linalg.inv(linear)
@@ -70,10 +96,25 @@ def warp(images: torch.Tensor, points: torch.Tensor, matrix: torch.Tensor) -> tu
     source = (back @ (middle - offset)[..., None])[..., 0]  # [B, 2] px: where the middle comes from
     theta = torch.cat([back, ((source - LAST / 2) / (LAST / 2))[..., None]], 2)
     grid = F.affine_grid(theta, list(images.shape), align_corners=True)
-    images = F.grid_sample(images, grid, "bicubic", "border", align_corners=True).clamp(0, 1)
     points = points @ linear.transpose(1, 2) + offset[:, None]
+    if bend is not None:
+        source = (back @ bend.flatten(2)).view_as(bend)  # the same places before the matrix
+        grid = grid + over_frame(source).permute(0, 2, 3, 1) / (LAST / 2)
+        bend, moved = over_frame(bend), points
+        for _ in range(5):  # solves moved + bend(moved) = points: a smooth bend changes little from step to step
+            at = (moved / (LAST / 2) - 1).nan_to_num(0)[:, None]
+            moved = points - F.grid_sample(bend, at, padding_mode="border", align_corners=True)[:, :, 0].mT
+        points = moved
+    images = F.grid_sample(images, grid, "bicubic", "border", align_corners=True).clamp(0, 1)
     inside = ((points >= -0.5) & (points <= LAST + 0.5)).all(-1, keepdim=True)
     return images, torch.where(inside, points, torch.nan)
+
+
+def over_frame(places: torch.Tensor) -> torch.Tensor:
+    """Values at n x n places over the frame, [B, C, n, n], at each of its pixels, [B, C, 96, 96] (bicubic)."""
+    each = torch.eye(places.shape[-1], device=places.device)[None, None]
+    spread = F.interpolate(each, (FRAME_SIZE, places.shape[-1]), mode="bicubic", align_corners=True)[0, 0]  # [96, n]
+    return spread @ places @ spread.T  # faster than to enlarge each
 
 
 def relight(images: torch.Tensor, brightness: torch.Tensor, contrast: torch.Tensor) -> torch.Tensor:

@@ -31,6 +31,7 @@ seresnext26t_32x4d seresnext50_32x4d seresnext101_32x4d seresnext101_32x8d seres
 seresnextaa101d_32x8d seresnextaa201d_32x8d test_resnet wide_resnet50_2 wide_resnet101_2
 """  # timm's residual networks
 MODELS = (FCNN, *RESNETS.split())
+GEOMETRY = ("rotation", "scale", "shift", "stretch", "shear", "bend")  # of AugmentConfig: what moves points
 STRONGEST = 10  # times the defaults of augmentation: far beyond what leaves a face to see
 
 
@@ -71,9 +72,12 @@ class ModelConfig:
 class AugmentConfig:
     """How far augmentation goes: uniform ranges around no change (noise: standard deviation, up to).
 
-    rotation: degrees. scale: relative. shift: px. brightness, noise: of the range 0..1. contrast: relative.
-    blur: up to a Gaussian of 1.5 px at 1. cover: side of a square of one random grey, up to, px.
-    last: the part of all ranges that the last epoch has; they narrow evenly from the first epoch on.
+    rotation: degrees. scale: relative. shift: px. stretch: of width over height, relative. shear: px to the side per px
+    down. bend: px, at each of 4 x 4 places over the frame, between which the displacement is smooth. brightness, noise:
+    of the range 0..1. contrast: relative. blur: up to a Gaussian of 1.5 px at 1. cover: side of a square of one random
+    grey, up to, px.
+    last: the part that the last epoch has of the ranges of what moves points, GEOMETRY: they narrow evenly from the
+    first epoch on.
     Raises ValueError for a range below 0, or of more than STRONGEST times its default, or last outside of 0..1.
     """
 
@@ -83,6 +87,9 @@ class AugmentConfig:
     rotation: float = 25.0
     scale: float = 0.2
     shift: float = 8.0
+    stretch: float = 0.1
+    shear: float = 0.1
+    bend: float = 3.0
     brightness: float = 0.2
     contrast: float = 0.4
     noise: float = 0.04
@@ -115,8 +122,9 @@ class AugmentConfig:
         return dataclasses.replace(self, **ranges)
 
     def at(self, epoch: int, epochs: int) -> "AugmentConfig":
-        """The ranges of an epoch, from 1, of a run of so many epochs."""
-        return self.scaled(1 - (1 - self.last) * (epoch - 1) / max(1, epochs - 1))
+        """The ranges of an epoch, from 1, of a run of so many epochs: those of GEOMETRY narrow."""
+        part = 1 - (1 - self.last) * (epoch - 1) / max(1, epochs - 1)
+        return dataclasses.replace(self, **{name: part * getattr(self, name) for name in GEOMETRY})
 
 
 @dataclass(frozen=True)

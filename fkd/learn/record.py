@@ -17,6 +17,7 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 LARGEST_CONFIG = 100_000  # bytes
 FORMAT: Final = "fkd-1"
 GONE = ("teachers", "heatmap_weight", "ema", "start")  # settings of training that older versions recorded
+NOT_YET = {"last": 1.0, "stretch": 0.0, "shear": 0.0, "bend": 0.0}  # of augmentation, where older versions had none
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def read_config(path: Path) -> Config:
     if isinstance(value, dict) and isinstance(value.get("training"), dict):
         training = {key: setting for key, setting in value["training"].items() if key not in GONE}
         if isinstance(augment := training.get("augment"), dict):
-            training["augment"] = {"last": 1.0} | augment  # older versions kept the ranges as they were
+            training["augment"] = NOT_YET | augment
         for field in dataclasses.fields(TrainingRecord):
             if field.name not in training:  # a default would claim what nobody knows
                 raise ValueError(f"{path}: training lacks {field.name}: train the model with `fkd train`")

@@ -3,11 +3,13 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fkd.keypoints import NAMES
-from fkd.learn.augment import AugmentConfig, augment, blur, cover, mirror, relight, similarity, warp
+from fkd.learn.augment import augment, blur, cover, deformed, mirror, relight, similarity, warp
+from fkd.learn.config import GEOMETRY, AugmentConfig
 
 
 def blobs(points: torch.Tensor) -> torch.Tensor:
@@ -72,10 +74,45 @@ def test_rotation_scale_and_shift_are_what_they_say():
         assert torch.allclose(moved[0, 10], torch.tensor(expected), atol=1e-4)
 
 
+@pytest.mark.parametrize("change", [(0, 1, 0, 0), (15, 1.1, 4, 2)])
+@pytest.mark.parametrize(("stretch", "shear"), [(1.2, 0.0), (1.0, 0.2), (0.8, -0.1)])
+def test_stretch_and_shear_move_image_and_points_together(change, stretch, shear):
+    count = len(PLACES)
+    form = deformed(matrix(*change, count), torch.full((count,), stretch), torch.full((count,), shear))
+    images, points = warp(blobs(PLACES), as_points(PLACES), form)
+    assert torch.allclose(centroids(images), points[:, 10], atol=0.05)
+
+
+def test_stretch_and_shear_are_what_they_say():
+    points = as_points(torch.tensor([[57.5, 47.5], [47.5, 57.5], [47.5, 57.5], [57.5, 47.5]]))
+    stretch, shear = torch.tensor([1.44, 1.44, 1.0, 1.44]), torch.tensor([0.0, 0.0, 0.1, 0.0])
+    form = deformed(matrix(0, 1, 0, 0, 4), stretch, shear)
+    form[3] = deformed(matrix(90, 1, 3, 0, 1), stretch[3:], shear[3:])[0]  # stretched, then turned and shifted
+    moved = warp(blobs(points[:, 10]), points, form)[1][:, 10]
+    expected = torch.tensor([[59.5, 47.5], [47.5, 47.5 + 10 / 1.2], [48.5, 57.5], [50.5, 59.5]])
+    assert torch.allclose(moved, expected, atol=1e-4)
+
+
+def test_a_bend_moves_image_and_points_together_each_place_its_own_way():
+    """The images are ramps, whose value at a point, wherever it was moved to, says where it comes from."""
+    places = (torch.rand(2, 2, 4, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1) * 3
+    places[1] = places[0]
+    at = torch.arange(96.0) / 95
+    ramps = torch.stack([at.expand(96, 96), at[:, None].expand(96, 96)])[:, None]  # across, down
+    points = torch.full((2, 15, 2), torch.nan)
+    points[:, :4] = PLACES
+    images, moved = warp(ramps, points, matrix(15, 1.1, 4, 2, 2), places)
+    found = F.grid_sample(images, moved[:, None, :4] / 47.5 - 1, align_corners=True)[:, 0, 0] * 95  # [2, 4]
+    assert torch.allclose(found, PLACES.T, atol=0.06)  # bicubic samples of a ramp are not exact
+    unbent = warp(ramps, points, matrix(15, 1.1, 4, 2, 2))[1]
+    by = (moved - unbent)[0, :4]
+    assert by.norm(dim=1).max() > 0.5 and by.std(0).min() > 0.3
+
+
 def test_no_change_is_exact():
     images = torch.rand(3, 1, 96, 96)
     points = torch.rand(3, 15, 2) * 95
-    same, kept = warp(images, points, matrix(0, 1, 0, 0, 3))
+    same, kept = warp(images, points, deformed(matrix(0, 1, 0, 0, 3), torch.ones(3), torch.zeros(3)))
     assert torch.allclose(same, images, atol=1e-4) and torch.allclose(kept, points, atol=1e-4)
 
 
@@ -131,7 +168,7 @@ def test_light_leaves_the_points_and_does_what_it_says():
     assert torch.allclose(lit.mean((1, 2, 3)), images.mean((1, 2, 3)) + torch.tensor([0.1, -0.1]), atol=1e-5)
     assert torch.allclose(lit.std((1, 2, 3)), images.std((1, 2, 3)) * torch.tensor([1.0, 0.5]), atol=1e-5)
     points = torch.rand(2, 15, 2) * 95
-    still = AugmentConfig(mirror=False, rotation=0, scale=0, shift=0)
+    still = AugmentConfig(mirror=False, **dict.fromkeys(GEOMETRY, 0.0))
     assert torch.allclose(augment(images, points, still, torch.Generator().manual_seed(0))[1], points, atol=1e-4)
 
 
@@ -168,7 +205,8 @@ def test_the_ranges_narrow_evenly_to_their_last_part():
     config = AugmentConfig(rotation=20, cover=10, last=0.2)
     turned = [config.at(epoch, 5).rotation for epoch in range(1, 6)]
     assert turned == pytest.approx([20, 16, 12, 8, 4])
-    assert config.at(5, 5).cover == pytest.approx(2) and config.at(1, 1) == config
+    assert config.at(5, 5).shear == pytest.approx(config.shear / 5) and config.at(1, 1) == config
+    assert config.at(5, 5).cover == 10, "what moves no point keeps its range"
     assert AugmentConfig(last=1).at(9, 9) == AugmentConfig(last=1)
     for last in (-0.1, 1.1, float("nan")):
         with pytest.raises(ValueError, match="augmentation's last is .*, expected 0 to 1"):

@@ -96,12 +96,13 @@ def test_a_changed_config_fails_loudly(saved, change, message):
 def test_a_config_of_an_older_version_is_brought_up_to_date(saved):
     def age(config):
         config["training"] |= {"teachers": [], "heatmap_weight": 0.5, "ema": 0.998, "start": ""}
-        del config["training"]["augment"]["last"]
+        for name in ("last", "stretch", "shear", "bend"):
+            del config["training"]["augment"][name]
         config["data"] = {"name": "drawn"}
 
     edit_config(saved[1], age)
     loaded = load_checkpoint(saved[1])
-    augment = dataclasses.replace(TRAINING.augment, last=1.0)  # it did not narrow
+    augment = dataclasses.replace(TRAINING.augment, last=1.0, stretch=0.0, shear=0.0, bend=0.0)  # it had none of it
     assert loaded.training == dataclasses.replace(TRAINING, augment=augment) and loaded.data == DataRecord("drawn")
 
 
