@@ -1,5 +1,6 @@
 """What the tests of the page share: opening, uploading, waiting, reading what is shown."""
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,11 @@ from fkd.page.standings import ranked
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = ROOT / "examples"
 PANELS = "#viewer svg:has(image)"
+# What the page compares FCNN with at first, and whose card it opens: the best by validation.
+BETTER = min(
+    (json.loads(path.read_text())["training"]["validation_rmse"], path.parent.name)
+    for path in (ROOT / "checkpoints").glob("*/config.json")
+)[1]
 READY = "text=Which detector finds your face better?"
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from browser.helpers import (
+    BETTER,
     EXAMPLES,
     PANELS,
     ROOT,
@@ -30,11 +31,6 @@ from fkd.photo.point_files import read_points
 
 # Mid-point between the eyes, and their distance, read off the photos by eye.
 EYES = {"grace_hopper.jpg": ((263, 190), 88), "eileen_collins.png": ((225, 102), 44)}
-# What the page compares FCNN with at first: the best by validation.
-BETTER = min(
-    (json.loads(path.read_text())["training"]["validation_rmse"], path.parent.name)
-    for path in (ROOT / "checkpoints").glob("*/config.json")
-)[1]
 
 pytestmark = pytest.mark.browser
 

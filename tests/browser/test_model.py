@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
-from browser.helpers import choose, launched, open_tab, screenshot, standing
-from fkd.photo.colours import GREEN, RED
+from browser.helpers import BETTER, choose, launched, open_tab, screenshot
+from fkd.photo.colours import RED, network_colour
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PLOTS = {"ellipses": 1, "model-curves": 1, "case": 6}
@@ -18,12 +18,13 @@ def address():
 
 def test_it_opens_on_the_best_model_in_its_own_colour_with_its_use_first(page):
     open_tab(page, "Model")
-    expect(page.locator("#card h1")).to_have_text(standing()[0].name, timeout=20_000)
-    expect(page.locator("#model input")).to_have_value(standing()[0].name)
+    expect(page.locator("#card h1")).to_have_text(BETTER, timeout=20_000)
+    expect(page.locator("#model input")).to_have_value(BETTER)
     expect(page.locator("#card h2").first).to_have_text("Use")
     curve = page.locator(".model-curves .js-plotly-plot")
     expect(curve).to_be_visible(timeout=20_000)
-    assert {line["line"]["color"] for line in curve.evaluate("plot => plot.data.map(({line}) => ({line}))")} == {GREEN}
+    colours = {line["line"]["color"] for line in curve.evaluate("plot => plot.data.map(({line}) => ({line}))")}
+    assert colours == {network_colour(BETTER)}
 
 
 def test_a_model_has_a_page_with_an_address(page, address):

@@ -65,7 +65,7 @@ def test_a_detector_of_one_class_stands_beside_ours(resnet):
     mean: Detector = MeanFace()
     comparison = compare([resnet, mean], Image.open(PHOTO))
     assert list(comparison.answers) == ["resnet18", "mean face"] and len(comparison.answers["mean face"]) == 1
-    assert comparison.colours == {"resnet18": BLUE, "mean face": PALETTE[3]}
+    assert comparison.colours == {"resnet18": GREEN, "mean face": PALETTE[3]}
     assert "mean face apart, %" in points_table(comparison, 0)
     detectors = {detector.name: detector for detector in (resnet, mean)}
     shown = answer_photo(detectors, str(PHOTO), Wishes(list(detectors)))
@@ -117,8 +117,8 @@ def test_names_must_differ(resnet):
 
 
 def test_colours_are_a_detectors_own_wherever_that_is_possible(resnet):
-    assert [network_colour(name) for name in ("fcnn", "resnet18", "resnet50", "resnet34")] == [RED, BLUE, GREEN, GREEN]
-    assert resnet.colour == BLUE
+    assert [network_colour(name) for name in ("fcnn", "resnet18", "resnet50", "resnet34")] == [RED, GREEN, BLUE, GREEN]
+    assert resnet.colour == GREEN
     assert distinct([BLUE, RED]) == [BLUE, RED]
     assert distinct([GREEN, GREEN, BLUE, RED]) == [GREEN, PALETTE[3], BLUE, RED]
     many = distinct([GREEN] * len(PALETTE))
