@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from browser.helpers import choose, launched, open_tab, screenshot, settle, standing, wait_until
+from browser.helpers import BETTER, choose, launched, open_tab, screenshot, settle, wait_until
 from fkd.page import live
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -49,7 +49,7 @@ def test_two_models_follow_a_face_in_one_picture_and_the_finder_looks_once(page,
     open_tab(page, "Live")
     start(page)
     expect(page.locator("#live img")).to_be_visible()
-    expect(page.locator("#live-status .model")).to_have_text([standing()[0].name, "fcnn"])
+    expect(page.locator("#live-status .model")).to_have_text([BETTER, "fcnn"])
     colours = page.locator("#live-status .model i").evaluate_all("marks => marks.map(m => m.style.background)")
     assert colours == ["rgb(33, 208, 122)", "rgb(255, 59, 59)"]
     looked, done = len(looks), len(follows)
@@ -61,7 +61,7 @@ def test_two_models_follow_a_face_in_one_picture_and_the_finder_looks_once(page,
     assert camera["y"] + camera["height"] <= page.viewport_size["height"], "above the fold"
     screenshot(page, "live")
     choose(page, "#live-second", "none")
-    expect(page.locator("#live-status .model")).to_have_text([standing()[0].name], timeout=20_000)
+    expect(page.locator("#live-status .model")).to_have_text([BETTER], timeout=20_000)
 
 
 def test_no_frame_leaves_once_the_tab_is_left_and_it_can_start_again(page, monkeypatch):
