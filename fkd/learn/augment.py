@@ -71,8 +71,8 @@ def about_centre(linear: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
 
 
 def deformed(matrix: torch.Tensor, stretch: torch.Tensor, shear: torch.Tensor) -> torch.Tensor:
-    """Matrices [B, 2, 3] that do what `matrix` [B, 2, 3] does, to faces that are first sheared by shear [B] px to the
-    side per px down and stretched in width against height by stretch [B] (the area stays), about the frame's centre.
+    """Matrices [B, 2, 3] that do what `matrix` [B, 2, 3] does, to faces of another form: about the frame's centre, with
+    w the root of stretch [B], x becomes w x + shear y and y becomes y / w, so that the area stays.
     """
     wide, none = stretch.sqrt(), torch.zeros_like(shear)
     form = torch.stack([torch.stack([wide, shear], 1), torch.stack([none, 1 / wide], 1)], 1)  # [B, 2, 2]
@@ -86,8 +86,8 @@ def warp(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Moves images and points by matrices [B, 2, 3] from old to new frame pixels (bicubic, edges repeated).
 
-    bend: [B, 2, n, n] px, at n x n places over the frame (bicubic between them): how far from where the matrix alone
-    would put it lies, the other way, what a new pixel shows.
+    bend: [B, 2, n, n] px, at n x n places over the new frame (bicubic between them): a pixel shows what the matrix
+    alone would have put so far away from it.
     """
     linear, offset = matrix[:, :, :2], matrix[:, :, 2]
     # grid_sample asks where each new pixel comes from, in -1..1 from the first pixel's centre to the last's.
