@@ -29,8 +29,10 @@ def test_a_space_is_made_and_updated_with_all_that_the_page_needs(hub, tmp_path)
     links = re.findall(r"\]\(([^)#:]+)[^):]*\)", files["README.md"].decode())
     assert "docs/hub.md" in links and files.keys() >= set(links), "the README's links lead somewhere on the Space too"
     code = "from app import build_app; print(type(build_app()).__name__)"
+    code += "; from PIL import Image; from fkd import load, predict"
+    code += "; print(len(predict(load('checkpoints/fcnn'), Image.open('examples/eileen_collins.png').convert('RGB'))))"
     built = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "space", capture_output=True, text=True)
-    assert built.stdout.strip() == "Page", built.stderr
+    assert built.stdout.split() == ["Page", "1"], built.stderr
 
     before = hub.commits("ada/page", repo_type="space")
     run("deploy", "ada/page")
