@@ -65,5 +65,5 @@ HOG, SMALL_HOG = "dlib HOG, one look of 640 px", "dlib HOG, one look of 400 px"
 ROWS = [
     Row("finding faces, everyday photo", HOG, "ms", everyday, most=22),
     Row("finding faces, none there", HOG, "ms", faceless, most=60),
-    Row("a glance at a film's frame", SMALL_HOG, "ms", film, ratio=1),
+    Row("a glance at a video frame", SMALL_HOG, "ms", film, ratio=1),
 ]
