@@ -105,7 +105,7 @@ def ranking(
     Claims are never ranked: they come last, among the unranked rows. A claim is left out if its model was measured at
     its revision, or with the RMSE it states: the entry stands for it. A file that is not an entry is a row too.
     """
-    rows = [_entry_row(benchmark, entry, checkpoints) for entry in entries.measured]
+    rows = _of_the_same_labels([_entry_row(benchmark, entry, checkpoints) for entry in entries.measured])
     measured = {entry.name: entry for entry in entries.measured}
     for claim in claims:
         entry = measured.get(claim.repo)
@@ -170,6 +170,17 @@ def _entry_row(benchmark: Benchmark, entry: Evaluation, checkpoints: Mapping[str
     if unverified and shared and not entry.held_out:
         reason = f"{_may_have_seen(benchmark, entry)}; {reason}"
     return RankingRow(entry.name, status, reason, entry=entry, overlap=shared)
+
+
+def _of_the_same_labels(rows: list[RankingRow]) -> list[RankingRow]:
+    """Takes the rank from entries whose labels, counted face by face, are not those of most: they cannot be paired."""
+    counted = {row.name: tuple(row.entry.detail.values) for row in rows if row.entry and not row.unranked}
+    usual = Counter(counted.values()).most_common(1)
+    why = "its labels, counted face by face, are not those of the other entries"
+    return [
+        dataclasses.replace(row, unranked=why) if row.name in counted and counted[row.name] != usual[0][0] else row
+        for row in rows
+    ]
 
 
 def _may_have_seen(benchmark: Benchmark, entry: Evaluation) -> str:

@@ -4,8 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from fkd.hub.repository import SIZES, pull
-from fkd.learn.record import WEIGHTS
+from fkd.hub.repository import pull
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.kinds import READERS
@@ -30,6 +29,11 @@ class HubModel:
         repo_id, _, revision = reference.removeprefix(SCHEME).partition("@")
         return cls(repo_id, revision)
 
+    @property
+    def owner(self) -> str:
+        """The user or organisation whose repository it is."""
+        return self.repo_id.partition("/")[0]
+
     def __str__(self) -> str:
         return f"{SCHEME}{self.repo_id}" + (f"@{self.revision}" if self.revision else "")
 
@@ -52,22 +56,15 @@ def load(reference: Path | str, name: str = "", device: str = "cpu") -> Detector
     return load_trained(reference, name, device=device)
 
 
-def load_trained(
-    reference: Path | str,
-    name: str = "",
-    largest: int = SIZES[WEIGHTS],
-    anonymous: bool = False,
-    device: str = "cpu",
-) -> CheckpointDetector:
+def load_trained(reference: Path | str, name: str = "", device: str = "cpu") -> CheckpointDetector:
     """Loads a checkpoint of fkd's: a folder, or hf:user/repo, or hf:user/repo@revision.
 
-    name: what it is called; the folder's or repository's name if empty. largest: bytes that weights from the Hub may
-    have. anonymous: read of the Hub only what everybody may read, whatever token this process has. device: where
-    its model answers, as torch names it.
+    name: what it is called; the folder's or repository's name if empty. device: where its model answers, as torch
+    names it.
     Raises FileNotFoundError or ValueError, with what is wrong, as `load_checkpoint` and `pull` do.
     """
     if not str(reference).startswith(SCHEME):
         return CheckpointDetector.read(reference, name, device=device)
     model = HubModel.parse(str(reference))
-    folder = pull(model.repo_id, model.revision or None, largest, anonymous)
-    return CheckpointDetector.read(folder, name or model.repo_id, model.repo_id.partition("/")[0], device)
+    folder = pull(model.repo_id, model.revision or None)
+    return CheckpointDetector.read(folder, name or model.repo_id, model.owner, device)

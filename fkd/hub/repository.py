@@ -53,16 +53,23 @@ class Pushed:
     outdated: bool
 
 
-def pull(repo_id: str, revision: str | None = None, largest: int = SIZES[WEIGHTS], anonymous: bool = False) -> Path:
+def pull(
+    repo_id: str,
+    revision: str | None = None,
+    largest: int = SIZES[WEIGHTS],
+    anonymous: bool = False,
+    cache: Path | None = None,
+) -> Path:
     """Downloads a checkpoint into huggingface_hub's cache and returns its folder, named by its commit.
 
     A revision that is a full commit hash, and is in the cache, is not requested again. largest: bytes that its
-    weights may have. anonymous: read public repositories only, whatever token this process has.
+    weights may have. anonymous: read public repositories only, whatever token this process has. cache: a folder in
+    place of huggingface_hub's own. A checkpoint that is refused does not stay there.
     Raises ValueError if there is no such repository or it is not a checkpoint that is safe to load.
     """
     where = f"hf:{repo_id}"
     with in_a_sentence(repo_id, anonymous):
-        if revision and not anonymous and (there := cached(repo_id, revision)):
+        if revision and not anonymous and cache is None and (there := cached(repo_id, revision)):
             return there
         token = False if anonymous else None
         api = HfApi(token=token)
@@ -71,14 +78,18 @@ def pull(repo_id: str, revision: str | None = None, largest: int = SIZES[WEIGHTS
         names = _safe_names(where, {file.rfilename: file.size or 0 for file in siblings}, largest)
         hashes = {file.rfilename: file.lfs.sha256 if file.lfs else str(file.blob_id) for file in siblings}
         commit = str(info.sha)
-        path = _download(repo_id, CONFIG, commit, hashes[CONFIG], token)
+        path = _download(repo_id, CONFIG, commit, hashes[CONFIG], token, cache)
         with _named(where, path.parent):
             config = read_config(path)
         check_header(where, read_header(where, repo_id, commit, token), config.model)
         for name in names:
-            folder = _download(repo_id, name, commit, hashes[name], token).parent
+            folder = _download(repo_id, name, commit, hashes[name], token, cache).parent
     with _named(where, folder):
-        _check(folder)  # what is broken is refused now, not when it is needed
+        try:
+            _check(folder)  # what is broken is refused now, not when it is needed
+        except ValueError:
+            scan_cache_dir(folder.parents[2]).delete_revisions(folder.name).execute()
+            raise
     return folder
 
 
@@ -91,11 +102,6 @@ def cached(repo_id: str, revision: str) -> Path | None:
     except HFValidationError:
         return None
     return Path(config).parent if isinstance(config, str) and isinstance(weights, str) else None
-
-
-def forget(folder: Path) -> None:
-    """Removes what `pull` downloaded from huggingface_hub's cache, but for files that other revisions share."""
-    scan_cache_dir(folder.parents[2]).delete_revisions(folder.name).execute()
 
 
 def push(
@@ -175,9 +181,9 @@ def _check(folder: Path) -> None:
     with_torch("fkd.learn.checkpoint", "check_checkpoint", folder)
 
 
-def _download(repo_id: str, name: str, revision: str, digest: str, token: bool | None) -> Path:
+def _download(repo_id: str, name: str, revision: str, digest: str, token: bool | None, cache: Path | None) -> Path:
     """A file of a repository, in the cache; the client does not verify its hash, so we do."""
-    path = Path(hf_hub_download(repo_id, name, revision=revision, token=token))
+    path = Path(hf_hub_download(repo_id, name, revision=revision, token=token, cache_dir=cache))
     with path.open("rb") as file:
         same = digest == (sha_fileobj(file).hex() if len(digest) == 64 else git_hash(file.read()))
     if not same:

@@ -115,6 +115,15 @@ def test_what_the_faces_cannot_tell_apart_shares_a_rank(board):
     assert tied(entry("a", 1.0), entry("b", 1.0)) and not tied(entry("a", 1.0), entry("b", 1.01))
 
 
+def test_an_entry_that_counts_other_labels_by_face_stays_a_row_of_its_own(board):
+    other = entry("other", 0.5)
+    squares, values, nme = other.detail.squares, other.detail.values, other.detail.nme
+    longer = dataclasses.replace(other.detail, squares=[*squares, 0.0], values=[*values, 0], nme=[*nme, None])
+    rows = board(entry("a", 1.0), entry("b", 2.0), dataclasses.replace(other, detail=longer))
+    assert [(row.name, row.rank) for row in rows] == [("a", 1), ("b", 2), ("other", None)]
+    assert "counted face by face" in rows[-1].unranked
+
+
 def test_what_may_not_be_ranked_comes_last_with_the_reason(board):
     full, part = entry("full", 2.0), entry("a part", 0.2)
     detail = dataclasses.replace(part.detail, squares=[5 * 0.2**2] * 10, values=[5] * 10)

@@ -18,6 +18,7 @@ from fkd.cli.commands import app
 from fkd.hub.card import model_card
 from fkd.hub.claims import sync
 from fkd.learn.checkpoint import load_checkpoint
+from fkd.metrics import METRICS
 
 
 @pytest.fixture
@@ -141,12 +142,19 @@ def test_verify_measures_a_model_of_the_hub(hub, competition, tmp_path):
     )  # fmt: skip
     detail = dataclasses.replace(forged.detail, squares=half, offsets=offsets, best=[], worst=[])
     write_entry(root, dataclasses.replace(forged, name="forged", accuracy=told, detail=detail, robustness={}), "")
+    nme = [value and value / 2 for value in forged.detail.nme]
+    figures = {metric.key: metric.value(dataclasses.replace(forged.detail, nme=nme).face_errors()) for metric in METRICS}
+    told = dataclasses.replace(forged.accuracy, figures=figures | {"rmse": forged.accuracy.rmse})
+    detail = dataclasses.replace(forged.detail, nme=nme)
+    write_entry(root, dataclasses.replace(forged, name="half", accuracy=told, detail=detail), "")
+    write_entry(root, dataclasses.replace(forged, name="moved", aligned=forged.aligned | {"rmse": 0.1}), "")
     elsewhere = "0" * 64
     write_entry(root, dataclasses.replace(forged, name="gone", checkpoint=elsewhere, weights=[elsewhere]), "")
     (root / "drawn" / "bad.json").write_text("{")
     assert ranking(root)[0].name == "forged", "figures that were all made up together are found by measuring only"
     said = CliRunner().invoke(app, [str(one) for one in ["leaderboard", "check", *board]])
-    assert said.exit_code == 1 and "forged: it says" in said.output
+    assert said.exit_code == 1 and "forged: its RMSE is" in said.output
+    assert "half: its mean error is" in said.output and "moved: its aligned RMSE is 0.1000, but" in said.output
     assert "gone: its checkpoint (000000000000) is not here" in said.output
     assert "bad.json is not readable" in said.output and "net: comes out" in said.output
 

@@ -1,12 +1,16 @@
 """Models of the Hub that visitors add, against a Hub on this machine."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
+import torch
+from conftest import contents
 from hub_server import Fault
 from huggingface_hub import constants
+from safetensors.torch import load_file, save
 
-from fkd.hub.repository import pull
+from fkd.hub.repository import cached, pull
 from fkd.page import visitors
 from fkd.page.own import Own
 from fkd.page.visitors import Detectors
@@ -19,6 +23,12 @@ def put(hub, folder: Path, repo: str, **settings) -> None:
 @pytest.fixture
 def detectors(evaluated) -> Detectors:
     return Detectors(Own([evaluated]))
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch) -> None:
+    """Temporary folders lie in tmp_path."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
 @pytest.mark.parametrize("asked", ["bea/net", " hf:bea/net ", "https://huggingface.co/bea/net/"])
@@ -65,7 +75,7 @@ def test_what_is_meant_for_the_host_reaches_no_visitor(hub, detectors, evaluated
         detectors.add("bea/net")
 
 
-def test_the_oldest_makes_room_in_memory_and_on_disk(hub, detectors, evaluated, monkeypatch):
+def test_the_oldest_makes_room_in_memory_and_on_disk(hub, detectors, evaluated, tmp_path, folders, monkeypatch):
     monkeypatch.setattr(visitors, "MOST", 2)
     for number in range(3):
         put(hub, evaluated, f"bea/net{number}")
@@ -73,5 +83,25 @@ def test_the_oldest_makes_room_in_memory_and_on_disk(hub, detectors, evaluated, 
         if number == 1:
             detectors.add("bea/net0")  # asked for again, so it is the younger
     assert set(detectors) == {"net", "bea/net0", "bea/net2"}
-    cache = {path.name for path in (Path(pull("bea/net0")).parents[2]).glob("models--*")}
-    assert cache == {"models--bea--net0", "models--bea--net2"}
+    assert {path.name for path in tmp_path.glob("fkd-model-*/models--*")} == {"models--bea--net0", "models--bea--net2"}
+    assert detectors["bea/net0"].folder.is_dir()
+
+
+def test_a_refused_model_leaves_nothing_on_disk(hub, detectors, evaluated, tmp_path, folders):
+    weights = load_file(evaluated / "model.safetensors")
+    for number in range(2):
+        next(iter(weights.values())).view(-1)[number] = torch.nan
+        hub.put("eve/nan", contents(evaluated) | {"model.safetensors": save(weights)})
+        with pytest.raises(ValueError, match="not finite"):
+            detectors.add("eve/nan")
+    assert not list(tmp_path.glob("fkd-model-*")) and not set(detectors._added)
+
+
+def test_visitors_cannot_take_away_what_the_host_pulled(hub, detectors, evaluated, monkeypatch):
+    monkeypatch.setattr(visitors, "MOST", 1)
+    put(hub, evaluated, "bea/best")
+    kept = pull("bea/best")  # as `fkd verify` does, so that its entry is ranked
+    for repo in ("bea/best", "eve/net"):
+        put(hub, evaluated, repo)
+        detectors.add(repo)
+    assert cached("bea/best", kept.name) == kept and (kept / "model.safetensors").is_file()
