@@ -105,7 +105,7 @@ def remove_leftovers(path: Path | str) -> None:
 
 
 def _temporary_prefix(path: Path) -> str:
-    return f".fkd-{path.name[:40]}-"  # cut, so that a long name stays one that a file can have
+    return f".fkd-{hashlib.sha256(path.name.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}-"  # of no other name
 
 
 def file_sha256(path: Path) -> str:

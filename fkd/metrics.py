@@ -109,7 +109,13 @@ METRICS = (
     RMSE,
     Metric("nme", "mean error", "%", (0, 1000), "mean point error in percent of the inter-ocular distance", _mean_nme),
     Metric(
-        "failure_rate", "failures", "%", (0, 100), f"faces with a mean error above {FAILURE:g}%", _failure_rate, same=0.5
+        "failure_rate",
+        "failures",
+        "%",
+        (0, 100),
+        f"faces with a mean error above {FAILURE:g}%",
+        _failure_rate,
+        same=0.5,
     ),
 )
 

@@ -226,7 +226,7 @@ def _entry(path: Path, state: State) -> Evaluation | str:
             raise ValueError(f"{path} has the name {entry.name[:60]!r}, whose file is {file_name(entry)[:60]}")
         return entry
     except (ValueError, OSError) as error:
-        return str(error)
+        return _in_root(error, path.parent.parent)
 
 
 def read_published(root: Path | str, benchmark: Benchmark) -> list[Published]:
@@ -269,7 +269,7 @@ def _synced(path: Path, state: State) -> Synced:
     try:
         return _read_synced(path)
     except (ValueError, OSError) as error:
-        return Synced("", [], str(error)[:300])
+        return Synced("", [], _in_root(error, path.parent)[:300])
 
 
 def problems(root: Path | str) -> list[str]:
@@ -286,14 +286,19 @@ def problems(root: Path | str) -> list[str]:
                 try:
                     read(folder)
                 except (ValueError, OSError) as error:
-                    sentences.append(str(error))
+                    sentences.append(_in_root(error, Path(root)))
     synced = Path(root) / SYNCED
     try:
         if synced.exists():
             _read_synced(synced)
     except (ValueError, OSError) as error:
-        sentences.append(str(error))
+        sentences.append(_in_root(error, Path(root)))
     return sentences
+
+
+def _in_root(error: Exception, root: Path) -> str:
+    """An error in words, its file named as it lies under ROOT: visitors of the page read it."""
+    return str(error).replace(f"{root}{os.sep}", "")
 
 
 def _read_synced(path: Path) -> Synced:

@@ -67,8 +67,8 @@ def aligned_points(
 ) -> np.ndarray:
     """Predictions for `test` less the mean offset of each point, [N, 15, 2] px.
 
-    The offsets are those of the same detectors on `validation`, separately for the two label conventions. What this takes
-    off is a difference of definitions, such as where a nose's tip is, and not an error of the detector.
+    The offsets are those of the same detectors on `validation`, separately for the two label conventions. What this
+    takes off is a difference of definitions, such as where a nose's tip is, and not an error of the detector.
     """
     fitted = mean_on_frames(detectors, validation.images, validation.four_point, mirror)
     offsets = mean_offsets(fitted, validation.points, validation.four_point)  # [2, 15, 2] px

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from fkd.cli.options import CLONE, HOME, Private, Repo
-from fkd.hub.reference import SCHEME
+from fkd.hub.reference import SCHEME, HubModel
 from fkd.hub.repository import pull
 from fkd.hub.space import deploy
 
@@ -18,7 +18,10 @@ def pull_command(
     revision: Annotated[str | None, typer.Option(help="A branch, tag or commit; the newest, if not given.")] = None,
 ) -> None:
     """Download a checkpoint, refuse what is not safe to load, and print its folder."""
-    typer.echo(pull(repo.removeprefix(SCHEME), revision))
+    model = HubModel.parse(repo)
+    if revision and model.revision:
+        raise ValueError(f"{repo} names a revision, and so does --revision: expected one of them")
+    typer.echo(pull(model.repo_id, revision or model.revision or None))
 
 
 @app.command("deploy")

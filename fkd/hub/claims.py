@@ -16,7 +16,7 @@ from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict  # the standard library's, before Python 3.12, is not enough for pydantic
 
 from fkd.board.entries import SYNCED, Benchmark, Claim, Synced, read_benchmarks, read_synced
-from fkd.files import typed, write_json
+from fkd.files import one_line, typed, write_json
 from fkd.hub.errors import in_a_sentence
 from fkd.hub.header import TIMEOUT
 from fkd.learn.config import MODELS
@@ -68,7 +68,9 @@ def sync(root: Path | str) -> Synced:
     try:
         synced = Synced(now, _list(root))
     except ValueError as error:
-        write_json(path, dataclasses.asdict(dataclasses.replace(read_synced(root), failure=f"{now}: {error}")))
+        write_json(
+            path, dataclasses.asdict(dataclasses.replace(read_synced(root), failure=one_line(f"{now}: {error}", 300)))
+        )
         raise
     write_json(path, dataclasses.asdict(synced))
     return synced
@@ -100,6 +102,9 @@ def _claims(model: Any, benchmarks: dict[str, Benchmark]) -> list[Claim]:
     if not by_benchmark:
         return [_claim(model, "", {}, "its card has no model-index with results")]
     claims, keys = [], {metric.key for metric in METRICS}
+    strange = [name for name in by_benchmark if name not in benchmarks]
+    for name in strange[1:]:  # one claim stands for all of them: a card may hold any number
+        del by_benchmark[name]
     for name, results in by_benchmark.items():
         stated = [(str(each.get("type")), each.get("value")) for result in results for each in result["metrics"]]
         figures = {key: value for key, value in stated if key in keys}

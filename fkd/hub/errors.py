@@ -70,8 +70,9 @@ def _http_error(repo_id: str, error: HfHubHTTPError) -> ValueError:
     if status == 401:
         return HostError(f"the Hub does not accept your token for {repo_id}: run `hf auth login`, or set HF_TOKEN")
     if status == 403:
-        what = f"your token may not write to {repo_id}: make one with the right to write there ({_short(error)})"
-        return HostError(what)
+        what = "read" if error.response.request.method in ("GET", "HEAD") else "write to"
+        do = f"make one with the right to {'read it' if what == 'read' else 'write there'}"
+        return HostError(f"your token may not {what} {repo_id}: {do} ({_short(error)})")
     if status in (409, 412):
         return ValueError(f"{repo_id} changed while it was being written ({status}): do it again")
     if status == 429:

@@ -28,6 +28,7 @@ HEIGHT = 480  # px, of the picture
 EVERY, LIMIT = 0.08, 120  # s between two frames at best; of one run
 FULL = 10  # of this many frames in a row without a face, one is looked at in every way, and the others at a glance
 LATEST = 12  # frames over which the rate is taken
+MOST_MEGAPIXELS = 9  # of a frame: a camera of 4K has 8.3
 MOST = 20  # runs at once: one whose visitor has left holds its place until LIMIT
 
 
@@ -78,7 +79,7 @@ def _frame(
         return None, "", Followed()
     chosen = [pick(detectors, name) for name in dict.fromkeys((one, two)) if name != NONE or name == one]
     try:
-        photo = read_photo(frame, "the frame")
+        photo = read_photo(frame, "the frame", MOST_MEGAPIXELS)
     except ValueError as error:
         return None, f"<p>{html.escape(str(error))}</p>", Followed()
     photo.thumbnail((LONGEST, LONGEST))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,8 @@ def _view(detector: Detector) -> View:
     except FileNotFoundError:
         return View(f"# {name}\nIt has not been evaluated.", curves)
     except ValueError as error:
-        return View(f"# {name}\nIts records cannot be read: `{str(error).replace('`', '')}`.", curves)
+        reason = str(error).replace(f"{folder}{os.sep}", "").replace("`", "")  # visitors read it
+        return View(f"# {name}\nIts records cannot be read: `{reason}`.", curves)
     in_paper = detector.checkpoint.model.config.name in IN_PAPER
     text = "\n".join(line for line in card.splitlines() if not line.startswith(("![", "<!--")))
     detail = evaluation.detail

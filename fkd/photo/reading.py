@@ -20,6 +20,7 @@ PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".gif", "
 FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF", "BMP", "TIFF")
 MOST_MEGAPIXELS = 64  # phones make photos of 50
 MOST_FILE_BYTES = 80_000_000
+ROWS = 64  # of a picture of more than 8 bits that are scaled at once
 SHORTEST = 24  # px: no face is found in less
 ORIENTATION = 0x0112  # of EXIF
 TURNS = {
@@ -33,7 +34,7 @@ TURNS = {
 }
 
 
-def read_photo(file: Path | str | BinaryIO, name: str = "") -> Image.Image:
+def read_photo(file: Path | str | BinaryIO, name: str = "", most_megapixels: float = MOST_MEGAPIXELS) -> Image.Image:
     """Opens a photo, the first picture of an animation, turned upright as its EXIF orientation says, as RGB.
 
     file: a path, or an open file that can seek. name: what to call it in an error; the file's name if empty.
@@ -41,20 +42,20 @@ def read_photo(file: Path | str | BinaryIO, name: str = "") -> Image.Image:
     """
     if isinstance(file, (str, Path)):
         with open_regular(file, MOST_FILE_BYTES) as opened:
-            return read_photo(opened, name or Path(file).name)
+            return read_photo(opened, name or Path(file).name, most_megapixels)
     name = one_line(name or "the photo")
     try:
         photo = Image.open(file, formats=FORMATS)
     except UnidentifiedImageError:
         raise ValueError(f"{name} is not a readable image: use a JPEG, PNG, WebP or HEIC file") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise _too_large(name) from None
+        raise _too_large(name, most_megapixels) from None
     except Exception as error:  # each decoder raises its own: struct.error, RuntimeError, KeyError, ...
         raise _damaged(name, error) from None
     with photo:
         width, height = photo.size
-        if width * height > MOST_MEGAPIXELS * 1e6:
-            raise _too_large(name)
+        if width * height > most_megapixels * 1e6:
+            raise _too_large(name, most_megapixels)
         if min(width, height) < SHORTEST:
             raise ValueError(
                 f"{name} is {width} x {height} px: too small to hold a face, expected at least "
@@ -94,16 +95,23 @@ def to_rgb(photo: Image.Image) -> Image.Image:
 
 
 def _to_bytes(values: np.ndarray) -> Image.Image:
-    finite = np.isfinite(values)
-    low, high = (float(values[finite].min()), float(values[finite].max())) if finite.any() else (0.0, 0.0)
     if values.dtype.kind in "iu":
-        low, high = min(low, 0.0), 2.0 ** max(8, int(max(high, 0)).bit_length()) - 1
-    scaled = np.where(finite, values - np.float64(low), 0) * (255 / (high - low) if high > low else 0)
-    return Image.fromarray(scaled.round().clip(0, 255).astype(np.uint8))
+        low, high = min(float(values.min()), 0.0), 2.0 ** max(8, int(max(values.max(), 0)).bit_length()) - 1
+    else:
+        finite = np.isfinite(values)
+        low, high = (
+            float(end(where=finite, initial=far)) for end, far in ((values.min, np.inf), (values.max, -np.inf))
+        )
+    factor = 255 / (high - low) if low < high < np.inf else 0
+    scaled = np.empty(values.shape, np.uint8)
+    for top in range(0, len(values), ROWS):  # a strip at a time: a whole picture of float64 would take gigabytes
+        strip = values[top : top + ROWS].astype(np.float64)
+        scaled[top : top + ROWS] = (np.where(np.isfinite(strip), strip - low, 0) * factor).round().clip(0, 255)
+    return Image.fromarray(scaled)
 
 
-def _too_large(name: str) -> ValueError:
-    return ValueError(f"{name} is larger than {MOST_MEGAPIXELS} megapixels: shrink it first")
+def _too_large(name: str, most_megapixels: float) -> ValueError:
+    return ValueError(f"{name} is larger than {most_megapixels:g} megapixels: shrink it first")
 
 
 def _damaged(name: str, error: Exception) -> ValueError:

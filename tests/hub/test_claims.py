@@ -5,6 +5,7 @@ import json
 import re
 
 import pytest
+import yaml
 from commands import run
 from hub_server import Fault
 from typer.testing import CliRunner
@@ -143,7 +144,9 @@ def test_verify_measures_a_model_of_the_hub(hub, competition, tmp_path):
     detail = dataclasses.replace(forged.detail, squares=half, offsets=offsets, best=[], worst=[])
     write_entry(root, dataclasses.replace(forged, name="forged", accuracy=told, detail=detail, robustness={}), "")
     nme = [value and value / 2 for value in forged.detail.nme]
-    figures = {metric.key: metric.value(dataclasses.replace(forged.detail, nme=nme).face_errors()) for metric in METRICS}
+    figures = {
+        metric.key: metric.value(dataclasses.replace(forged.detail, nme=nme).face_errors()) for metric in METRICS
+    }
     told = dataclasses.replace(forged.accuracy, figures=figures | {"rmse": forged.accuracy.rmse})
     detail = dataclasses.replace(forged.detail, nme=nme)
     write_entry(root, dataclasses.replace(forged, name="half", accuracy=told, detail=detail), "")
@@ -157,6 +160,18 @@ def test_verify_measures_a_model_of_the_hub(hub, competition, tmp_path):
     assert "half: its mean error is" in said.output and "moved: its aligned RMSE is 0.1000, but" in said.output
     assert "gone: its checkpoint (000000000000) is not here" in said.output
     assert "bad.json is not readable" in said.output and "net: comes out" in said.output
+
+
+def test_a_card_of_countless_benchmarks_is_one_refused_claim(hub, board, card):
+    front = yaml.safe_load(card()["README.md"].decode().split("---\n")[1])
+    (result,) = front["model-index"][0]["results"]
+    for number in range(50):
+        other = result["dataset"] | {"type": f"faces{number}"}
+        front["model-index"][0]["results"].append(result | {"dataset": other})
+    hub.put("eve/net", card() | {"README.md": f"---\n{yaml.safe_dump(front)}---\n".encode()})
+    synced = sync(board)
+    assert [claim.refused for claim in synced.claims] == ["", "its benchmark is not one of ours"]
+    assert read_synced(board) == synced
 
 
 def test_the_last_good_copy_stays(hub, board, card):

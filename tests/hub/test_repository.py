@@ -13,7 +13,7 @@ from hostile import HOSTILE, Payload
 from hub_server import Fault
 from huggingface_hub import ModelCard, constants, list_models
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save, save_file
 
 from fkd.board.record import from_json
 from fkd.hub import repository
@@ -33,6 +33,7 @@ def test_pushed_listed_pulled_and_the_same(hub, evaluated):
     assert listed.id == "ada/net"
     assert hub.files("ada/net").keys() >= {"README.md", "overlay.png", "errors.png", "evaluation.json", "history.csv"}
     folder = Path(run("pull", "ada/net"))
+    assert run("pull", f"hf:ada/net@{folder.name}") == str(folder)
     for name in ("config.json", "model.safetensors", "evaluation.json", "history.csv"):
         assert (folder / name).read_bytes() == (evaluated / name).read_bytes()
     assert folder.name == hub.commits("ada/net")[-1]
@@ -194,6 +195,7 @@ def test_who_is_not_known_is_told_how_to_log_in(hub, evaluated, monkeypatch):
         (Fault("GET", "/api/models/ada/net", status=404, headers={"X-Error-Code": "RepoNotFound"}), "shows you no"),
         (Fault("GET", "/api/models/ada/net", status=403, headers={"X-Error-Code": "GatedRepo"}), "is gated"),
         (Fault("GET", "/api/models/ada/net", status=429, headers={"Retry-After": "3"}), "try again in 3 s"),
+        (Fault("GET", "/api/models/ada/net", status=403), "your token may not read ada/net"),
         (Fault("GET", "/api/models/ada/net", status=500), "the Hub failed .500."),
         (Fault("GET", "model.safetensors", status=500, times=100), "the Hub|cannot be reached"),
         (Fault("GET", "config.json", cut=True, times=100), "cannot be reached"),
@@ -209,6 +211,15 @@ def test_a_pull_that_fails_says_why_and_the_next_one_works(hub, evaluated, fault
     hub.faults.clear()
     folder = pull("ada/net")
     assert contents(folder) == contents(evaluated)
+
+
+def test_what_is_refused_once_is_refused_again(hub, evaluated):
+    weights = load_file(evaluated / "model.safetensors")
+    next(iter(weights.values())).view(-1)[0] = torch.nan
+    hub.put("eve/net", contents(evaluated) | {"model.safetensors": save(weights)})
+    for _ in range(2):
+        with pytest.raises(ValueError, match="not finite"):
+            pull("eve/net", hub.commits("eve/net")[-1])
 
 
 def test_a_slow_or_cut_pull_arrives_whole(hub, evaluated):

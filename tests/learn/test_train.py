@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import errno
 import itertools
@@ -19,6 +20,7 @@ from safetensors.torch import load_file, save_file
 
 from fkd.data.faces import Faces
 from fkd.data.split import Split, record_of
+from fkd.files import replacing
 from fkd.learn import checkpoint as checkpoint_module
 from fkd.learn import train as train_module
 from fkd.learn.augment import AugmentConfig
@@ -363,11 +365,19 @@ def test_a_second_run_into_a_folder_is_refused_while_the_first_is_alive(tmp_path
 
 
 def test_what_killed_writes_left_goes_and_nothing_else(stopped):
-    for name in (".fkd-model.safetensors-x", ".fkd-training-state.safetensors-y", ".fkd-README.md-z", ".mine"):
-        (stopped / name).mkdir()
-        (stopped / name / "half").write_text("half")
+    def half_written(name: str) -> str:
+        with contextlib.suppress(InterruptedError), replacing(stopped / name) as beside:
+            beside.write_text("half")
+            left = shutil.copytree(beside.parent, f"{beside.parent}x")
+            raise InterruptedError
+        return Path(left).name
+
+    for name in ("model.safetensors", "training-state.safetensors"):
+        half_written(name)
+    (stopped / ".mine").mkdir()
+    others = [half_written("README.md"), half_written("model.safetensors-of-another")]
     tiny_run(stopped, resume=True)
-    assert sorted(path.name for path in stopped.iterdir()) == [".fkd-README.md-z", ".mine", *FILES]
+    assert sorted(path.name for path in stopped.iterdir()) == sorted([".mine", *others, *FILES])
 
 
 def test_a_full_disk_is_said_and_the_run_continues_when_there_is_room(tmp_path, monkeypatch):

@@ -38,7 +38,8 @@ def test_a_page_opens_beside_bad_files_and_its_api_names_them(board, evaluated, 
     assert "rmse is 0.5, but its errors by face give 2.5" in rows["forged"]["unranked"]
     assert rows["x"]["status"] == "unreadable" and "lacks name" in rows["x"]["unranked"]
     said = problems_text(board)
-    assert all(name in said for name in ("broken/benchmark.json", "published.json", "claims.json"))
+    assert all(name in said for name in ("broken/benchmark.json", "drawn/published.json", "claims.json"))
+    assert str(tmp_path) not in f"{said}{rows}", "where the host keeps its files is nothing for visitors"
     folders = {"net": evaluated}
     drawn = figures(read_entries(board, find_benchmark(board, "drawn")).measured, folders, ["net", "forged"]).outputs()
     assert len(drawn) == COUNT and len([figure for figure in drawn if figure]) > 6
@@ -71,3 +72,4 @@ def test_a_model_whose_records_cannot_be_read_still_has_its_tab(evaluated, tmp_p
     (folder / "history.csv").write_text("epoch\nbest\n")
     text, ellipses, curves, *_ = _view(detector).outputs()
     assert "Its records cannot be read" in text and "lacks name" in text and not ellipses and not curves
+    assert str(tmp_path) not in text

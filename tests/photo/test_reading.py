@@ -1,6 +1,7 @@
 import io
 import os
 import struct
+import tracemalloc
 import warnings
 import zlib
 
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from fkd.photo import reading
-from fkd.photo.reading import read_photo
+from fkd.photo.reading import read_photo, to_rgb
 
 RAMP = np.linspace(0, 255, 60 * 40).reshape(40, 60)  # dark at the top, bright at the bottom
 
@@ -53,6 +54,16 @@ def test_a_photo_with_broken_exif_is_read_as_it_lies():
 def test_more_than_eight_bits_are_scaled(values, suffix, tmp_path):
     Image.fromarray(values).save(tmp_path / f"deep.{suffix}")
     assert np.abs(pixels(read_photo(tmp_path / f"deep.{suffix}"))[..., 0] - RAMP).max() <= 2
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.float32])
+def test_scaling_more_than_eight_bits_takes_little_memory(kind):
+    deep = Image.fromarray((np.arange(2_000_000) % 60_000).reshape(1000, 2000).astype(kind))
+    tracemalloc.start()
+    to_rgb(deep)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 14 * 2_000_000, "bytes; a copy of float64 has 8 for a pixel, and three were made"
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "RGB"])
