@@ -1,5 +1,6 @@
 """The page of this clone: its checkpoints, its leaderboard, its example photos. A Space runs this file."""
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,8 +27,11 @@ def build_app(
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Serve the page of this clone.")
+    parser.add_argument("models", nargs="*", help="hf:user/repo, onnx:FILE, ..., beside the checkpoints here")
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
+    asked = parser.parse_args()
     try:
-        page = build_app(models=[argument for argument in sys.argv[1:] if not argument.startswith("-")])
+        site.launch(build_app(models=asked.models), LEADERBOARD, asked.open)
     except (ValueError, OSError) as error:
         sys.exit(f"fkd: {error}")
-    site.launch(page, LEADERBOARD, "--open" in sys.argv)

@@ -226,7 +226,7 @@ def run(name: str, base: dict, faces: Faces, split: Split, seed: int, model: str
         trained.load_state_dict(weights)
         found.append({"variant": row, "seed": seed})
         for mirror in (False, True):
-            error = (predict_points([trained], validation.images, four_point, mirror) - validation.points) ** 2
+            error = (predict_points(trained, validation.images, four_point, mirror) - validation.points) ** 2
             for part, rows in (("all", slice(None)), ("15 points", ~four_point), ("4 points", four_point)):
                 found[-1][part + (", mirrored" if mirror else "")] = float(np.sqrt(np.nanmean(error[rows])))
     return found

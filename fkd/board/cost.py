@@ -34,7 +34,7 @@ def cost(detectors: Sequence[Detector], mirror: bool = False, repeats: int = 30)
         parameters=sum(part.numel() for model in models for part in model.parameters()) if counted else None,
         macs=counter.get_total_flops() // 2 if counted else None,
         latency_ms=round(statistics.median(times[3:]), 3),
-        hardware=hardware(networks[0].device, networks[0].runtime) if networks else hardware("cpu"),
+        hardware=hardware(networks[0].device, networks[0].runtime) if networks else _processor(),
     )
 
 

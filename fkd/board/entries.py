@@ -118,8 +118,11 @@ def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> P
     Raises ValueError for a name that cannot be a file's here, a benchmark.json that cannot be read, or submitted
     predictions that would replace a measured entry.
     """
-    if Path(evaluation.benchmark).name != evaluation.benchmark:
+    if Path(evaluation.benchmark).name != evaluation.benchmark or evaluation.benchmark in ("", ".."):
         raise ValueError(f"{evaluation.benchmark!r} cannot be a benchmark's name: it would not be a folder of {root}")
+    if file_stem("/") in evaluation.name:
+        whose = evaluation.name.replace(file_stem("/"), "/", 1)
+        raise ValueError(f"{evaluation.name!r} cannot be an entry's name, since {whose!r} has its file: choose another")
     if file_name(evaluation) in NO_ENTRIES:
         raise ValueError(f"{evaluation.name!r} cannot be an entry's name: choose another by --name")
     from_json(dataclasses.asdict(evaluation), f"the entry {evaluation.name!r}")  # never write what cannot be read back

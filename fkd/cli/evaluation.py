@@ -52,8 +52,10 @@ def evaluate_command(
     loaded = [detector.checkpoint for detector in detectors if isinstance(detector, CheckpointDetector)]
     if len(detectors) == len(loaded) == 1 and not mirror and checkpoint[0].is_dir():
         write_json(checkpoint[0] / "evaluation.json", dataclasses.asdict(evaluation))
-        with replacing(checkpoint[0] / "README.md") as unfinished:
-            unfinished.write_text(model_card(loaded[0], evaluation))
+        card = checkpoint[0] / "README.md"
+        before = card.read_text("utf-8") if card.exists() else ""  # what its owner wrote there stays
+        with replacing(card) as unfinished:
+            unfinished.write_text(model_card(loaded[0], evaluation, before=before), "utf-8")
     aligned = (evaluation.aligned or {}).get(RMSE.key)
     typer.echo(f"{_summary(evaluation)}; aligned {RMSE.shown(aligned)}; {path}")
     here = {detector.sha256: Known(detector.network, detector.data) for detector in detectors}

@@ -38,7 +38,7 @@ def cached(name: str, file: Opened, make: Callable[[], dict[str, np.ndarray]]) -
     try:
         with replacing(path) as beside:
             save_file(arrays, beside)
-    except OSError as error:
+    except (OSError, safetensors.SafetensorError) as error:  # the latter for a full disk
         warnings.warn(f"nothing is cached, so each start reads the csv again: {error}", stacklevel=3)
     return arrays
 

@@ -33,8 +33,8 @@ def training_command(checkpoint: Checkpoint[Any]) -> str:
     words += [f"--model {model.name}", f"--epochs {training.epochs}", f"--augment {strength:g}"]
     usual = vars(TrainConfig(epochs=training.epochs)) | vars(ModelConfig(model.name))
     settings = vars(training) | vars(model)
-    for key in usual.keys() - SAID:
-        if settings[key] != usual[key]:
+    for key in usual:  # in their order, so that a card stays the same
+        if key not in SAID and settings[key] != usual[key]:
             words.append(f"--{key.replace('_', '-')} {settings[key]}")
     words += [f"--seed {training.seed}"] + ["--half"] * training.half
     whole = " ".join(word.replace(" ", GAP) for word in words)  # an option stays beside its value

@@ -34,7 +34,7 @@ from fkd.hub.header import TIMEOUT, check_header, read_header
 from fkd.learn.apart import with_torch
 from fkd.learn.record import CONFIG, LARGEST_CONFIG, WEIGHTS, read_config
 
-EVALUATION, HISTORY, CARD = "evaluation.json", "history.csv", "README.md"
+EVALUATION, HISTORY = "evaluation.json", "history.csv"
 SIZES = {CONFIG: LARGEST_CONFIG, EVALUATION: LARGEST, HISTORY: LARGEST, WEIGHTS: 1_000_000_000}  # bytes at most
 ONNX = "model.onnx"  # the checkpoint once more, for other programs: pushed where asked for, never pulled
 RUNS_CODE = {".bin", ".ckpt", ".dill", ".h5", ".joblib", ".keras", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth"}

@@ -115,7 +115,10 @@ def load_state(path: Path, run: Run, model: KeypointModel, optimizer: Optimizer)
     try:
         with safetensors.safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
-        before = typed(json.loads(metadata["run"]), Run, "its run")
+        recorded = json.loads(metadata["run"])
+        before = typed(recorded, Run, "its run")
+        if dataclasses.asdict(before) != recorded:  # a setting of today, which that run did not have
+            raise ValueError("another version of fkd wrote it, with other settings")
         history: History = json.loads(metadata["history"])
         tensors = load_file(path)
     except KeyError as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from fkd.data.faces import Faces
 from fkd.data.split import Split, record_of
+from fkd.files import typed
 from fkd.learn.augment import augment
 from fkd.learn.config import FCNN, ModelConfig, TrainConfig
 from fkd.learn.heads import Head
@@ -79,6 +80,7 @@ def train(
         if not np.isfinite(part.points).any():
             raise ValueError(f"there is no labelled face to {name} on: {len(faces)} rows are too few to split")
     run = Run(model_config, config, record_of(data_name, faces, split, terms))
+    typed(asdict(run), Run, "the run's record")  # what no checkpoint may say is refused before the first epoch
 
     rank, processes = rank_and_count()
     if config.batch_size % processes:
@@ -176,10 +178,12 @@ def _epochs(
             update += 1
             progress.update()
         squares, count = over_all(torch.stack([squares, torch.tensor(count, device=dev).double()]))
-        if not torch.isfinite(squares) or not count:
+        if not count:
+            raise ValueError(f"epoch {epoch}: none of its faces had a label in the frame, as they were drawn")
+        if not torch.isfinite(squares):
             raise ValueError(f"epoch {epoch}: the loss is not finite; try a lower --lr (now {config.lr:g})")
 
-        answers = predict_points([model], validation.images, validation.four_point)
+        answers = predict_points(model, validation.images, validation.four_point)
         offset = model.measure_offset(answers, validation.points, validation.four_point)  # [2] px
         answers[..., 0] += offset[validation.four_point.astype(int), None]
         model.label_offset += torch.from_numpy(offset).to(model.label_offset)

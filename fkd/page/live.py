@@ -2,6 +2,7 @@
 
 import functools
 import html
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from fkd.photo.detector import Detector
 from fkd.photo.draw import draw_points
 from fkd.photo.face import Face
 from fkd.photo.finder import find_faces, glance
-from fkd.photo.predict import find_confirmed_faces, follow, predict, surest
+from fkd.photo.predict import find_confirmed_faces, follow, surest
 from fkd.photo.reading import read_photo
 
 INTRODUCTION = """The points follow the largest face. Frames are sent only while this tab is
@@ -98,7 +99,8 @@ def _faces(detectors: Sequence[Detector], photo: Image.Image, before: Followed) 
         return faces
     find = find_faces if before.misses % FULL == FULL - 1 else glance
     boxes = find_confirmed_faces(detectors, photo, find)[:1]  # the largest comes first
-    return [predict(detector, photo, boxes)[0] for detector in detectors] if boxes else []
+    faces = [detector.on_photos([photo], [box])[0] for box in boxes for detector in detectors]
+    return faces if faces and surest(faces).doubt < math.inf else []
 
 
 def _status(detectors: Sequence[Detector], colours: Sequence[str], seen: Followed) -> str:

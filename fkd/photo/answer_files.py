@@ -131,8 +131,9 @@ def arrow_table(rows: list[Row]) -> Any:
 
 
 def _listed(rows: Iterable[Row]) -> Iterator[str]:
+    yield "["
     for number, row in enumerate(rows):
-        yield f"{',' if number else '['}\n{json.dumps(row)}"
+        yield f"{',' if number else ''}\n{json.dumps(row)}"
 
 
 def _write_parquet(path: Path, rows: Iterator[Row]) -> None:

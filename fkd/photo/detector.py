@@ -1,6 +1,6 @@
 """What a detector is: whoever compares, serves or draws detectors knows only this."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -79,18 +79,3 @@ def mean_on_frames(
     answers = [detector.on_frames(images, four_point, mirror) for detector in detectors]
     points: np.ndarray = np.stack(answers).mean(0, np.float64).astype(np.float32)
     return points
-
-
-def best(detectors: Mapping[str, Detector]) -> str:
-    """The name of the detector with the lowest validation RMSE, the first of equals."""
-    return by_error(detectors)[0]
-
-
-def by_error(detectors: Mapping[str, Detector]) -> list[str]:
-    """The detectors' names, the lowest validation RMSE first."""
-    return sorted(detectors, key=lambda name: detectors[name].validation_rmse)
-
-
-def folders(detectors: Iterable[Detector]) -> dict[str, Path]:
-    """The checkpoint folders, or files, of those detectors that have one, by name."""
-    return {detector.name: detector.folder for detector in detectors if detector.folder}

@@ -1,5 +1,6 @@
 """A photo -> its faces with keypoints, in pixels of the upright photo."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -41,11 +42,13 @@ def predict(
 ) -> FacesInPhoto:
     """Finds the faces of an upright photo, or takes the given boxes, and answers with their keypoints.
 
-    precise: points averaged over several crops of each face, as `Detector.on_photos`; docs/benchmarks.md has what that
-    gains and how much longer it takes.
+    A box in which the detector sees no face at all (its doubt is infinite) has no answer. precise: points averaged over
+    several crops of each face, as `Detector.on_photos`; docs/benchmarks.md has what that gains and how much longer it
+    takes.
     """
     boxes = find_confirmed_faces([detector], photo, find) if boxes is None else boxes
-    return FacesInPhoto(detector.on_photos([photo] * len(boxes), boxes, precise))
+    faces = detector.on_photos([photo] * len(boxes), boxes, precise)
+    return FacesInPhoto(face for face in faces if face.doubt < math.inf)
 
 
 def predict_together(
@@ -61,7 +64,7 @@ def predict_together(
         some = flat[start : start + TOGETHER]
         faces = detector.on_photos([photos[number] for number, _ in some], [box for _, box in some], precise)
         for (number, box), face in zip(some, faces, strict=True):
-            if box.score >= SURE or face.doubt <= CONFIRMED:
+            if face.doubt <= CONFIRMED or (box.score >= SURE and face.doubt < math.inf):
                 answers[number].append(face)
     return answers
 
@@ -69,8 +72,11 @@ def predict_together(
 def follow(detectors: Sequence[Detector], photo: Image.Image, before: Face) -> list[Face]:
     """The face `before` of a film's last frame in its next one, `photo`, by each detector; an empty list if it is lost.
 
-    It is looked for where it was, which takes no finder. It is lost where every detector's doubt exceeds FOLLOWED.
+    It is looked for where it was, which takes no finder. It is lost where every detector's doubt exceeds FOLLOWED, and
+    was never followed if it did so before.
     """
+    if before.doubt > FOLLOWED:
+        return []
     to_photo = invert(align_matrix(before.points, MEAN_FACE))
     x, y = apply(to_photo, [(FRAME_SIZE - 1) / 2] * 2)
     half = np.sqrt(abs(np.linalg.det(to_photo[:, :2]))) * FRAME_SIZE / 2

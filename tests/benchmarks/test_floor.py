@@ -31,7 +31,7 @@ def test_the_errors_are_flip_averaged_and_aligned_for_each_label_convention(eval
     rows = np.arange(60)
     found = floor.errors(evaluated, faces, Split(rows[:0], rows, rows))
     model = load_checkpoint(evaluated).model
-    expected = faces.points - predict_points([model], faces.images, faces.four_point, mirror=True)
+    expected = faces.points - predict_points(model, faces.images, faces.four_point, mirror=True)
     for part in (faces.four_point, ~faces.four_point):
         labelled = np.isfinite(expected[part]).any((0, 2))
         mean = np.nanmean(expected[part][:, labelled], 0)

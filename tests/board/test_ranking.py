@@ -115,6 +115,15 @@ def test_what_the_faces_cannot_tell_apart_shares_a_rank(board):
     assert tied(entry("a", 1.0), entry("b", 1.0)) and not tied(entry("a", 1.0), entry("b", 1.01))
 
 
+@pytest.mark.parametrize(
+    ("change", "said"), [({"name": "ada--net"}, "'ada/net' has its file"), ({"benchmark": ".."}, "..")]
+)
+def test_no_entry_is_written_over_anothers_file_or_beside_the_leaderboard(tmp_path, change, said):
+    with pytest.raises(ValueError, match=said):
+        write_entry(tmp_path / "board", dataclasses.replace(entry("a", 1.0), **change), "")
+    assert not list(tmp_path.rglob("*.json"))
+
+
 def test_an_entry_that_counts_other_labels_by_face_stays_a_row_of_its_own(board):
     other = entry("other", 0.5)
     squares, values, nme = other.detail.squares, other.detail.values, other.detail.nme

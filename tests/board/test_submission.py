@@ -23,7 +23,7 @@ class Untrained:
         return self.model.head.bias.data
 
     def on_frames(self, images, four_point=None, mirror=False):
-        return predict_points([self.model], images, four_point, mirror)
+        return predict_points(self.model, images, four_point, mirror)
 
 
 def regression() -> Untrained:

@@ -38,6 +38,10 @@ def test_the_whole_path(competition, tmp_path, monkeypatch):
     assert "2 model(s)" in run("submit", *both, "--data", competition, "--out", "s.csv", "--mirror")
     lookup = pd.read_csv(competition / "IdLookupTable.csv")
     assert pd.read_csv("s.csv")["RowId"].tolist() == lookup["RowId"].tolist()
+    card = tmp_path / "checkpoints" / "fcnn" / "README.md"
+    card.write_text(card.read_text() + "\nMine: tried on sheep.\n")
+    run("evaluate", "checkpoints/fcnn", "--data", competition)
+    assert "Mine: tried on sheep." in card.read_text() and card.read_text().count("# fcnn") == 1
     said = run("evaluate", "checkpoints/fcnn", "--data", competition, "--mirror")
     assert "fcnn-mirror" in said and (tmp_path / "leaderboard" / "drawn" / "fcnn-mirror.json").exists()
 

@@ -1,6 +1,7 @@
 import hashlib
 import multiprocessing
 import os
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,18 @@ def test_a_damaged_cache_is_made_anew_and_says_so(competition, faces, tmp_path_f
         assert same(read_training(competition), faces)
     assert same(read_training(competition), faces)
     assert len(list(root.iterdir())) == 1, "nothing is left aside"
+
+
+def test_a_full_disk_is_a_warning(competition, faces, tmp_path, monkeypatch):
+    monkeypatch.setenv("FKD_CACHE", str(tmp_path / "cache"))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))  # no file may be larger
+    try:
+        with pytest.warns(UserWarning, match="nothing is cached"):
+            assert same(read_training(competition), faces)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list((tmp_path / "cache").glob("*.safetensors"))
 
 
 def test_an_edited_file_is_not_served_from_the_cache(competition, faces):

@@ -59,7 +59,7 @@ def test_eight_faces_are_overfitted_to_under_half_a_pixel(name, epochs, tmp_path
     assert done.validation_rmse < 0.5
     loaded = load_checkpoint(tmp_path / "m")
     four_point = np.array([False] * 4 + [True] * 4)
-    assert accuracy(predict_points([loaded.model], faces.images, four_point), faces.points).rmse < 0.5
+    assert accuracy(predict_points(loaded.model, faces.images, four_point), faces.points).rmse < 0.5
 
 
 def test_augmentation_narrows_over_a_run_that_was_stopped_too(small_split, tmp_path, monkeypatch):
@@ -92,7 +92,7 @@ def test_a_run_writes_what_it_promises(faces, small_split, tmp_path):
     assert sorted(p.name for p in (tmp_path / "m").iterdir()) == ["config.json", "history.csv", "model.safetensors"]
     validation = faces[small_split.validation]
     four_point = np.isnan(validation.points[:, 2, 0])
-    again = accuracy(predict_points([loaded.model], validation.images, four_point), validation.points)
+    again = accuracy(predict_points(loaded.model, validation.images, four_point), validation.points)
     assert again.rmse == pytest.approx(done.validation_rmse, abs=1e-3)
 
 
@@ -165,7 +165,7 @@ def test_labels_beside_the_points_are_met_though_a_mirror_moves_them_to_the_othe
     model, held = load_checkpoint(tmp_path / "m").model, faces[split.validation]
     assert model.label_offset.tolist() == pytest.approx([2, 4], abs=0.7)
     for mirror in (False, True):
-        found = predict_points([model], held.images, held.four_point, mirror)
+        found = predict_points(model, held.images, held.four_point, mirror)
         for kind in (False, True):
             error = (found - held.points)[held.four_point == kind, :, 0]
             assert abs(np.nanmean(error)) < 0.3
@@ -198,6 +198,21 @@ def test_the_seed_decides(faces, small_split, tmp_path):
         for n, seed in (("a", 1), ("b", 1), ("c", 2))
     ]
     assert runs[0] == runs[1] != runs[2]
+
+
+def test_terms_that_no_record_holds_are_refused_before_the_first_epoch(faces, small_split, tmp_path):
+    with pytest.raises(ValueError, match=r"data.terms .*2000 characters at most"):
+        train(ModelConfig("fcnn"), SHORT, faces, small_split, tmp_path / "m", "drawn", terms="x" * 2001)
+    assert not (tmp_path / "m").exists()
+
+
+def test_an_epoch_without_a_label_is_said(faces, small_split, tmp_path):
+    points = np.full_like(faces.points, np.nan)
+    points[small_split.train[0]], points[small_split.validation] = 47.5, faces.points[small_split.validation]
+    size = len(small_split.train) // 2 + 1  # so nearly half of the faces are left out of an epoch
+    config = dataclasses.replace(SHORT, batch_size=size, epochs=40, warmup_epochs=1, augment=None)
+    with pytest.raises(ValueError, match=r"epoch \d+: none of its faces had a label"):
+        train(ModelConfig("fcnn"), config, Faces(faces.images, points), small_split, tmp_path / "m", "drawn")
 
 
 def test_a_batch_without_labels_is_skipped(faces, small_split, tmp_path):
@@ -323,7 +338,9 @@ def test_weights_of_another_epoch_than_the_best_are_not_resumed(stopped):
         tiny_run(stopped, resume=True)
 
 
-@pytest.mark.parametrize("broken", ["empty", "cut", "foreign", "no file", "history", "tensor", "shape", "record"])
+@pytest.mark.parametrize(
+    "broken", ["empty", "cut", "foreign", "no file", "history", "tensor", "shape", "record", "older"]
+)
 def test_a_broken_state_is_said_in_a_sentence(broken, stopped):
     state = stopped / STATE
     with safetensors.safe_open(state, "pt") as file:
@@ -345,6 +362,10 @@ def test_a_broken_state_is_said_in_a_sentence(broken, stopped):
         save_file(tensors, state, metadata)
     elif broken == "shape":
         save_file(tensors | {"model.label_offset": torch.zeros(1)}, state, metadata)
+    elif broken == "older":  # its faces were never bent, and today's default would bend them
+        run = json.loads(metadata["run"])
+        del run["train"]["augment"]["bend"]
+        save_file(tensors, state, metadata | {"run": json.dumps(run)})
     elif broken == "record":
         save_file(tensors, state, metadata | {"run": "[]"})
     with pytest.raises(ValueError, match="is not a training state that can be resumed .*: choose another folder"):

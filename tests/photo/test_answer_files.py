@@ -56,6 +56,11 @@ def test_json_csv_and_parquet_have_the_same_rows_and_leave_no_journal(tmp_path):
     assert table["error"].dropna().tolist() == ['bad.jpg is not a "readable" image']
 
 
+def test_a_run_without_a_photo_is_an_empty_list(tmp_path):
+    write(tmp_path / "points.json", [])
+    assert json.loads((tmp_path / "points.json").read_text()) == []
+
+
 def test_what_predict_writes_is_read_as_true_points(tmp_path):
     write(tmp_path / "points.json", ROWS[:3])
     faces = read_points(tmp_path / "points.json")

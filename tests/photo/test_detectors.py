@@ -21,10 +21,10 @@ from fkd.page.model import _view
 from fkd.page.site import build_app
 from fkd.photo.colours import BLUE, GREEN, PALETTE, RED, distinct, network_colour
 from fkd.photo.comparison import compare, points_table
-from fkd.photo.detector import Detector, best, by_error, folders
+from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.face import Face, FaceBox
-from fkd.photo.predict import find_confirmed_faces, follow, predict
+from fkd.photo.predict import find_confirmed_faces, follow, predict, predict_together
 
 PHOTO = EXAMPLES / "grace_hopper.jpg"
 BOX = FaceBox((180, 100, 350, 270), 1.0)
@@ -71,8 +71,6 @@ def test_a_detector_of_one_class_stands_beside_ours(resnet):
     shown = answer_photo(detectors, str(PHOTO), Wishes(list(detectors)))
     assert [model["name"] for model in shown.picture["models"]] == ["resnet18", "mean face"]
     assert pick(detectors, "mean face") is mean and "By ada. Terms: MIT." in _view(mean).text
-    assert best(detectors) == "resnet18" and by_error(detectors) == ["resnet18", "mean face"]
-    assert set(folders(detectors.values())) == {"resnet18"}
 
 
 def test_a_detector_of_one_class_is_predicted_measured_and_served(competition, tmp_path):
@@ -109,6 +107,14 @@ def test_a_weak_face_stays_if_no_detector_doubts_it():
     (before,) = MeanFace().on_photos([photo], [BOX])
     for doubts, count in (([2.0], 1), ([2.1], 0), ([2.1, 2.0], 2), ([2.1, 2.1], 0)):
         assert len(follow([MeanFace(doubt=doubt) for doubt in doubts], photo, before)) == count
+
+
+def test_a_face_that_the_detector_does_not_see_has_no_answer():
+    photo, blind = Image.new("L", (400, 400)), MeanFace(doubt=math.inf)
+    assert predict(blind, photo, [BOX]) == [] and predict_together(blind, [photo], [[BOX]]) == [[]]
+    assert len(predict(MeanFace(), photo, [BOX])) == 1
+    unseen = Face(BOX.box, np.full((15, 2), 200, np.float32), np.zeros((96, 96), np.uint8), doubt=math.inf)
+    assert follow([MeanFace()], photo, unseen) == []
 
 
 def test_names_must_differ(resnet):
