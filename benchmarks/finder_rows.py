@@ -8,8 +8,8 @@ from faces import make_photo
 from PIL import Image
 from rows import ROOT, Bench, Pairs, Row, seconds
 
-from fkd.photo.crop import to_grey
 from fkd.photo.finder import find_faces, glance
+from fkd.photo.pixels import to_grey
 
 PHOTOS = sorted([*(ROOT / "examples").glob("*.jpg"), *(ROOT / "examples").glob("*.png")])
 LOOK, SMALL_LOOK = 640, 400  # px, longest side of dlib's looks

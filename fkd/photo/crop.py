@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
+from fkd.photo.pixels import is_deep, to_grey
+
 
 def frame_matrix(box: Sequence[float], turn: float = 0.0, size: int = 96) -> np.ndarray:
     """Return the float64 [2, 3] matrix that takes photo px to px of the upright frame of a box.
@@ -71,6 +73,8 @@ def crop(photo: Image.Image, matrix: np.ndarray, size: int = 96) -> np.ndarray:
     photo: any mode. The part of the photo that the frame covers is shrunk with Pillow's antialiasing where
     it is larger than the frame, then sampled once, bicubic (Keys 1981); outside the photo its edge goes on.
     """
+    if is_deep(photo):
+        photo = to_grey(photo)
     back = invert(np.asarray(matrix, np.float64))
     step = np.sqrt(abs(np.linalg.det(back[:, :2])))
     corners = apply(back, [[0, 0], [size, 0], [0, size], [size, size]])
@@ -93,18 +97,3 @@ def crop(photo: Image.Image, matrix: np.ndarray, size: int = 96) -> np.ndarray:
     data = np.column_stack([linear, shift + pad]).ravel().tolist()
     frame = part.transform((size, size), Image.Transform.AFFINE, data, Image.Resampling.BICUBIC)
     return np.asarray(frame).round().clip(0, 255).astype(np.uint8)
-
-
-def to_grey(photo: Image.Image) -> Image.Image:
-    """The picture in mode L, from any mode; what is transparent becomes white."""
-    if photo.mode == "L":
-        return photo
-    if photo.mode.startswith("I"):
-        return Image.fromarray((np.asarray(photo).clip(0, 65535) // 256).astype(np.uint8))
-    if photo.mode == "F":
-        return Image.fromarray(np.nan_to_num(np.asarray(photo)).clip(0, 255).astype(np.uint8))
-    if photo.has_transparency_data:
-        photo = photo.convert("RGBA")
-        white = Image.new("RGBA", photo.size, "white")
-        photo = Image.alpha_composite(white, photo)
-    return photo.convert("RGB").convert("L")

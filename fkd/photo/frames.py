@@ -49,16 +49,18 @@ def faces_by_frames(
         return []
     matrices = [frame_matrix(box.box, box.turn) for box in boxes]
     apart = np.zeros(len(boxes))  # frame px
-    for _ in range(2):
+    points: list[np.ndarray] = []  # each [15, 2] photo px
+    for aligned in (False, True):
+        if aligned:
+            matrices = [align_matrix(face, MEAN_FACE) for face in points]
         frames = np.stack([crop(*both) for both in zip(photos, matrices, strict=True)])  # uint8 [N, 96, 96]
         answers = answer(frames)
         apart += np.linalg.norm(answers.points - answers.flipped, axis=2).mean(1) / 2
         to_photo = [invert(matrix) for matrix in matrices]
         mean = (answers.points + answers.flipped) / 2  # [N, 15, 2] frame px
-        points = [apply(matrix, face) for matrix, face in zip(to_photo, mean, strict=True)]  # each [15, 2] photo px
-        matrices = [align_matrix(face, MEAN_FACE) for face in points]
+        points = [apply(matrix, face) for matrix, face in zip(to_photo, mean, strict=True)]
     if precise:
-        points = _averaged(answer, photos, matrices)
+        points = _averaged(answer, photos, [align_matrix(face, MEAN_FACE) for face in points])
     faces = []
     for index, box in enumerate(boxes):
         scale = np.sqrt(abs(np.linalg.det(to_photo[index][:, :2])))  # px of the photo for one of the frame

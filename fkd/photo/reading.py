@@ -7,11 +7,11 @@ whatever a decoder makes of a damaged file ends in one sentence.
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
 import pillow_heif
 from PIL import Image, UnidentifiedImageError
 
 from fkd.files import one_line, open_regular
+from fkd.photo.pixels import to_rgb
 
 pillow_heif.register_heif_opener()
 
@@ -20,7 +20,6 @@ PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".gif", "
 FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF", "BMP", "TIFF")
 MOST_MEGAPIXELS = 64  # phones make photos of 50
 MOST_FILE_BYTES = 80_000_000
-ROWS = 64  # of a picture of more than 8 bits that are scaled at once
 SHORTEST = 24  # px: no face is found in less
 ORIENTATION = 0x0112  # of EXIF
 TURNS = {
@@ -76,38 +75,6 @@ def upright(photo: Image.Image) -> Image.Image:
         turn = None
     photo = to_rgb(photo)
     return photo if turn is None else photo.transpose(turn)
-
-
-def to_rgb(photo: Image.Image) -> Image.Image:
-    """A copy of a picture of any mode, as RGB; what is transparent becomes white.
-
-    Pillow cuts values of more than 8 bits off at 255; here they are scaled, whole numbers by the bits in use (12 of a
-    16-bit file, say), fractions from their least to their greatest.
-    """
-    if photo.mode == "F" or photo.mode.startswith("I"):
-        return _to_bytes(np.asarray(photo)).convert("RGB")
-    if photo.has_transparency_data:
-        photo = photo.convert("RGBA")
-        white = Image.new("RGB", photo.size, "white")
-        white.paste(photo, mask=photo.getchannel("A"))
-        return white
-    return photo.convert("RGB")
-
-
-def _to_bytes(values: np.ndarray) -> Image.Image:
-    if values.dtype.kind in "iu":
-        low, high = min(float(values.min()), 0.0), 2.0 ** max(8, int(max(values.max(), 0)).bit_length()) - 1
-    else:
-        finite = np.isfinite(values)
-        low, high = (
-            float(end(where=finite, initial=far)) for end, far in ((values.min, np.inf), (values.max, -np.inf))
-        )
-    factor = 255 / (high - low) if low < high < np.inf else 0
-    scaled = np.empty(values.shape, np.uint8)
-    for top in range(0, len(values), ROWS):  # a strip at a time: a whole picture of float64 would take gigabytes
-        strip = values[top : top + ROWS].astype(np.float64)
-        scaled[top : top + ROWS] = (np.where(np.isfinite(strip), strip - low, 0) * factor).round().clip(0, 255)
-    return Image.fromarray(scaled)
 
 
 def _too_large(name: str, most_megapixels: float) -> ValueError:

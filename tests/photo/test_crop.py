@@ -15,6 +15,13 @@ def test_the_frame_of_a_whole_picture_is_the_picture():
     np.testing.assert_array_equal(upright, np.rot90(pixels))
 
 
+def test_a_picture_of_twelve_bits_is_as_bright_in_a_crop_as_in_eight():
+    ramp = np.linspace(0, 255, 200 * 200).reshape(200, 200)
+    matrix = frame_matrix((20.5, 20.5, 80.5, 80.5))  # a dark part, which alone would be scaled by fewer bits
+    eight, twelve = (crop(Image.fromarray(deep), matrix) for deep in (ramp.astype(np.uint8), (ramp * 16).astype("u2")))
+    assert np.abs(eight.astype(int) - twelve).max() <= 2
+
+
 def test_a_frame_is_the_square_about_a_box():
     matrix = frame_matrix((10, 20, 50, 40), size=80)
     np.testing.assert_allclose(apply(matrix, [[10, 10], [50, 50]]), [[-0.5, -0.5], [79.5, 79.5]])
