@@ -8,7 +8,7 @@ import pytest
 from fkd import files
 from fkd.board.entries import LARGEST_SYNCED
 from fkd.data import rows
-from fkd.page import answers, guard, uploads, visitors, votes
+from fkd.page import answers, guard, live, uploads, visitors, votes
 from fkd.photo import many_photos, point_files, reading
 
 ROOT = Path(__file__).parent.parent
@@ -30,6 +30,7 @@ def test_every_promise_names_a_test_that_is_there():
     [
         f"{reading.MOST_MEGAPIXELS} megapixels",
         f"{reading.MOST_FILE_BYTES / 1e6:.0f} MB |",
+        f"a frame of the camera | {live.MOST_MEGAPIXELS} megapixels",
         f"{reading.SHORTEST} px on its shorter side",
         f"{guard.MOST_UPLOADED / 1e6:.0f} MB; {guard.MOST_AT_ONCE / 1e6:.0f} MB",
         f"any other request | {guard.MOST_REQUESTED / 1e6:.0f} MB",
