@@ -2,11 +2,12 @@
 VENV ?= .venv
 PYTHON ?= python3
 PY := $(VENV)/bin/python
+SERVES := $(VENV)/.serves
 READY := $(VENV)/.ready
 
 .PHONY: app test check torture shuffle lint bench measure needs-data lock
 
-app: $(READY)
+app: $(SERVES)
 	$(PY) app.py --open
 
 # The quick tests in two processes; the others measure time, or share a browser.
@@ -57,9 +58,13 @@ lock:
 	build/lock/bin/python -m pip install --quiet -r requirements.txt 'gradio[oauth,mcp]' spaces
 	build/lock/bin/python tests/lock.py
 
-$(READY): requirements.txt requirements.lock pyproject.toml
+# What the page needs, and no more.
+$(SERVES): requirements.txt requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("fkd needs Python 3.11 or newer; set PYTHON=") if sys.version_info < (3, 11) else 0'
 	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt -c requirements.lock \
-		-e '.[dev,dlib,onnx,parquet,ray]'
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt -c requirements.lock
+	@touch $@
+
+$(READY): $(SERVES) pyproject.toml
+	$(PY) -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev,dlib,onnx,parquet,ray]'
 	@touch $@

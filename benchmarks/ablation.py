@@ -1,6 +1,6 @@
 """What each part of the recipe is worth: one change at a time, on one fixed leak-free split, several seeds.
 
-    python benchmarks/ablation.py --data DIR           prints the table, writes benchmarks/ablation.csv
+    python benchmarks/ablation.py --data DIR --out ablation.csv          prints the table; goes on with runs in the file
 
 By default timm's smallest residual network (with the heatmap head 0.9 million parameters) and a short fixed
 schedule, which a CPU can run; --model and --epochs change that.
@@ -23,7 +23,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from fkd.data.faces import Faces
-from fkd.data.split import Split, split_data
+from fkd.data.split import Split, fingerprint, split_data
 from fkd.files import replacing
 from fkd.keypoints import FRAME_SIZE
 from fkd.learn.config import AugmentConfig, TrainConfig
@@ -237,7 +237,7 @@ def summary(runs: pd.DataFrame) -> pd.DataFrame:
 
     One seed has no spread.
     """
-    parts = [name for name in runs.columns if name not in ("variant", "seed")]
+    parts = [name for name in runs.columns if name not in ("variant", "seed", "data", "model", "epochs")]
     names = list(VARIANTS)
     names.insert(names.index(BOTH) + 1, DECODED)
     order = pd.Categorical(runs["variant"], names)
@@ -263,18 +263,22 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".csv"))
+    parser.add_argument("--out", type=Path, default=Path("ablation.csv"))
     arguments = parser.parse_args()
     faces, split = split_data(arguments.data)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     base = {"epochs": arguments.epochs, "warmup_epochs": 1, "augment": FULL}
     done = pd.read_csv(arguments.out).to_dict("records") if arguments.out.exists() else []
+    settings = {"data": fingerprint(faces), "model": arguments.model, "epochs": arguments.epochs}
+    if [row for row in done if {name: row.get(name) for name in settings} != settings]:
+        parser.error(f"{arguments.out} has runs with other data or settings than {settings}: choose another --out")
     known = {(row["variant"], row["seed"]) for row in done}
     for seed in range(arguments.seeds):
         for name in arguments.only:
             if (name, seed) in known:  # a stopped run goes on where it stopped
                 continue
-            done += run(name, base, faces, split, seed, arguments.model, device)
+            rows = run(name, base, faces, split, seed, arguments.model, device)
+            done += [settings | row for row in rows]
             with replacing(arguments.out) as aside:
                 pd.DataFrame(done).to_csv(aside, index=False, float_format="%.4f")
     print(markdown(summary(pd.DataFrame(done)).reset_index(names="variant")))

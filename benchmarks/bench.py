@@ -51,9 +51,10 @@ def line(row: Row, pairs: Pairs) -> tuple[str, bool]:
     met = (row.ratio is None or ratio <= row.ratio) and (row.most is None or figure <= row.most)
     targets = [f"ratio {row.ratio:g}"] if row.ratio is not None else []
     targets += [f"{row.most:,} {row.unit}"] if row.most is not None else []
+    verdict = "met" if met else "**missed**"
     cells = [
         row.name, f"{figure:,.4g} {row.unit}", row.other, f"{statistics.median(others):,.4g} {row.unit}",
-        f"{ratio:.3g} ({min(ratios):.3g} to {max(ratios):.3g})", ", ".join(targets), "met" if met else "**missed**",
+        f"{ratio:.3g} ({min(ratios):.3g} to {max(ratios):.3g})", ", ".join(targets), verdict if targets else "",
     ]  # fmt: skip
     return f"| {' | '.join(cells)} |", met
 
@@ -83,22 +84,28 @@ def main() -> int:
     parser.add_argument("--only", default="", help="rows whose names have this word")
     parser.add_argument("--out", type=Path, help="also writes the table to this file")
     arguments = parser.parse_args()
+    chosen = [row for row in ROWS if arguments.only in row.name]
+    if not chosen:
+        parser.error(f"no row's name has {arguments.only!r}")
+    if arguments.runs < 1:
+        parser.error("--runs has to be 1 or more")
+    if arguments.only and arguments.out:
+        parser.error("--out takes the whole table: leave out --only")
     warnings.simplefilter("ignore", DeprecationWarning)  # of np.fromstring
     load, lines, missed = os.getloadavg()[0], [HEAD], 0
     print(HEAD, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         write_training(arguments.data, Path(folder))
         bench = Bench(arguments.runs, arguments.data, Path(folder))
-        for row in ROWS:
-            if arguments.only in row.name:
-                text, met = line(row, row.measure(bench))
-                missed += not met
-                lines.append(text)
-                print(text, flush=True)
-    where = (
-        f"{datetime.date.today()}, {processor()}, Python {platform.python_version()}, torch {torch.__version__}, "
-        f"{arguments.runs} runs; load {load:.1f} before, {os.getloadavg()[0]:.1f} after; {missed} targets missed."
-    )
+        for row in chosen:
+            text, met = line(row, row.measure(bench))
+            missed += not met
+            lines.append(text)
+            print(text, flush=True)
+    made_by = f"Python {platform.python_version()}, torch {torch.__version__}"
+    loads = f"load {load:.1f} before, {os.getloadavg()[0]:.1f} after"
+    where = f"{datetime.date.today()}, {arguments.data.resolve().name}, {processor()}, {made_by}, {arguments.runs} runs"
+    where = f"{where}; {loads}; {missed} targets missed."
     print(f"\n{where}")
     if arguments.out:
         arguments.out.write_text("\n".join(["# Results of `make bench`", "", where, "", *lines, ""]))

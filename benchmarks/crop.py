@@ -52,6 +52,8 @@ def main() -> None:
                     answers[name][row] = (face.points - (x - 0.5, y - 0.5)) * 96 / side + 47.5
                     break
     rows = np.isfinite(answers["found in a photo"]).all((1, 2))
+    if not rows.any():
+        parser.error(f"none of {len(faces)} densely labelled {arguments.part} faces was found")
     print(f"{rows.sum()} of {len(faces)} {arguments.part} faces found; on these:")
     for name, points in answers.items():
         result = accuracy(points[rows], faces.points[rows])

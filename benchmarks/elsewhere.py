@@ -10,6 +10,8 @@ validation faces, apart for the two conventions. See docs/leaderboard.md.
 import argparse
 from pathlib import Path
 
+import numpy as np
+
 from fkd.data.split import split_data
 from fkd.hub.reference import load
 from fkd.metrics import METRICS, accuracy, mean_offsets
@@ -34,6 +36,9 @@ def main() -> None:
         cells = [f"`{detector.name}`", detector.data.name or "not stated"]
         every = test.four_point | True
         for metric, rows in ((rmse, ~test.four_point), (rmse, test.four_point), (rmse, every), (nme, every)):
+            if not np.isfinite(test.points[rows]).any():  # data without faces of this kind
+                cells.append("-")
+                continue
             raw, aligned = (accuracy(points[rows], test.points[rows], 1).figures[metric.key] for points in both)
             unit = "%" if metric.unit == "%" else ""
             cells.append(f"{raw:.{metric.digits}f}{unit} ({aligned:.{metric.digits}f}{unit})")

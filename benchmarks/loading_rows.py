@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from rows import Bench, Pairs, Row, peak_memory, seconds
+from rows import Bench, Pairs, Row, empty_cache, peak_memory, seconds
 
 from fkd.data.competition import read_training
 from fkd.data.split import LOOK_ALIKE, look_alikes
@@ -22,7 +22,7 @@ def usual_parse(csv: Path) -> str:
 
 def parse(bench: Bench) -> Pairs:
     def first_read() -> None:
-        with bench.empty_cache():
+        with empty_cache():
             read_training(bench.whole)
 
     return bench.in_turn(first_read, lambda: exec(usual_parse(bench.whole), {}))
@@ -32,7 +32,7 @@ def parse_memory(bench: Bench) -> Pairs:
     read = f"from fkd.data.competition import read_training; read_training({str(bench.whole)!r})"
     pairs = []
     for _ in range(bench.runs):
-        with bench.empty_cache():
+        with empty_cache():
             pairs.append((peak_memory(read), peak_memory(usual_parse(bench.whole))))
     return pairs
 
@@ -43,7 +43,7 @@ def cached_load(bench: Bench) -> Pairs:
 
     pairs = []
     for _ in range(bench.runs):
-        with bench.empty_cache():
+        with empty_cache():
             first = seconds(load)
             pairs.append((seconds(load), first))
     return pairs

@@ -34,14 +34,19 @@ class Bench:
             pairs.append((seconds(ours), others))
         return pairs
 
-    @contextlib.contextmanager
-    def empty_cache(self) -> Iterator[None]:
-        """A cache with nothing in it."""
-        with tempfile.TemporaryDirectory() as folder:
-            before = os.environ.get("FKD_CACHE", "")
-            os.environ["FKD_CACHE"] = folder
+
+@contextlib.contextmanager
+def empty_cache() -> Iterator[None]:
+    """A cache with nothing in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        before = os.environ.get("FKD_CACHE")
+        os.environ["FKD_CACHE"] = folder
+        try:
             yield
-            os.environ["FKD_CACHE"] = before
+        finally:
+            del os.environ["FKD_CACHE"]
+            if before is not None:
+                os.environ["FKD_CACHE"] = before
 
 
 @dataclass(frozen=True)

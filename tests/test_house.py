@@ -6,15 +6,20 @@ import itertools
 import re
 import subprocess
 import sys
+import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 # A layer imports only from layers before it, and from itself. "base" is the files of fkd/ itself.
 LAYERS = [["base"], ["data"], ["learn"], ["photo"], ["board"], ["hub"], ["page"], ["cli"], ["app"]]
 LIBRARIES = {
     "dlib": {"photo"},
+    "fastapi": {"page"},
     "filelock": {"learn", "page"},
     "gradio": {"page", "app"},
     "huggingface_hub": {"hub"},
@@ -32,8 +37,10 @@ LIBRARIES = {
     "supervision": {"photo"},
     "timm": {"learn"},
     "typer": {"cli"},
+    "typing_extensions": {"hub"},
     "yaml": {"hub"},
 }
+HIDDEN = {"fkd", "google", "gradio_client", "dlib"}  # protobuf of onnx, the client of gradio, dlib-bin (names none)
 FILES_OF = {
     "dlib": {"photo.detectors.dlib"},
     "kagglehub": {"data.kaggle"},
@@ -106,6 +113,31 @@ def test_an_outside_library_lives_in_its_room(name):
     for library in outside & LIBRARIES.keys():
         assert room_of(name) in LIBRARIES[library], f"{library} belongs in {LIBRARIES[library]}"
         assert name in FILES_OF.get(library, {name}), f"{library} belongs in {FILES_OF[library]} of fkd"
+
+
+def declared() -> set[str]:
+    """What fkd may import from outside: the modules of the packages that pyproject.toml names."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    requirements = [*project["dependencies"], *itertools.chain(*project["optional-dependencies"].values())]
+    packages = {canonicalize_name(Requirement(one).name) for one in requirements}
+    modules = {
+        module
+        for module, owners in metadata.packages_distributions().items()
+        if packages & {canonicalize_name(owner) for owner in owners}
+    }
+    return modules | {package.replace("-", "_") for package in packages}  # of an extra that is not installed here
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_what_a_file_imports_from_outside_is_declared(name):
+    assert not {m.split(".")[0] for m in imports(FILES[name])} - declared() - sys.stdlib_module_names - HIDDEN
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_nothing_inside_goes_through_the_front_door(name):
+    doors = set(re.findall(r'"(\w+)": "fkd\.', FRONT_DOOR.read_text()))
+    assert doors == {"compare", "load", "predict"}
+    assert not imports(FILES[name]) & {f"fkd.{door}" for door in doors}
 
 
 def test_no_file_imports_itself_by_way_of_others():

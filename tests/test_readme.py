@@ -6,6 +6,7 @@ import shlex
 import tomllib
 from pathlib import Path
 
+import floor
 import gradio
 import pandas as pd
 import paper
@@ -16,11 +17,12 @@ from commands import every_command
 from huggingface_hub import ModelCard, RepoCard
 
 from fkd import __version__
-from fkd.board.entries import find_benchmark, read_entries
+from fkd.board.entries import find_benchmark, read_entries, read_floor
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+PAGES += [ROOT / "benchmarks" / "README.md", ROOT / "examples" / "README.md"]
 LONGEST_README = 7000  # bytes
 
 
@@ -45,7 +47,7 @@ def test_the_readme_is_short_and_its_python_runs(monkeypatch, capsys):
     assert out.startswith("(") and out.count("\n") == 15, "expected one face: a box, and one line per point"
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_every_command_exists_with_its_options(path):
     text = path.read_text().replace("\\\n", " ")
     for command in re.findall(r"(?:python|torchrun [^`#\n]*?) -m fkd ([^`#&\n]+)", text):
@@ -61,7 +63,7 @@ def test_every_command_exists_with_its_options(path):
         assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M), target
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_every_relative_link_leads_somewhere(path):
     for target in re.findall(r"\]\(([^)\s]+)\)", without_code(path)):
         if re.match(r"\w+:", target):
@@ -72,7 +74,7 @@ def test_every_relative_link_leads_somewhere(path):
         assert not anchor or anchor in anchors(there), f"{target}: no such heading"
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_every_file_named_in_the_text_exists(path):
     named = re.findall(r"(?:`|^)((?:fkd|tests|docs|benchmarks)/[\w./-]+)", path.read_text(), re.M)
     assert all((ROOT / name).exists() for name in named if "NAME" not in name), named
@@ -92,12 +94,21 @@ def anchors(path: Path) -> set[str]:
 
 def test_the_tables_hold_what_was_measured():
     text, experiments = README.read_text(), (ROOT / "docs" / "experiments.md").read_text()
+    rows = []
     for entry in read_entries(ROOT / "leaderboard", find_benchmark(ROOT / "leaderboard", "wild15")).measured:
         result, cost = entry.accuracy, entry.cost
-        assert (
-            f"{result.rmse:.3f} ({result.rmse_low:.3f} to {result.rmse_high:.3f}) | {result.figures['nme']:.2f} | "
-            f"{result.figures['failure_rate']:.1f}% | {cost.parameters / 1e6:.1f} M | {cost.latency_ms:.1f} ms |"
-        ) in text.replace("*", ""), entry.name
+        name = (
+            "ensemble of `resnet18` and `resnet50`" if entry.members > 1 else f"`{entry.name.removesuffix('-mirror')}`"
+        )
+        rows.append(
+            f"| {name}{', flip averaging' if entry.mirror else ''} | {result.rmse:.3f} ({result.rmse_low:.3f} to "
+            f"{result.rmse_high:.3f}) | {result.figures['nme']:.2f} | {result.figures['failure_rate']:.1f}% | "
+            f"{cost.parameters / 1e6:.1f} M | {cost.latency_ms:.1f} ms |"
+        )
+    assert sorted(rows) == sorted(re.findall(r"^\|.* ms \|$", text.replace("*", ""), re.M))
+    benchmarks, board = (ROOT / "docs" / "benchmarks.md").read_text(), ROOT / "leaderboard"
+    measured_floor = read_floor(board, find_benchmark(board, "wild15"))
+    assert measured_floor and floor.as_printed(measured_floor) in benchmarks
     assert paper.as_printed(json.loads((ROOT / "benchmarks" / "paper.json").read_text())["table"]) in experiments
     tables = list((ROOT / "benchmarks").glob("ablation*.csv"))
     assert tables

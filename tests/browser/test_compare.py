@@ -90,6 +90,7 @@ def test_the_first_visit_sees_an_answer_without_a_click(page):
     screenshot(page, "landing")
 
 
+@pytest.mark.slow
 def test_the_first_answer_comes_soon_and_light(browser, address):
     seconds = []
     for _ in range(3):  # the first visit finds a cold process
@@ -165,7 +166,6 @@ def test_a_heatmap_is_drawn_around_its_point(page):
 
 @pytest.mark.slow
 def test_points_are_corrected_and_read_back_as_truth(page, tmp_path):
-    before = page.locator(PANELS).nth(1).locator(".point").nth(10).bounding_box()
     page.get_by_role("button", name="Correct points").click()
     settle(page)
     box = page.locator(PANELS).nth(1).locator(".point").nth(10).bounding_box()
@@ -184,7 +184,7 @@ def test_points_are_corrected_and_read_back_as_truth(page, tmp_path):
     expect(page.locator("#status")).to_contain_text(
         re.compile(rf"From the true points: fcnn [\d.]+%, {BETTER} [\d.]+%"), timeout=30_000
     )
-    assert np.isfinite(corrected).all() and before is not None
+    assert np.isfinite(corrected).all()
     error = re.search(rf"{BETTER} ([\d.]+)%", page.inner_text("#status"))[1]
     assert float(error) == pytest.approx(100 * 15 * scale / 15 / 88, abs=0.4), "one of 15 points moved by 15 px"
     if page.size == "phone":

@@ -4,7 +4,6 @@ import math
 import os
 from dataclasses import replace
 
-import dlib
 import numpy as np
 import pytest
 from conftest import EXAMPLES, draw_faces
@@ -22,6 +21,8 @@ from fkd.photo.detectors.landmarks import SIZE, ZOOM
 from fkd.photo.detectors.mediapipe import FOUR_OF_MESH, OF_MESH, read_mediapipe
 from fkd.photo.face import FaceBox
 from fkd.photo.predict import predict
+
+dlib = pytest.importorskip("dlib")
 
 LIP = 4.0  # px from the upper edge of a drawn lower lip to its lower one
 

@@ -12,6 +12,7 @@ from fkd.page import batch as page_batch
 from fkd.photo import many_photos
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.many_photos import answer, list_sources
+from fkd.photo.reading import read_photo
 
 PHOTO = (EXAMPLES / "grace_hopper.jpg").read_bytes()
 
@@ -112,7 +113,10 @@ def test_the_page_keeps_no_photo_and_writes_each_drawing_as_it_comes(tmp_path, m
     assert len(gallery.value) == 4
 
 
-def test_a_caller_may_stop(tiny_checkpoint):
+def test_a_caller_may_stop(tiny_checkpoint, monkeypatch):
+    read = []
+    monkeypatch.setattr(many_photos, "read_photo", lambda *given: read.append(1) or read_photo(*given))
     answers = answer(CheckpointDetector.read(tiny_checkpoint), list_sources([EXAMPLES / "grace_hopper.jpg"] * 100))
     assert next(answers).faces
     answers.close()
+    assert len(read) <= 2, "at most the next photo was read ahead"

@@ -69,7 +69,12 @@ def _fuzz(check: Callable[[], None], seconds: float) -> None:
     """Runs a property with new seeds until the time is over."""
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
-        seed(random.randrange(2**32))(check)()
+        number = random.randrange(2**32)
+        try:
+            seed(number)(check)()
+        except Exception as error:
+            found = "; ".join(getattr(error, "__notes__", []))
+            raise AssertionError(f"hypothesis.seed({number}): {type(error).__name__}: {error}; {found}") from error
 
 
 def _properties(folder: Path) -> Iterator[tuple[str, Callable[[], None]]]:

@@ -17,7 +17,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 from served import FILE, ROOT, Served, forged, served
 
-from fkd.page.guard import BUSY, FAULT
+from fkd.page.guard import BUSY, FAULT, NOT_FITTING, NOT_UPLOADED
 from fkd.page.uploads import KEPT, sweep
 from torture.case import Case, check_sentence
 from torture.pictures import make_pictures
@@ -83,10 +83,17 @@ def _refused(answer: tuple[str, object]) -> None:
         assert said["error"] != FAULT, FAULT
 
 
+def _not_read(answer: tuple[str, object]) -> None:
+    """Refused as a file that was not uploaded, or as a request that fits no handler: it was never opened."""
+    _refused(answer)
+    kind, said = answer
+    assert kind != "error" or said["error"] in (NOT_UPLOADED, NOT_FITTING), said
+
+
 def _forged(page: Served, secret: Path, quick: bool) -> Iterator[Case]:
     ways = forged(secret, secret.with_name("link.jpg"))
     for name, payload in ways[:: 20 if quick else 1]:
-        yield Case(f"/predict: {name}", lambda payload=payload: _refused(page.call("predict", [payload, "fcnn"])))
+        yield Case(f"/predict: {name}", lambda payload=payload: _not_read(page.call("predict", [payload, "fcnn"])))
     handlers = {number: inputs for kind in ("image", "uploadbutton") for number, inputs in page.handlers(kind)}
     for number, inputs in handlers.items():
         stolen = {"path": str(secret), "meta": FILE}
@@ -94,7 +101,7 @@ def _forged(page: Served, secret: Path, quick: bool) -> Iterator[Case]:
 
         def stolen(number: int = number, data: list = data) -> None:
             ok, answer = page.join(number, data, f"thief{number}")
-            _refused(("complete" if ok else "error", answer))
+            _not_read(("complete" if ok else "error", answer))
 
         yield Case(f"handler {number}", stolen)
 
