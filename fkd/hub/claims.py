@@ -80,8 +80,9 @@ def _list(root: Path | str) -> list[Claim]:
     benchmarks = {benchmark.name: benchmark for benchmark in read_benchmarks(root)}
     params = {"filter": TAG, "limit": 1000, "expand": ["sha", "lastModified", "model-index", "safetensors", "tags"]}
     with in_a_sentence("the list of models"):
-        # Plain JSON, not the client's types: a model whose card breaks them must not break the list.
-        models = paginate(f"{constants.ENDPOINT}/api/models", params, build_hf_headers(), TIMEOUT)
+        # As anybody: a host's own private models are nothing for a page. Plain JSON, not the client's types: a model
+        # whose card breaks them must not break the list.
+        models = paginate(f"{constants.ENDPOINT}/api/models", params, build_hf_headers(token=False), TIMEOUT)
         try:
             return [claim for model in itertools.islice(models, MOST) for claim in _claims(model, benchmarks)]
         except RecursionError:

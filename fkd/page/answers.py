@@ -1,5 +1,6 @@
 """The Compare tab's answers: from what a visitor gave to what the tab shows."""
 
+import dataclasses
 import html
 import math
 from collections.abc import Mapping
@@ -11,16 +12,17 @@ import gradio as gr
 from pandas.io.formats.style import Styler
 from PIL import Image
 
-from fkd.page.viewer import MOST_MODELS, view
+from fkd.page.viewer import MOST_HEATMAPS, MOST_MODELS, view
 from fkd.photo.comparison import Comparison, compare, points_table, verdict
 from fkd.photo.detector import Detector
 from fkd.photo.face import FaceBox
+from fkd.photo.many_photos import MOST_FACES, find_at_most
 from fkd.photo.point_files import read_points
 from fkd.photo.reading import read_photo
 
-MOST_FACES = 100  # of one photo: found and drawn by hand
 FAR = 1e6  # px: no corner of a box lies further away
-BEGIN = "Choose a photo to begin."
+BEGIN, CHOOSE = "Choose a photo to begin.", "Choose a model."
+NO_BOX = "**That is not a box in the photo: draw it again.**"
 NO_FACE = (
     "**No face was found in this photo.** Draw a box around one, try a photo where the face is larger or looks more "
     "towards the camera, or tick *The whole photo is one face* under *Models and options* if it is cropped tightly."
@@ -38,15 +40,21 @@ class Answered:
 
 @dataclass(frozen=True)
 class View:
-    """What the tab shows. status: Markdown. picture: the viewer's value. face: the number of the chosen one, from 0."""
+    """What the tab shows. status: Markdown. picture: the viewer's value. face: the number of the chosen one, from 0.
+
+    stays: all but the status stays as it is, since what was asked for cannot be.
+    """
 
     status: str
     picture: dict[str, Any] | None = None
     answered: Answered | None = None
     face: int = 0
+    stays: bool = False
 
     def outputs(self) -> list[Any]:
         """For (status, details, viewer, answered, choice of face, table of points, crops)."""
+        if self.stays:
+            return [self.status, *[gr.skip()] * 6]
         comparison = self.answered.comparison if self.answered else None
         choices = face_choices(comparison) if comparison else []
         return [
@@ -81,7 +89,8 @@ def answer_again(detectors: Mapping[str, Detector], answered: Answered | None, w
     """Of the same faces of the same photo, after other detectors or true points were chosen."""
     if answered is None:
         return View(BEGIN)
-    return _answer(detectors, answered.path, wishes, answered.comparison.boxes or None)
+    boxes = answered.comparison.boxes if answered.comparison.answers else None
+    return _answer(detectors, answered.path, wishes, boxes, before=answered)
 
 
 def answer_box(
@@ -94,10 +103,12 @@ def answer_box(
     number = face if type(face) is int and 0 <= face < len(boxes) else None
     if corners is None and number is not None:
         del boxes[number]
-        return _answer(detectors, answered.path, wishes, boxes)
+        return _answer(detectors, answered.path, wishes, boxes, before=answered)
     if not isinstance(corners, list) or len(corners) != 4 or not all(_is_a_place(value) for value in corners):
-        return View("**That is not a box in the photo: draw it again.**")
+        return View(NO_BOX, answered=answered, stays=True)
     x0, y0, x1, y1 = map(float, corners)
+    if min(abs(x1 - x0), abs(y1 - y0)) < 1:
+        return View(NO_BOX, answered=answered, stays=True)
     box = FaceBox((x0, y0, x1, y1), math.nan)
     if number is not None:
         boxes[number] = box
@@ -105,8 +116,9 @@ def answer_box(
         number = len(boxes)
         boxes.append(box)
     else:
-        return View(f"**{MOST_FACES} faces are the most that one photo may have here.**")
-    return _answer(detectors, answered.path, wishes, boxes, number)
+        said = f"**{MOST_FACES} faces are the most that one photo may have here.**"
+        return View(said, answered=answered, stays=True)
+    return _answer(detectors, answered.path, wishes, boxes, number, before=answered)
 
 
 def face_choices(comparison: Comparison) -> list[str]:
@@ -159,25 +171,47 @@ def _answer(
     boxes: list[FaceBox] | None = None,
     face: int = 0,
     zoomed: bool = False,
+    before: Answered | None = None,
 ) -> View:
-    """What the tab shows of detectors' answers on a photo. boxes: None to find them."""
-    if not wishes.names:
-        return View("Choose a model.")
-    if gone := [name for name in wishes.names if name not in detectors]:
-        return View(f"**{gone[0]} was added long ago and has made room for other models: add it again.**")
+    """What the tab shows of detectors' answers on a photo. boxes: None to find them. before: the answers on it that are
+    shown; they stay if there are no others.
+    """
     if not Path(path).exists():
         return View(f"**{GONE}**")
     try:
         photo = read_photo(path)
-        true_points = read_points(wishes.truth) if wishes.truth else []
     except ValueError as error:
         return View(f"**{error}**")
+
+    def problem(text: str) -> View:
+        return View(text, answered=before or Answered(path, compare([], photo, [])), stays=before is not None)
+
+    if not wishes.names:
+        return problem(CHOOSE)
+    if gone := [name for name in wishes.names if name not in detectors]:
+        return problem(f"**{gone[0]} was added long ago and has made room for other models: add it again.**")
+    try:
+        true_points = read_points(wishes.truth) if wishes.truth else []
+    except ValueError as error:
+        return problem(f"**{error}**")
     if wishes.whole and boxes is None:
         boxes = [FaceBox((-0.5, -0.5, photo.width - 0.5, photo.height - 0.5), math.nan)]
     try:
         chosen = [detectors[name] for name in wishes.names[:MOST_MODELS]]
-        comparison = compare(chosen, photo, boxes, true_points, precise=wishes.precise)
+        comparison = compare(chosen, photo, boxes, true_points, find_at_most, wishes.precise)
     except ValueError as error:  # a box without a size, or a model without precise answers
-        return View(f"**{error}**", answered=Answered(path, compare([], photo, [])))
+        return problem(f"**{error}**")
     picture = picture_of(comparison, face, photo, zoomed)
-    return View(status_of(comparison, face), picture, Answered(path, comparison), face)
+    return View(status_of(comparison, face), picture, Answered(path, _lighter(comparison)), face)
+
+
+def _lighter(comparison: Comparison) -> Comparison:
+    """Without the heatmaps that the viewer never draws: a session keeps it."""
+    answers = {
+        name: [
+            face if number < MOST_HEATMAPS else dataclasses.replace(face, heatmaps=None)
+            for number, face in enumerate(faces)
+        ]
+        for name, faces in comparison.answers.items()
+    }
+    return dataclasses.replace(comparison, answers=answers)

@@ -12,6 +12,7 @@ from fkd.page.own import Own
 from fkd.page.standings import ranked
 from fkd.photo.comparison import compare
 from fkd.photo.detector import Detector
+from fkd.photo.many_photos import find_at_most
 from fkd.photo.predict import predict
 from fkd.photo.reading import read_photo
 
@@ -84,13 +85,15 @@ def api(detectors: Own, root: Path) -> None:
 
 def _predict(detectors: Mapping[str, Detector], photo: str | None, name: str, precise: bool) -> dict[str, Any]:
     detector = pick(detectors, name)
-    faces = _in_a_sentence(lambda: predict(detector, read_photo(_given(photo)), precise=precise))
+    faces = _in_a_sentence(lambda: predict(detector, read_photo(_given(photo)), find=find_at_most, precise=precise))
     return {"faces": [face.to_json() for face in faces]}
 
 
 def _compare(detectors: Mapping[str, Detector], photo: str | None, names: str, precise: bool) -> dict[str, Any]:
-    chosen = [pick(detectors, name.strip()) for name in dict.fromkeys((names or "").split(","))]
-    return _in_a_sentence(lambda: compare(chosen, read_photo(_given(photo)), precise=precise)).to_json()
+    asked = dict.fromkeys(name.strip() for name in (names or "").split(","))
+    chosen = [pick(detectors, name) for name in asked]
+    found = _in_a_sentence(lambda: compare(chosen, read_photo(_given(photo)), find=find_at_most, precise=precise))
+    return found.to_json()
 
 
 def _leaderboard(root: Path, folders: Mapping[str, Path], name: str) -> list[dict[str, Any]]:

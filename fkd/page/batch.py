@@ -4,6 +4,7 @@ import dataclasses
 import html
 import json
 import re
+import threading
 import time
 import zipfile
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import pandas as pd
 from PIL import Image
 
 from fkd.keypoints import LEFT_EYE, RIGHT_EYE
-from fkd.page.guard import pick
+from fkd.page.guard import MOST_SESSIONS, pick
 from fkd.page.own import Own
 from fkd.page.uploads import new_folder
 from fkd.photo.detector import Detector
@@ -28,7 +29,8 @@ from fkd.photo.point_files import to_table
 from fkd.photo.reading import PHOTOS
 
 INTRODUCTION = f"""Photos, or zips of photos: up to {MOST_PHOTOS} at a time, {MOST_BYTES / 1e6:.0f} MB unpacked. One row
-a face; the points are in the files below. Nothing is kept beyond the hour."""
+per face; the points are in the files below. Nothing is kept beyond the hour."""
+WAITING = "<p>Waiting for its turn ...</p>"  # one batch runs at a time, for all visitors
 EVERY = 1.0  # s between two looks at the rows and drawings so far; all are sent each time
 DRAWN, GALLERY = 2000, 800  # px, longest side of the drawings in the zip, and of those that the gallery shows
 
@@ -57,21 +59,33 @@ def batch_tab(detectors: Own) -> None:
     )
     rows = gr.Dataframe(interactive=False, max_height=400, visible=False, elem_id="batch-table", elem_classes="ranking")
     shown = [status, rows, downloads, *saves, gallery]
-    stopping: set[str] = set()  # sessions whose batch is to end after the photo at hand
+    stops: dict[int, threading.Event] = {}  # by session: set where its batch is to end after the photo at hand
 
     # Functions of their own: Gradio gives the request to those that ask for it, not to a partial.
+    def begin(request: gr.Request) -> list[Any]:
+        stops[hash(request.session_hash)] = threading.Event()
+        for session in list(stops)[:-MOST_SESSIONS]:  # who began, and left
+            del stops[session]
+        return [WAITING, *buttons(True)]
+
     def answer_all(files: list[str] | None, name: str, request: gr.Request) -> Iterator[list[Any]]:
-        for view in _run(pick(detectors, name), files or [], stopping, str(request.session_hash)):
-            yield view.outputs()
+        session = hash(request.session_hash)
+        stop = stops.get(session, threading.Event())
+        try:
+            for view in _run(pick(detectors, name), files or [], stop):
+                yield view.outputs()
+        finally:
+            stops.pop(session, None)
 
     def stop_after_this(request: gr.Request) -> None:
-        stopping.add(str(request.session_hash))
+        if stop := stops.get(hash(request.session_hash)):
+            stop.set()
 
     def buttons(running: bool) -> list[gr.Button]:
         return [gr.Button(interactive=not running), gr.Button(interactive=running)]
 
     # Whatever becomes of the batch, its button is back afterwards.
-    run.click(lambda: buttons(True), None, [run, stop], api_visibility="private").then(
+    run.click(begin, None, [status, run, stop], api_visibility="private").then(
         answer_all, [files, model], shown, show_progress="hidden", api_visibility="private"
     ).then(lambda: buttons(False), None, [run, stop], api_visibility="private")
     stop.click(stop_after_this, api_visibility="private")
@@ -101,15 +115,14 @@ class View:
         return [self.status, table, gr.Row(visible=has_faces and self.folder is not None), *files, gallery]
 
 
-def _run(detector: Detector, files: list[str], stopping: set[str], session: str) -> Iterator[View]:
-    """What the tab shows after each photo, until all are done or the session is `stopping`."""
+def _run(detector: Detector, files: list[str], stop: threading.Event) -> Iterator[View]:
+    """What the tab shows after each photo, until all are done or `stop` is set."""
     yield View("<p>Reading the files ...</p>", _rows([]))
     try:
         sources = list_sources(files)
     except ValueError as error:
         yield View(f"<p><b>{html.escape(str(error))}</b></p>")
         return
-    stopping.discard(session)
     done: list[Answered] = []
     stopped, shown = "", 0.0
     folder = new_folder()
@@ -119,9 +132,9 @@ def _run(detector: Detector, files: list[str], stopping: set[str], session: str)
                 points = [face.points for face in answered.faces]
                 drawn = draw_points(answered.photo, points, detector.colour)
                 _save(drawn, _file_name(number, answered), archive, folder)
-            done.append(dataclasses.replace(answered, photo=None))
-            if session in stopping:
-                stopping.discard(session)
+            faces = [dataclasses.replace(face, heatmaps=None) for face in answered.faces]
+            done.append(dataclasses.replace(answered, photo=None, faces=faces))
+            if stop.is_set():
                 stopped = f"Stopped after {number} of {len(sources)} photos. "
                 break
             status = _progress(number, len(sources)) + _not_answered(done)

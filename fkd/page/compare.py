@@ -11,6 +11,7 @@ import gradio as gr
 from fkd.hub.errors import HostError
 from fkd.page.answers import (
     BEGIN,
+    CHOOSE,
     Answered,
     View,
     Wishes,
@@ -25,7 +26,7 @@ from fkd.page.answers import (
 )
 from fkd.page.downloads import download_row
 from fkd.page.guard import NOT_FITTING, as_path, pick, told
-from fkd.page.uploads import new_folder
+from fkd.page.uploads import new_folder, stays
 from fkd.page.viewer import MOST_MODELS, view, viewer
 from fkd.page.visitors import Detectors
 from fkd.page.votes import add_vote
@@ -69,10 +70,11 @@ def compare_tab(detectors: Detectors, examples: Sequence[Path], votes: Path, pag
             label="Or try", components=["image"], samples=[[_thumbnail(path)] for path in examples],
             type="index", elem_id="examples", visible=bool(examples), layout="gallery",
         )  # fmt: skip
-    camera = gr.Image(
-        label="Camera", sources=["webcam"], type="filepath", height=300, visible=False, elem_id="camera-photo",
-        webcam_options=gr.WebcamOptions(mirror=False),
-    )  # fmt: skip
+    with gr.Column(visible=False) as studio:
+        camera = gr.Image(
+            label="Camera", sources=["webcam"], type="filepath", height=300, elem_id="camera-photo",
+            webcam_options=gr.WebcamOptions(mirror=False),
+        )  # fmt: skip
     as_path(camera)
     camera_shown = gr.State(False)
     status = gr.Markdown(FINDING if begin else BEGIN, elem_id="status")
@@ -124,9 +126,9 @@ def compare_tab(detectors: Detectors, examples: Sequence[Path], votes: Path, pag
     def answer_same(answered: Answered | None, *given: Any) -> list[Any]:
         return answer_again(detectors, answered, Wishes(*given)).outputs()
 
-    def change_models(answered: Answered | None, names: list[str], *given: Any) -> list[Any]:
+    def change_models(answered: Answered | None, said: str, names: list[str], *given: Any) -> list[Any]:
         # The page itself changes them too, as it opens with an answer of theirs.
-        if answered and list(answered.comparison.answers) == names:
+        if answered and list(answered.comparison.answers) == names and said != CHOOSE:
             return [gr.skip()] * len(outputs)
         return answer_same(answered, names, *given)
 
@@ -138,8 +140,8 @@ def compare_tab(detectors: Detectors, examples: Sequence[Path], votes: Path, pag
 
     def open_view(photo: str | None, said: str, request: gr.Request) -> list[Any]:
         """The view that the address asks for, ?example=NAME&models=A,B, or the photo of this browser session."""
-        asked_names = [name for name in str(request.query_params.get("models", "")).split(",") if name in names]
-        wishes = Wishes(asked_names[:MOST_MODELS] or chosen)
+        listed = dict.fromkeys(str(request.query_params.get("models", "")).split(","))
+        wishes = Wishes([name for name in listed if name in names][:MOST_MODELS] or chosen)
         example = next((path for path in examples if path.stem == request.query_params.get("example")), None)
         if photo or example or wishes.names != chosen:
             path = photo or str(example or (examples[0] if examples else ""))
@@ -162,25 +164,26 @@ def compare_tab(detectors: Detectors, examples: Sequence[Path], votes: Path, pag
     wishes = [asked, whole, truth, precise]  # in the order of `Wishes`
     private: dict[str, Any] = {"api_visibility": "private"}
     photo.upload(None, photo, js=KEEP_PHOTO)
-    photo.upload(answer, [photo, *wishes], outputs, **private).then(None, js=TO_THE_ANSWER)
-    camera.change(answer, [camera, *wishes], outputs, **private).then(None, js=TO_THE_ANSWER)
+    last: dict[str, Any] = private | {"trigger_mode": "always_last"}  # else Gradio drops what comes meanwhile
+    photo.upload(answer, [photo, *wishes], outputs, **last).then(None, js=TO_THE_ANSWER)
+    camera.change(None, camera, js="photo => { if (photo) window.fkd.keepPhoto(photo); }")
+    camera.change(answer, [camera, *wishes], outputs, **last).then(None, js=TO_THE_ANSWER)
     stems = json.dumps([path.stem for path in examples])
     tried.click(None, tried, js=f"number => {{ window.fkd.keepPhoto(null, {stems}[number]); }}")
-    tried.click(try_example, [tried, *wishes], outputs, **private).then(None, js=TO_THE_ANSWER)
+    tried.click(try_example, [tried, *wishes], outputs, **last).then(None, js=TO_THE_ANSWER)
     # `input` misses a model that is taken away by the keyboard.
-    for event, handler in (
-        (asked.change, change_models), (truth.change, answer_same), (precise.input, answer_same),
-        (whole.input, find_again),
-    ):  # fmt: skip
-        event(handler, [answered, *wishes], outputs, trigger_mode="always_last", **private)
+    asked.change(change_models, [answered, status, *wishes], outputs, **last)
+    for event, handler in ((truth.change, answer_same), (precise.input, answer_same), (whole.input, find_again)):
+        event(handler, [answered, *wishes], outputs, **last)
     usual = json.dumps(",".join(chosen))
     named = f"names.join(',') === {usual} ? null : names.join(',')"
     asked.change(None, asked, js=f"names => {{ window.fkd.remember({{models: {named}}}, true); }}")
-    open_camera.click(_toggle_camera, camera_shown, [camera, camera_shown, open_camera], **private)
-    shown.input(draw, [answered, *wishes], outputs, **private)
+    open_camera.click(_toggle_camera, camera_shown, [studio, camera_shown, open_camera], **private)
+    # One after the other: each box drawn is on top of those before.
+    shown.input(draw, [answered, *wishes], outputs, trigger_mode="multiple", **private)
     shown.submit(vote, None, None, **private)
-    shown.select(_click, answered, [status, face, points, crops], **private)
-    face.input(_choose, [answered, face], [status, shown, points, crops], **private)
+    shown.select(_click, answered, [status, face, points, crops], **last)
+    face.input(_choose, [answered, face], [status, shown, points, crops], **last)
     wanted.submit(add, [wanted, asked, own], [added, asked, own], concurrency_limit=1, **private)
     page.load(open_view, [photo, status], [asked, *outputs], js=KEPT_PHOTO, **private)
 
@@ -193,6 +196,8 @@ def compare_tab(detectors: Detectors, examples: Sequence[Path], votes: Path, pag
             for name in ("value", "visible", "choices"):
                 if hasattr(made, name):
                     setattr(part, name, getattr(made, name))
+            if isinstance(part, gr.Image) and isinstance(part.value, dict):
+                stays(Path(part.value["path"]))  # as long as the page is served
         page.config = page.get_config_file()
 
     return answer_first
@@ -215,8 +220,8 @@ def _thumbnail(path: Path) -> str:
 
 
 def _toggle_camera(shown: bool) -> tuple[Any, bool, Any]:
-    """Handler: (camera, whether it is shown, its button)."""
-    return gr.Image(visible=not shown), not shown, gr.Button("Camera" if shown else "Close the camera")
+    """Handler: (the camera's column, whether it is shown, its button)."""
+    return gr.Column(visible=not shown), not shown, gr.Button("Camera" if shown else "Close the camera")
 
 
 def _add(detectors: Detectors, wanted: str, chosen: list[str], own: list[str]) -> tuple[str, Any, list[str]]:

@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import contextlib
+import datetime
+import functools
 import io
 import logging
 import os
@@ -16,15 +18,17 @@ from fastapi.responses import JSONResponse, Response
 from gradio.block_function import BlockFunction
 from gradio.data_classes import ImageData
 from gradio.exceptions import InvalidPathError
-from gradio.route_utils import FnIndexInferError
+from gradio.route_utils import FnIndexInferError, GradioMultiPartParser
 from gradio.utils import get_upload_folder, is_in_or_equal
 from gradio_client.utils import is_http_url_like
+from starlette.formparsers import MultiPartException
 from starlette.middleware import Middleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fkd.page.uploads import keep_swept, photo_folder
+from fkd.files import one_line
+from fkd.page.uploads import KEPT, keep_swept, photo_folder
 from fkd.photo.detector import Detector
 
 ANSWER_LIMIT = 60  # s, of one answer, or of one step of a batch
@@ -34,6 +38,18 @@ MOST_UPLOADED = 100_000_000  # bytes of one file: a zip of photos may be larger 
 
 MOST_REQUESTED = 8_000_000  # bytes of any other request; a frame of the camera is the largest
 MOST_AT_ONCE = 520_000_000  # bytes of the files of one upload: a whole batch
+MOST_IN_FIELD = 10_000  # bytes of what is no file in a form
+# What Gradio serves besides, and no page of ours asks for; /file= of an address is refused too.
+UNUSED = (
+    "/process_recording",
+    "/proxy=",
+    "/component_server",
+    "/deep_link",
+    "/runs",
+    "/run-history",
+    "/vibe-",
+    "/stream/",
+)
 MARK = {"_type": "gradio.FileData"}  # by which Gradio tells that a value names a file
 
 NOT_UPLOADED = "This file was not uploaded here: upload it to this page first, then send the path that was answered."
@@ -44,8 +60,10 @@ BUSY = f"{MOST_WAITING} requests are already waiting here: try again in a minute
 _log = logging.getLogger(__name__)
 
 
-class BodyLimits:
-    """Turns requests away, with status 413, that are larger than their kind can be, as they come."""
+class RequestLimits:
+    """Turns requests away that are larger than their kind can be, as they come (413), or that no page of ours makes
+    (404): Gradio would fetch addresses for anyone, or keep recordings for ever.
+    """
 
     def __init__(self, app: ASGIApp):
         self._upload = RequestBodyLimitMiddleware(app, max_body_size=MOST_AT_ONCE)
@@ -53,8 +71,23 @@ class BodyLimits:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves a request, or turns it away."""
-        is_upload = scope.get("path", "").endswith("/upload")
-        await (self._upload if is_upload else self._other)(scope, receive, send)
+        path = str(scope.get("path", "")).removeprefix(scope.get("root_path", "")).removeprefix("/gradio_api")
+        if path.startswith(UNUSED) or (path.startswith("/file=") and not path.startswith("/file=/")):
+            await Response(status_code=404)(scope, receive, send)
+        else:
+            await (self._upload if path.rstrip("/") == "/upload" else self._other)(scope, receive, send)
+
+
+def bound_fields() -> None:
+    """Bounds what a form may hold besides files, of which Gradio would take any number of bytes into memory."""
+    take = GradioMultiPartParser.on_part_data
+
+    def on_part_data(self: GradioMultiPartParser, data: bytes, start: int, end: int) -> None:
+        if self._current_part.file is None and len(self._current_part.data) + end - start > MOST_IN_FIELD:
+            raise MultiPartException(f"a field has more than {MOST_IN_FIELD:,} bytes")
+        take(self, data, start, end)
+
+    GradioMultiPartParser.on_part_data = on_part_data  # type: ignore[method-assign]
 
 
 class Page(gr.Blocks):
@@ -96,6 +129,7 @@ class Page(gr.Blocks):
             work.cancel()
             raise
         if not done:
+            work.cancel()  # what the thread still answers is not put into the session, over what comes after
             raise gr.Error(TOO_SLOW, print_exception=False)
         try:
             return work.result()
@@ -114,7 +148,8 @@ class Page(gr.Blocks):
 def pick(detectors: Mapping[str, Detector], name: object) -> Detector:
     """The detector of this name. Raises gr.Error for one that the page does not have."""
     if not isinstance(name, str) or name not in detectors:
-        raise gr.Error(f"there is no model {name!r}: expected one of {', '.join(detectors)}", print_exception=False)
+        said = one_line(name)
+        raise gr.Error(f"there is no model {said!r}: expected one of {', '.join(detectors)}", print_exception=False)
     return detectors[name]
 
 
@@ -126,9 +161,24 @@ def told(event: gr.EventData, name: str) -> object:
 def as_path(image: gr.Image) -> gr.Image:
     """Makes a component give its handler the path of the uploaded file, for `read_photo` to open.
 
-    Gradio would open it first, in any format, and answer a bad one with a bare "Error".
+    Gradio would open it first, in any format, and answer a bad one with a bare "Error". No handler may have the
+    component as an output: Gradio would make it anew for that visitor, without this.
     """
     vars(image)["preprocess"] = lambda payload: payload and payload.path
+    return image
+
+
+def as_frame(image: gr.Image) -> gr.Image:
+    """As `as_path`, for a camera: the handler gets a frame, which comes within the request, as an open file."""
+
+    def preprocess(payload: ImageData | None) -> str | io.BytesIO | None:
+        if payload is None:
+            return None
+        if payload.path:
+            return payload.path
+        return io.BytesIO(base64.b64decode(str(payload.url).partition(",")[2]))
+
+    vars(image)["preprocess"] = preprocess
     return image
 
 
@@ -152,20 +202,6 @@ def check_files(value: object) -> None:
             waiting.extend(value)
 
 
-def as_frame(image: gr.Image) -> gr.Image:
-    """As `as_path`, for a camera: the handler gets a frame, which comes within the request, as an open file."""
-
-    def preprocess(payload: ImageData | None) -> str | io.BytesIO | None:
-        if payload is None:
-            return None
-        if payload.path:
-            return payload.path
-        return io.BytesIO(base64.b64decode(str(payload.url).partition(",")[2]))
-
-    vars(image)["preprocess"] = preprocess
-    return image
-
-
 def _is_frame(url: object) -> bool:
     return isinstance(url, str) and url.startswith("data:image/")
 
@@ -180,11 +216,21 @@ def _is_uploaded(path: object) -> bool:
 
 @contextlib.asynccontextmanager
 async def lifespan(app: ASGIApp) -> AsyncIterator[None]:
-    """While the page is served, its folder of photos is swept."""
+    """While the page is served, its folder of photos is swept, and sessions go as their photos do."""
     ended = threading.Event()
-    keep_swept(photo_folder(), ended)
+    keep_swept(photo_folder(), ended, functools.partial(forget_sessions, app))
     yield
     ended.set()
+
+
+def forget_sessions(app: Any) -> None:
+    """Removes the sessions that nobody has used for KEPT: Gradio keeps the picture that each was shown last."""
+    holder = app.state_holder
+    limit = datetime.datetime.now() - datetime.timedelta(seconds=KEPT)
+    with holder.lock:
+        for session in [session for session, used in holder.time_last_used.items() if used < limit]:
+            holder.session_data.pop(session, None)
+            del holder.time_last_used[session]
 
 
 async def say_busy(request: Request, error: Exception) -> JSONResponse:
@@ -215,6 +261,6 @@ LIMITS = {
     "app_kwargs": {
         "lifespan": lifespan,
         "exception_handlers": HANDLERS,
-        "middleware": [Middleware(BodyLimits)],
+        "middleware": [Middleware(RequestLimits)],
     },
 }

@@ -4,13 +4,14 @@ import contextlib
 import dataclasses
 import functools
 import json
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from fkd.board.entries import read_benchmarks, read_entries, read_floor
+from fkd.board.entries import SYNCED, read_benchmarks, read_entries, read_floor
 from fkd.board.ranking import RankingRow
 from fkd.hub.claims import sync
 from fkd.page.address import remember
@@ -21,6 +22,7 @@ from fkd.page.ranking_table import FAMILIES, FIRST_STATUSES, OPTIONAL, SIZES, ST
 from fkd.page.standings import Board, hub_text, problems_text, view
 from fkd.page.words import CITATION, QUESTIONS, column_words
 
+PAUSE = 60  # s between two readings of the Hub that visitors ask for
 NAMES = [field.name for field in dataclasses.fields(Choice)]
 # The default choice, as the browser has it: left out of the address.
 FIRST = [",".join(value) if isinstance(value, tuple) else str(value) for value in dataclasses.astuple(Choice())]
@@ -161,7 +163,9 @@ def _open(board: Board, request: gr.Request) -> list[Any]:
 
 
 def _read_again(root: Path) -> str:
-    """Handler: reads the Hub again, and says what is then known about it."""
-    with contextlib.suppress(ValueError):  # it is kept with the claims, and shown with them
-        sync(root)
+    """Handler: reads the Hub again, but once a minute at most, and says what is then known about it."""
+    kept = root / SYNCED
+    if not kept.exists() or time.time() - kept.stat().st_mtime > PAUSE:
+        with contextlib.suppress(ValueError):  # it is kept with the claims, and shown with them
+            sync(root)
     return hub_text(root)

@@ -46,24 +46,29 @@ window.fkd = (() => {
 
   /** photo: what Gradio knows of an upload, or null where an example was chosen. */
   function keepPhoto(photo, example = null) {
-    if (photo) sessionStorage.setItem("fkd-photo", JSON.stringify(photo));
-    else sessionStorage.removeItem("fkd-photo");
+    try {
+      if (photo) sessionStorage.setItem("fkd-photo", JSON.stringify(photo));
+      else sessionStorage.removeItem("fkd-photo");
+    } catch { /* a browser that keeps nothing */ }
     remember({ example }, true);
   }
 
   async function keptPhoto() {
-    const photo = JSON.parse(sessionStorage.getItem("fkd-photo"));
-    if (!photo || new URLSearchParams(location.search).has("example")) return null;
     try {
+      const photo = JSON.parse(sessionStorage.getItem("fkd-photo"));
+      if (!photo || new URLSearchParams(location.search).has("example")) return null;
       if ((await fetch(photo.url, { method: "HEAD" })).ok) return photo;
-    } catch { /* it is gone */ }
-    sessionStorage.removeItem("fkd-photo");
+      sessionStorage.removeItem("fkd-photo");
+    } catch { /* it is gone, or the browser keeps nothing */ }
     return null;
   }
 
+  const PHOTO = /\.(jpe?g|png|webp|hei[cf]|avif|gif|bmp|tiff?)$/i;
+
   function give(file) {
     const input = document.querySelector("#strip input[type=file]");
-    if (!input || !file?.type.startsWith("image/")) return false;
+    // Browsers know no type of some photos, a HEIC among them.
+    if (!input || !file || !(file.type.startsWith("image/") || PHOTO.test(file.name))) return false;
     const files = new DataTransfer();
     files.items.add(file);
     input.files = files.files;
@@ -71,14 +76,15 @@ window.fkd = (() => {
     return true;
   }
 
-  const ofCompare = () => !new URLSearchParams(location.search).get("tab");
+  const ofCompare = () => (new URLSearchParams(location.search).get("tab") ?? "compare") === "compare";
   document.addEventListener("paste", (event) => {
     if (ofCompare() && give(event.clipboardData?.files?.[0])) event.preventDefault();
   });
   document.addEventListener("dragover", (event) => ofCompare() && event.preventDefault());
   document.addEventListener("drop", (event) => {
     if (event.target.closest?.("#truth, #more") || !ofCompare()) return;
-    if (give(event.dataTransfer?.files?.[0])) event.preventDefault();
+    event.preventDefault(); // or the browser would leave the page for the file
+    give(event.dataTransfer?.files?.[0]);
   });
 
   // ---- the camera of Live: Gradio goes on sending frames while another tab is open, or none of the page is seen
@@ -127,6 +133,8 @@ window.fkd = (() => {
       });
     }
     document.querySelectorAll("#camera .capture-button").forEach((part) => part.setAttribute("aria-label", "Record or stop"));
+    // Where answers and errors appear: they are read out.
+    document.querySelectorAll("#status, #added, #batch-status").forEach((part) => part.setAttribute("role", "status"));
     document.querySelectorAll("pre:not([tabindex])").forEach((part) => part.setAttribute("tabindex", 0));
     document.querySelectorAll("div.empty[aria-label]:not([role])").forEach((part) => part.setAttribute("role", "img"));
   }

@@ -59,7 +59,7 @@ def _as_file(text: str) -> dict[str, Any]:
     try:
         content = base64.b64decode(text.partition(",")[2], validate=True)
     except binascii.Error:
-        raise ValueError("The photo is no base64: it is to be data:image/jpeg;base64,...") from None
+        raise ValueError("The photo is not valid base64: send it as data:image/jpeg;base64,...") from None
     file = new_folder() / "photo"
     file.write_bytes(content)
     return {"path": str(file), "meta": MARK}

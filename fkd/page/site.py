@@ -20,7 +20,7 @@ from fkd.page.address import remember
 from fkd.page.api import api
 from fkd.page.batch import batch_tab
 from fkd.page.compare import compare_tab
-from fkd.page.guard import LIMITS, MOST_WAITING, Page
+from fkd.page.guard import LIMITS, MOST_WAITING, Page, bound_fields
 from fkd.page.leaderboard import leaderboard_tab
 from fkd.page.live import live_tab
 from fkd.page.model import model_tab
@@ -52,6 +52,7 @@ THEME = gr.themes.Default(
     button_primary_background_fill_dark="*primary_700",
 )
 
+bound_fields()
 gradio.mcp.GradioMCPServer = Tools  # type: ignore[misc]  # by this name Gradio makes its server of tools
 
 # How the page is served, wherever that is.
@@ -62,6 +63,7 @@ LAUNCH: dict[str, Any] = {
     "ssr_mode": False,
     "footer_links": [],
     "mcp_server": True,
+    "run_history": False,
     **LIMITS,
 }
 

@@ -9,13 +9,14 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 KEPT, EVERY = 50 * 60, 60  # s: how long a file is kept, and how often old ones are removed: all within the hour
 RUN = "fkd-photos-"
+_stay: set[Path] = set()
 _log = logging.getLogger(__name__)
 
 
@@ -62,6 +63,11 @@ def new_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="answer-", dir=photo_folder()))
 
 
+def stays(path: Path) -> None:
+    """Keeps a file of the page itself, which is made after it has opened, from the sweeps."""
+    _stay.add(path)
+
+
 def sweep(folder: Path, kept: Collection[Path] = (), now: float | None = None) -> int:
     """Removes what has not been changed for KEPT seconds under `folder`, whoever made it; returns how many files.
 
@@ -87,14 +93,18 @@ def sweep(folder: Path, kept: Collection[Path] = (), now: float | None = None) -
     return gone
 
 
-def keep_swept(folder: Path, ended: threading.Event) -> threading.Thread:
-    """Starts a thread that sweeps until `ended` is set. What is there now, such as the examples, stays."""
+def keep_swept(folder: Path, ended: threading.Event, also: Callable[[], object] = lambda: None) -> threading.Thread:
+    """Starts a thread that sweeps until `ended` is set. What is there now, such as the examples, stays.
+
+    also: called after each sweep.
+    """
     kept = {path for path in folder.rglob("*") if path.is_file()}
 
     def run() -> None:
         while not ended.wait(EVERY):
             try:
-                sweep(folder, kept)
+                sweep(folder, kept | _stay)
+                also()
             except Exception:  # whatever it was: photos must not stay because of it
                 _log.exception("the sweep of %s failed; the next is in %d s", folder, EVERY)
 

@@ -52,7 +52,7 @@ def add_vote(path: Path, first: str, second: str, choice: str) -> Tally:
     if swapped:
         choice = {"first_better": "second_better", "second_better": "first_better"}.get(choice, choice)
     if choice not in ("first_better", "second_better", "same", "bad"):
-        raise ValueError(f"{choice[:40]!r} is no vote")
+        raise ValueError(f"{choice[:40]!r} is not a vote")
     with _LOCK:
         tallies = {(tally.first, tally.second): tally for tally in read_votes(path)}
         if (first, second) not in tallies and len(tallies) >= MOST_PAIRS:

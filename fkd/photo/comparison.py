@@ -87,7 +87,7 @@ def verdict(comparison: Comparison, face: int) -> str:
         apart = np.stack([_apart(a, b) for a, b in itertools.combinations(answers.values(), 2)])  # [pairs, 15] %
         point = NAMES[int(np.nanmax(apart, 0).argmax())].replace("_", " ")
         sentences.append(
-            f"They agree within {np.nanmean(apart):.1f}% of the eye distance; furthest apart: {point}, "
+            f"They are {np.nanmean(apart):.1f}% of the eye distance apart on average; furthest: {point}, "
             f"{np.nanmax(apart):.0f}%."
         )
     if truth is not None:

@@ -10,12 +10,14 @@ from PIL import Image
 
 from fkd.files import one_line, open_regular
 from fkd.photo.detector import Detector
-from fkd.photo.face import Face
+from fkd.photo.face import Face, FaceBox
+from fkd.photo.finder import find_faces
 from fkd.photo.predict import predict
 from fkd.photo.reading import MOST_FILE_BYTES, PHOTOS, read_photo
 from fkd.zips import open_member, open_zip
 
 MOST_PHOTOS, MOST_BYTES = 200, 500_000_000  # of one batch; bytes as unpacked
+MOST_FACES = 100  # of one photo
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,10 @@ def list_sources(files: Sequence[Path | str]) -> list[Source]:
     A damaged zip is a source with a problem. Raises ValueError if there is no photo, more than MOST_PHOTOS, or more
     than MOST_BYTES.
     """
-    sources, size = [], 0
+    sources: list[Source] = []
+    size = 0
     for file in map(Path, files):
+        _check(len(sources), size)  # before the next is opened: a request may name one zip any number of times
         if file.suffix.lower() == ".zip":
             name = one_line(file.name)
             try:
@@ -65,12 +69,16 @@ def list_sources(files: Sequence[Path | str]) -> list[Source]:
     if all(source.problem for source in sources):
         problems = [source.problem for source in sources]
         raise ValueError("; ".join(problems) or f"there is no photo ({', '.join(PHOTOS)}) among these files")
-    if len(sources) > MOST_PHOTOS or size > MOST_BYTES:
+    _check(len(sources), size)
+    return sources
+
+
+def _check(photos: int, size: int) -> None:
+    if photos > MOST_PHOTOS or size > MOST_BYTES:
         raise ValueError(
-            f"{len(sources):,} photos of {size / 1e6:,.0f} MB are more than one batch takes "
+            f"{photos:,} photos of {size / 1e6:,.0f} MB are more than one batch takes "
             f"({MOST_PHOTOS} photos, {MOST_BYTES / 1e6:.0f} MB): split them"
         )
-    return sources
 
 
 def answer(detector: Detector, sources: Sequence[Source]) -> Iterator[Answered]:
@@ -78,10 +86,15 @@ def answer(detector: Detector, sources: Sequence[Source]) -> Iterator[Answered]:
     return (_answer(detector, source) for source in sources)
 
 
+def find_at_most(photo: Image.Image) -> list[FaceBox]:
+    """As `find_faces`, the largest MOST_FACES: whoever sends a photo of thousands has no claim on hours."""
+    return find_faces(photo)[:MOST_FACES]
+
+
 def _answer(detector: Detector, source: Source) -> Answered:
     try:
         photo = _read(source)
-        return Answered(source.name, photo, predict(detector, photo), "")
+        return Answered(source.name, photo, predict(detector, photo, find=find_at_most), "")
     except ValueError as error:
         return Answered(source.name, None, [], str(error))
 

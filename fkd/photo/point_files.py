@@ -6,6 +6,7 @@ as its inventors' Matlab does.
 
 import csv
 import io
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,7 +59,7 @@ def read_points(path: Path | str) -> list[np.ndarray]:
         faces = reader(content.decode("utf-8-sig"))
         _check(faces)
     except UnicodeDecodeError:
-        raise ValueError(f"{name} is no text: expected {path.suffix} with points") from None
+        raise ValueError(f"{name} is not a text file: expected {path.suffix} with points") from None
     except ValueError as error:
         raise ValueError(f"{name}: {one_line(error, 300)}") from None
     return [face.astype(np.float32) for face in faces]
@@ -88,7 +89,7 @@ def _number(text: str) -> float:
 def _read_pts(text: str) -> list[np.ndarray]:
     _, opened, rest = text.partition("{")
     body, closed, _ = rest.partition("}")
-    words = body.split()
+    words = body.split(maxsplit=2 * 68 + 1)
     if not opened or not closed or len(words) % 2:
         raise ValueError("expected `version: 1`, `n_points: 68` and one `x y` per line between { and }")
     if len(words) not in (2 * len(NAMES), 2 * 68):
@@ -101,7 +102,9 @@ def _read_pts(text: str) -> list[np.ndarray]:
 
 def _read_csv(text: str) -> list[np.ndarray]:
     try:
-        header, *rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row] or [[]]
+        lines = filter(None, csv.reader(io.StringIO(text, newline=""), strict=True))
+        header = next(lines, [])
+        rows = list(itertools.islice(lines, MOST_FACES + 1)) if set(COLUMNS) <= set(header) else []
     except csv.Error as error:
         raise ValueError(f"not readable as csv ({error})") from None
     missing = [column for column in COLUMNS if column not in header]
@@ -114,7 +117,7 @@ def _read_csv(text: str) -> list[np.ndarray]:
         if len(row) != len(header):
             raise ValueError(f"row {number} has {len(row):,} cells, expected {len(header):,}")
     places = [header.index(column) for column in COLUMNS]
-    return [np.array([_number(row[place]) for place in places]).reshape(-1, 2) for row in rows[: MOST_FACES + 1]]
+    return [np.array([_number(row[place]) for place in places]).reshape(-1, 2) for row in rows]
 
 
 def _read_json(text: str) -> list[np.ndarray]:

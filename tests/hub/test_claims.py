@@ -174,6 +174,12 @@ def test_a_card_of_countless_benchmarks_is_one_refused_claim(hub, board, card):
     assert read_synced(board) == synced
 
 
+def test_a_hosts_private_models_are_nothing_for_the_page(hub, board, card):
+    hub.put("ada/secret", card(), private=True)  # whose token this process has
+    hub.put("bob/net", card())
+    assert [claim.repo for claim in sync(board).claims] == ["bob/net"]
+
+
 def test_the_last_good_copy_stays(hub, board, card):
     hub.put("bob/net", card())
     good = sync(board)

@@ -2,14 +2,17 @@
 
 import asyncio
 import base64
+import datetime
 import logging
 import re
 import shutil
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
+from gradio.state_holder import SessionState, StateHolder
 from huggingface_hub import constants
 from served import FILE, Caller, forged
 
@@ -18,6 +21,7 @@ from fkd.board.entries import SYNCED
 from fkd.page import guard
 from fkd.page.guard import ANSWER_LIMIT, BUSY, FAULT, NOT_FITTING, NOT_UPLOADED, Page, check_files
 from fkd.page.site import LAUNCH
+from fkd.page.uploads import KEPT
 
 ROOT = Path(__file__).parents[2]
 JUNK = [None, [], {"a": 1}, [["x"]], 1e300]
@@ -146,6 +150,49 @@ def test_a_request_larger_than_any_photos_frame_is_turned_away(page):
     assert page.client.post("gradio_api/queue/join", json=body).status_code == 413
 
 
+def test_only_the_uploads_themselves_may_be_large(page):
+    body = {"data": ["x" * guard.MOST_REQUESTED]}
+    for path in ("call/upload", "run/upload"):
+        assert page.client.post(f"gradio_api/{path}", json=body).status_code == 413
+    field = {"note": (None, "x" * (guard.MOST_IN_FIELD + 1))}
+    assert page.client.post("gradio_api/upload", files=field).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "process_recording"),
+        ("GET", "file=https://127.0.0.1/a.jpg"),
+        ("GET", "file=http:/127.0.0.1/a.jpg"),
+        ("GET", "proxy=https://127.0.0.1/a.jpg"),
+        ("GET", "deep_link"),
+        ("POST", "component_server"),
+        ("GET", "runs"),
+        ("GET", "run-history/buckets"),
+    ],
+)
+def test_what_gradio_serves_besides_is_closed(page, method, path):
+    answer = page.client.request(method, f"gradio_api/{path}", files={"video": b"x"} if method == "POST" else None)
+    assert answer.status_code == 404 and not answer.content
+
+
+def test_no_handler_makes_a_component_anew_that_gives_paths():
+    app = build_app(leaderboard=ROOT / "none")
+    guarded = [part for part in app.blocks.values() if "preprocess" in vars(part)]
+    assert len(guarded) == 3, "two cameras and the photo of the API"
+    assert not [part for fn in app.fns.values() if fn.fn for part in fn.outputs if part in guarded]
+
+
+def test_sessions_go_as_their_photos_do():
+    holder = StateHolder()
+    holder.set_blocks(served_by(lambda: None))
+    for session in ("old", "new"):
+        holder[session]
+    holder.time_last_used["old"] -= datetime.timedelta(seconds=KEPT + 1)
+    guard.forget_sessions(SimpleNamespace(state_holder=holder))
+    assert list(holder.session_data) == list(holder.time_last_used) == ["new"]
+
+
 def test_a_cameras_frame_is_answered_and_a_false_one_gets_a_sentence(page):
     (number,) = (
         handler["id"]
@@ -177,6 +224,22 @@ def test_an_answer_that_takes_too_long_is_given_up(monkeypatch):
     monkeypatch.setattr(guard, "ANSWER_LIMIT", 0.1)
     with pytest.raises(gr.Error, match=f"No answer within {ANSWER_LIMIT} seconds"):
         asyncio.run(_ask(served_by(lambda: time.sleep(1))))
+
+
+def test_an_answer_that_was_given_up_changes_nothing_later(monkeypatch):
+    monkeypatch.setattr(guard, "ANSWER_LIMIT", 0.05)
+    with Page(analytics_enabled=False) as page:
+        kept = gr.State("before")
+        gr.Button().click(lambda: time.sleep(0.2) or "late", None, kept)
+    session = SessionState(page)
+
+    async def ask() -> None:
+        with pytest.raises(gr.Error):
+            await page.process_api(page.fns[0], [], session)
+        await asyncio.sleep(0.4)
+
+    asyncio.run(ask())
+    assert session[kept._id] == "before"
 
 
 def test_a_fault_is_told_without_its_details_and_logged_for_the_host(caplog):

@@ -141,7 +141,7 @@ def test_a_tool_reads_no_file_of_the_server_and_fetches_no_address(address, tmp_
     *refused, answered, damaged = answers
     assert {(answer.isError, text(answer)) for answer in refused} == {(True, NOT_UPLOADED)}
     assert not answered.isError and json.loads(text(answered))["faces"]
-    assert damaged.isError and "no base64" in text(damaged)
+    assert damaged.isError and "not valid base64" in text(damaged)
 
     for stolen in ({"path": str(picture), "meta": FILE}, [str(picture)], {"url": "http://127.0.0.1:9/x.png"}):
         _, (answer,) = call_tools(address, ("predict", {"photo": stolen}))

@@ -16,7 +16,7 @@ def test_votes_are_counted_for_a_pair_in_either_order(tmp_path):
 
 def test_what_is_no_vote_is_refused_and_pairs_are_limited(tmp_path, monkeypatch):
     path = tmp_path / "votes.json"
-    with pytest.raises(ValueError, match="'first' is no vote"):
+    with pytest.raises(ValueError, match="'first' is not a vote"):
         add_vote(path, "a", "b", "first")
     monkeypatch.setattr(votes, "MOST_PAIRS", 1)
     add_vote(path, "a", "b", "same")

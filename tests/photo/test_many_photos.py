@@ -1,5 +1,6 @@
 import json
 import tempfile
+import threading
 import weakref
 import zipfile
 from pathlib import Path
@@ -11,8 +12,10 @@ from PIL import Image
 from fkd.page import batch as page_batch
 from fkd.photo import many_photos
 from fkd.photo.detectors.checkpoint import CheckpointDetector
+from fkd.photo.face import FaceBox
 from fkd.photo.many_photos import answer, list_sources
 from fkd.photo.reading import read_photo
+from fkd.zips import open_zip
 
 PHOTO = (EXAMPLES / "grace_hopper.jpg").read_bytes()
 
@@ -103,7 +106,7 @@ def test_the_page_keeps_no_photo_and_writes_each_drawing_as_it_comes(tmp_path, m
     monkeypatch.setattr(page_batch, "answer", watched)
     files = [str(EXAMPLES / "grace_hopper.jpg")] * 4
     detector = CheckpointDetector.read(tiny_checkpoint)
-    *_, last = page_batch._run(detector, files, set(), "me")
+    *_, last = page_batch._run(detector, files, threading.Event())
     assert most <= 1, "photos are kept while others are read"
     status, _, _, csv, points, drawn, gallery = last.outputs()
     assert "4 faces" in status and len(json.loads(Path(points).read_text())) == 4 and Path(csv).exists()
@@ -111,6 +114,30 @@ def test_the_page_keeps_no_photo_and_writes_each_drawing_as_it_comes(tmp_path, m
         assert archive.namelist() == [f"{n:03}-grace_hopper.jpg" for n in range(1, 5)]
         assert Image.open(archive.open("001-grace_hopper.jpg")).size == (512, 600)
     assert len(gallery.value) == 4
+
+
+def test_a_zip_named_a_thousand_times_is_opened_a_few(tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr(many_photos, "open_zip", lambda *given: opened.append(1) or open_zip(*given))
+    path = pack(tmp_path / "a.zip", {f"{number}.jpg": b"" for number in range(100)})
+    with pytest.raises(ValueError, match="more than one batch takes"):
+        list_sources([path] * 1000)
+    assert len(opened) == 3
+
+
+def test_of_a_photo_of_hundreds_the_largest_are_answered_for(tiny_checkpoint, monkeypatch):
+    boxes = [FaceBox((0, 0, side, side), 9.0) for side in range(400, 200, -1)]
+    monkeypatch.setattr(many_photos, "find_faces", lambda photo: boxes)
+    (answered,) = answer(CheckpointDetector.read(tiny_checkpoint), list_sources([EXAMPLES / "grace_hopper.jpg"]))
+    assert [face.box for face in answered.faces] == [box.box for box in boxes[: many_photos.MOST_FACES]]
+
+
+def test_a_batch_that_is_stopped_ends_with_what_it_has(tiny_checkpoint):
+    stop = threading.Event()
+    stop.set()
+    files = [str(EXAMPLES / "grace_hopper.jpg")] * 4
+    *_, last = page_batch._run(CheckpointDetector.read(tiny_checkpoint), files, stop)
+    assert "Stopped after 1 of 4 photos" in last.status and last.folder
 
 
 def test_a_caller_may_stop(tiny_checkpoint, monkeypatch):

@@ -63,7 +63,8 @@ const placeIn = (panel, { clientX, clientY }) =>
 function dotAt(panel, at, reach) {
   const border = state.view.x + dividerAt(panel.frame.clientWidth, state.split) * state.view.w;
   const open = panel.divider ? panel.dots.filter((dot) => (dot.at[0] < border ? 0 : 1) === dot.side) : panel.dots;
-  return nearest(open, at, reach * pixel(panel));
+  const placeOf = (dot) => (state.tool === "points" && state.corrected[dot.face]?.[dot.index]) || dot.at;
+  return nearest(open.map((dot) => ({ dot, at: placeOf(dot) })), at, reach * pixel(panel))?.dot ?? null;
 }
 
 function faceAt(panel, at) {
@@ -131,11 +132,12 @@ function hover(event) {
 
 function up(event) {
   if (!pointers.delete(event.pointerId) || !gesture) return;
-  const { kind, panel, moved } = gesture;
+  const { kind, panel, moved, dot } = gesture;
   if (pointers.size) return; // a pinch ends with its last finger
   gesture = null;
   if (kind === "draw" && moved && state.draft) finishDrawing(panel);
   if (kind === "handle" && moved) send();
+  if (kind === "point" && moved) choose(dot.face); // whose points can then be saved
   if (kind === "pan" && !moved) tap(panel, event);
   ask();
 }

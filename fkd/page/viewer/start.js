@@ -8,6 +8,16 @@ const SMALL = 0.25; // share of the photo's width below which a face is opened c
 import { letGo, startTool } from "./gestures.js";
 import { endVote } from "./vote.js";
 
+const boxesIn = (data) => (data?.models?.[0]?.faces ?? []).map(({ box }) => String(box));
+
+/** Points that the visitor has moved stay with their face, whatever models answer for it. */
+function keepCorrected(before, data) {
+  const [old, now] = [boxesIn(before), boxesIn(data)];
+  const isOther = !before || (data.photo && data.photo !== before.photo) || now.length < old.length;
+  if (isOther) state.corrected = {};
+  for (const face of Object.keys(state.corrected)) if (old[face] !== now[face]) delete state.corrected[face];
+}
+
 function show() {
   const before = state.data;
   const data = (state.data = props.value ? JSON.parse(JSON.stringify(props.value)) : null);
@@ -18,7 +28,7 @@ function show() {
   state.panels = [];
   if (!data) return void panelsBox.replaceChildren();
   if (data.truth && !before?.truth) memory.layers.truth = true;
-  if (data.photo || !before) state.corrected = {};
+  keepCorrected(before, data);
   if (data.photo) find(".tally").textContent = "";
   data.photo ??= before?.photo ?? ""; // another face of the same photo: it is not sent again
   data.models = (data.models ?? []).slice(0, 4);

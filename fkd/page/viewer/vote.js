@@ -7,7 +7,7 @@ import { startTool } from "./gestures.js";
 const NEUTRAL = ["#ffc928", "#4db5ff"];
 const CHOICES = ["first_better", "second_better", "same", "bad"];
 const STORE = "fkd-votes";
-let wasChosen = null; // the models of before
+let aside = null; // what was shown before: the models, and the points that the visitor has moved
 
 const readVotes = () => {
   try {
@@ -20,10 +20,15 @@ const readVotes = () => {
 /** Takes the names and colours from the first two models, in either order. */
 export function startVote() {
   const [first, second] = state.data.models;
-  wasChosen = state.data.models;
   const pair = Math.random() < 0.5 ? [first, second] : [second, first];
   state.blind = pair;
-  state.data.models = pair.map((model, side) => ({ ...model, name: "AB"[side], colour: NEUTRAL[side], whose: "" }));
+  // Without what only some models have: it would tell which is which.
+  const bare = (face) => ({ ...face, spread: null, heat: null });
+  const blind = pair.map((model, side) => ({
+    ...model, name: "AB"[side], colour: NEUTRAL[side], whose: "", faces: model.faces.map(bare),
+  }));
+  aside = { models: state.data.models, corrected: state.corrected, blind };
+  state.data.models = blind;
   state.pair = [0, 1];
   state.corrected = {};
   startTool(null);
@@ -38,7 +43,8 @@ export function startVote() {
 export function endVote() {
   document.body.removeAttribute("data-blind");
   find(".vote").hidden = true;
-  if (state.blind && state.data?.models.some(({ name }) => name === "A")) state.data.models = wasChosen;
+  if (state.blind) state.corrected = aside.corrected;
+  if (state.blind && state.data?.models === aside.blind) state.data.models = aside.models; // and no new value came
   state.blind = null;
 }
 
@@ -58,6 +64,7 @@ export function vote(choice) {
   const consent = find(".consent").checked;
   endVote();
   draw();
+  root.querySelector("[data-does=vote]").focus({ preventScroll: true });
   find(".tally").textContent =
     `A was ${a}, B was ${b}. Your votes: ${first} better ${mine.first_better}, ${second} better ` +
     `${mine.second_better}, the same ${mine.same}, both bad ${mine.bad}.`;
