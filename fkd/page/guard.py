@@ -40,16 +40,7 @@ MOST_REQUESTED = 8_000_000  # bytes of any other request; a frame of the camera 
 MOST_AT_ONCE = 520_000_000  # bytes of the files of one upload: a whole batch
 MOST_IN_FIELD = 10_000  # bytes of what is no file in a form
 # What Gradio serves besides, and no page of ours asks for; /file= of an address is refused too.
-UNUSED = (
-    "/process_recording",
-    "/proxy=",
-    "/component_server",
-    "/deep_link",
-    "/runs",
-    "/run-history",
-    "/vibe-",
-    "/stream/",
-)
+UNUSED = ("/process_recording", "/proxy=", "/component_server", "/deep_link", "/runs", "/run-history", "/vibe-")
 MARK = {"_type": "gradio.FileData"}  # by which Gradio tells that a value names a file
 
 NOT_UPLOADED = "This file was not uploaded here: upload it to this page first, then send the path that was answered."

@@ -190,6 +190,12 @@ def test_points_are_corrected_and_read_back_as_truth(page, tmp_path):
     if page.size == "phone":
         page.get_by_role("button", name="Layers").click()
     expect(page.locator("[data-layer=truth]")).to_have_attribute("aria-pressed", "true")
+    page.locator("#precise input").check()
+    settle(page)
+    expect(page.get_by_role("button", name="Save corrected points")).to_be_visible()
+    page.locator("#models .token-remove, #models [aria-label*=Remove]").first.click()
+    settle(page)
+    expect(page.get_by_role("button", name="Save corrected points")).to_be_visible()
 
 
 @pytest.mark.slow
@@ -213,6 +219,10 @@ def test_a_vote_is_blind_counted_here_and_kept_only_with_consent(page, votes):
             page.locator(f"{PANELS} [aria-label]").evaluate_all("all => all.map(one => one.ariaLabel)")
         )
         assert "fcnn" not in shown and BETTER not in shown
+        page.locator(f"{PANELS} .point").first.hover(force=True)
+        expect(page.locator("#viewer .tip")).to_contain_text("A: x")
+        assert "±" not in page.inner_text("#viewer .tip"), "only some models have an uncertainty: it would tell which"
+        expect(page.locator("[data-layer=uncertainty]")).to_be_hidden()
         if consent:
             page.locator("#viewer .consent").check()
         page.get_by_role("button", name="A is better").click()
