@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import datetime
+import io
 import logging
 import re
 import shutil
@@ -14,12 +15,14 @@ import gradio as gr
 import pytest
 from gradio.state_holder import SessionState, StateHolder
 from huggingface_hub import constants
+from PIL import Image
 from served import FILE, Caller, forged
 
 from app import build_app
 from fkd.board.entries import SYNCED
-from fkd.page import guard
+from fkd.page import guard, live
 from fkd.page.guard import ANSWER_LIMIT, BUSY, FAULT, NOT_FITTING, NOT_UPLOADED, Page, check_files
+from fkd.page.live import NONE
 from fkd.page.site import LAUNCH
 from fkd.page.uploads import KEPT
 
@@ -181,6 +184,17 @@ def test_no_handler_makes_a_component_anew_that_gives_paths():
     guarded = [part for part in app.blocks.values() if "preprocess" in vars(part)]
     assert len(guarded) == 3, "two cameras and the photo of the API"
     assert not [part for fn in app.fns.values() if fn.fn for part in fn.outputs if part in guarded]
+
+
+def test_queues_sessions_and_cameras_have_the_limits_that_are_told(tmp_path):
+    app = build_app(leaderboard=tmp_path)
+    assert app._queue.max_size == guard.MOST_WAITING and LAUNCH["state_session_capacity"] == guard.MOST_SESSIONS
+    (camera,) = (fn for fn in app.fns.values() if [event for _, event in fn.targets] == ["stream"])
+    assert (camera.time_limit, camera.concurrency_limit) == (live.LIMIT, live.MOST)
+    large = io.BytesIO()
+    Image.new("1", (3001, 3000)).save(large, "PNG")
+    _, said, _ = live._frame({"a": None}, large, "a", NONE, None)
+    assert f"larger than {live.MOST_MEGAPIXELS} megapixels" in said
 
 
 def test_sessions_go_as_their_photos_do():
