@@ -1,6 +1,7 @@
 """Who may import whom, from the order of the layers alone, and which outside library lives in which room."""
 
 import ast
+import functools
 import graphlib
 import itertools
 import re
@@ -115,6 +116,7 @@ def test_an_outside_library_lives_in_its_room(name):
         assert name in FILES_OF.get(library, {name}), f"{library} belongs in {FILES_OF[library]} of fkd"
 
 
+@functools.cache
 def declared() -> set[str]:
     """What fkd may import from outside: the modules of the packages that pyproject.toml names."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

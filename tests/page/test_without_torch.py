@@ -34,6 +34,7 @@ def broken(evaluated, tmp_path) -> Path:
     return weights.parent
 
 
+@pytest.mark.slow
 def test_the_page_answers_without_torch(tiny_checkpoint, evaluated, broken, hub, tmp_path):
     files = {name: (evaluated / name).read_bytes() for name in ("config.json", "model.safetensors")}
     hub.put("bea/net", files)
