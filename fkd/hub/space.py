@@ -14,7 +14,14 @@ from fkd.photo.kinds import ENDINGS, files_in, read_detector
 PAGE = ["app.py", "requirements.lock", "LICENSE", "CITATION.cff", "docs/*.md"]
 PAGE += ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"]
 PAGE += ["fkd/**/*.py", "fkd/**/*.js", "fkd/**/*.css", "fkd/photo/yunet.*"]
-PAGE += ["examples/*", "examples/page/*", "leaderboard/*/*.json", "benchmarks/paper.json", "benchmarks/*.md", "benchmarks/*.png"]
+PAGE += [
+    "examples/*",
+    "examples/page/*",
+    "leaderboard/*/*.json",
+    "benchmarks/paper.json",
+    "benchmarks/*.md",
+    "benchmarks/*.png",
+]
 CHECKPOINTS, REFERENCES = "checkpoints/*/*", f"checkpoints/{PINNED}"
 
 

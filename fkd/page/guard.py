@@ -38,7 +38,7 @@ MOST_UPLOADED = 100_000_000  # bytes of one file: a zip of photos may be larger 
 
 MOST_REQUESTED = 8_000_000  # bytes of any other request; a frame of the camera is the largest
 MOST_AT_ONCE = 520_000_000  # bytes of the files of one upload: a whole batch
-MOST_IN_FIELD = 10_000  # bytes of what is no file in a form
+MOST_IN_FIELD = 10_000  # bytes of what is not a file in a form
 # What Gradio serves besides, and no page of ours asks for; /file= of an address is refused too.
 UNUSED = ("/process_recording", "/proxy=", "/component_server", "/deep_link", "/runs", "/run-history", "/vibe-")
 MARK = {"_type": "gradio.FileData"}  # by which Gradio tells that a value names a file
@@ -219,7 +219,7 @@ def forget_sessions(app: Any) -> None:
     holder = app.state_holder
     limit = datetime.datetime.now() - datetime.timedelta(seconds=KEPT)
     with holder.lock:
-        for session in [session for session, used in holder.time_last_used.items() if used < limit]:
+        for session in [session for session, used in list(holder.time_last_used.items()) if used < limit]:
             holder.session_data.pop(session, None)
             del holder.time_last_used[session]
 
