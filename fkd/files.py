@@ -21,6 +21,8 @@ from typing import Annotated, Any, NoReturn, TypeVar, cast
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from fkd.errors import FkdError
+
 Result = TypeVar("Result")
 LARGEST, DEEPEST = 1_000_000, 20  # bytes of a file of JSON, levels of brackets in it
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
@@ -65,7 +67,7 @@ def file_stem(name: str) -> str:
 def open_regular(path: Path | str, most_bytes: int) -> io.BufferedReader:
     """Opens a file to read its bytes.
 
-    Raises ValueError, naming the file, if it is missing, cannot be opened, has more than `most_bytes`, or is not a
+    Raises FkdError, naming the file, if it is missing, cannot be opened, has more than `most_bytes`, or is not a
     regular file: to open a pipe would wait for ever, and a device may never end.
     """
     path = Path(path)
@@ -75,13 +77,13 @@ def open_regular(path: Path | str, most_bytes: int) -> io.BufferedReader:
         regular = stat.S_ISREG(state.st_mode)
         file = path.open("rb") if regular and state.st_size <= most_bytes else None
     except FileNotFoundError:
-        raise ValueError(f"{name} does not exist") from None
+        raise FkdError(f"{name} does not exist") from None
     except (OSError, ValueError) as error:  # a ValueError where the name has a NUL
-        raise ValueError(f"{name} cannot be opened ({getattr(error, 'strerror', error)})") from None
+        raise FkdError(f"{name} cannot be opened ({getattr(error, 'strerror', error)})") from None
     if not regular:
-        raise ValueError(f"{name} is not a regular file")
+        raise FkdError(f"{name} is not a regular file")
     if file is None:
-        raise ValueError(f"{name} is larger than {most_bytes / 1e6:,.0f} MB")
+        raise FkdError(f"{name} is larger than {most_bytes / 1e6:,.0f} MB")
     return file
 
 
@@ -123,22 +125,22 @@ def write_json(path: Path | str, value: Any) -> None:
 def read_bytes(path: Path | str, largest: int = LARGEST) -> bytes:
     """The contents of a regular file of at most `largest` bytes.
 
-    Raises FileNotFoundError, or ValueError for a larger file or anything but a file.
+    Raises FileNotFoundError, or FkdError for a larger file or anything but a file.
     """
     path = Path(path)
     if path.exists() and not path.is_file():
-        raise ValueError(f"{path} is not a file")
+        raise FkdError(f"{path} is not a file")
     with path.open("rb") as file:
         content = file.read(largest + 1)
     if len(content) > largest:
-        raise ValueError(f"{path} has more than the {largest:,} bytes that fkd reads")
+        raise FkdError(f"{path} has more than the {largest:,} bytes that fkd reads")
     return content
 
 
 def read_json(path: Path | str, largest: int = LARGEST) -> Any:
     """The JSON value in a file, as `parse_json` reads it.
 
-    Raises FileNotFoundError, or ValueError with the file and what is wrong with it.
+    Raises FileNotFoundError, or FkdError with the file and what is wrong with it.
     """
     return parse_json(read_bytes(path, largest), str(path))
 
@@ -146,49 +148,49 @@ def read_json(path: Path | str, largest: int = LARGEST) -> Any:
 def parse_json(content: bytes, where: str) -> Any:
     """The value of UTF-8 JSON as the standard has it: no NaN, no number too large, no key twice, no deep nesting.
 
-    Raises ValueError of one line that begins with `where`.
+    Raises FkdError of one line that begins with `where`.
     """
     try:
         value = json.loads(
             content.decode(), parse_constant=_refuse, parse_float=_finite, parse_int=_whole, object_pairs_hook=_once
         )
     except RecursionError:
-        raise ValueError(f"{where} is not readable as JSON (more than {DEEPEST} levels of brackets)") from None
+        raise FkdError(f"{where} is not readable as JSON (more than {DEEPEST} levels of brackets)") from None
     except ValueError as error:
-        raise ValueError(f"{where} is not readable as JSON ({error})") from None
+        raise FkdError(f"{where} is not readable as JSON ({error})") from None
     level, depth = [value], 0
     while level := [inner for outer in level if isinstance(outer, dict | list) for inner in _within(outer)]:
         depth += 1
         if depth > DEEPEST:
-            raise ValueError(f"{where} is not readable as JSON (more than {DEEPEST} levels of brackets)")
+            raise FkdError(f"{where} is not readable as JSON (more than {DEEPEST} levels of brackets)")
     return value
 
 
 def typed(value: Any, result_type: type[Result], where: str) -> Result:
     """Makes a `result_type` (a dataclass that is STRICT, or a list of them) of a JSON value, field by field.
 
-    Raises ValueError of one line: `where`, the field, what was found and what was expected.
+    Raises FkdError of one line: `where`, the field, what was found and what was expected.
     """
     try:
         content = json.dumps(value, ensure_ascii=False).encode()
         return cast(Result, _adapter(cast(Hashable, result_type)).validate_json(content, strict=True))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise ValueError(f"{where}{_sentence(dict(first))}") from None
+        raise FkdError(f"{where}{_sentence(dict(first))}") from None
     except UnicodeEncodeError:
-        raise ValueError(f"{where} has text that is not Unicode (half a surrogate pair)") from None
+        raise FkdError(f"{where} has text that is not Unicode (half a surrogate pair)") from None
 
 
 def typed_rows(path: Path | str, result_type: type[Result], largest: int = LARGEST) -> list[Result]:
     """The rows of a csv file with a header, each a `result_type`, a dataclass of numbers; an empty cell is None.
 
-    Raises FileNotFoundError, or ValueError with the file, the row, what was found and what was expected.
+    Raises FileNotFoundError, or FkdError with the file, the row, what was found and what was expected.
     """
     try:
         lines = read_bytes(path, largest).decode().splitlines()
         rows = [{name: _number(cell) for name, cell in row.items()} for row in csv.DictReader(lines, restkey="more")]
     except (csv.Error, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not readable as csv ({error})") from None
+        raise FkdError(f"{path} is not readable as csv ({error})") from None
     return typed(rows, list[result_type], str(path))  # type: ignore[valid-type]
 
 
@@ -227,18 +229,18 @@ def _within(value: dict[str, Any] | list[Any]) -> Iterator[Any]:
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no number")
+    raise FkdError(f"{constant} is no number")
 
 
 def _finite(text: str) -> float:
     if not math.isfinite(float(text)):
-        raise ValueError(f"{text[:40]} is too large a number")
+        raise FkdError(f"{text[:40]} is too large a number")
     return float(text)
 
 
 def _whole(text: str) -> int:
     if len(text) > 20:
-        raise ValueError(f"{text[:20]}... is too large a number")
+        raise FkdError(f"{text[:20]}... is too large a number")
     return int(text)
 
 
@@ -247,7 +249,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{twice[:40]!r} is there twice")
+        raise FkdError(f"{twice[:40]!r} is there twice")
     return value
 
 

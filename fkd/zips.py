@@ -1,9 +1,12 @@
-"""Zips from strangers, read within bounds whatever their tables of contents claim."""
+"""Read untrusted zip and gzip files within bounds, whatever sizes they claim."""
 
+import gzip
 import io
 import zipfile
-from typing import Any, BinaryIO
+from collections.abc import Callable
+from typing import IO, Any
 
+from fkd.errors import FkdError
 from fkd.files import one_line
 
 MOST_LISTING = 2_000_000  # bytes of the table of contents, which zipfile reads whole: more than 10,000 members
@@ -13,21 +16,26 @@ STEP = 4096  # bytes unpacked from at a time: bzip2 makes up to 80 MB of them
 def open_zip(file: io.BufferedReader | io.BytesIO, name: str) -> zipfile.ZipFile:
     """Opens a zip; `name` is what an error calls it.
 
-    Raises ValueError if it is damaged or not a zip, or its table of contents is longer than MOST_LISTING.
+    Raises FkdError if it is damaged or not a zip, or its table of contents is longer than MOST_LISTING.
     """
     try:
         return zipfile.ZipFile(_Bounded(file))
     except Exception as error:  # zipfile raises more than BadZipFile: struct.error, UnicodeDecodeError, ...
-        raise ValueError(f"{name} is a damaged zip ({one_line(error)}): pack or download it again") from None
+        raise FkdError(f"{name} is a damaged zip ({one_line(error)}): pack or download it again") from None
 
 
-def open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int, name: str) -> BinaryIO:
+def open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int, name: str) -> io.BufferedReader:
     """Opens a member of a zip for reading; `name` is what an error calls it.
 
-    Reading raises ValueError where the member is damaged, encrypted or packed in an unknown way, and as soon as more
+    Reading raises FkdError where the member is damaged, encrypted or packed in an unknown way, and as soon as more
     than `most` bytes have come out of it, whatever size the zip states.
     """
-    return io.BufferedReader(_Member(archive, member, most, name))
+    return io.BufferedReader(_Unpacked(lambda: archive.open(member), most, name))
+
+
+def open_gzip(file: io.BufferedReader, most: int, name: str) -> io.BufferedReader:
+    """Opens a gzip file for reading, within the same bounds as `open_member`."""
+    return io.BufferedReader(_Unpacked(lambda: gzip.GzipFile(fileobj=file), most, name))
 
 
 class _Bounded(io.BufferedReader):
@@ -35,17 +43,17 @@ class _Bounded(io.BufferedReader):
 
     def read(self, size: int | None = -1) -> bytes:
         if size is not None and size > MOST_LISTING:
-            raise ValueError(f"its table of contents is longer than {MOST_LISTING / 1e6:.0f} MB")
+            raise FkdError(f"its table of contents is longer than {MOST_LISTING / 1e6:.0f} MB")
         return super().read(size)
 
 
-class _Member(io.RawIOBase):
-    """What comes out of a member of a zip, counted."""
+class _Unpacked(io.RawIOBase):
+    """Bytes from a zip or gzip, counted."""
 
-    def __init__(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int, name: str):
+    def __init__(self, open_stream: Callable[[], IO[bytes] | gzip.GzipFile], most: int, name: str):
         self.left, self.most, self.name = most, most, name
         try:
-            self.stream = archive.open(member)
+            self.stream = open_stream()
         except Exception as error:  # RuntimeError if encrypted, NotImplementedError, ...
             raise self._damaged(error) from None
 
@@ -59,9 +67,9 @@ class _Member(io.RawIOBase):
             raise self._damaged(error) from None
         self.left -= len(data)
         if self.left < 0:
-            raise ValueError(f"{self.name} unpacks to more than {self.most / 1e6:,.0f} MB")
+            raise FkdError(f"{self.name} unpacks to more than {self.most / 1e6:,.0f} MB")
         buffer[: len(data)] = data
         return len(data)
 
-    def _damaged(self, error: Exception) -> ValueError:
-        return ValueError(f"{self.name} cannot be unpacked ({one_line(error) or type(error).__name__})")
+    def _damaged(self, error: Exception) -> FkdError:
+        return FkdError(f"{self.name} cannot be unpacked ({one_line(error) or type(error).__name__})")

@@ -1,4 +1,4 @@
-"""Drawn faces: small, ours, and made anew for every run."""
+"""Fixtures: small drawn faces, checkpoints and a Hub."""
 
 import dataclasses
 import json
@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from fkd.board.record import Cost, Evaluation
 from fkd.data.faces import Faces
+from fkd.data.layout import lookup_lines
 from fkd.data.record import DataRecord, FaceCounts, Fingerprints
 from fkd.keypoints import COLUMNS, EDGES, FOUR_POINT, MEAN_FACE, NAMES
 from fkd.learn.checkpoint import load_checkpoint, save_checkpoint
@@ -103,20 +104,14 @@ def training_table(faces: Faces) -> pd.DataFrame:
 
 
 def write_competition(folder: Path, faces: Faces, test: Faces) -> Path:
-    """Writes the competition's files for drawn faces."""
+    """Writes the competition's files for drawn faces, in the form of the original ones."""
     folder.mkdir(parents=True, exist_ok=True)
     training_table(faces).to_csv(folder / "training.csv", index=False)
     images = [" ".join(map(str, image.ravel())) for image in test.images]
     pd.DataFrame({"ImageId": range(1, len(test) + 1), "Image": images}).to_csv(folder / "test.csv", index=False)
-    rows = [
-        (image_id + 1, COLUMNS[column])
-        for image_id, points in enumerate(test.points)
-        for column in np.flatnonzero(np.isfinite(points.ravel()))
-    ]
-    lookup = pd.DataFrame(rows, columns=["ImageId", "FeatureName"])
-    lookup.insert(0, "RowId", range(1, len(lookup) + 1))
-    lookup["Location"] = ""
-    lookup.to_csv(folder / "IdLookupTable.csv", index=False)
+    lines = [*lookup_lines(np.isfinite(test.points))]
+    # The original table has rows of three cells under a header of four, and CRLF.
+    (folder / "IdLookupTable.csv").write_bytes("".join(f"{line}\r\n" for line in lines).encode())
     return folder
 
 

@@ -1,4 +1,4 @@
-"""The held-out tenth of a training file as a test set of its own, for predictions that others make."""
+"""Export the held-out tenth of a training file as a test set, for predictions by other programs."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from fkd.data.split import in_order, split_data
 
 
 def held_out(data: Path | str) -> Faces:
-    """The held-out tenth of a training file, in the order in which `export_test` numbers its frames.
+    """Returns the held-out tenth of a training file, in the order of `export_test`'s ImageIds.
 
     Raises as `read_training` does.
     """
@@ -20,11 +20,11 @@ def held_out(data: Path | str) -> Faces:
 
 
 def export_test(data: Path | str, folder: Path) -> Faces:
-    """Writes the held-out tenth's frames and which of their coordinates are wanted, without a label; returns the tenth.
+    """Writes the held-out frames without their labels, and returns the held-out faces.
 
-    FOLDER gets test.csv and IdLookupTable.csv in the competition's layout, so that it is a data folder for
-    `submission`, and each frame as frames/IMAGEID.png.
-    Raises as `read_training` does, and ValueError for a folder that holds something already.
+    The folder gets test.csv and IdLookupTable.csv in the competition's layout, so `submission` accepts it as its
+    data folder, and each frame as frames/IMAGEID.png.
+    Raises as `read_training` does, and FkdError if the folder exists and is not empty.
     """
     with new_folder(folder) as unfinished:
         faces = held_out(data)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from fkd.errors import FkdError
+
 COMPETITION = "facial-keypoints-detection"
 BUNDLE = f"{COMPETITION}.zip"
 WHERE_TO_GET = (
@@ -13,25 +15,26 @@ WHERE_TO_GET = (
 def download(folder: Path | str) -> Path:
     """Downloads the competition's files from Kaggle with kagglehub, and returns the folder.
 
-    Raises ValueError, with what to do, if kagglehub is not installed, there is no account, or its rules are
-    not accepted.
+    Raises:
+        FkdError: kagglehub is not installed, the user is not logged in or has not accepted the rules, or the
+            connection failed.
     """
     try:
         import kagglehub  # noqa: PLC0415 - an extra that only this command needs
     except ModuleNotFoundError:
-        raise ValueError("downloading needs kagglehub: pip install 'fkd[kaggle]', then run this again") from None
+        raise FkdError("downloading needs kagglehub: pip install 'fkd[kaggle]', then run this again") from None
     try:
         kagglehub.competition_download(COMPETITION, output_dir=str(folder))
     except kagglehub.exceptions.UnauthenticatedError:
-        raise ValueError(
-            "Kaggle asks for an account: create a token at https://www.kaggle.com/settings and save it as that "
+        raise FkdError(
+            "Kaggle needs an account: create a token at https://www.kaggle.com/settings and save it as that "
             "page says (or set KAGGLE_API_TOKEN), then run this again"
         ) from None
     except kagglehub.exceptions.KaggleApiHTTPError as error:
-        raise ValueError(
+        raise FkdError(
             f"Kaggle refused the download ({error}): accept the competition's rules at "
             f"https://www.kaggle.com/c/{COMPETITION}/rules with the account of your token, then run this again"
         ) from None
     except OSError as error:  # requests' errors are OSErrors
-        raise ValueError(f"the download failed ({error}): check the connection, then run this again") from None
+        raise FkdError(f"the download failed ({error}): check the connection, then run this again") from None
     return Path(folder)

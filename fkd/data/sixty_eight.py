@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from fkd.data.cells import number
+from fkd.errors import FkdError
 from fkd.files import one_line, open_regular
 from fkd.keypoints import NAMES
 
@@ -48,12 +49,12 @@ def to_15(points: np.ndarray, four_point: bool = False) -> np.ndarray:
 def read_pts(path: Path) -> np.ndarray:
     """Reads the 68 points of a .pts file: [68, 2] px, (0, 0) the centre of the top-left pixel.
 
-    The file counts from (1, 1). Raises ValueError for anything else.
+    The file counts from (1, 1). Raises FkdError for anything else.
     """
     with open_regular(path, MOST_BYTES) as file:
         text = file.read().decode(errors="replace")
     words = text.partition("{")[2].partition("}")[0].split()
-    points = np.array([number(word) for word in words])
+    points = pd.to_numeric(pd.Series(words, dtype=object), errors="coerce").to_numpy(float)
     if len(points) != 2 * 68 or not np.isfinite(points).all():
-        raise ValueError(f"{one_line(path.name)} has no 68 points, expected one `x y` per line between {{ and }}")
+        raise FkdError(f"{one_line(path.name)} has no 68 points, expected one `x y` per line between {{ and }}")
     return points.reshape(-1, 2) - 1

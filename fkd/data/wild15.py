@@ -13,13 +13,13 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from fkd.data.cells import number, quoted
 from fkd.data.framing import fits, frame_of, place
 from fkd.data.held_out import held_out
 from fkd.data.layout import lookup_lines, new_folder, test_lines, training_lines, write_csv
-from fkd.data.rows import csv_rows
 from fkd.data.sixty_eight import read_pts, to_15
 from fkd.data.split import fingerprint
+from fkd.data.table import Table
+from fkd.errors import FkdError
 from fkd.files import open_regular
 from fkd.keypoints import FOUR_POINT, NAMES
 
@@ -120,13 +120,14 @@ def _videos(youtube: Path, part: str, rng: np.random.Generator, built: Built) ->
     """The frames of one part of the videos; PERSON_12.jpg shows PERSON."""
     label = _table(part)
     with open_regular(youtube / label, MOST_BYTES) as file:
-        _, *rows = csv_rows(label, file)
-    for row, (name, *cells) in enumerate(tqdm(rows, desc=label, disable=None), 1):
-        if Path(name).name != name:
-            raise ValueError(f"{label}: row {row} names {quoted(name)}, expected the name of a picture")
-        points = np.array([number(cell) for cell in cells])
+        table = Table(label, file)
+        cells = table.read(table.names)
+    frames = table.numbers(cells.iloc[:, 1:])
+    for row, (name, points) in enumerate(zip(tqdm(cells.iloc[:, 0], desc=label, disable=None), frames, strict=True), 1):
+        if not name or Path(name).name != name:
+            raise table.error(cells, (row - 1) * cells.shape[1], "the name of a picture")
         if len(points) != 2 * 68 or not np.isfinite(points).all():
-            raise ValueError(f"{label}: row {row} has no 68 points, expected 136 numbers after the name")
+            raise FkdError(f"{label}: row {row} does not have 68 points, expected 136 numbers after the name")
         person = re.sub(r"_\d+\.jpg$", "", name)
         yield from _framed(youtube / part / name, points.reshape(-1, 2), True, person, rng, built)
 

@@ -34,7 +34,7 @@ def test_a_folder_that_holds_something_is_left_alone(competition, tmp_path):
     (tmp_path / "full" / "mine.txt").write_text("x")
     (tmp_path / "file").write_text("x")
     for there in ("full", "file"):
-        with pytest.raises(ValueError, match="is there already: choose a new folder"):
+        with pytest.raises(ValueError, match="already exists and is not empty"):
             export_test(competition, tmp_path / there)
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine.txt"]
     (tmp_path / "empty").mkdir()

@@ -93,7 +93,7 @@ def test_the_command_ends_with_the_fingerprint_and_what_it_means(downloads, tmp_
     assert run(*asked, tmp_path / "b").endswith("its held-out tenth is that of the published wild15")
     benchmark = json.loads((ROOT / "leaderboard" / "wild15" / "benchmark.json").read_text())
     assert benchmark["fingerprint"] == PUBLISHED
-    assert "is there already" in fails(*asked, tmp_path / "a")
+    assert "already exists" in fails(*asked, tmp_path / "a")
 
 
 def test_what_cannot_be_used_is_left_out_and_counted(downloads, tmp_path):
@@ -115,9 +115,9 @@ def test_what_cannot_be_used_is_left_out_and_counted(downloads, tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("../x.jpg" + ",1" * 136, "row 1 names '../x.jpg', expected the name of a picture"),
-        ("x.jpg" + ",1" * 135 + ",nan", "row 1 has no 68 points"),
-        ("x.jpg,1", "row 1 has 2 cells, expected 137"),
+        ("../x.jpg" + ",1" * 136, "= '../x.jpg', expected the name of a picture"),
+        ("x.jpg" + ",1" * 135 + ",nan", "row 1 does not have 68 points"),
+        ("x.jpg,1", "row 1 does not have 68 points"),
     ],
 )
 def test_a_download_with_a_defect_is_refused_and_nothing_written(downloads, tmp_path, line, message):
