@@ -1,4 +1,4 @@
-"""fkd data: the competition's files, and others in their layout."""
+"""fkd data: check, download and export the competition's files."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +12,7 @@ from fkd.data.kaggle import download
 from fkd.data.wild15 import PUBLISHED, build_wild15
 
 app = typer.Typer()
+MAX_DETAILS = 5  # rows listed for each kind of finding
 data_app = typer.Typer(help="The data: check, download, export the test frames, build wild15.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 
@@ -20,24 +21,38 @@ app.add_typer(data_app, name="data")
 def check_command(
     folder: Annotated[Path, typer.Argument(help="Folder or zip of the competition's files.")],
 ) -> None:
-    """Report what is in a training file: labels, conventions, duplicates, suspicious rows."""
+    """Report on the files: labels, conventions, duplicates, suspicious rows, missing files.
+
+    Rows are numbered from 1. Findings do not change the exit status.
+    """
     report = check(folder)
-    typer.echo(f"{report.rows:,} rows, {report.complete_rows:,} complete")
+    typer.echo(f"training: {report.rows:,} rows, {report.complete_rows:,} complete")
+    for name, count in report.labels.items():
+        typer.echo(f"  {name:26} {count:6,} labels")
     typer.echo(
         f"label conventions: {report.rows - report.four_point_rows:,} rows of the 15-point kind, "
         f"{report.four_point_rows:,} of the four-point kind"
     )
     typer.echo(f"{report.exact_duplicates:,} exact duplicates")
     typer.echo(f"{report.rows_in_groups:,} rows in {report.look_alike_groups:,} groups of look-alikes")
-    for name, count in report.labels.items():
-        typer.echo(f"  {name:26} {count:6,} labels")
-    typer.echo(f"{len(report.suspicious):,} suspicious rows")
-    for row, reason in report.suspicious.items():
-        typer.echo(f"  row {row} {reason}")
+    if report.test_images is not None:
+        typer.echo(f"test: {report.test_images:,} images")
+    if report.values is not None:
+        typer.echo(f"lookup table: {report.values:,} values requested")
+    for problem in report.problems:
+        typer.echo(f"problem: {problem}")
+    suspicious = {row for finding in report.findings for row in finding.rows}
+    typer.echo(f"{len(suspicious):,} suspicious rows")
+    for finding in report.findings:
+        typer.echo(f"  {finding.kind}: {len(finding.rows):,} {'row' if len(finding.rows) == 1 else 'rows'}")
+        for row, details in [*finding.rows.items()][:MAX_DETAILS]:
+            typer.echo(f"    row {row}" + (f": {details}" if details else ""))
+        if len(finding.rows) > MAX_DETAILS:
+            typer.echo(f"    and {len(finding.rows) - MAX_DETAILS:,} more")
 
 
 @data_app.command("download")
-def download_command(folder: Annotated[Path, typer.Argument(help="Where the files go.")]) -> None:
+def download_command(folder: Annotated[Path, typer.Argument(help="Folder to download into.")]) -> None:
     """Download the competition's files from Kaggle (needs an account and its rules accepted)."""
     typer.echo(f"{download(folder)}")
 
@@ -49,11 +64,11 @@ def export_test_command(
 ) -> None:
     """Write the held-out tenth's frames, without labels, for `fkd score`: test.csv, IdLookupTable.csv and PNGs.
 
-    Predictions for them can be made by any program; the frames stay under the terms of the data that they are from.
+    Any program can predict their keypoints. The terms of the original data apply to the frames.
     """
     faces = export_test(data, out)
     values = np.isfinite(faces.points).sum()
-    typer.echo(f"{out}: {len(faces):,} frames, of which {values:,} coordinates are wanted")
+    typer.echo(f"{out}: {len(faces):,} frames, {values:,} coordinates requested")
 
 
 @data_app.command("build-wild15")
@@ -62,7 +77,7 @@ def build_wild15_command(
     youtube: Annotated[Path, typer.Option(help="YouTube Faces frames, with their two csv of 68 points.")],
     out: Annotated[Path, typer.Option(help="The folder to write.")],
 ) -> None:
-    """Build the benchmark wild15 from its public sources, which have terms of their own: research use only."""
+    """Build the benchmark wild15 from its public sources, whose terms allow research use only."""
     built = build_wild15(w300, youtube, out)
     typer.echo(f"{out}: {built.training:,} training rows, {built.test:,} test images")
     for reason, count in built.left_out.items():

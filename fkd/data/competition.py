@@ -124,7 +124,7 @@ def _images(table: Table, cells: pd.DataFrame) -> np.ndarray:
     """Cells of 9,216 numbers each -> images, uint8 [N, 96, 96]."""
     images = np.empty((len(cells), PIXELS), np.uint8)
     with warnings.catch_warnings():
-        warnings.simplefilter("error", DeprecationWarning)  # what NumPy before 2.3 has instead of a ValueError
+        warnings.simplefilter("error", DeprecationWarning)  # NumPy before 2.3 warns instead of raising ValueError
         for index, (row, text) in enumerate(cells["Image"].items()):
             try:
                 pixels = np.fromstring(text, np.int64, sep=" ")

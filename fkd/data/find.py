@@ -26,7 +26,7 @@ def find_csv(data: Path, stem: str) -> Path:
     before a variant (another case, "STEM (1).csv"), and either before a zip of another name.
 
     Raises:
-        FkdError: there is no such file; the message lists what the folder holds.
+        FkdError: the file was not found; the message lists the folder's contents.
     """
     if data.is_file():
         if _rank(data.name, stem) is not None or (_is_zip(data) and _holds(data, stem)):

@@ -32,7 +32,7 @@ def read_predictions(path: Path, wanted: np.ndarray) -> np.ndarray:
         Points float32 [N, 15, 2] in frame pixels, NaN where nothing is wanted.
 
     Raises:
-        FkdError: the file has a defect; the message says where, what was found, and what was expected.
+        FkdError: the file has a defect; the message names the row and the expected value.
     """
     label = one_line(path.name)
     with open_regular(path, MAX_BYTES) as file:

@@ -36,7 +36,7 @@ class Table:
         Args:
             label: the file's name, for messages.
             file: its bytes.
-            remedy: what a message about an unreadable file suggests.
+            remedy: advice at the end of a message about an unreadable file.
 
         Raises:
             FkdError: the file is empty or not a csv.
@@ -84,7 +84,7 @@ class Table:
         A cell that is missing at the end of a row is "".
 
         Raises:
-            FkdError: there are no rows, a row has too many cells, or the file cannot be read.
+            FkdError: the file has no rows, a row has too many cells, or reading failed.
         """
         folded, width = [name.casefold() for name in self.names], len(self.names)
         places = [str(folded.index(name.casefold())) for name in columns]
