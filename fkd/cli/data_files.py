@@ -77,7 +77,7 @@ def build_wild15_command(
     youtube: Annotated[Path, typer.Option(help="YouTube Faces frames, with their two csv of 68 points.")],
     out: Annotated[Path, typer.Option(help="The folder to write.")],
 ) -> None:
-    """Build the benchmark wild15 from its public sources, whose terms allow research use only."""
+    """Build the benchmark wild15 from its public sources (their terms: research use only)."""
     built = build_wild15(w300, youtube, out)
     typer.echo(f"{out}: {built.training:,} training rows, {built.test:,} test images")
     for reason, count in built.left_out.items():

@@ -104,7 +104,7 @@ def blank_images(images: np.ndarray) -> list[Finding]:
 
 
 def odd_labels(points: np.ndarray) -> list[Finding]:
-    """Finds rows whose labels do not look like a face.
+    """Finds rows with labels that do not look like a face.
 
     Each row is compared with the typical face of its convention, scaled, turned and shifted to fit it best.
     points: [N, 15, 2] px, NaN where missing.
@@ -118,7 +118,7 @@ def odd_labels(points: np.ndarray) -> list[Finding]:
     worst = np.nan_to_num(offsets).argmax(1)
     swapped = points[:, 0, 0] <= points[:, 1, 0]
     with np.errstate(invalid="ignore"):
-        outside: np.ndarray = ((points < -0.5) | (points > FRAME_SIZE - 0.5)).any(-1)
+        outside = np.asarray(np.any((points < -0.5) | (points > FRAME_SIZE - 0.5), axis=-1))
 
     def point(row: int, index: int) -> str:
         return f"{NAMES[index]} at ({points[row, index, 0]:.1f}, {points[row, index, 1]:.1f})"
@@ -134,7 +134,7 @@ def odd_labels(points: np.ndarray) -> list[Finding]:
             (offset > np.where(four_point, MAX_OFFSET_FOUR_POINT, MAX_OFFSET)) & ~swapped,
             lambda row: point(row, worst[row]),
         ),
-        "point outside the frame": (outside.any(1), lambda row: point(row, outside[row].argmax())),
+        "point outside the frame": (np.asarray(outside.any(1)), lambda row: point(row, int(outside[row].argmax()))),
     }
     return [
         Finding(kind, {row + 1: details(row) for row in np.flatnonzero(rows).tolist()})
