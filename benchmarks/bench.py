@@ -13,7 +13,6 @@ import platform
 import statistics
 import sys
 import tempfile
-import time
 import warnings
 from pathlib import Path
 
@@ -29,7 +28,6 @@ import torch
 import training_rows
 from rows import Bench, Pairs, Row
 
-from fkd.data import cache
 from fkd.data.competition import read_training
 from fkd.keypoints import COLUMNS
 
@@ -74,7 +72,6 @@ def write_training(data: Path, folder: Path) -> None:
     table = pd.DataFrame(np.resize(faces.points, (len(images), 15, 2)).reshape(-1, 30), columns=list(COLUMNS))
     table["Image"] = [" ".join(map(str, image.ravel())) for image in images]
     table.to_csv(folder / "training.csv", index=False)
-    time.sleep(cache.SETTLED + 1)  # a file that has just changed is hashed again
 
 
 def main() -> int:

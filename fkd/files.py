@@ -1,7 +1,7 @@
-"""Files: replaced as a whole, so that a reader sees the old one or the new one, and read defensively.
+"""Write files atomically, and read untrusted ones strictly.
 
-What anyone may have written (entries, claims, config.json, headers of weights) is read by `read_json` or
-`parse_json`, which take plain JSON of limited size, and `typed`, which makes a frozen dataclass of it.
+Untrusted JSON (entries, claims, config.json, headers of weights) is read by `read_json` or `parse_json`, which accept
+plain JSON of limited size, and `typed`, which turns it into a frozen dataclass.
 """
 
 import csv
@@ -26,12 +26,12 @@ from fkd.errors import FkdError
 Result = TypeVar("Result")
 LARGEST, DEEPEST = 1_000_000, 20  # bytes of a file of JSON, levels of brackets in it
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
-# What the fields of records may hold. The limits keep sums finite and tables readable.
+# Types of fields in records. The limits keep sums finite and tables readable.
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Figure = Annotated[float, Field(ge=0, le=1e9)]
 Signed = Annotated[float, Field(ge=-1e9, le=1e9)]
 Line = Annotated[str, Field(max_length=300, pattern=r"^\P{C}*$")]  # no control characters
-# pydantic's name of an error -> what was expected.
+# pydantic's error type -> the expected value.
 EXPECTED = {
     "float_type": "a number",
     "finite_number": "a finite number",
@@ -54,13 +54,13 @@ EXPECTED = {
 
 
 def one_line(text: object, most: int = 100) -> str:
-    """Text from outside (a file's name, a library's error) as a sentence can quote it: printable, one line, cut."""
+    """Makes untrusted text safe to quote in a message: printable, one line, truncated."""
     text = " ".join("".join(letter if letter.isprintable() else " " for letter in str(text)).split())
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def file_stem(name: str) -> str:
-    """What the files of a model are called, without their ending: user--name for user/name."""
+    """The file stem for a model name: user--name for user/name."""
     return name.replace("/", "--")
 
 
@@ -89,7 +89,7 @@ def open_regular(path: Path | str, most_bytes: int) -> io.BufferedReader:
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """Gives a temporary path to write to, and renames it to `path` if the block ends without an error."""
+    """Yields a temporary path to write to, and renames it to `path` if the block ends without an error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=_temporary_prefix(path)) as folder:
@@ -99,7 +99,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 
 def remove_leftovers(path: Path | str) -> None:
-    """Removes what killed writes of `path` left behind. Call it only where nobody can be writing `path` now."""
+    """Removes temporary files of interrupted writes of `path`. Nothing may be writing `path` meanwhile."""
     path = Path(path)
     for sibling in path.parent.iterdir():
         if sibling.name.startswith(_temporary_prefix(path)) and sibling.is_dir():
@@ -107,7 +107,9 @@ def remove_leftovers(path: Path | str) -> None:
 
 
 def _temporary_prefix(path: Path) -> str:
-    return f".fkd-{hashlib.sha256(path.name.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}-"  # of no other name
+    return (
+        f".fkd-{hashlib.sha256(path.name.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}-"  # unique to this name
+    )
 
 
 def file_sha256(path: Path) -> str:
@@ -146,7 +148,7 @@ def read_json(path: Path | str, largest: int = LARGEST) -> Any:
 
 
 def parse_json(content: bytes, where: str) -> Any:
-    """The value of UTF-8 JSON as the standard has it: no NaN, no number too large, no key twice, no deep nesting.
+    """Parses standard UTF-8 JSON: without NaN, huge numbers, duplicate keys or deep nesting.
 
     Raises FkdError of one line that begins with `where`.
     """
@@ -169,7 +171,7 @@ def parse_json(content: bytes, where: str) -> Any:
 def typed(value: Any, result_type: type[Result], where: str) -> Result:
     """Makes a `result_type` (a dataclass that is STRICT, or a list of them) of a JSON value, field by field.
 
-    Raises FkdError of one line: `where`, the field, what was found and what was expected.
+    Raises FkdError of one line: `where`, the field, its value and the expected one.
     """
     try:
         content = json.dumps(value, ensure_ascii=False).encode()
@@ -184,7 +186,7 @@ def typed(value: Any, result_type: type[Result], where: str) -> Result:
 def typed_rows(path: Path | str, result_type: type[Result], largest: int = LARGEST) -> list[Result]:
     """The rows of a csv file with a header, each a `result_type`, a dataclass of numbers; an empty cell is None.
 
-    Raises FileNotFoundError, or FkdError with the file, the row, what was found and what was expected.
+    Raises FileNotFoundError, or FkdError with the file, the row, the value and the expected one.
     """
     try:
         lines = read_bytes(path, largest).decode().splitlines()
@@ -200,7 +202,7 @@ def _adapter(result_type: Hashable) -> TypeAdapter[Any]:
 
 
 def _sentence(error: dict[str, Any]) -> str:
-    """What follows the file's name, of one of pydantic's errors."""
+    """The message for one of pydantic's errors, without the file's name."""
     place = ""
     for part in error["loc"]:
         part = " ".join(str(part).split())[:60] if isinstance(part, str) else part
@@ -254,7 +256,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _number(cell: Any) -> Any:
-    """A cell of a csv file as JSON has it: a number if it is one, None if it is empty."""
+    """The JSON value of a csv cell: a number if it is one, None if it is empty."""
     if not isinstance(cell, str) or not cell.strip():
         return cell if isinstance(cell, list) else None
     try:

@@ -7,7 +7,7 @@ import pytest
 
 from fkd import files
 from fkd.board.entries import LARGEST_SYNCED
-from fkd.data import rows
+from fkd.data import find
 from fkd.page import guard, live, uploads, visitors, votes
 from fkd.photo import many_photos, point_files, reading
 
@@ -46,7 +46,7 @@ def test_every_promise_names_a_test_that_is_there():
         f"{files.DEEPEST} levels of brackets",
         f"votes are counted | {votes.MOST_PAIRS:,}",
         f"{point_files.MOST_BYTES / 1e6:.0f} MB, {point_files.MOST_FACES:,} faces",
-        f"{rows.MOST_BYTES / 1e9:.0f} GB unpacked",
+        f"{find.MAX_BYTES / 1e9:.0f} GB unpacked",
     ],
 )
 def test_the_limits_are_those_of_the_code(said):
