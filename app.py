@@ -16,14 +16,12 @@ def build_app(
     checkpoints: Path = CHECKPOINTS,
     leaderboard: Path = LEADERBOARD,
     models: Sequence[str] = (),
-    votes: Path | None = None,
 ) -> Page:
     """Builds the page for a folder of checkpoints and one of entries, unlaunched; raises as `site.build_app` does.
 
     models: references such as hf:user/repo or onnx:FILE (`fkd.hub.reference.load`), beside what lies in `checkpoints`.
-    votes: the file that keeps blind votes, in the leaderboard's folder if None.
     """
-    return site.build_app([*site.references_in(checkpoints), *models], leaderboard, HOME, votes)
+    return site.build_app([*site.references_in(checkpoints), *models], leaderboard, HOME)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pytest
 from fkd import files
 from fkd.board.entries import LARGEST_SYNCED
 from fkd.data import find
-from fkd.page import guard, live, uploads, visitors, votes
+from fkd.page import guard, live, uploads, visitors
 from fkd.photo import many_photos, point_files, reading
 
 ROOT = Path(__file__).parent.parent
@@ -44,7 +44,6 @@ def test_every_promise_names_a_test_that_is_there():
         f"{visitors.LARGEST / 1e6:.0f} MB; {visitors.MOST} such models",
         f"{files.LARGEST / 1e6:.0f} MB (claims read from the Hub: {LARGEST_SYNCED / 1e6:.0f} MB)",
         f"{files.DEEPEST} levels of brackets",
-        f"votes are counted | {votes.MOST_PAIRS:,}",
         f"{point_files.MOST_BYTES / 1e6:.0f} MB, {point_files.MOST_FACES:,} faces",
         f"{find.MAX_BYTES / 1e9:.0f} GB unpacked",
     ],

@@ -8,7 +8,6 @@ from typing import Any
 
 import gradio as gr
 
-from fkd.hub.errors import HostError
 from fkd.page.answers import (
     BEGIN,
     CHOOSE,
@@ -25,11 +24,10 @@ from fkd.page.answers import (
     status_of,
 )
 from fkd.page.downloads import download_row
-from fkd.page.guard import NOT_FITTING, as_path, pick, told
+from fkd.page.guard import NOT_FITTING, as_path, told
 from fkd.page.uploads import new_folder, stays
 from fkd.page.viewer import MOST_MODELS, view, viewer
 from fkd.page.visitors import Detectors
-from fkd.page.votes import add_vote
 from fkd.photo.reading import PHOTOS, read_photo
 
 FINDING = "Finding the keypoints ..."
@@ -46,8 +44,8 @@ KEEP_PHOTO = "photo => { window.fkd.keepPhoto(photo); }"
 KEPT_PHOTO = "async (...given) => [await window.fkd.keptPhoto(), ...given.slice(1)]"
 
 
-def compare_tab(detectors: Detectors, examples: Sequence[Path], votes: Path, page: gr.Blocks) -> Callable[[], None]:
-    """Builds the tab, inside `page`. examples: photos to try. votes: the file that keeps blind votes.
+def compare_tab(detectors: Detectors, examples: Sequence[Path], page: gr.Blocks) -> Callable[[], None]:
+    """Builds the tab, inside `page`. examples: photos to try.
 
     Returns what answers on the first example: who opens the page later finds the answer in it. Who was faster sees the
     photo, and the answer as soon as it is there.
@@ -151,16 +149,6 @@ def compare_tab(detectors: Detectors, examples: Sequence[Path], votes: Path, pag
     def add(wanted: str, chosen: list[str], own: list[str]) -> tuple[str, Any, list[str]]:
         return _add(detectors, wanted, chosen, own)
 
-    def vote(event: gr.EventData) -> None:
-        first, second = (pick(detectors, told(event, side)).name for side in ("first", "second"))
-        try:
-            tally = add_vote(votes, first, second, str(told(event, "choice")))
-        except HostError:  # logged for the host; the visitor hears of a fault
-            raise
-        except ValueError as error:
-            raise gr.Error(str(error), print_exception=False) from None
-        gr.Info(tally.sentence())
-
     wishes = [asked, whole, truth, precise]  # in the order of `Wishes`
     private: dict[str, Any] = {"api_visibility": "private"}
     photo.upload(None, photo, js=KEEP_PHOTO)
@@ -181,7 +169,6 @@ def compare_tab(detectors: Detectors, examples: Sequence[Path], votes: Path, pag
     open_camera.click(_toggle_camera, camera_shown, [studio, camera_shown, open_camera], **private)
     # One after the other: each box drawn is on top of those before.
     shown.input(draw, [answered, *wishes], outputs, trigger_mode="multiple", **private)
-    shown.submit(vote, None, None, **private)
     shown.select(_click, answered, [status, face, points, crops], **last)
     face.input(_choose, [answered, face], [status, shown, points, crops], **last)
     wanted.submit(add, [wanted, asked, own], [added, asked, own], concurrency_limit=1, **private)

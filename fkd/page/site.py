@@ -40,7 +40,6 @@ TITLE = """# Which detector finds your face better?
 Your photo is never logged or passed on, and is deleted from the server within the hour."""
 TABS = ("compare", "leaderboard", "live", "batch", "model")
 EXAMPLES = ("grace_hopper", "eileen_collins", "barack_obama_speaking", "barack_obama_backlit")
-VOTES = "votes.json"
 THEME = gr.themes.Default(
     primary_hue="emerald",
     font=["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"],
@@ -78,13 +77,11 @@ def references_in(checkpoints: Path) -> list[str]:
     return [*own, *files, *map(str, read_pinned(checkpoints))]
 
 
-def build_app(
-    references: Sequence[str | Detector], leaderboard: Path, clone: Path | None = None, votes: Path | None = None
-) -> Page:
+def build_app(references: Sequence[str | Detector], leaderboard: Path, clone: Path | None = None) -> Page:
     """Builds the page for these detectors and the leaderboard in a folder, unlaunched.
 
     references: detectors, or what `fkd.hub.reference.load` takes. clone: a clone of fkd, whose example photos and table
-    of the paper are then shown. votes: the file that keeps blind votes, in the leaderboard's folder if None.
+    of the paper are then shown.
     A checkpoint folder is read when the page first needs it, or is `launch`ed.
     Raises ValueError if there is no checkpoint, another reference cannot be read, or two have one name.
     """
@@ -102,7 +99,7 @@ def build_app(
         gr.Markdown(TITLE, elem_id="title")
         with gr.Tabs() as tabs:
             with gr.Tab("Compare", id="compare") as compare:
-                landing = compare_tab(Detectors(detectors), examples, votes or leaderboard / VOTES, page)
+                landing = compare_tab(Detectors(detectors), examples, page)
             with gr.Tab("Leaderboard", id="leaderboard") as board:
                 leaderboard_tab(leaderboard, detectors.folders, page, board)
             with gr.Tab("Live", id="live") as live:

@@ -36,13 +36,8 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def votes(tmp_path_factory):
-    return tmp_path_factory.mktemp("votes") / "votes.json"
-
-
-@pytest.fixture(scope="module")
-def address(votes):
-    with launched(votes=votes) as url:
+def address():
+    with launched() as url:
         yield url
 
 
@@ -196,41 +191,6 @@ def test_points_are_corrected_and_read_back_as_truth(page, tmp_path):
     page.locator("#models .token-remove, #models [aria-label*=Remove]").first.click()
     settle(page)
     expect(page.get_by_role("button", name="Save corrected points")).to_be_visible()
-
-
-@pytest.mark.slow
-def test_a_vote_is_blind_counted_here_and_kept_only_with_consent(page, votes):
-    def kept() -> int:
-        return (
-            sum(sum(pair[key] for key in pair if isinstance(pair[key], int)) for pair in read())
-            if votes.exists()
-            else 0
-        )
-
-    def read() -> list[dict]:
-        return json.loads(votes.read_text())
-
-    before = kept()
-    for consent in (False, True):
-        page.get_by_role("button", name="Blind vote").click()
-        assert page.locator("#viewer .legend").all_inner_texts() == ["A", "B"]
-        expect(page.locator("#status")).not_to_be_visible()
-        shown = page.locator("#viewer").inner_text() + " ".join(
-            page.locator(f"{PANELS} [aria-label]").evaluate_all("all => all.map(one => one.ariaLabel)")
-        )
-        assert "fcnn" not in shown and BETTER not in shown
-        page.locator(f"{PANELS} .point").first.hover(force=True)
-        expect(page.locator("#viewer .tip")).to_contain_text("A: x")
-        assert "±" not in page.inner_text("#viewer .tip"), "only some models have an uncertainty: it would tell which"
-        expect(page.locator("[data-layer=uncertainty]")).to_be_hidden()
-        if consent:
-            page.locator("#viewer .consent").check()
-        page.get_by_role("button", name="A is better").click()
-        expect(page.locator("#viewer .tally")).to_contain_text(re.compile(rf"A was (fcnn|{BETTER}), B was"))
-        assert set(page.locator("#viewer .legend").all_inner_texts()) == {"fcnn", BETTER}
-        settle(page)
-        assert kept() == before + consent
-    assert re.findall(r"better (\d)", page.inner_text("#viewer .tally"))[0:2] in (["2", "0"], ["1", "1"], ["0", "2"])
 
 
 @pytest.mark.slow

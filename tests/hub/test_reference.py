@@ -92,7 +92,7 @@ def test_what_was_trained_on_who_knows_what_has_no_rank(file, competition):
 def test_the_page_shows_the_files_of_its_folder_and_those_named(file, tmp_path):
     pages = [
         build_app(file.parent, tmp_path),
-        build_app(tmp_path / "none", tmp_path, [f"onnx:{file}"], votes=tmp_path / "votes.json"),
+        build_app(tmp_path / "none", tmp_path, [f"onnx:{file}"]),
     ]
     for page in pages:
         assert '"mean face"' in json.dumps(page.get_config_file(), default=str)

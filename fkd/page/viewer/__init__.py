@@ -32,7 +32,7 @@ LONGEST = 1600  # px of the longer side of the picture that is sent
 HERE = Path(__file__).parent
 # The modules of the script, in the order in which they are joined: each imports only from those before it.
 MODULES = (
-    "geometry", "elements", "shapes", "state", "loupe", "zoom", "drawing", "gestures", "vote", "share", "keys", "start",
+    "geometry", "elements", "shapes", "state", "loupe", "zoom", "drawing", "gestures", "share", "keys", "start",
 )  # fmt: skip
 MOST_HEATMAPS = 4  # faces of a photo whose heatmaps are sent
 MOST_MODELS = 4  # drawing.js gives each a shape of its own, for those who cannot tell the colours apart
@@ -58,17 +58,6 @@ TEMPLATE = """
       <button type="button" data-layer="truth">True points</button>
     </div>
   </div>
-  <div class="vote" hidden>
-    <div class="buttons" role="group" aria-label="Which is better?">
-      <button type="button" data-vote="a">A is better</button>
-      <button type="button" data-vote="b">B is better</button>
-      <button type="button" data-vote="same">The same</button>
-      <button type="button" data-vote="bad">Both bad</button>
-    </div>
-    <label><input type="checkbox" class="consent"> Add my votes to this page's count: the two models and the vote, never
-      the photo</label>
-  </div>
-  <p class="tally" role="status"></p>
   <div class="stage"><div class="panels"></div><div class="tip" role="tooltip" hidden></div></div>
   <div class="bar">
     <p class="hint" role="status"></p>
@@ -86,7 +75,6 @@ TEMPLATE = """
       <button type="button" data-does="save" hidden>Save corrected points</button>
     </div>
     <div class="buttons" role="group" aria-label="More">
-      <button type="button" data-does="vote">Blind vote</button>
       <button type="button" data-does="share">Share the picture</button>
     </div>
   </div>

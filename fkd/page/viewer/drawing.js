@@ -37,10 +37,9 @@ export function draw() {
   }
   for (const button of findAll("[data-tool]")) button.setAttribute("aria-pressed", button.dataset.tool === state.tool);
   for (const button of findAll("[data-tool=correct], [data-zoom=face], [data-does=delete], [data-tool=points]")) {
-    button.disabled = !boxOf(state.chosen) || Boolean(state.blind && button.dataset.zoom === undefined);
+    button.disabled = !boxOf(state.chosen);
   }
   find("[data-does=save]").hidden = !state.corrected[state.chosen];
-  find("[data-does=vote]").disabled = (state.blind ?? state.data.models).length < 2 || !boxOf(state.chosen);
   const hint = HINTS[state.tool ?? (matchMedia("(pointer: coarse)").matches ? "touch" : "mouse")];
   if (find(".hint").textContent !== hint) find(".hint").textContent = hint; // or it would be read out again
   place();

@@ -6,7 +6,6 @@ import { activate, ask, look, moveView, pixel, zooms } from "./zoom.js";
 import { draw } from "./drawing.js";
 import { letGo, movePoint, panelOf, removeBox, send, startTool } from "./gestures.js";
 import { savePoints, share } from "./share.js";
-import { endVote, startVote, vote } from "./vote.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const ZOOMS = { "+": "in", "=": "in", "-": "out", _: "out", 0: "fit" };
@@ -14,10 +13,9 @@ const ZOOMS = { "+": "in", "=": "in", "-": "out", _: "out", 0: "fit" };
 function click({ target }) {
   const button = target.closest("button");
   if (!button || !state.data) return;
-  const { mode: nextMode, layer, zoom: how, tool: nextTool, does, opens, vote: choice } = button.dataset;
+  const { mode: nextMode, layer, zoom: how, tool: nextTool, does, opens } = button.dataset;
   if (how) return zooms[how]();
   if (does) return DOES[does]();
-  if (choice) return vote(choice);
   if (opens) return void button.setAttribute("aria-expanded", button.getAttribute("aria-expanded") !== "true");
   if (nextMode) memory.mode = nextMode;
   if (layer) memory.layers[layer] = !memory.layers[layer];
@@ -30,11 +28,6 @@ const DOES = {
   delete: () => boxOf(state.chosen) && removeBox(),
   save: savePoints,
   share,
-  vote() {
-    if (!state.blind) return startVote();
-    endVote();
-    draw();
-  },
 };
 
 /** The divider, and the selects of its two models: choosing the other side's model swaps the two. */

@@ -3,10 +3,9 @@ import { around, clamp } from "./geometry.js";
 import { find, panelsBox, root, stage } from "./elements.js";
 import { boxOf, faceCount, memory, mode, state } from "./state.js";
 import { ask, look, wholePhoto } from "./zoom.js";
+import { letGo, startTool } from "./gestures.js";
 
 const SMALL = 0.25; // share of the photo's width below which a face is opened close
-import { letGo, startTool } from "./gestures.js";
-import { endVote } from "./vote.js";
 
 const boxesIn = (data) => (data?.models?.[0]?.faces ?? []).map(({ box }) => String(box));
 
@@ -22,14 +21,12 @@ function show() {
   const before = state.data;
   const data = (state.data = props.value ? JSON.parse(JSON.stringify(props.value)) : null);
   letGo();
-  endVote();
   find(".begin").hidden = Boolean(data);
   find(".filled").hidden = !data;
   state.panels = [];
   if (!data) return void panelsBox.replaceChildren();
   if (data.truth && !before?.truth) memory.layers.truth = true;
   keepCorrected(before, data);
-  if (data.photo) find(".tally").textContent = "";
   data.photo ??= before?.photo ?? ""; // another face of the same photo: it is not sent again
   data.models = (data.models ?? []).slice(0, 4);
   for (const model of data.models) for (const face of model.faces) face.points ??= [];

@@ -34,7 +34,6 @@ export const state = {
   tool: null, // "draw" or "correct" a box, or correct "points"
   draft: null, // {box, face} being drawn or corrected
   corrected: {}, // points that the visitor has moved, [15] places by face
-  blind: null, // the models under their own names while two of them stand here without
 };
 
 export function faceCount() {
