@@ -30,7 +30,7 @@ def test_the_spaces_front_matter_reads_by_the_hubs_own_parser():
     card = RepoCard.load(README, repo_type="space").data.to_dict()
     assert card["sdk"] == "gradio" and (ROOT / card["app_file"]).exists()
     assert card["sdk_version"] == gradio.__version__, "the Space runs the Gradio that the tests ran"
-    assert f"gradio[mcp]=={card['sdk_version']}" in (ROOT / "requirements.txt").read_text()
+    assert f"gradio=={card['sdk_version']}" in (ROOT / "requirements.txt").read_text()
     assert len(card["short_description"]) <= 60
     python = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"].removeprefix(">=")
     assert [int(n) for n in card["python_version"].split(".")] >= [int(n) for n in python.split(".")]

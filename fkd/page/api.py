@@ -1,4 +1,4 @@
-"""What programs may ask of the page: /predict, /compare and /leaderboard, by gradio_client, curl or MCP."""
+"""The page's API: /predict, /compare and /leaderboard, for gradio_client and curl."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -25,13 +25,13 @@ def api(detectors: Own, root: Path) -> None:
     photo = as_path(gr.Image(type="filepath", label="photo", visible=False))
     answer = gr.JSON(label="answer", visible=False)
 
-    # Functions of their own: from their names, parameters and first lines Gradio tells programs what there is.
+    # Gradio documents an endpoint by the name, parameters and docstring of its handler.
     def predict(photo: str, model: str, precise: bool) -> dict[str, Any]:
         """Finds the faces in a photo and the 15 keypoints of each, by one model.
 
         Args:
             photo: The photo, in any usual format.
-            model: The name of one of the page's models; a wrong one is answered with those that there are.
+            model: The name of one of the page's models; an unknown name returns the list of valid names.
             precise: Whether points are averaged over several crops of each face, which is slower.
 
         Returns:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import gradio.mcp
 
 from fkd.board.entries import read_benchmarks
 from fkd.hub.available import read_pinned
@@ -25,7 +24,6 @@ from fkd.page.leaderboard import leaderboard_tab
 from fkd.page.live import live_tab
 from fkd.page.model import model_tab
 from fkd.page.own import Own
-from fkd.page.programs import Tools
 from fkd.page.standings import ranked
 from fkd.page.uploads import photo_folder
 from fkd.page.visitors import Detectors
@@ -52,7 +50,6 @@ THEME = gr.themes.Default(
 )
 
 bound_fields()
-gradio.mcp.GradioMCPServer = Tools  # type: ignore[misc]  # by this name Gradio makes its server of tools
 
 # How the page is served, wherever that is.
 LAUNCH: dict[str, Any] = {
@@ -61,7 +58,7 @@ LAUNCH: dict[str, Any] = {
     "head": f"<script>{SCRIPT.read_text('utf-8')}</script>",
     "ssr_mode": False,
     "footer_links": [],
-    "mcp_server": True,
+    "mcp_server": False,  # even where GRADIO_MCP_SERVER is set: it would fetch URLs for strangers
     "run_history": False,
     **LIMITS,
 }
