@@ -99,20 +99,10 @@ class Commit:
     def card(self) -> dict:
         return read_card(self.files.get("README.md", b"").decode())
 
-    @property
-    def results(self) -> list[dict]:
-        """What the files of `.eval_results` hold."""
-        return [
-            {"filename": path, "verified": False, "data": entry}
-            for path, content in sorted(self.files.items())
-            if path.startswith(".eval_results/")
-            for entry in yaml.load(content, YAML)
-        ]
-
 
 @dataclass
 class Repo:
-    kind: str  # models, datasets or spaces
+    kind: str  # models or spaces
     id: str
     private: bool
     commits: list[Commit] = field(default_factory=list)  # of main, oldest first
@@ -142,7 +132,7 @@ class Repo:
         facts = {
             "id": self.id, "sha": commit.sha, "lastModified": commit.date, "private": self.private,
             "tags": commit.card.get("tags", []), "model-index": commit.card.get("model-index"),
-            "sdk": commit.card.get("sdk"), "evalResults": commit.results,
+            "sdk": commit.card.get("sdk"),
         }  # fmt: skip
         return {key: value for key, value in facts.items() if not expand or key in ("id", *expand)}
 
@@ -407,20 +397,6 @@ def build_app(hub: HubServer) -> FastAPI:
         (repo.pulls if create_pr else repo.commits).append(made)
         done = {"success": True, "commitOid": made.sha, "commitUrl": f"{page}/commit/{made.sha}"}
         return answer(done | ({"pullRequestUrl": f"{page}/discussions/{len(repo.pulls)}"} if create_pr else {}))
-
-    @app.get(repo_url + "/leaderboard")
-    async def leaderboard(request: Request):
-        """The results for the first task in eval.yaml, the highest value first."""
-        dataset = hub.find(request)
-        task = yaml.load(dataset.at("main").files["eval.yaml"], YAML)["tasks"][0]["id"]
-        rows = [
-            item | {"value": item["data"]["value"], "modelId": repo.id, "author": {"type": "user", "name": repo.owner}}
-            for repo in list(hub.repos.values())
-            for item in repo.at("main").results
-            if (item["data"]["dataset"]["id"], item["data"]["dataset"]["task_id"]) == (dataset.id, task)
-        ]
-        rows.sort(key=lambda row: row["value"], reverse=True)
-        return answer([{"rank": rank} | row for rank, row in enumerate(rows, 1)])
 
     @app.api_route("/{owner}/{name}/resolve/{rev}/{path:path}", methods=["GET", "HEAD"])
     async def resolve(request: Request, rev: str, path: str):

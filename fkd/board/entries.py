@@ -37,8 +37,8 @@ Address = Annotated[str, Field(max_length=500, pattern=r"^https?://[^\s\)\]<>]+$
 class Benchmark:
     """What a ranking is of: the test data's fingerprint, how many faces, how many labelled coordinates.
 
-    The first entry fills in the last three of these: until then they are "", 0 and 0. dataset: user/name of its
-    repository on the Hub, if it was published there. sources: the data sets that its faces are from.
+    The first entry fills in the last three of these: until then they are "", 0 and 0. sources: the data sets that its
+    faces are from.
     """
 
     __pydantic_config__ = STRICT
@@ -48,7 +48,6 @@ class Benchmark:
     fingerprint: Line
     faces: Count
     values: Count
-    dataset: Line = ""
     sources: Annotated[list[Line], Field(max_length=20)] = field(default_factory=list)
 
 

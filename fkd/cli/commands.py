@@ -29,7 +29,7 @@ COMMANDS = {
         "Measure a Hub model and enter it: it is then ranked, as verified, under its weights' hash.",
     ),
     "deploy": ("sharing", "Make or update a Space that is the page; a Hub account is all it needs."),
-    "leaderboard": ("rankings", "The rankings: print them; sync with the Hub; publish there."),
+    "leaderboard": ("rankings", "Print the rankings; check them; sync them with the Hub."),
 }
 
 

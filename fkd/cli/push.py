@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from fkd.board.entries import read_benchmarks
 from fkd.board.record import read_evaluation
-from fkd.cli.options import CLONE, LEADERBOARD, Private, Repo, Root
+from fkd.cli.options import CLONE, Private, Repo
 from fkd.hub.publication import publication
 from fkd.hub.repository import EVALUATION, ONNX, push, remote_card
 from fkd.photo.detectors.checkpoint import CheckpointDetector
@@ -29,7 +28,6 @@ def push_command(
         Path | None, typer.Option(help="A photo with a face, for the card's picture; it becomes public.")
     ] = EXAMPLE,
     onnx: Annotated[bool, typer.Option("--onnx", help="With the checkpoint as an ONNX file beside it.")] = False,
-    root: Root = LEADERBOARD,
 ) -> None:
     """Publish a checkpoint with its evaluation and card: one commit, or none if nothing has changed."""
     detector = CheckpointDetector.read(checkpoint)
@@ -39,9 +37,7 @@ def push_command(
     evaluation = read_evaluation(path)
     if not photo:
         typer.echo("the card shows no photo of a face; add one with --photo FILE", err=True)
-    datasets = {benchmark.name: benchmark.dataset for benchmark in read_benchmarks(root)}
-    dataset = datasets.get(evaluation.benchmark, "")
-    files = publication(detector, evaluation, repo, photo, remote_card(repo), dataset)
+    files = publication(detector, evaluation, repo, photo, remote_card(repo))
     if onnx:
         with tempfile.TemporaryDirectory() as folder:
             export_onnx(dataclasses.replace(detector, owner=repo.partition("/")[0]), Path(folder) / ONNX)

@@ -19,15 +19,14 @@ from fkd.board.entries import (
     read_synced,
 )
 from fkd.board.ranking import RankingRow, ranking
-from fkd.cli.options import CHECKPOINTS, LEADERBOARD, Checkpoints, Private, Root
+from fkd.cli.options import CHECKPOINTS, LEADERBOARD, Checkpoints, Root
 from fkd.hub.available import checkpoint_paths, known_checkpoints, paths_in, weights_there
 from fkd.hub.claims import sync
-from fkd.hub.dataset import hub_leaderboard, publish_benchmark
 from fkd.hub.repository import pull
 from fkd.metrics import METRICS, RMSE
 
 app = typer.Typer()
-board = typer.Typer(help="The rankings: print them; sync with the Hub; publish there.", invoke_without_command=True)
+board = typer.Typer(help="Print the rankings; check them; sync them with the Hub.", invoke_without_command=True)
 app.add_typer(board, name="leaderboard")
 
 
@@ -99,25 +98,6 @@ def sync_command(root: Root = LEADERBOARD) -> None:
     typer.echo(f"{len(claims) - len(refused)} claims, {len(refused)} refused; {root / SYNCED}")
     for claim in refused:
         typer.echo(f"refused {claim.repo}: {claim.refused}")
-
-
-@board.command("publish")
-def publish_command(
-    repo: Annotated[str, typer.Argument(help="user/name of a dataset repository.")],
-    benchmark: Annotated[str, typer.Option(help="Which ranking; the only one with entries, if not given.")] = "",
-    private: Private = False,
-    root: Root = LEADERBOARD,
-) -> None:
-    """Publish a benchmark and its entries as a dataset repository, in the Hub's benchmark format."""
-    named = [find_benchmark(root, benchmark)] if benchmark else read_benchmarks(root)
-    begun = [each for each in named if each.fingerprint]
-    if len(begun) != 1:
-        raise ValueError(f"{root} has {len(begun)} such rankings with entries: name one by --benchmark")
-    typer.echo(publish_benchmark(root, begun[0], repo, private))
-    rows = hub_leaderboard(repo)
-    typer.echo(f"the Hub's own leaderboard of it lists {len(rows)} results")
-    for row in rows:
-        typer.echo(f"{row.rank:4} {row.model_id} {row.value}")
 
 
 def _paths(checkpoints: Path) -> list[Path]:

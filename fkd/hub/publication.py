@@ -1,15 +1,12 @@
-"""What a push adds to a checkpoint's own files: the card, its two pictures, the results in the Hub's format."""
+"""Files that a push adds to a checkpoint: the card and its two pictures."""
 
 import io
 from pathlib import Path
 
-import yaml
-from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
 from PIL import Image
 
 from fkd.board.record import Evaluation
 from fkd.hub.card import ERRORS, OVERLAY, model_card
-from fkd.metrics import METRICS
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.draw import draw_errors, draw_points
 from fkd.photo.predict import predict
@@ -22,13 +19,11 @@ def publication(
     repo_id: str,
     photo: Path | None,
     before: str = "",
-    dataset: str = "",
 ) -> dict[str, bytes]:
-    """Contents by path in the repository: README.md, the pictures, and .eval_results if `dataset` is given.
+    """Return README.md and its pictures, by path in the repository.
 
-    photo: of a face, for the picture of what the model does; it becomes public. None leaves that picture out. before:
-    the card that is there now.
-    dataset: user/name of the dataset repository that is the benchmark on the Hub.
+    photo: of a face, on which the model's points are drawn; it becomes public. None leaves that picture out. before:
+    the repository's present card.
     Raises ValueError if the evaluation is of other weights, or no face is found in the photo.
     """
     checkpoint = detector.checkpoint
@@ -38,8 +33,6 @@ def publication(
     if photo:
         files[OVERLAY] = _png(_overlay(detector, photo))
     files["README.md"] = model_card(checkpoint, evaluation, repo_id, before, files).encode()
-    if dataset:
-        files[f".eval_results/{evaluation.benchmark}.yaml"] = _eval_results(evaluation, dataset)
     return files
 
 
@@ -49,19 +42,6 @@ def _overlay(detector: CheckpointDetector, path: Path) -> Image.Image:
     if not faces:
         raise ValueError(f"{path}: no face is found in it, so it cannot show what the model does: choose another")
     return draw_points(photo, [face.points for face in faces], detector.colour)
-
-
-def _eval_results(evaluation: Evaluation, dataset: str) -> bytes:
-    result = evaluation.accuracy
-    notes = f"fingerprint {evaluation.fingerprint}, {result.faces} faces, {result.values} coordinates"
-    entries = [
-        EvalResultEntry(
-            dataset_id=dataset, task_id=metric.key, value=round(value, 4), date=evaluation.date, notes=notes
-        )
-        for metric in METRICS
-        if (value := result.figures.get(metric.key)) is not None
-    ]
-    return yaml.safe_dump(eval_result_entries_to_yaml(entries), sort_keys=False).encode()
 
 
 def _png(picture: Image.Image) -> bytes:

@@ -2,13 +2,15 @@
 
 import json
 import tomllib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+
 from fkd.hub.available import PINNED
+from fkd.hub.errors import in_a_sentence, uploading
 from fkd.hub.reference import HubModel
 from fkd.hub.repository import pull
-from fkd.hub.writing import publish_files
 from fkd.photo.kinds import ENDINGS, files_in, read_detector
 
 PAGE = ["app.py", "requirements.lock", "LICENSE", "CITATION.cff", "docs/*.md"]
@@ -45,7 +47,26 @@ def deploy(home: Path, repo_id: str, private: bool = False, models: Sequence[str
     if models:
         pinned = [str(HubModel(model, pull(model).name)) for model in models]
         contents[REFERENCES] = json.dumps(pinned, indent=2).encode()
-    return publish_files(repo_id, "space", contents, private)
+    return _upload(repo_id, contents, private)
+
+
+def _upload(repo_id: str, contents: Mapping[str, bytes | Path], private: bool) -> str:
+    """Bring a Space to these contents (path -> bytes or file) in one commit, if anything differs; return its URL.
+
+    Removes other files from the folders that these paths name; files elsewhere are the owner's.
+    """
+    with in_a_sentence(repo_id):
+        api = HfApi()
+        url = api.create_repo(repo_id, repo_type="space", private=private, exist_ok=True, space_sdk="gradio")
+        folders = {path.partition("/")[0] for path in contents if "/" in path}
+        listed = api.list_repo_files(repo_id, repo_type="space")
+        outdated = {path for path in listed if path.partition("/")[0] in folders} - contents.keys()
+        operations: list[CommitOperationAdd | CommitOperationDelete] = []
+        operations += [CommitOperationAdd(path, content) for path, content in contents.items()]
+        operations += [CommitOperationDelete(path) for path in sorted(outdated)]
+        with uploading(repo_id):
+            api.create_commit(repo_id, operations, commit_message="Written by fkd", repo_type="space")
+    return str(url)
 
 
 def _requirements(home: Path, kinds: Collection[str]) -> bytes:

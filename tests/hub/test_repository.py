@@ -22,7 +22,6 @@ from fkd.hub.reference import load
 from fkd.hub.repository import pull, push, remote_card
 from fkd.learn.checkpoint import load_checkpoint
 from fkd.learn.models import KeypointModel
-from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "eileen_collins.png"
 
@@ -114,19 +113,6 @@ def test_without_a_photo_the_card_shows_only_the_picture_that_is_there(evaluated
     files = publication(load(evaluated), evaluation, "ada/net", None)
     assert files.keys() == {"README.md", "errors.png"}
     assert b"](errors.png)" in files["README.md"] and b"overlay.png" not in files["README.md"]
-
-
-def test_results_are_written_as_the_hub_reads_them(hub, evaluated):
-    evaluation = from_json(json.loads((evaluated / "evaluation.json").read_text()))
-    files = publication(CheckpointDetector.read(evaluated), evaluation, "ada/net", EXAMPLE, dataset="ada/faces")
-    push(evaluated, "ada/net", files)
-    info = repository.HfApi().model_info("ada/net", expand=["evalResults"])
-    assert [(one.dataset_id, one.task_id, one.value) for one in info.eval_results] == [
-        ("ada/faces", "rmse", 2.5),
-        ("ada/faces", "nme", 5.0),
-        ("ada/faces", "failure_rate", 0.0),
-    ]
-    assert info.eval_results[0].notes == "fingerprint f00d, 10 faces, 200 coordinates"
 
 
 def test_what_cannot_be_pushed(hub, evaluated, tmp_path):

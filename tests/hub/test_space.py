@@ -1,4 +1,4 @@
-"""The Space and the benchmark's dataset repository, on a Hub on this machine."""
+"""The page as a Space, on a Hub on this machine."""
 
 import json
 import re

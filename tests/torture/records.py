@@ -38,7 +38,7 @@ CLAIM = {
     "repo": "bob/net", "revision": "a" * 40, "benchmark": "drawn", "network": "fcnn",
     "figures": {"rmse": 2.0, "nme": 5.0, "failure_rate": 0.0}, "parameters": 1, "date": "2026-01-01", "refused": "",
 }  # fmt: skip
-BENCHMARK = {"name": "other", "description": "d", "fingerprint": "f", "faces": 10, "values": 200, "dataset": ""}
+BENCHMARK = {"name": "other", "description": "d", "fingerprint": "f", "faces": 10, "values": 200}
 SCORE = {"rmse": 1.5, "what": "a net", "measured_on": "there", "source": "https://example.org"}
 WRONG = (None, True, "x", "", -1, 1.5, 10**18, [], [[]], {}, {"x": 1})  # put in the place of what is right
 
