@@ -6,7 +6,6 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from fkd.board.record import Evaluation
-from fkd.hub.command import training_command
 from fkd.learn.config import FCNN, HEAD_ABOUT
 from fkd.learn.record import Checkpoint
 from fkd.metrics import METRICS
@@ -115,8 +114,6 @@ def _text(checkpoint: Checkpoint[Any], evaluation: Evaluation, repo_id: str, pic
         costs += f"| parameters, multiply-adds | {cost.parameters:,}, {cost.macs:,} |\n"
     if cost:
         costs += f"| one face | {cost.latency_ms:.1f} ms on {cost.hardware} |\n"
-    command = training_command(checkpoint)
-    command = f"\n```\n{command}\n```\n" if command else ""
     where = f"hf:{repo_id}" if repo_id else f"checkpoints/{name}"
     shown = "".join(f"\n![{what}]({file})\n" for file, what in PICTURES.items() if file in pictures)
     return f"""# {name}
@@ -158,7 +155,6 @@ Benchmark `{evaluation.benchmark}`: {result.faces:,} faces ({result.nme_faces:,}
 {training.optimizer}, learning rate {training.lr:g}, batches of {training.batch_size}, labels: {training.labels},
 augmentation: {"on" if training.augment else "off"}, seed {training.seed}. Every setting is in `config.json`. Weights
 are stored in {"half" if training.half else "single"} precision.
-{command}
 
 Data: `{data.name}`, {data.faces.train:,} faces to train, {data.faces.validation:,} to validate,
 {data.faces.test:,} to test. Terms: {terms}.{offset}
