@@ -13,7 +13,7 @@ from fkd.hub.reference import SCHEME, load
 from fkd.photo.answer_files import Journal, Row, journal_of
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
-from fkd.photo.folders import Shard, walk_photos
+from fkd.photo.folders import walk_photos
 from fkd.photo.pipeline import answer_folder, answer_photos, start_workers
 
 app = typer.Typer()
@@ -28,28 +28,26 @@ def predict_command(
     draw: Annotated[Path | None, typer.Option(help="A folder for the photos with the points drawn.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; if not given, one per core.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run that was stopped has ended.")] = False,
-    shard: Annotated[str, typer.Option(help="One of several parts of the photos: 1/8 to 8/8 of eight.")] = "1/1",
     precise: Annotated[bool, typer.Option("--precise", help="Average over several crops of a face: slower.")] = False,
     ray: Annotated[bool, typer.Option("--ray", help="On a Ray cluster; --out is a folder of Parquet files.")] = False,
 ) -> None:
     """Find the faces in photos and their keypoints, in pixels of the upright photo."""
     if ray:
-        if draw or workers or resume or shard != "1/1":
-            raise ValueError("--ray shares the work out itself: leave out --draw, --workers, --resume and --shard")
+        if draw or workers or resume:
+            raise ValueError("--ray distributes the work itself: leave out --draw, --workers and --resume")
         _predict_on_ray(photos, checkpoint, out, precise)
         return
-    part = Shard.parse(shard)
     if resume and out.exists() and not journal_of(out).exists():  # as a job that is started again finds it
-        typer.echo(f"{out} is there already: nothing to go on with")
+        typer.echo(f"{out} already exists; nothing to resume")
         return
-    paths = walk_photos(photos, part)
+    paths = walk_photos(photos)
     if draw:
         listed = list(paths)
         if len({path.stem for path in listed}) < len(listed):
             raise ValueError("--draw: two of the photos have the same name, so one drawing would replace the other")
         paths = iter(listed)
     detector = _load(checkpoint, precise)
-    run = {"model": detector.name, "sha256": detector.sha256, "shard": str(part), "precise": precise}
+    run = {"model": detector.name, "sha256": detector.sha256, "precise": precise}
     journal = Journal(out, run, resume)
     # What each worker loads: a Hub model lies in its folder by now.
     where = str(detector.folder if isinstance(detector, CheckpointDetector) else checkpoint)

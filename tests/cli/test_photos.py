@@ -60,25 +60,10 @@ def test_several_processes_answer_as_one(tmp_path, evaluated, monkeypatch):
     assert one["face"].count() == 3 and "not a readable image" in one["error"][1]
 
 
-def test_shards_together_are_the_whole(tmp_path, evaluated):
-    for number in range(12):
-        (tmp_path / f"{number}.jpg").write_bytes(b"no photo")
-    found = []
-    for number in (1, 2, 3):
-        out = tmp_path / f"{number}.json"
-        run("predict", tmp_path, "--checkpoint", evaluated, "--out", out, "--shard", f"{number}/3", "--resume")
-        found += [row["photo"] for row in json.loads(out.read_text())]
-    assert sorted(found) == sorted(map(str, tmp_path.glob("*.jpg")))
-    again = run("predict", tmp_path, "--checkpoint", evaluated, "--out", out, "--shard", "3/3", "--resume")
-    assert "3.json is there already" in again, "a finished job that is started again has nothing to do"
-    said = fails("predict", tmp_path, "--checkpoint", evaluated, "--out", tmp_path / "x.json", "--shard", "4/3")
-    assert "expected the first of eight as 1/8" in said
-
-
 def test_what_does_not_go_together_is_said(tmp_path, evaluated):
     options = ["--checkpoint", evaluated, "--out", tmp_path / "p", "--ray"]
-    for option in (["--resume"], ["--shard", "1/2"], ["--workers", "2"], ["--draw", tmp_path]):
-        assert "leave out --draw, --workers, --resume and --shard" in fails("predict", tmp_path, *options, *option)
+    for option in (["--resume"], ["--workers", "2"], ["--draw", tmp_path]):
+        assert "leave out --draw, --workers and --resume" in fails("predict", tmp_path, *options, *option)
     said = fails("predict", FACE, "--checkpoint", evaluated, "--out", tmp_path / "p.txt")
     assert "expected a name that ends in .json, .csv, .parquet" in said
 
@@ -94,9 +79,17 @@ def test_precise_points_are_those_of_the_library(tmp_path):
     assert apart > 0.04 and np.abs(points - precise.points).max() < apart / 2
 
 
+def test_resuming_a_finished_run_does_nothing(tmp_path, evaluated):
+    again = ["predict", FACE, "--checkpoint", evaluated, "--out", tmp_path / "p.json", "--resume"]
+    assert "1 face(s) in 1 photo(s)" in run(*again)
+    before = (tmp_path / "p.json").stat().st_mtime_ns
+    assert "p.json already exists; nothing to resume" in run(*again)
+    assert (tmp_path / "p.json").stat().st_mtime_ns == before
+
+
 def test_a_run_is_resumed_as_precise_as_it_began(tmp_path, evaluated):
     detector = CheckpointDetector.read(evaluated)
-    begun = {"model": detector.name, "sha256": detector.sha256, "shard": "1/1", "precise": True}
+    begun = {"model": detector.name, "sha256": detector.sha256, "precise": True}
     out = tmp_path / "p.json"
     out.with_name("p.json.part").write_text(json.dumps(begun) + "\n")
     again = ["predict", FACE, "--checkpoint", evaluated, "--out", out, "--resume"]

@@ -10,7 +10,7 @@ from fkd.photo.answer_files import TABLE, Journal
 from fkd.photo.face import Face
 from fkd.photo.point_files import read_points
 
-RUN = {"model": "net", "checkpoint": "checkpoints/net", "shard": "1/1"}
+RUN = {"model": "net", "checkpoint": "checkpoints/net", "precise": False}
 
 
 def face(seed, spread=True):
@@ -93,8 +93,8 @@ def test_a_line_that_a_kill_left_unfinished_is_written_again(tmp_path, kept):
 
 def test_a_journal_of_another_run_is_refused(tmp_path):
     Journal(tmp_path / "a.csv", RUN, resume=False).write(ROWS[0])
-    with pytest.raises(ValueError, match=r"a.csv.part is of another run .*'shard': '1/1'.*'shard': '2/2'"):
-        Journal(tmp_path / "a.csv", RUN | {"shard": "2/2"}, resume=True)
+    with pytest.raises(ValueError, match=r"a.csv.part is of another run .*'precise': False.*'precise': True"):
+        Journal(tmp_path / "a.csv", RUN | {"precise": True}, resume=True)
 
 
 def test_another_format_is_refused_before_any_work(tmp_path, monkeypatch):
