@@ -36,25 +36,6 @@ def error_face(details: dict[str, Detail], colours: dict[str, str]) -> go.Figure
     return figure
 
 
-def case_face(errors: Sequence[Sequence[float] | None], colour: str) -> go.Figure:
-    """One test face's errors as arrows from the mean face's points: where each answer went, drawn without the face.
-
-    errors: [15, 2] px, answer minus label, None where there is no label.
-    """
-    figure = _face(MEAN_FACE)
-    x, y = [], []
-    for point, error in zip(MEAN_FACE, errors, strict=True):
-        if error is not None:
-            x += [point[0], point[0] + error[0], None]
-            y += [point[1], point[1] + error[1], None]
-    figure.add_scatter(
-        x=x, y=y, mode="lines+markers", line={"color": colour, "width": 3}, showlegend=False,
-        marker={"symbol": "arrow", "angleref": "previous", "size": 10},
-    )  # fmt: skip
-    figure.update_layout(height=260, margin={"l": 4, "r": 4, "t": 4, "b": 4})
-    return figure
-
-
 def _face(points: Sequence[tuple[float, float]]) -> go.Figure:
     """A drawn face with its frame's pixels as axes."""
     figure, at = go.Figure(), dict(zip(NAMES, points, strict=True))

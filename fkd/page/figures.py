@@ -14,22 +14,15 @@ from fkd.board.record import Evaluation
 from fkd.files import typed_rows
 from fkd.learn.record import Epoch
 from fkd.page.face_plots import error_face
-from fkd.page.plots import (
-    cumulative_errors,
-    keypoint_errors,
-    keypoint_heatmap,
-    robustness_curves,
-    trade_off,
-    training_curves,
-)
+from fkd.page.plots import cumulative_errors, keypoint_errors, robustness_curves, trade_off, training_curves
 from fkd.page.words import PAPER_COLUMNS, PAPER_TEXT
 from fkd.photo.colours import BLUE, GREEN, RED, distinct, network_colour
 
-COUNT = 8  # figures
+COUNT = 5  # figures
 
 
 def plot_places() -> list[gr.Plot]:
-    """Where the figures go, in the order of `Figures.outputs`: four, and the others folded."""
+    """Place the figures, in the order of `Figures.outputs`."""
     places = []
 
     def place(title: str, name: str, about: str = "", scale: int = 1) -> None:
@@ -39,22 +32,17 @@ def plot_places() -> list[gr.Plot]:
 
     with gr.Row():
         place("Error against time and size", "trade-off", "Down and left is better. Larger dots have more parameters.")
-        place("How many faces are how good", "cumulative", "Up and left is better.")
+        place("Cumulative error distribution", "cumulative", "Up and left is better.")
     with gr.Row():
-        place("Where the errors lie", "face-plot", "Half of a point's errors lie inside its ellipse.", 2)
+        place("Errors on the face", "face-plot", "Half of a point's errors lie inside its ellipse.", 2)
         place(
             "Accuracy on degraded faces",
             "degraded",
             "RMSE, px (log scale), on the same faces made worse step by step.",
             3,
         )
-    with gr.Accordion("More figures", open=False, elem_id="more-figures"):
-        with gr.Row():
-            place("Error of each keypoint", "errors")
-            place("The same as a table of colours", "heat")
-        with gr.Row():
-            place("Error against size", "size-plot")
-            place("Training curves", "curves", "Solid: validation. Dotted: training, on augmented faces.")
+    with gr.Accordion("Error of each keypoint", open=False, elem_id="more-figures"):
+        places.append(gr.Plot(show_label=False, elem_classes="errors"))
     return places
 
 
@@ -67,9 +55,6 @@ class Figures:
     ellipses: object = None
     degraded: object = None
     keypoints: object = None
-    heatmap: object = None
-    size: object = None
-    training: object = None
 
     def outputs(self) -> list[object]:
         """In the order of `plot_places`."""
@@ -87,34 +72,25 @@ def plotted_first(entries: Sequence[Evaluation]) -> list[str]:
 
 def figures(
     every: Sequence[Evaluation],
-    folders: dict[str, Path],
     models: Sequence[str],
     across: int = 4,
     floor: Floor | None = None,
 ) -> Figures:
     """The figures of some of a benchmark's entries.
 
-    folders: of the checkpoints, by name, for their training's history. across: how many small figures fit in a row.
-    floor: the benchmark's noise floor, if that is known.
+    models: names of the entries to draw. across: how many small figures fit in a row. floor: the benchmark's noise
+    floor, if it is known.
     """
     colours = entry_colours(every)
     entries = sorted((entry for entry in every if entry.name in models), key=lambda entry: entry.accuracy.rmse)
     if not entries:
         return Figures()
-    recorded = {entry.name: history(folders[entry.name]) for entry in entries if entry.name in folders}
-    histories = {name: rows for name, rows in recorded.items() if rows is not None}
-    counted = [entry for entry in entries if entry.cost and entry.cost.parameters]
     return Figures(
-        time=trade_off(entries, lambda cost: cost.latency_ms, "milliseconds per face", colours, True, floor),
+        time=trade_off(entries, colours, floor),
         cumulative=cumulative_errors(entries, colours),
         ellipses=error_face({entry.name: entry.detail for entry in entries}, colours),
         degraded=robustness_curves({entry.name: entry.robustness for entry in entries}, colours, across),
         keypoints=keypoint_errors(entries, colours, floor),
-        heatmap=keypoint_heatmap(entries),
-        size=trade_off(
-            counted, lambda cost: (cost.parameters or 0) / 1e6, "parameters, millions", colours, floor=floor
-        ),
-        training=training_curves(histories, colours),
     )
 
 

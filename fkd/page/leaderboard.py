@@ -18,7 +18,7 @@ from fkd.page.address import remember
 from fkd.page.downloads import save_on_click
 from fkd.page.figures import COUNT, figures, plot_places, plotted_first
 from fkd.page.ranking import COPY, SORT, published_view, ranking_view
-from fkd.page.ranking_table import FAMILIES, FIRST_STATUSES, OPTIONAL, SIZES, STATUSES, Choice, csv_file, json_file
+from fkd.page.ranking_table import FIRST_STATUSES, OPTIONAL, STATUSES, Choice, csv_file, json_file
 from fkd.page.standings import Board, hub_text, problems_text, view
 from fkd.page.words import CITATION, QUESTIONS, column_words
 
@@ -61,10 +61,7 @@ def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tab: 
             from_hub = gr.Markdown(elem_id="from-hub", elem_classes="caption")
             broken = gr.Markdown(elem_id="problems")
             with gr.Accordion("Filters and columns", open=False, elem_id="filters"):
-                with gr.Row():
-                    status = gr.CheckboxGroup(STATUSES, value=FIRST_STATUSES, label="Status", elem_id="status-filter")
-                    family = gr.Dropdown(FAMILIES, value=FAMILIES[0], label="Family", elem_id="family")
-                    size = gr.Dropdown(list(SIZES), value=next(iter(SIZES)), label="Parameters", elem_id="size")
+                status = gr.CheckboxGroup(STATUSES, value=FIRST_STATUSES, label="Status", elem_id="status-filter")
                 optional = [(column.head, column.key) for column in OPTIONAL]
                 columns = gr.Dropdown(optional, multiselect=True, label="More columns", elem_id="columns")
             with gr.Accordion("Columns and questions", open=False, elem_id="questions"):
@@ -87,7 +84,7 @@ def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tab: 
         models = gr.Dropdown([], multiselect=True, label="Models in the figures", elem_id="plotted")
         plots = plot_places()
 
-    chosen = [benchmark, search, averaged, status, family, size, columns, sort, models]
+    chosen = [benchmark, search, averaged, status, columns, sort, models]
     shown_parts = [about, shown, elsewhere, csv, as_json, drawn, models]
     keep, keep_selected = (
         f"""(...values) => ({remember("leaderboard", *NAMES, selected=selected)})(...values.map(
@@ -103,7 +100,7 @@ def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tab: 
             return [gr.skip()] * COUNT
         benchmark = board.benchmark(name)
         entries, floor = read_entries(root, benchmark).measured, read_floor(root, benchmark)
-        return figures(entries, folders, models, 4 if is_wide else 2, floor).outputs()
+        return figures(entries, models, 4 if is_wide else 2, floor).outputs()
 
     def open_view(request: gr.Request) -> list[Any]:  # a partial would not be given the request
         return _open(board, request)
@@ -122,7 +119,7 @@ def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tab: 
         "api_visibility": "private",
     }
     page.load(open_view, None, chosen, api_visibility="private").then(**shows)
-    for part in (benchmark, search, averaged, status, family, size, columns):
+    for part in (benchmark, search, averaged, status, columns):
         part.input(**shows, trigger_mode="always_last").then(None, chosen, js=keep)
     shown.input(None, None, sort, js=SORT).then(None, chosen, js=keep)
     shown.input(

@@ -1,9 +1,8 @@
-"""The tab of one model: its card, its curves, and what its errors look like, without showing a test face."""
+"""The tab of one model: its card, its training curves, and its errors."""
 
 import dataclasses
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,20 +12,14 @@ import gradio as gr
 from fkd.board.record import read_evaluation
 from fkd.hub.card import model_card
 from fkd.hub.repository import EVALUATION
-from fkd.metrics import CASES
 from fkd.page.address import remember
-from fkd.page.face_plots import case_face, error_face
+from fkd.page.face_plots import error_face
 from fkd.page.figures import history, paper_section
 from fkd.page.guard import pick
 from fkd.page.own import Own
 from fkd.page.plots import training_curves
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
-
-CASES_SAID = """### Its best and its worst faces
-Arrows lead from each point of the mean face to where the model's answer went, as far as it went from the label: the
-faces themselves may not be shown."""
-
 
 IN_PAPER = ("fcnn", "resnet50")
 
@@ -35,21 +28,18 @@ IN_PAPER = ("fcnn", "resnet50")
 class View:
     """What the tab shows.
 
-    text: the card, Markdown. curves, ellipses, cases: figures, of its training, its errors, and its best and worst
-    faces. in_paper: whether the paper has such a network.
+    text: the card, Markdown. curves, ellipses: figures of its training and of its errors. in_paper: whether the paper
+    has such a network.
     """
 
     text: str
     curves: Any = None
     ellipses: Any = None
-    cases: Sequence[Any] = ()
     in_paper: bool = False
 
     def outputs(self) -> list[Any]:
-        """For (card, ellipses, curves, the paper's section, column of cases, 2 CASES figures)."""
-        missing = [None] * (2 * CASES - len(self.cases))
-        column, section = gr.Column(visible=bool(self.cases)), gr.Accordion(visible=self.in_paper)
-        return [self.text, self.ellipses, self.curves, section, column, *self.cases, *missing]
+        """For (card, ellipses, curves, the paper's section)."""
+        return [self.text, self.ellipses, self.curves, gr.Accordion(visible=self.in_paper)]
 
 
 def model_tab(detectors: Own, paper: Path | None, page: gr.Blocks, tab: gr.Tab) -> None:
@@ -64,16 +54,6 @@ def model_tab(detectors: Own, paper: Path | None, page: gr.Blocks, tab: gr.Tab) 
             ellipses = gr.Plot(show_label=False, elem_classes="ellipses")
             gr.Markdown("### Training\nSolid: validation. Dotted: training, on augmented faces.")
             curves = gr.Plot(show_label=False, elem_classes="model-curves")
-    with gr.Column() as cases:
-        gr.Markdown(CASES_SAID)
-        faces = []
-        for kind in ("best", "worst"):
-            with gr.Row():
-                for number in range(CASES):
-                    with gr.Column(min_width=200):
-                        gr.Markdown(f"{kind} {number + 1}", elem_classes="caption")
-                        faces.append(gr.Plot(show_label=False, elem_classes="case"))
-
     with gr.Accordion("Beside the paper", open=False, visible=False, elem_id="of-paper") as section:
         if paper and paper.exists():
             paper_section(json.loads(paper.read_text()))
@@ -84,7 +64,7 @@ def model_tab(detectors: Own, paper: Path | None, page: gr.Blocks, tab: gr.Tab) 
         view = _view(pick(detectors, name))
         return (view if paper else dataclasses.replace(view, in_paper=False)).outputs()
 
-    shown = [card, ellipses, curves, section, cases, *faces]
+    shown = [card, ellipses, curves, section]
 
     def open_view(request: gr.Request) -> str:
         """Handler: the model that the address asks for: ?tab=model&model=NAME."""
@@ -119,6 +99,4 @@ def _view(detector: Detector) -> View:
         return View(f"# {name}\nIts records cannot be read: `{reason}`.", curves)
     in_paper = detector.checkpoint.model.config.name in IN_PAPER
     text = "\n".join(line for line in card.splitlines() if not line.startswith(("![", "<!--")))
-    detail = evaluation.detail
-    cases = [case_face(case, colour) for case in [*detail.best, *detail.worst]]
-    return View(text, curves, error_face({name: detail}, {name: colour}), cases, in_paper)
+    return View(text, curves, error_face({name: evaluation.detail}, {name: colour}), in_paper)

@@ -1,7 +1,7 @@
 """Plotly figures from entries; colours are given by the caller, so that a model keeps its own on the page."""
 
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -119,25 +119,16 @@ def robustness_curves(
     return figure
 
 
-def trade_off(
-    entries: Sequence[Evaluation],
-    price: Callable[[Cost], float],
-    title: str,
-    colours: dict[str, str],
-    sized: bool = False,
-    floor: Floor | None = None,
-) -> go.Figure:
-    """Test RMSE with its interval against a price (log scale), and the Pareto front: what nothing cheaper beats.
+def trade_off(entries: Sequence[Evaluation], colours: dict[str, str], floor: Floor | None = None) -> go.Figure:
+    """Draw test RMSE with its interval against milliseconds per face (log scale), and the Pareto front.
 
-    A dashed line is drawn at the noise floor, where that is known.
-
-    Entries without a cost are left out. price: what a model takes, in the unit that `title` states. sized: whether a
-    dot's area shows its parameters.
+    A dot's area shows the number of parameters; a dashed line is the noise floor, if it is known. Entries without a
+    cost are left out.
     """
     figure = go.Figure()
     priced = [(entry, entry.cost) for entry in entries if entry.cost]
     front: list[tuple[float, float]] = []  # price, RMSE
-    for at, rmse in sorted((price(cost), entry.accuracy.rmse) for entry, cost in priced):
+    for at, rmse in sorted((cost.latency_ms, entry.accuracy.rmse) for entry, cost in priced):
         if not front or rmse <= front[-1][1]:
             front.append((at, rmse))
     figure.add_scatter(
@@ -150,16 +141,16 @@ def trade_off(
     for entry, cost in priced:
         told = entry.accuracy
         figure.add_scatter(
-            x=[price(cost)],
+            x=[cost.latency_ms],
             y=[told.rmse],
             error_y={"array": [told.rmse_high - told.rmse], "arrayminus": [told.rmse - told.rmse_low]},
             name=entry.name,
             mode="markers",
             marker={
-                "size": 6 + 2 * ((cost.parameters or 0) / 1e6) ** 0.5 if sized else 12,
+                "size": 6 + 2 * ((cost.parameters or 0) / 1e6) ** 0.5,
                 "color": colours[entry.name],
             },
-            hovertemplate=f"%{{y:.3f}} px, %{{x:.3g}} {title}{_parameters(cost)}",
+            hovertemplate=f"%{{y:.3f}} px, %{{x:.3g}} ms{_parameters(cost)}",
         )
     if floor and priced:
         shared = floor.overall
@@ -175,7 +166,7 @@ def trade_off(
             annotation_position="bottom right",
         )
     figure.update_layout(**LAYOUT | {"height": 400})
-    figure.update_xaxes(title=title, type="log", **_steps((1, 2, 5)), **GRID)
+    figure.update_xaxes(title="milliseconds per face", type="log", **_steps((1, 2, 5)), **GRID)
     figure.update_yaxes(title="test RMSE, px", **GRID)
     return figure
 
@@ -191,25 +182,6 @@ def _how(floor: Floor) -> str:
 
 def _parameters(cost: Cost) -> str:
     return "" if cost.parameters is None else f", {cost.parameters / 1e6:.1f} M parameters"
-
-
-def keypoint_heatmap(entries: Sequence[Evaluation]) -> go.Figure:
-    """RMSE of each keypoint (down) for each model (across)."""
-    values = np.array([[entry.accuracy.rmse_by_keypoint[name] for entry in entries] for name in NAMES], float)
-    figure = go.Figure(
-        go.Heatmap(
-            z=values,
-            x=[entry.name for entry in entries],
-            y=LABELS,
-            colorscale="YlOrRd",
-            text=np.round(values, 2),
-            texttemplate="%{text:.2f}",
-            colorbar={"title": "px", "thickness": 12},
-        )
-    )
-    figure.update_layout(**LAYOUT | {"height": 560})
-    figure.update_yaxes(autorange="reversed", automargin=True)
-    return figure
 
 
 def cumulative_errors(entries: Sequence[Evaluation], colours: dict[str, str]) -> go.Figure:

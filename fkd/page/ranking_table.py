@@ -18,8 +18,6 @@ from fkd.page.uploads import new_folder
 MOST_ROWS = 100  # of a ranking that are sent to a browser: it takes seconds to draw thousands
 STATUSES = ["verified", "submitted", "not verified", "unreadable", "claimed", "refused"]
 FIRST_STATUSES = STATUSES[:-1]  # shown until a visitor chooses
-FAMILIES = ["all", "fcnn", "resnet"]
-SIZES = {"any size": (0, 1e12), "below 5 M": (0, 5e6), "5 to 20 M": (5e6, 2e7), "above 20 M": (2e7, 1e12)}
 
 Value = str | float | None
 HUB = "https://huggingface.co"
@@ -29,17 +27,15 @@ HUB = "https://huggingface.co"
 class Choice:
     """What a visitor chose to see of a benchmark; the fields are the names in the address, in the order of the inputs.
 
-    search: a part of a model's or a network's name. averaged: also ensembles and flip averaging. status: some of
-    STATUSES. family: one of FAMILIES. size: one of SIZES. columns: keys of those beyond the first seven. sort: a key of
-    `sort_keys`, after a minus for the largest first. model: names of the models in the figures.
+    search: part of a model's or a network's name. averaged: include ensembles and flip averaging. status: some of
+    STATUSES. columns: keys of optional columns. sort: a key of `sort_keys`, after a minus for the largest first. model:
+    names of the models in the figures.
     """
 
     benchmark: str = ""
     search: str = ""
     averaged: bool = False
     status: Sequence[str] = tuple(FIRST_STATUSES)
-    family: str = FAMILIES[0]
-    size: str = next(iter(SIZES))
     columns: Sequence[str] = ()
     sort: str = "rank"
     model: Sequence[str] = ()
@@ -56,11 +52,8 @@ class Choice:
         """What an address asks for; what it does not say, or says wrongly, is as it is at first."""
         given: dict[str, Any] = {name: asked[name] for name in ("benchmark", "search") if name in asked}
         given["averaged"] = asked.get("averaged") == "true"
-        given |= {
-            name: asked[name]
-            for name, allowed in {"family": FAMILIES, "size": SIZES, "sort": sort_keys()}.items()
-            if asked.get(name, "").removeprefix("-" if name == "sort" else "") in allowed
-        }
+        if asked.get("sort", "").removeprefix("-") in sort_keys():
+            given["sort"] = asked["sort"]
         optional = [column.key for column in OPTIONAL]
         for name, allowed in {"status": STATUSES, "columns": optional}.items():
             if asked.get(name):
@@ -69,11 +62,9 @@ class Choice:
         return cls(**given)
 
     def keeps(self, row: RankingRow) -> bool:
-        """Whether a row is shown; a number of parameters that is not known is of every size."""
-        least, most = SIZES[self.size]
-        sized = row.parameters is None or least <= row.parameters <= most
+        """Whether a row is shown."""
         named = self.search.strip().casefold() in f"{row.name} {row.network}".casefold()
-        return row.status in self.status and sized and named and self.family in ("all", _family(row))
+        return row.status in self.status and named
 
 
 @dataclass(frozen=True)
@@ -233,12 +224,6 @@ def csv_file(name: str, rows: Sequence[RankingRow]) -> str:
 def json_file(name: str, rows: Sequence[RankingRow]) -> str:
     """The path of a new file NAME.json with all that is known of the rows."""
     return _file(f"{name}.json", json.dumps([row.record() for row in rows], indent=2))
-
-
-def _family(row: RankingRow) -> str:
-    if not row.network:
-        return ""
-    return "fcnn" if row.network.startswith("fcnn") else "resnet"
 
 
 def _row(

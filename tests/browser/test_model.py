@@ -7,7 +7,7 @@ from browser.helpers import BETTER, choose, launched, open_tab, screenshot
 from fkd.photo.colours import RED, network_colour
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-PLOTS = {"ellipses": 1, "model-curves": 1, "case": 6}
+PLOTS = {"ellipses": 1, "model-curves": 1}
 
 
 @pytest.fixture(scope="module")

@@ -27,26 +27,21 @@ def value_of(*entries, **choice) -> dict:
     [
         (Choice(), ["a", "ada/net", "bad"]),
         (Choice(status=["claimed"]), ["ada/net"]),
-        (Choice(family="fcnn"), ["a"]),
-        (Choice(family="resnet"), ["ada/net"]),
-        (Choice(size="5 to 20 M"), ["ada/net", "bad"]),
         (Choice(search=" NET"), ["ada/net"]),
         (Choice(search="fcnn"), ["a"]),
         (Choice(status=[]), []),
     ],
 )
-def test_rows_are_kept_by_status_family_size_and_search(choice, names):
+def test_rows_are_kept_by_status_and_search(choice, names):
     assert [row.name for row in rows(entry("a", 2.0)) if choice.keeps(row)] == names
 
 
 def test_an_address_says_what_to_see_and_what_is_wrong_in_it_is_left_out():
-    asked = {"search": "x", "averaged": "true", "status": "claimed,none", "size": "below 5 M", "sort": "-ms"}
-    choice = Choice.from_address(
-        asked | {"family": "none", "columns": "macs,rank,,", "model": "a,,b", "benchmark": "c"}
-    )
-    assert choice == Choice("c", "x", True, ["claimed"], "all", "below 5 M", ["macs"], "-ms", ["a", "b"])
-    assert Choice.from_address({"sort": "--ms", "size": ""}) == Choice(model=[])
-    assert Choice.of("c", None, False, [], "all", "any size", [], "nonsense", []).sort == "rank"
+    asked = {"search": "x", "averaged": "true", "status": "claimed,none", "sort": "-ms"}
+    choice = Choice.from_address(asked | {"columns": "macs,rank,,", "model": "a,,b", "benchmark": "c"})
+    assert choice == Choice("c", "x", True, ["claimed"], ["macs"], "-ms", ["a", "b"])
+    assert Choice.from_address({"sort": "--ms"}) == Choice(model=[])
+    assert Choice.of("c", None, False, [], [], "nonsense", []).sort == "rank"
     assert len(Choice.of(*dataclasses.astuple(Choice())).__dict__) == len(NAMES)
 
 

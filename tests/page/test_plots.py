@@ -28,23 +28,22 @@ def test_each_keypoint_has_a_bar_per_model():
 
 def test_the_pareto_front_holds_what_nothing_cheaper_beats():
     models = zip("abcd", [1, 2, 3, 4], [3.0, 2.0, 2.5, 1.0], strict=True)
-    entries = [entry(name, rmse, cost=Cost(size, 1, 1.0, "here")) for name, size, rmse in models]
-    figure = trade_off(entries, lambda cost: cost.parameters, "parameters", dict.fromkeys("abcd", "red"))
+    entries = [entry(name, rmse, cost=Cost(1, 1, float(ms), "here")) for name, ms, rmse in models]
+    figure = trade_off(entries, dict.fromkeys("abcd", "red"))
     assert figure.data[0].name == "Pareto front" and list(figure.data[0].x) == [1, 2, 4]
 
 
 def test_the_noise_floor_is_a_line_that_says_how_it_was_estimated():
     entries = [entry("a", 3.0), entry("b", 2.0, cost=Cost(2, 1, 2.0, "here"))]
-    drawn = figures(entries, {}, ["a", "b"], floor=made_up(1.25))
-    for figure in (drawn.time, drawn.size):
-        (line,), (words,) = figure.layout.shapes, figure.layout.annotations
-        assert line.y0 == line.y1 == words.y == 1.25
-        assert words.text == "the labels' noise floor, 1.25 px"
-        assert "resnet18 and resnet14t share" in words.hovertext and "upper estimate" in words.hovertext
+    drawn = figures(entries, ["a", "b"], floor=made_up(1.25))
+    (line,), (words,) = drawn.time.layout.shapes, drawn.time.layout.annotations
+    assert line.y0 == line.y1 == words.y == 1.25
+    assert words.text == "the labels' noise floor, 1.25 px"
+    assert "resnet18 and resnet14t share" in words.hovertext and "upper estimate" in words.hovertext
     marks = drawn.keypoints.data[-1]
     assert list(marks.x) == [1.25] * 15 and "upper estimate" in marks.hovertemplate
-    without = figures(entries, {}, ["a", "b"])
-    assert not without.time.layout.shapes and not without.size.layout.shapes and len(without.keypoints.data) == 2
+    without = figures(entries, ["a", "b"])
+    assert not without.time.layout.shapes and len(without.keypoints.data) == 2
 
 
 def test_a_keypoint_whose_floor_is_not_known_has_no_mark():
@@ -58,7 +57,7 @@ def test_submitted_predictions_are_in_every_figure_but_those_of_cost_and_only_if
     theirs = entry("b", 2.0, checkpoint="", weights=[], cost=None)
     every = [theirs, entry("a", 3.0)]
     assert plotted_first(every) == ["a"] and plotted_first([theirs]) == ["b"]
-    drawn = figures(every, {}, ["a", "b"])
+    drawn = figures(every, ["a", "b"])
     assert [trace.name for trace in drawn.time.data] == ["Pareto front", "a"]
     assert [trace.name for trace in drawn.cumulative.data] == ["b", "a"]
 
