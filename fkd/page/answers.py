@@ -1,6 +1,5 @@
 """The Compare tab's answers: from what a visitor gave to what the tab shows."""
 
-import dataclasses
 import html
 import math
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ import gradio as gr
 from pandas.io.formats.style import Styler
 from PIL import Image
 
-from fkd.page.viewer import MOST_HEATMAPS, MOST_MODELS, view
+from fkd.page.viewer import MOST_MODELS, view
 from fkd.photo.comparison import Comparison, compare, points_table, verdict
 from fkd.photo.detector import Detector
 from fkd.photo.face import FaceBox
@@ -202,16 +201,4 @@ def _answer(
     except ValueError as error:  # a box without a size, or a model without precise answers
         return problem(f"**{error}**")
     picture = picture_of(comparison, face, photo, zoomed)
-    return View(status_of(comparison, face), picture, Answered(path, _lighter(comparison)), face)
-
-
-def _lighter(comparison: Comparison) -> Comparison:
-    """Without the heatmaps that the viewer never draws: a session keeps it."""
-    answers = {
-        name: [
-            face if number < MOST_HEATMAPS else dataclasses.replace(face, heatmaps=None)
-            for number, face in enumerate(faces)
-        ]
-        for name, faces in comparison.answers.items()
-    }
-    return dataclasses.replace(comparison, answers=answers)
+    return View(status_of(comparison, face), picture, Answered(path, comparison), face)

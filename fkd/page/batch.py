@@ -132,8 +132,7 @@ def _run(detector: Detector, files: list[str], stop: threading.Event) -> Iterato
                 points = [face.points for face in answered.faces]
                 drawn = draw_points(answered.photo, points, detector.colour)
                 _save(drawn, _file_name(number, answered), archive, folder)
-            faces = [dataclasses.replace(face, heatmaps=None) for face in answered.faces]
-            done.append(dataclasses.replace(answered, photo=None, faces=faces))
+            done.append(dataclasses.replace(answered, photo=None))
             if stop.is_set():
                 stopped = f"Stopped after {number} of {len(sources)} photos. "
                 break

@@ -6,17 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import gradio as gr
-from PIL import Image
 
 from fkd.files import file_stem
 from fkd.page.answers import GONE, Answered
 from fkd.page.uploads import new_folder
-from fkd.photo.comparison import Comparison
-from fkd.photo.draw import draw_points
 from fkd.photo.point_files import to_pts, to_table
-from fkd.photo.reading import read_photo
 
-LEAST_PX, MOST_PX = 800, 1600  # of the longer side of the drawing
 SAVE = """file => {
     if (!file) return;
     const link = document.createElement('a');
@@ -47,12 +42,6 @@ def _make(write: Callable[[Answered, int, Path], Path], answered: Answered | Non
     return str(write(answered, face or 0, new_folder()))
 
 
-def _picture(answered: Answered, face: int, folder: Path) -> Path:
-    path = folder / "keypoints.png"
-    _drawn(read_photo(answered.path), answered.comparison).save(path)
-    return path
-
-
 def _json(answered: Answered, face: int, folder: Path) -> Path:
     path = folder / "keypoints.json"
     path.write_text(json.dumps(answered.comparison.to_json(), indent=2))
@@ -71,21 +60,11 @@ def _csv(answered: Answered, face: int, folder: Path) -> Path:
 
 
 def _pts(answered: Answered, face: int, folder: Path) -> Path:
-    """Of the last detector and one face: the format has room for no more."""
+    """Write the last model's points of the selected face: .pts holds one set of points."""
     name, faces = list(answered.comparison.answers.items())[-1]
     path = folder / f"keypoints-{file_stem(name)}.pts"
     path.write_text(to_pts(faces[face].points))
     return path
 
 
-KINDS = {"png": ("Picture", _picture), "json": ("JSON", _json), "csv": ("CSV", _csv), "pts": (".pts", _pts)}
-
-
-def _drawn(photo: Image.Image, comparison: Comparison) -> Image.Image:
-    """The photo with all answers; made anew from its pixels, so it carries nothing else of the file."""
-    longest = max(photo.size)
-    scale = min(max(longest, LEAST_PX), MOST_PX) / longest
-    drawn = photo.resize([max(1, round(side * scale)) for side in photo.size])
-    for name, faces in comparison.answers.items():
-        drawn = draw_points(drawn, [(face.points + 0.5) * scale - 0.5 for face in faces], comparison.colours[name])
-    return drawn
+KINDS = {"json": ("JSON", _json), "csv": ("CSV", _csv), "pts": (".pts", _pts)}

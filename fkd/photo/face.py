@@ -41,10 +41,9 @@ class Face:
 
     box: (x0, y0, x1, y1) and points: float32 [15, 2], both in pixels of the upright photo. frame: uint8
     [96, 96], the crop that the detector answered for. spread: float32 [15], how uncertain each point is, photo px
-    (the standard deviation of its heatmap along an axis), or None from a detector without heatmaps. doubt: how far
-    apart the answers for the crop and for its mirror image are, in units of the detector's validation RMSE; 0 from a
-    detector that cannot tell. heatmaps: uint8 [15, S, S], where the detector looks for each point, 255 at its likeliest
-    place, over the frame; or None. to_photo: [2, 3], the matrix from the frame's px to the photo's.
+    (the standard deviation of its heatmap along an axis), or None from a detector without heatmaps. doubt: the
+    distance between the answers for the crop and for its mirror image, in units of the detector's validation RMSE; 0
+    from a detector that cannot tell.
     """
 
     box: tuple[float, float, float, float]
@@ -52,8 +51,6 @@ class Face:
     frame: np.ndarray
     spread: np.ndarray | None = None
     doubt: float = 0.0
-    heatmaps: np.ndarray | None = None
-    to_photo: np.ndarray | None = None
 
     def to_json(self) -> dict[str, Any]:
         """{"box": [...], "points": {name: [x, y]}}, and "spread": {name: px} if there is one; rounded to 0.01 px."""

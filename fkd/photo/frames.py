@@ -22,13 +22,12 @@ class FrameAnswers:
     """A detector's answers for N frames, in frame px.
 
     points: [N, 15, 2]. flipped: [N, 15, 2], those for the mirror images, mirrored back. spread: [N, 15], the standard
-    deviation of each point along an axis, or None. heatmaps: uint8 [N, 15, S, S], as in `Face`, or None.
+    deviation of each point along an axis, or None.
     """
 
     points: np.ndarray
     flipped: np.ndarray
     spread: np.ndarray | None = None
-    heatmaps: np.ndarray | None = None
 
 
 def faces_by_frames(
@@ -66,9 +65,7 @@ def faces_by_frames(
         scale = np.sqrt(abs(np.linalg.det(to_photo[index][:, :2])))  # px of the photo for one of the frame
         spread = None if answers.spread is None else (answers.spread[index] * scale).astype(np.float32)
         doubt = float(apart[index] / validation_rmse)
-        heatmaps = None if answers.heatmaps is None else answers.heatmaps[index]
-        of_face = points[index].astype(np.float32)
-        faces.append(Face(box.box, of_face, frames[index], spread, doubt, heatmaps, to_photo[index]))
+        faces.append(Face(box.box, points[index].astype(np.float32), frames[index], spread, doubt))
     return faces
 
 

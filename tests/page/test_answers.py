@@ -50,11 +50,3 @@ def test_a_photo_has_a_hundred_faces_at_most(detectors):
     answered = answer_photo(detectors, PHOTO, Wishes(["tiny"], whole=True)).answered
     answered.comparison.boxes[:] = answered.comparison.boxes * MOST_FACES
     assert stays(answer_box(detectors, [9, 9, 90, 90], None, answered, ASKED), f"{MOST_FACES} faces are the most")
-
-
-def test_a_session_keeps_no_heatmap_that_is_never_drawn(detectors):
-    answered = answer_photo(detectors, PHOTO, Wishes(["tiny"], whole=True)).answered
-    for _ in range(5):
-        answered = answer_box(detectors, [9, 9, 190, 190], None, answered, ASKED).answered
-    kept = [face.heatmaps is not None for face in answered.comparison.answers["tiny"]]
-    assert kept == [True] * 4 + [False] * 2

@@ -93,7 +93,6 @@ def test_a_photo_is_answered_as_its_frames_are(predictor):
     assert np.abs(second.points - [250, 30] - np.stack([95 - y, x], 1)).max() < 1
     assert np.abs(second.frame.astype(int) - faces.images[1]).mean() < 2
     assert detector.name == "mine" and (first.doubt, first.spread) == (0.0, None)
-    assert np.allclose(apply(first.to_photo, in_frames[0]), first.points, atol=2)
 
 
 def test_a_face_that_is_not_found_is_doubted_and_has_no_shape(predictor):

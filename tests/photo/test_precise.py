@@ -58,7 +58,7 @@ def test_what_differs_from_crop_to_crop_is_averaged_away(answer):
     assert error(precise) < 0.65 * error(plain)
     for face, other in zip(plain, precise, strict=True):  # all else is as without
         assert (face.doubt, face.box) == (other.doubt, other.box) and face.doubt > 0
-        for name in ("frame", "spread", "to_photo"):
+        for name in ("frame", "spread"):
             assert (getattr(face, name) == getattr(other, name)).all()
 
 
@@ -85,7 +85,6 @@ def test_a_shipped_model_answers_precisely_for_the_faces_of_a_photo():
     apart = np.linalg.norm(precise.points - plain.points, axis=1)
     assert 0 < apart.mean() < 0.02 * 88 and (precise.spread == plain.spread).all()  # px; the eyes are 88 px apart
     assert precise.points.dtype == np.float32 and precise.doubt == plain.doubt
-    assert (precise.heatmaps == plain.heatmaps).all()
     compared = compare([detector], photo, precise=True).answers["resnet18"][0]
     assert np.allclose(compared.points, precise.points, atol=1e-3)
 

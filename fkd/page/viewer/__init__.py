@@ -34,7 +34,6 @@ HERE = Path(__file__).parent
 MODULES = (
     "geometry", "elements", "shapes", "state", "loupe", "zoom", "drawing", "gestures", "share", "keys", "start",
 )  # fmt: skip
-MOST_HEATMAPS = 4  # faces of a photo whose heatmaps are sent
 MOST_MODELS = 4  # drawing.js gives each a shape of its own, for those who cannot tell the colours apart
 TEMPLATE = """
 <div class="viewer" role="region" aria-label="Photo with keypoints">
@@ -54,7 +53,6 @@ TEMPLATE = """
       <button type="button" data-layer="names">Names</button>
       <button type="button" data-layer="differences">Differences</button>
       <button type="button" data-layer="uncertainty">Uncertainty</button>
-      <button type="button" data-layer="heatmap">Heatmap</button>
       <button type="button" data-layer="truth">True points</button>
     </div>
   </div>
@@ -129,7 +127,7 @@ def view(
                 "name": str(model["name"]),
                 "colour": str(model["colour"]),
                 "whose": str(model.get("whose", "")),
-                "faces": [_face(face, str(model["colour"]), number) for number, face in enumerate(model["faces"])],
+                "faces": [_face(face) for face in model["faces"]],
             }
             for model in models
         ],
@@ -141,31 +139,17 @@ def view(
     }
 
 
-def _face(face: Face, colour: str, number: int) -> dict[str, Any]:
-    heat = None
-    if face.heatmaps is not None and face.to_photo is not None and number < MOST_HEATMAPS:
-        # [[a, b, c], [d, e, f]] -> a, d, b, e, c, f, as SVG has it.
-        heat = {"picture": _heat_url(face.heatmaps, colour), "matrix": _numbers(face.to_photo.T.ravel(), 5)}
+def _face(face: Face) -> dict[str, Any]:
     spread = None if face.spread is None else _numbers(face.spread)
-    return {"box": _numbers(face.box), "points": _points(face.points), "spread": spread, "heat": heat}
+    return {"box": _numbers(face.box), "points": _points(face.points), "spread": spread}
 
 
-def _numbers(values: Iterable[float], digits: int = 2) -> list[float | None]:
-    return [round(float(value), digits) if math.isfinite(value) else None for value in values]
+def _numbers(values: Iterable[float]) -> list[float | None]:
+    return [round(float(value), 2) if math.isfinite(value) else None for value in values]
 
 
 def _points(points: np.ndarray) -> list[list[float | None] | None]:
     return [_numbers(point) if np.isfinite(point).all() else None for point in np.asarray(points, float)]
-
-
-def _heat_url(heatmaps: np.ndarray, colour: str) -> str:
-    """The heatmaps uint8 [15, S, S] next to each other, as how much of a colour covers what lies below."""
-    heat = Image.fromarray(np.hstack(list(heatmaps)))
-    picture = Image.new("RGB", heat.size, colour)
-    picture.putalpha(heat)
-    file = io.BytesIO()
-    picture.save(file, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def _data_url(photo: Image.Image) -> str:

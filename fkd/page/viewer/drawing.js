@@ -63,7 +63,6 @@ function makePanel(models, shown) {
   );
   if (shown === "slider") addDivider(panel);
   const first = shown === "slider" ? state.pair[0] : 0;
-  panel.heat = svg.appendChild(make("g", { class: "heat" }));
   if (drawn("boxes")) svg.append(boxes(panel));
   if (drawn("boxes") || faceCount() > 1) svg.append(labels(panel));
   for (const [layer, paint] of Object.entries({ uncertainty, lines, points, differences })) {

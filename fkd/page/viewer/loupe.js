@@ -1,4 +1,4 @@
-// A closer look at one point: the magnifier, and where a model looked for the point.
+// The magnifier of one point.
 import { distance } from "./geometry.js";
 import { find, haloed, make } from "./elements.js";
 import { drawn, mode, pointOf, state } from "./state.js";
@@ -28,25 +28,4 @@ export function loupe({ face, index, at }, px) {
   if (drawn("truth")) mark(data.truth[face]?.[index], haloed(CROSS, "#fff"));
   mark(state.corrected[face]?.[index], haloed(SHAPES[0], "#fff"));
   return svg;
-}
-
-/** Where the panel's models look for the point that is shown, as the layer "heatmap". */
-export function paintHeat(panel) {
-  const { active, data } = state;
-  const key = drawn("heatmap") && active ? `${active.face} ${active.index}` : "";
-  if (panel.heat.dataset.key === key) return;
-  panel.heat.dataset.key = key;
-  panel.heat.replaceChildren();
-  if (!key) return;
-  const count = data.names.length;
-  for (const model of panel.models) {
-    const heat = data.models[model].faces[active.face]?.heat;
-    if (!heat) continue;
-    // The points' maps stand in a row; a frame of 96 px shows one of them.
-    const tile = make("svg", {
-      x: -0.5, y: -0.5, width: 96, height: 96, viewBox: `${active.index} 0 1 1`, preserveAspectRatio: "none",
-    });
-    tile.append(make("image", { href: heat.picture, width: count, height: 1, preserveAspectRatio: "none" }));
-    panel.heat.append(make("g", { transform: `matrix(${heat.matrix.join(" ")})` }, tile));
-  }
 }

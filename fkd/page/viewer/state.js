@@ -1,7 +1,7 @@
 // What is shown and how, and what can be asked of it.
 import { distance, eyeDistance, words } from "./geometry.js";
 
-const LAYERS = ["points", "lines", "boxes", "names", "differences", "uncertainty", "heatmap", "truth"];
+const LAYERS = ["points", "lines", "boxes", "names", "differences", "uncertainty", "truth"];
 const MODES = ["side", "one", "slider"];
 
 /** How the address says that one looks at photos: ?mode=slider&layers=points,lines. */
@@ -56,7 +56,6 @@ export const mode = () => (state.data.models.length < 2 ? "one" : memory.mode);
 
 export function possible(layer) {
   const { models, truth } = state.data;
-  if (layer === "heatmap") return models.some((model) => model.faces.some((face) => face.heat));
   if (layer === "differences") return models.length > 1;
   if (layer === "uncertainty") return models.some((model) => model.faces.some((face) => face.spread));
   return layer !== "truth" || Boolean(truth);

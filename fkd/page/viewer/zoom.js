@@ -3,7 +3,7 @@ import { around, clamp, distance, dividerAt, inView, resized, shortName } from "
 import { besides, spreadOut, tidy, toWindow, within, words } from "./geometry.js";
 import { haloed, make, root, set, stage, tip } from "./elements.js";
 import { boxOf, drawn, faceScale, numbers, pointOf, state } from "./state.js";
-import { loupe, paintHeat } from "./loupe.js";
+import { loupe } from "./loupe.js";
 
 let frameAsked = false;
 
@@ -78,7 +78,6 @@ function placePanel(panel) {
     for (const rect of rects) set(rect, { x, y, width: x1 - x, height: y1 - y });
   }
   placeNames(panel, px);
-  paintHeat(panel);
 }
 
 function placeDivider(panel, at) {

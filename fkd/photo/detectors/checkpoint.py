@@ -117,8 +117,7 @@ class CheckpointDetector:
         points, flipped = every[:count], unmirror(every[count:])
         if not of_maps:
             return FrameAnswers(points, flipped)
-        spread, heatmaps = of_maps
-        return FrameAnswers(points, flipped, spread[:count], _as_bytes(heatmaps[:count]))
+        return FrameAnswers(points, flipped, of_maps[0][:count])
 
     def _points(self, images: np.ndarray, four_point: np.ndarray | None) -> np.ndarray:
         """Where the points themselves lie, float32 [N, 15, 2] frame px."""
@@ -137,10 +136,3 @@ def _as_input(frames: np.ndarray) -> np.ndarray:
     """Frames uint8 [N, 96, 96] -> float32 [N, 1, 96, 96] in 0..1, as a `Network` takes them."""
     batch: np.ndarray = frames[:, None].astype(np.float32) / 255
     return batch
-
-
-def _as_bytes(heatmaps: np.ndarray) -> np.ndarray:
-    """Logits [N, 15, S, S] -> the probabilities of cells as shares of the largest, uint8."""
-    share = np.exp(heatmaps - heatmaps.max((2, 3), keepdims=True))
-    heat: np.ndarray = (255 * share).round().astype(np.uint8)
-    return heat

@@ -76,7 +76,7 @@ class LandmarkDetector:
             found, back = bool(np.isfinite(points).all()), invert(to_frame)
             points = apply(back, points if found else np.full_like(points, (FRAME_SIZE - 1) / 2)).astype(np.float32)
             doubt = 0.0 if found else math.inf
-            faces.append(Face(box.box, points, crop(photo, to_frame), doubt=doubt, to_photo=back))
+            faces.append(Face(box.box, points, crop(photo, to_frame), doubt=doubt))
         return faces
 
     def _answer(self, image: np.ndarray, four_point: bool) -> np.ndarray:
