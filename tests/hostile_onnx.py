@@ -23,21 +23,6 @@ def after_mean(*nodes, weights=(), **given) -> onnx.ModelProto:
     return model([MEAN, *nodes], weights, **given)
 
 
-def filled(shape, value=0.0) -> onnx.ModelProto:
-    """A tensor of any shape, made while the graph runs, of which a mean is taken."""
-    fill = helper.make_tensor("value", TensorProto.FLOAT, [1], [value])
-    return after_mean(
-        ("ConstantOfShape", ["shape"], ["large"], {"value": fill}),
-        ("ReduceMean", ["large"], ["mean"], {"keepdims": 0}),
-        ("Add", ["face", "mean"], ["each"], {}),
-        ("Squeeze", ["light", "axes"], ["thin"], {}),
-        ("Add", ["each", "thin"], ["points"], {}),
-        weights=[
-            constant("shape", shape, np.int64), constant("face", [MEAN_FACE]), constant("axes", [3], np.int64),
-        ],
-    )  # fmt: skip
-
-
 def value_info(name: str, shape) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
 
@@ -82,22 +67,16 @@ def answers(values, kind=np.float32) -> onnx.ModelProto:
     )
 
 
-def loop(operator: str) -> onnx.ModelProto:
-    """A Loop of 2^60 rounds, or an If, with a graph of its own."""
-    flag = helper.make_tensor_value_info("again", TensorProto.BOOL, [])
-    count = helper.make_tensor_value_info("count", TensorProto.INT64, [])
-    same = helper.make_node("Identity", ["true"], ["again"])
-    body = helper.make_graph([same], "body", [count, helper.make_tensor_value_info("true", 9, [])], [flag])
-    branch = helper.make_graph([helper.make_node("Identity", ["face"], ["branch"])], "branch", [], [
-        helper.make_tensor_value_info("branch", TensorProto.FLOAT, None)
-    ])  # fmt: skip
-    made = mean_face()
-    if operator == "Loop":
-        node = helper.make_node("Loop", ["rounds", ""], [], body=body)
-    else:
-        node = helper.make_node("If", ["yes"], ["chosen"], then_branch=branch, else_branch=branch)
-    made.graph.node.insert(0, node)
-    made.graph.initializer.extend([constant("rounds", 2**60, np.int64), constant("yes", True, bool)])
+def nested() -> onnx.ModelProto:
+    """With a branch whose own graph reads its weights from another file."""
+    weight = constant("branch", [MEAN_FACE])
+    weight.ClearField("raw_data")
+    weight.data_location = TensorProto.EXTERNAL
+    weight.external_data.add(key="location", value="/etc/passwd")
+    branch = helper.make_graph([], "branch", [], [value_info("branch", None)], [weight])
+    made = first("If", then_branch=branch, else_branch=branch)
+    made.graph.node[0].input.append("yes")
+    made.graph.initializer.append(constant("yes", True, bool))
     return made
 
 
@@ -120,29 +99,15 @@ def functions() -> onnx.ModelProto:
     return made
 
 
-def doubling() -> onnx.ModelProto:
-    """A text that is joined with itself sixty times."""
-    made = mean_face()
-    made.graph.node.extend(helper.make_node("StringConcat", [f"t{n}"] * 2, [f"t{n + 1}"]) for n in range(60))
-    return made
-
-
-def sparse() -> onnx.ModelProto:
-    values, places = helper.make_tensor("dense", 1, [1], [1.0]), helper.make_tensor("places", 7, [1], [5])
-    return changed(
-        lambda made: made.graph.sparse_initializer.append(helper.make_sparse_tensor(values, places, [10**12]))
-    )
-
-
 NAN, FACE = np.full((1, 15, 2), np.nan, np.float32), np.array([MEAN_FACE], np.float32)
-STANDARD = "is not one of the standard operators that fkd runs"
+CUSTOM = "it has the custom operator "
 ELSEWHERE = "some of its weights are in another file"
 INPUT = r"expected one: tensor\(float\) \[N, 1, 96, 96\]"
 SHAPES = r"expected float32 \[., 15, 2\] or \[., 30\]"
 FINITE = "points that are not finite, or far outside the frame"
 # What is in the file, or how it is made at a path -> the message.
 HOSTILE: dict[str, tuple[object, str]] = {
-    "nothing": (b"", "it has no graph"),
+    "nothing": (b"", "is refused"),
     "text": (b"this is a network", "not an ONNX file, or is cut off"),
     "a web page": (b"<html><script>alert(1)</script></html>", "not an ONNX file, or is cut off"),
     "zeros": (bytes(1000), "not an ONNX file, or is cut off"),
@@ -153,77 +118,27 @@ HOSTILE: dict[str, tuple[object, str]] = {
     "a link to itself": (lambda path: path.symlink_to(path), "cannot be opened"),
     "a pipe": (os.mkfifo, "is not a regular file"),
     "too large": (lambda path: _sparse_file(path, onnx_file.LARGEST + 1), "is larger than 500 MB"),
-    "no nodes": (lambda: changed(lambda made: made.graph.ClearField("node")), "it has no graph"),
-    "a hundred thousand nodes": (
-        lambda: model([("Identity", [f"x{n}"], [f"x{n + 1}"], {}) for n in range(100_000)]),
-        "100,000 nodes, more than 20,000",
-    ),
+    "no nodes": (lambda: changed(lambda made: made.graph.ClearField("node")), "is refused"),
     "a custom operator": (
         lambda: first("Shell", domain="eve"),
-        f"eve.Shell {STANDARD}",
+        CUSTOM + "eve.Shell",
     ),
     "an operator of Microsoft's": (
         lambda: first("Gelu", domain="com.microsoft"),
-        f"com.microsoft.Gelu {STANDARD}",
-    ),
-    "an operator named in HTML": (
-        lambda: first("<b>\n" * 999),
-        STANDARD,
+        CUSTOM + "com.microsoft.Gelu",
     ),
     "an operator of nobody's": (
         lambda: first("Frobnicate"),
-        f"Frobnicate {STANDARD}",
+        "is refused: .*Frobnicate",
     ),
-    "chance": (
-        lambda: first("RandomUniform", shape=[9]),
-        f"RandomUniform {STANDARD}",
-    ),
-    "a loop of 2^60 rounds": (lambda: loop("Loop"), f"Loop {STANDARD}"),
-    "a branch": (lambda: loop("If"), f"If {STANDARD}"),
-    "a graph in an operator that has none": (
-        lambda: changed(lambda made: made.graph.node[0].attribute.append(helper.make_attribute("g", made.graph))),
-        "ReduceMean has a graph of its own",
-    ),
-    "functions that call each other": (functions, "functions of its own"),
-    "a text that doubles": (doubling, f"StringConcat {STANDARD}"),
-    "weights of text": (
-        lambda: changed(lambda made: made.graph.initializer.append(helper.make_tensor("t", 8, [1], [b"text"]))),
-        "it works on text",
-    ),
+    "functions that call each other": (functions, "it defines functions of its own"),
     "weights beside it": (lambda: outside("weights.bin"), ELSEWHERE),
     "weights above it": (lambda: outside("../../../../etc/passwd"), ELSEWHERE),
     "weights at a path": (lambda: outside("/etc/passwd"), ELSEWHERE),
-    "sparse weights of 10^12": (sparse, "it has sparse weights"),
+    "weights beside it in a nested graph": (nested, ELSEWHERE),
     "weights larger than the file": (
         lambda: changed(lambda made: made.graph.initializer[2].dims.__setitem__(slice(None), [10**9, 15, 2])),
-        "is not run",
-    ),
-    "a tensor of 6.4 GB": (lambda: filled([40_000, 40_000]), "fails on . face.*bfc_arena"),
-    "a tensor of 10^13": (lambda: filled([10**7, 10**6]), "fails on . face"),
-    "a tensor of 2^63": (lambda: filled([2**31, 2**32]), "fails on . face"),
-    "a tensor of side -5": (lambda: filled([-5]), "fails on . face|is not run"),
-    "a tile of 10^10": (
-        lambda: after_mean(
-            ("Tile", ["light", "often"], ["large"], {}), ("ReduceMean", ["large"], ["points"], {"axes": [3]}),
-            weights=[constant("often", [1, 10**5, 10**5, 1], np.int64)],
-        ),
-        "fails on . face",
-    ),
-    "a range of 10^12": (
-        lambda: after_mean(
-            ("Range", ["from", "to", "by"], ["large"], {}), ("ReduceMean", ["large"], ["m"], {"keepdims": 0}),
-            ("Add", ["light", "m"], ["points"], {}),
-            weights=[constant("from", 0), constant("to", 1e12), constant("by", 1)],
-        ),
-        "fails on . face",
-    ),
-    "a sum of a row and a column": (
-        lambda: after_mean(
-            ("Add", ["row", "column"], ["large"], {}), ("ReduceMean", ["large"], ["m"], {"keepdims": 0}),
-            ("Add", ["light", "m"], ["points"], {}),
-            weights=[constant("row", np.zeros((1, 10**5))), constant("column", np.zeros((10**5, 1)))],
-        ),
-        "fails on . face",
+        "is refused",
     ),
     "a division by zero": (
         lambda: after_mean(
@@ -233,8 +148,8 @@ HOSTILE: dict[str, tuple[object, str]] = {
         ),
         "fails on . face",
     ),
-    "a cycle": (lambda: changed(lambda made: made.graph.node[0].input.__setitem__(0, "points")), "is not run"),
-    "no input": (lambda: changed(lambda made: made.graph.ClearField("input")), "is not run|inputs none"),
+    "a cycle": (lambda: changed(lambda made: made.graph.node[0].input.__setitem__(0, "points")), "is refused"),
+    "no input": (lambda: changed(lambda made: made.graph.ClearField("input")), "is refused|inputs none"),
     "two inputs": (
         lambda: changed(lambda made: made.graph.input.append(value_info("more", ["N"]))), INPUT,
     ),
@@ -244,7 +159,7 @@ HOSTILE: dict[str, tuple[object, str]] = {
     ),
     "seven faces at a time": (lambda: model([FLAT], takes=[7, 1, 96, 96], gives=None), INPUT),
     "a later operator set": (
-        lambda: changed(lambda made: made.opset_import[0].__setattr__("version", 9999)), "is not run",
+        lambda: changed(lambda made: made.opset_import[0].__setattr__("version", 9999)), "is refused",
     ),
     "fourteen points": (lambda: answers(FACE[:, :14]), SHAPES),
     "points in four dimensions": (lambda: answers(FACE[None]), SHAPES),
@@ -267,7 +182,6 @@ HOSTILE: dict[str, tuple[object, str]] = {
     ),
     "an uncertainty below zero": (lambda: _uncertain(-1.0), "an uncertainty below 0"),
     "an uncertainty of NaN": (lambda: _uncertain(np.nan), "uncertainty that are not finite"),
-    "metadata of a million letters": (lambda: mean_face(name="a" * 10**6), "more than 100,000 characters"),
     "a name of a thousand letters": (lambda: mean_face(name="a" * 1000), "its metadata has the name"),
     "a name in HTML": (lambda: mean_face(name="<img src=x onerror=alert(1)>"), "its metadata has the name"),
     "a licence in two lines": (lambda: mean_face(licence="MIT\n# Terms"), "its metadata has the licence"),
@@ -275,9 +189,6 @@ HOSTILE: dict[str, tuple[object, str]] = {
     "other keypoints": (lambda: mean_face(keypoints="chin,nose"), "other keypoints than fkd's 15"),
     "a record of nothing": (lambda: mean_face(fkd="{}"), "fkd lacks version"),
     "a record that is not JSON": (lambda: mean_face(fkd="[" * 9000), "fkd is not readable as JSON"),
-    "a key twice": (
-        lambda: changed(lambda made: made.metadata_props.add(key="name", value="eve")), "its metadata has a key twice",
-    ),
 }  # fmt: skip
 
 

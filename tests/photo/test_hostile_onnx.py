@@ -1,8 +1,7 @@
-"""Hostile ONNX files: each is refused in one sentence, in bounded memory and time."""
+"""Hostile ONNX files: each is refused in one sentence."""
 
 import re
 
-import numpy as np
 import pytest
 from conftest import EXAMPLES
 from PIL import Image
@@ -12,12 +11,10 @@ from fkd.page.answers import Wishes, answer_photo
 
 pytest.importorskip("onnx", reason="needs fkd[onnx]")
 
-from hostile_onnx import HOSTILE, after_mean, write
+from hostile_onnx import HOSTILE, write
 from onnx import helper
 from onnx_files import constant, mean_face
 from torture.case import refused
-
-from fkd.photo.detectors import onnx_file
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -27,19 +24,6 @@ def test_a_hostile_file_is_refused_in_a_sentence(name, tmp_path):
     sentence = refused(lambda: load(f"onnx:{tmp_path / 'net.onnx'}"))
     assert sentence.startswith("net.onnx") and str(tmp_path) not in sentence
     assert re.search(said, sentence), sentence
-
-
-def test_a_graph_that_takes_too_long_is_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(onnx_file, "LONGEST", 0.2)
-    squares = [("MatMul", [f"m{n}"] * 2, [f"m{n + 1}"], {}) for n in range(200)]
-    slow = after_mean(
-        ("Expand", ["light", "size"], ["m0"], {}), *squares, ("ReduceMean", ["m200"], ["points"], {"axes": [2, 3]}),
-        weights=[constant("size", [1, 1, 1500, 1500], np.int64)],
-    )  # fmt: skip
-    (tmp_path / "slow.onnx").write_bytes(slow.SerializeToString())
-    assert refused(lambda: load(f"onnx:{tmp_path / 'slow.onnx'}")) == (
-        "slow.onnx fails on 3 face(s): it takes more than 0.2 s"
-    )
 
 
 def test_a_network_that_fails_on_one_photo_is_a_sentence_there_and_answers_the_next(tmp_path):
