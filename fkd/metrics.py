@@ -16,14 +16,12 @@ from fkd.resampling import rmse_interval
 
 FAILURE = 10.0  # percent of the inter-ocular distance, as 300-W counts failures
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
-CASES = 3
-ROUNDING = 5e-4  # what the figures of a Detail are rounded by at most
 MOST_FACES = 20_000
 
 
 @dataclass(frozen=True)
 class FaceErrors:
-    """The errors of N faces, one by one: what every metric is computed from.
+    """The errors of N faces, from which every metric is computed.
 
     squares: the sum of the squared errors of a face's labelled coordinates [N] px². values: how many those are [N].
     nme: a face's mean point error in percent of its inter-ocular distance [N], NaN where an eye is not labelled.
@@ -33,20 +31,14 @@ class FaceErrors:
     values: np.ndarray
     nme: np.ndarray
 
-    def moved(self, by: float) -> "FaceErrors":
-        """All errors larger or smaller by so much (px², percent), none below zero."""
-        squares = np.where(self.values > 0, (self.squares + by).clip(0), self.squares)
-        return FaceErrors(squares, self.values, (self.nme + by).clip(0))
-
 
 @dataclass(frozen=True)
 class Metric:
     """One figure of how far predictions are from labels, over the faces of a benchmark.
 
     key: its name in records. label, unit, digits: how tables show it. range: what it can be. about: what it is, in a
-    few words. value: computes it, None where there is nothing to compute it from; it must only rise, or only fall, as
-    the errors of faces grow, so that rounded errors give its bounds. same: how far apart two machines' values of one
-    detector may be, of which one answers in bfloat16.
+    few words. value: computes it, None where there is nothing to compute it from. same: the tolerance between two
+    machines' values of one detector, one of them in bfloat16.
     """
 
     key: str
@@ -61,7 +53,7 @@ class Metric:
 
     @property
     def title(self) -> str:
-        """Its name with its unit, as a column has it."""
+        """Column heading: label and unit."""
         return f"{self.label}, {self.unit}"
 
     @property
@@ -74,7 +66,7 @@ class Metric:
         return self.range[0] <= value <= self.range[1]
 
     def shown(self, value: float | None) -> str:
-        """A value with its unit, "-" where there is none."""
+        """Return a value with its unit, or "-" for None."""
         if value is None:
             return "-"
         return f"{value:.{self.digits}f}{'' if self.unit == '%' else ' '}{self.unit}"
@@ -143,8 +135,6 @@ Quantile = Annotated[str, Field(pattern=f"^({'|'.join(map(str, QUANTILES))})$")]
 PerFace = Field(max_length=MOST_FACES)
 EachKeypoint = Field(min_length=len(NAMES), max_length=len(NAMES))
 Offset = Annotated[list[Signed], Field(min_length=5, max_length=5)]
-Error = Annotated[list[Signed], Field(min_length=2, max_length=2)]
-Case = Annotated[list[Error | None], EachKeypoint]
 
 
 @dataclass(frozen=True)
@@ -178,12 +168,10 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Detail:
-    """What tells models apart that differ little, and what a model's errors look like; none of the faces themselves.
+    """Per-face errors: enough to compare close models and plot errors, without the faces.
 
     squares, values, nme: as in FaceErrors, in the order of `fkd.data.split.in_order`, rounded; None for NaN. offsets:
     for each keypoint the mean of the error's x and y, then its variance in x, covariance, variance in y (px, px²).
-    worst, best: the errors [15, 2] px (answer minus label) of CASES faces each, by their RMSE, among those with the
-    most labels; None where there is no label.
     """
 
     __pydantic_config__ = STRICT
@@ -192,15 +180,10 @@ class Detail:
     values: Annotated[list[Annotated[int, Field(ge=0, le=2 * len(NAMES))]], PerFace]
     nme: Annotated[list[Figure | None], PerFace]
     offsets: Annotated[dict[Keypoint, Offset | None], EachKeypoint]
-    worst: Annotated[list[Case], Field(max_length=CASES)]
-    best: Annotated[list[Case], Field(max_length=CASES)]
 
-    def face_errors(self) -> FaceErrors:
-        """The errors of each face. Raises ValueError if the lists of them are not of one length."""
+    def __post_init__(self) -> None:
         if not len(self.squares) == len(self.values) == len(self.nme):
             raise ValueError("its lists by face are of different lengths")
-        nme = [np.nan if value is None else value for value in self.nme]
-        return FaceErrors(np.array(self.squares, float), np.array(self.values, int), np.array(nme, float))
 
 
 def accuracy(predicted: np.ndarray, points: np.ndarray, resamples: int = 2000) -> Accuracy:
@@ -257,19 +240,11 @@ def detail(predicted: np.ndarray, points: np.ndarray) -> Detail:
         labelled = errors[np.isfinite(errors[:, index]).all(1), index]  # [n, 2]
         (xx, xy), (_, yy) = np.cov(labelled.T) if len(labelled) > 1 else np.zeros((2, 2))
         offsets[name] = _rounded([*labelled.mean(0), xx, xy, yy]) if len(labelled) else None
-    full = np.flatnonzero(values == values.max())
-    order = full[np.argsort(squares[full], kind="stable")]
-
-    def case(face: int) -> list[list[float] | None]:
-        return [_rounded(error) if np.isfinite(error).all() else None for error in errors[face]]
-
     return Detail(
         squares=_rounded(squares),
         values=values.tolist(),
         nme=[None if np.isnan(value) else round(float(value), 3) for value in nme],
         offsets=offsets,
-        worst=[case(face) for face in order[::-1][:CASES]],
-        best=[case(face) for face in order[:CASES]],
     )
 
 

@@ -185,14 +185,14 @@ def evaluated(tmp_path_factory) -> Iterator[Path]:
     (folder / "history.csv").write_text("epoch,train_rmse,validation_rmse,lr\n1,50,48,0.1\n")
     sha256 = load_checkpoint(folder).sha256
     evaluation = Evaluation(
-        name="net", benchmark="drawn", fingerprint="f00d", checkpoint=sha256, weights=[sha256], model="fcnn",
+        name="net", benchmark="drawn", fingerprint="f00d", weights=[sha256], model="fcnn",
         accuracy=Accuracy(
             faces=10, values=200, figures={"rmse": 2.5, "nme": 5.0, "failure_rate": 0.0}, rmse_low=2.5, rmse_high=2.5,
             rmse_by_keypoint=dict.fromkeys(NAMES, 2.5), nme_faces=10, error_quantiles={"0.5": 2.0},
         ),
-        detail=Detail([125.0] * 10, [20] * 10, [5.0] * 10, dict.fromkeys(NAMES, [2.5, 2.5, 0.0, 0.0, 0.0]), [], []),
+        detail=Detail([125.0] * 10, [20] * 10, [5.0] * 10, dict.fromkeys(NAMES, [2.5, 2.5, 0.0, 0.0, 0.0])),
         cost=Cost(parameters=1, macs=1, latency_ms=1.0, hardware="here"),
-        members=1, mirror=False, data=data, held_out=True, robustness={},
+        mirror=False, data=data, held_out=True, robustness={},
     )  # fmt: skip
     (folder / "evaluation.json").write_text(json.dumps(dataclasses.asdict(evaluation)))
     before = contents(folder)

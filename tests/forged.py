@@ -1,4 +1,4 @@
-"""Entries that lie or cannot be read: what is changed in a good one -> what is said."""
+"""Entries that may not be ranked, or cannot be read: a change to a good one -> the reason."""
 
 import copy
 import dataclasses
@@ -8,14 +8,13 @@ import numpy as np
 
 from fkd.board.floor import Floor, by_keypoint, shared_error
 from fkd.board.record import Cost, Evaluation
-from fkd.board.verified import Known
 from fkd.data.record import DataRecord, Fingerprints
 from fkd.keypoints import NAMES
 from fkd.metrics import Accuracy, Detail
 
 DATA = DataRecord("drawn", fingerprints=Fingerprints("d", "e", "f"))
 WEIGHTS = hashlib.sha256(b"weights").hexdigest()
-KNOWN = {WEIGHTS: Known("fcnn", DATA)}
+KNOWN = {WEIGHTS}
 
 
 def entry(name: str, rmse: float, **change) -> Evaluation:
@@ -24,11 +23,11 @@ def entry(name: str, rmse: float, **change) -> Evaluation:
         rmse_by_keypoint=dict.fromkeys(NAMES, rmse), nme_faces=10, error_quantiles={"0.5": rmse},
     )  # fmt: skip
     offsets = dict.fromkeys(NAMES, [rmse, rmse, 0.0, 0.0, 0.0])
-    detail = Detail([20 * rmse**2] * 10, [20] * 10, [5.0] * 10, offsets, [], [])
+    detail = Detail([20 * rmse**2] * 10, [20] * 10, [5.0] * 10, offsets)
     cost = Cost(parameters=1, macs=1, latency_ms=1.0, hardware="here")
     evaluation = Evaluation(
-        name=name, benchmark="drawn", fingerprint="f", accuracy=accuracy, detail=detail, cost=cost, checkpoint=WEIGHTS,
-        model="fcnn", members=1, mirror=False, data=DATA, held_out=True, robustness={}, weights=[WEIGHTS],
+        name=name, benchmark="drawn", fingerprint="f", accuracy=accuracy, detail=detail, cost=cost, weights=[WEIGHTS],
+        model="fcnn", mirror=False, data=DATA, held_out=True, robustness={},
     )  # fmt: skip
     return dataclasses.replace(evaluation, **change)
 
@@ -44,32 +43,15 @@ def made_up(shared: float = 1.0, **change) -> Floor:
     return dataclasses.replace(floor, **change)
 
 
-# What is changed in a genuine entry -> what its row says.
-FORGED = {
-    "a better rmse": ("accuracy.figures.rmse", 0.5, r"its rmse is 0.5, but its errors by face give 2"),
-    "a better interval": ("accuracy.rmse_low", 1.0, r"its interval is 1 to 2, but its sums by face give 2 to 2"),
-    "a better nme": ("accuracy.figures.nme", 1.0, r"its nme is 1, but its errors by face give 5"),
-    "fewer failures": ("detail.nme", [50.0] * 10, r"its nme is 5, but its errors by face give 50"),
-    "no failures": ("accuracy.figures.failure_rate", 40.0, r"its failure_rate is 40"),
-    "no nme": ("accuracy.figures.nme", None, "it has one of nme and errors by face that give it without the other"),
-    "more faces": ("accuracy.faces", 11, "it counts 11 faces and 200 values, its lists have 10 and 200"),
-    "one list shorter": ("detail.squares", [80.0] * 9, "lists by face are of different lengths"),
-    "no lists": ("detail.squares", [], "lists by face are of different lengths"),
-    "a better keypoint": ("accuracy.rmse_by_keypoint.nose_tip", 0.1, "its rmse of nose_tip is 0.1, but its off"),
-    "a keypoint less": ("accuracy.rmse_by_keypoint.nose_tip", None, "one of nose_tip's rmse and offsets"),
-    "a better median": ("accuracy.error_quantiles", {"0.5": 9.0}, "error_quantiles have 9 px at 0.5, more than"),
-    "falling quantiles": ("accuracy.error_quantiles", {"0.5": 2.0, "0.9": 1.0}, "its error_quantiles do not rise"),
-    "another worst face": ("detail.worst", [[[9.0, 9.0]] * 15], "number 1 of its worst faces is not one of its sums"),
-    "a better robustness": ("robustness", {"blur": [0.5]}, "its robustness begins with 0.5 px for blur"),
-    "no checkpoint": ("checkpoint", "", "checkpoint is not the 1 of which it gives the hashes"),
-    "another checkpoint": ("checkpoint", "0" * 64, "checkpoint is not the 1 of which it gives the hashes"),
-    "another's weights": ("weights", ["0" * 64], "checkpoint is not the 1 of which it gives the hashes"),
-    "more members": ("members", 2, "checkpoint is not the 2 of which it gives the hashes"),
-    "trained on the test": ("data.fingerprints.train", "f", "its record of the training data does not show it"),
-    "trained on who knows": ("data.fingerprints", {}, "its record of the training data does not show it"),
-    "trained on other data": ("data.name", "more", "its checkpoint: that has another record of its training"),
-    "another network": ("model", "resnet18", "it contradicts its checkpoint: that is not of resnet18"),
-}  # fmt: skip
+# A change to a genuine entry -> why it then has no rank.
+UNRANKED = {
+    "another's weights": ("weights", ["0" * 64], r"its checkpoint \(000000000000\) is missing"),
+    "a member that is missing": ("weights", [WEIGHTS, "1" * 64], r"its checkpoint \(111111111111\) is missing"),
+    "other faces": ("fingerprint", "g", r"measured on other test data \(g, not f\)"),
+    "some of the faces": ("accuracy.faces", 9, "measured on 200 of 200 coordinates"),
+    "some of the labels": ("accuracy.values", 190, "measured on 190 of 200 coordinates"),
+    "faces that were not held out": ("held_out", False, "test faces were kept out of training"),
+}
 
 
 def changed(value: dict, field: str, new) -> dict:
@@ -98,11 +80,13 @@ UNREADABLE = {
     "another's name": ("name", "genuine", "has the name 'genuine', whose file is genuine.json"),
     "another benchmark": ("benchmark", "kaggle", "is an entry of 'kaggle', not of 'drawn'"),
     "a field of its own": ("rank", 1, "has the unknown rank"),
-    "a later format": ("format", 9, "format is 9, expected 4"),
+    "one list shorter": ("detail.squares", [80.0] * 9, "its lists by face are of different lengths"),
+    "an earlier format": ("format", 4, "has format 4, expected 5: measure it again"),
+    "a later format": ("format", 9, "has format 9, expected 5"),
     "half a letter": ("model", "\ud800", "has text that is not Unicode"),
 }  # fmt: skip
 BROKEN = {
-    "another object": ('{"x": 1}', "lacks name"),
+    "another object": ('{"x": 1}', "has format None, expected 5"),
     "nothing": ("", "is not readable as JSON"),
     "half": ('{"name": "a"', "is not readable as JSON"),
     "null": ("null", "is null, expected an object"),

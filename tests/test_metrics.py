@@ -55,9 +55,6 @@ def test_the_detail_adds_up_to_the_accuracy(faces):
     mean_x, mean_y, xx, xy, yy = each.offsets["nose_tip"]
     assert (mean_x, mean_y) == pytest.approx((1, 0), abs=0.6)
     assert xx == pytest.approx(1, abs=0.5) and yy == pytest.approx(4, abs=2) and abs(xy) < 1
-    errors = [np.array([error for error in case if error]) for case in (*each.best, *each.worst)]
-    sizes = [(error**2).sum() for error in errors]
-    assert len(sizes) == 6 and max(sizes[:3]) < min(sizes[3:]) and {len(error) for error in errors} == {15}
 
 
 def test_a_keypoint_nobody_labelled_has_no_error(faces):
@@ -129,21 +126,11 @@ def test_a_fourth_metric_is_one_more_item_of_the_list(fourth_metric, tmp_path, e
     figures[1]["value"] = -1
     assert "median_nme of -1 cannot be: expected 0 to 1000" in _claims(model, {"drawn": benchmark})[0].refused
 
-    figures = evaluation.accuracy.figures | {"median_nme": value - 0.1}
-    forged = dataclasses.replace(evaluation, accuracy=dataclasses.replace(evaluation.accuracy, figures=figures))
-    write_entry(tmp_path, forged, "drawn faces")
-    (row,) = ranking(benchmark, read_entries(tmp_path, benchmark), KNOWN)
-    assert f"its median_nme is {value - 0.1:.4g}, but its errors by face give" in row.unranked
 
-
-def test_an_entry_from_before_a_metric_gets_its_value_from_the_errors_by_face(fourth_metric):
-    younger = measured()
-    older = json.loads(json.dumps(dataclasses.asdict(younger)))
+def test_an_entry_without_a_metric_shows_that_it_is_not_known(fourth_metric, tmp_path):
+    older = json.loads(json.dumps(dataclasses.asdict(measured())))
     del older["accuracy"]["figures"]["median_nme"]
-    read = from_json(older)
-    assert read.accuracy.figures["median_nme"] == pytest.approx(younger.accuracy.figures["median_nme"], abs=1e-3)
-    assert list(read.accuracy.figures) == ["rmse", "nme", "failure_rate", "median_nme"]
-    for nme in ([], [None] * len(older["detail"]["nme"]), [5e6] * len(older["detail"]["nme"])):
-        older["detail"]["nme"] = nme
-        assert from_json(older).accuracy.figures["median_nme"] is None, "missing, and shown as such"
-    assert MEDIAN.shown(None) == "-"
+    write_entry(tmp_path, from_json(older), "drawn faces")
+    benchmark = find_benchmark(tmp_path, "drawn")
+    (row,) = ranking(benchmark, read_entries(tmp_path, benchmark), KNOWN)
+    assert row.rank == 1 and row.record()["median_nme"] is None and MEDIAN.shown(None) == "-"

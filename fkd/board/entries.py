@@ -19,7 +19,7 @@ from typing import Annotated
 from pydantic import Field
 
 from fkd.board.floor import FLOOR, Floor, floor_in
-from fkd.board.record import Evaluation, from_json, read_evaluation, with_figures
+from fkd.board.record import Evaluation, from_json, read_evaluation
 from fkd.files import STRICT, Count, Figure, Line, file_stem, read_json, typed, write_json
 from fkd.metrics import Figures
 
@@ -304,13 +304,7 @@ def _in_root(error: Exception, root: Path) -> str:
 
 
 def _read_synced(path: Path) -> Synced:
-    value = read_json(path, LARGEST_SYNCED)
-    if isinstance(value, dict) and isinstance(value.get("claims"), list):
-        value["claims"] = [
-            with_figures(claim) if isinstance(claim, dict) and "figures" not in claim else claim
-            for claim in value["claims"]
-        ]
-    return typed(value, Synced, str(path))
+    return typed(read_json(path, LARGEST_SYNCED), Synced, str(path))
 
 
 def _read_published(folder: Path) -> list[Published]:

@@ -7,9 +7,8 @@ import numpy as np
 
 from fkd.board.cost import cost
 from fkd.board.entries import KAGGLE
-from fkd.board.record import Evaluation, joined
+from fkd.board.record import Evaluation
 from fkd.board.robustness import robustness
-from fkd.board.verified import members_of
 from fkd.data.faces import Faces
 from fkd.data.split import fingerprint, in_order, record_of, split_data
 from fkd.metrics import METRICS, accuracy, detail, mean_offsets
@@ -34,7 +33,6 @@ def measure(
     test = in_order(faces[split.test])
     prints = record_of(data_name(data), faces, split).fingerprints
     predicted = mean_on_frames(detectors, test.images, test.four_point, mirror)
-    hashes = [detector.sha256 for detector in detectors]
     return Evaluation(
         name=name or detectors[0].name + ("-mirror" if mirror else ""),
         benchmark=ranking,
@@ -42,10 +40,8 @@ def measure(
         accuracy=accuracy(predicted, test.points),
         detail=detail(predicted, test.points),
         cost=cost(detectors, mirror),
-        checkpoint=joined(hashes),
-        weights=hashes,
+        weights=[detector.sha256 for detector in detectors],
         model=" + ".join(sorted({detector.network for detector in detectors})),
-        members=len(detectors),
         mirror=mirror,
         data=detectors[0].data,
         held_out=all(detector.data.fingerprints == prints for detector in detectors),
@@ -85,14 +81,13 @@ def measure_again(entries: Sequence[Evaluation], folders: Mapping[str, Path], da
     test = in_order(faces[split.test])
     here = fingerprint(faces[split.test])
     for entry in entries:
-        members = members_of(entry, folders)
         if entry.fingerprint != here:
             yield entry.name, f"it was measured on other faces ({entry.fingerprint[:40]}, {data} has {here})"
-        elif not members:
+        elif not set(entry.weights) <= set(folders):
             yield entry.name, f"its checkpoint ({entry.checkpoint[:12]}) is not here"
         else:
             try:
-                detectors = [read_detector(folders[sha256]) for sha256 in members]
+                detectors = [read_detector(folders[sha256]) for sha256 in entry.weights]
             except (ValueError, OSError) as error:
                 yield entry.name, f"its checkpoint cannot be read: {error}"
                 continue

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,7 +11,6 @@ import numpy as np
 
 from fkd.board.entries import Benchmark, Claim, Entries
 from fkd.board.record import Evaluation
-from fkd.board.verified import Known, unverified_reason
 from fkd.data.record import DataRecord
 from fkd.keypoints import NAMES
 from fkd.metrics import METRICS, RMSE
@@ -25,9 +24,9 @@ MEASURED = ("rmse_low", "rmse_high", "macs", "latency_ms", "hardware", "members"
 class RankingRow:
     """One row of a ranking: a measured entry, a Hub model's claim, or a file that is not an entry.
 
-    name: the entry's, the repository's or the file's. status: "verified" is measured by fkd, as far as
-    `fkd.board.verified` can tell; "submitted" is a file of predictions. unranked: why it has no rank, or empty.
-    rank: from 1. tied: whether it shares its rank. overlap: the sources of the benchmark's faces that its author
+    name: the entry's, the repository's or the file's. status: "verified" was measured by fkd and its weights are at
+    hand, "not verified" lacks the weights, "submitted" is a file of predictions. unranked: why it has no rank, or
+    empty. rank: from 1. tied: whether it shares its rank. overlap: the sources of the benchmark's faces that its author
     trained on too.
     """
 
@@ -95,17 +94,17 @@ class RankingRow:
 
 
 def ranking(
-    benchmark: Benchmark, entries: Entries, checkpoints: Mapping[str, Known], claims: Iterable[Claim] = ()
+    benchmark: Benchmark, entries: Entries, weights: Container[str], claims: Iterable[Claim] = ()
 ) -> list[RankingRow]:
     """Ranks entries by test RMSE; those that may not be ranked come last, with the reason.
 
-    An entry that is `tied` with the best of a rank shares it. checkpoints: the available ones, by the sha256 of
-    their weights: an entry of any other is not verified.
+    An entry that is `tied` with the best of a rank shares it. weights: the sha256 of the weights at hand; an entry with
+    any others is not verified.
 
     Claims are never ranked: they come last, among the unranked rows. A claim is left out if its model was measured at
     its revision, or with the RMSE it states: the entry stands for it. A file that is not an entry is a row too.
     """
-    rows = _of_the_same_labels([_entry_row(benchmark, entry, checkpoints) for entry in entries.measured])
+    rows = [_entry_row(benchmark, entry, weights) for entry in entries.measured]
     measured = {entry.name: entry for entry in entries.measured}
     for claim in claims:
         entry = measured.get(claim.repo)
@@ -123,7 +122,7 @@ def unranked_reason(benchmark: Benchmark, entry: Evaluation) -> str:
     if (entry.accuracy.faces, entry.accuracy.values) != (benchmark.faces, benchmark.values):
         return f"measured on {entry.accuracy.values} of {benchmark.values} coordinates"
     if entry.submitted:
-        return "nobody here ran what made these predictions"
+        return "its model was not run here"
     if not entry.held_out and overlap(benchmark, entry.data):
         return _may_have_seen(benchmark, entry)
     if not entry.held_out:
@@ -138,7 +137,9 @@ def overlap(benchmark: Benchmark, data: DataRecord) -> str:
 
 
 def tied(first: Evaluation, second: Evaluation) -> bool:
-    """Whether the faces cannot tell two entries of one benchmark apart: the difference of their RMSE may be 0."""
+    """Whether the difference between two entries' RMSE may be 0; False if they count other labels face by face."""
+    if first.detail.values != second.detail.values:
+        return False
     low, high = difference_interval(first, second)
     return low <= 0 <= high
 
@@ -160,27 +161,14 @@ def _resampled_rmse(squares: tuple[float, ...], values: tuple[int, ...]) -> np.n
     return resampled_rmse(np.array(squares), np.array(values))
 
 
-def _entry_row(benchmark: Benchmark, entry: Evaluation, checkpoints: Mapping[str, Known]) -> RankingRow:
-    unverified = unverified_reason(entry, checkpoints)
+def _entry_row(benchmark: Benchmark, entry: Evaluation, weights: Container[str]) -> RankingRow:
     status: Status = "submitted" if entry.submitted else "verified"
-    if unverified:
+    reasons = [unranked_reason(benchmark, entry)]
+    if missing := [sha256 for sha256 in entry.weights if sha256 not in weights]:
         status = "not verified"
-    reason = unverified or unranked_reason(benchmark, entry)
-    shared = overlap(benchmark, entry.data)
-    if unverified and shared and not entry.held_out:
-        reason = f"{_may_have_seen(benchmark, entry)}; {reason}"
-    return RankingRow(entry.name, status, reason, entry=entry, overlap=shared)
-
-
-def _of_the_same_labels(rows: list[RankingRow]) -> list[RankingRow]:
-    """Takes the rank from entries whose labels, counted face by face, are not those of most: they cannot be paired."""
-    counted = {row.name: tuple(row.entry.detail.values) for row in rows if row.entry and not row.unranked}
-    usual = Counter(counted.values()).most_common(1)
-    why = "its labels, counted face by face, are not those of the other entries"
-    return [
-        dataclasses.replace(row, unranked=why) if row.name in counted and counted[row.name] != usual[0][0] else row
-        for row in rows
-    ]
+        reasons.append(f"its checkpoint ({missing[0][:12]}) is missing, so it cannot be measured again")
+    reason = "; ".join(filter(None, reasons))
+    return RankingRow(entry.name, status, reason, entry=entry, overlap=overlap(benchmark, entry.data))
 
 
 def _may_have_seen(benchmark: Benchmark, entry: Evaluation) -> str:

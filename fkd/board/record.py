@@ -3,7 +3,6 @@
 import dataclasses
 import datetime
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,10 @@ from pydantic import Field
 
 from fkd import __version__
 from fkd.data.record import DataRecord
-from fkd.files import STRICT, Count, Figure, Line, read_json, typed
-from fkd.metrics import METRICS, Accuracy, Detail, Figures
+from fkd.files import STRICT, Count, Figure, Line, one_line, read_json, typed
+from fkd.metrics import Accuracy, Detail, Figures
 
-FORMAT: Final = 4  # of an Evaluation as JSON
-FLAT = ("rmse", "nme", "failure_rate")  # stored next to the rest before there was a list of metrics
+FORMAT: Final = 5  # of an Evaluation as JSON
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 # What `fkd.board.robustness` does to a face, and in which steps; the first step of each leaves it as it is.
 STEPS = {
@@ -44,9 +42,9 @@ UNITS = {
 
 @dataclass(frozen=True)
 class Cost:
-    """What an answer takes: parameters, multiply-adds for a face, median milliseconds for one face, and where.
+    """Cost of an answer: parameters, multiply-adds per face, median milliseconds per face, and the machine.
 
-    parameters, macs: None of what is no network of ours.
+    parameters, macs: None for detectors that are not fkd networks.
     """
 
     __pydantic_config__ = STRICT
@@ -59,17 +57,15 @@ class Cost:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One model on one benchmark: what a leaderboard entry is made of.
+    """A leaderboard entry: one model on one benchmark.
 
-    fingerprint: hash of the test images and of which labels they have. checkpoint: sha256 of the weights; of
-    an ensemble, of its members' hashes one after another (`joined`). members: how many models' answers are averaged.
-    mirror: whether predictions are averaged over the image and its horizontal flip (flip averaging). data: what the
-    model was trained on, as its checkpoint says. held_out: whether that record shows the test faces were kept apart.
-    robustness: RMSE in px at each of STEPS, by kind. revision: the commit on the Hub that was measured, if it is from
-    there. weights: the sha256 of each member's weights; empty in an ensemble's entry from before format 2. cost: None
-    for predictions that were submitted: nobody here ran what made them. aligned: figures by the keys of METRICS, with
-    the mean offset of each point on the validation faces taken off (`fkd.board.measuring.aligned`); None in an entry
-    from before format 4, or of submitted predictions.
+    fingerprint: hash of the test images and of which labels they have. weights: the sha256 of each model's weights,
+    several for an ensemble, none for submitted predictions. mirror: whether predictions are averaged over the image and
+    its horizontal flip (flip averaging). data: the checkpoint's record of its training data. held_out: whether that
+    record shows that the test faces were not trained on. robustness: RMSE in px at each of STEPS, by kind. revision:
+    the commit on the Hub that was measured, if it is from there. cost and aligned are None for submitted predictions,
+    which were not made here. aligned: figures by the keys of METRICS, without the mean offset of each point on the
+    validation faces (`fkd.board.measuring.aligned`).
     """
 
     __pydantic_config__ = STRICT
@@ -80,19 +76,17 @@ class Evaluation:
     accuracy: Accuracy
     detail: Detail
     cost: Cost | None
-    checkpoint: Line
+    weights: Annotated[list[Hash], Field(max_length=100)]
     model: Line
-    members: Annotated[int, Field(ge=1, le=100)]
     mirror: bool
     data: DataRecord
     held_out: bool
     robustness: dict[Line, Annotated[list[Figure], Field(max_length=100)]]
     revision: Line = ""
-    weights: Annotated[list[Hash], Field(max_length=100)] = dataclasses.field(default_factory=list)
     aligned: Figures | None = None
     fkd_version: Line = __version__
     date: Line = dataclasses.field(default_factory=lambda: datetime.date.today().isoformat())
-    format: Literal[4] = FORMAT
+    format: Literal[5] = FORMAT
 
     def __post_init__(self) -> None:
         if self.submitted != (self.cost is None):
@@ -102,8 +96,18 @@ class Evaluation:
 
     @property
     def submitted(self) -> bool:
-        """Whether predictions were submitted, by whatever program, rather than a checkpoint measured."""
-        return not (self.checkpoint or self.weights)
+        """Whether predictions were submitted, rather than a checkpoint measured."""
+        return not self.weights
+
+    @property
+    def members(self) -> int:
+        """How many models' answers are averaged."""
+        return max(1, len(self.weights))
+
+    @property
+    def checkpoint(self) -> str:
+        """The hash of the weights, or of an ensemble's hashes one after another; empty for submitted predictions."""
+        return joined(self.weights) if self.weights else ""
 
 
 def joined(hashes: Sequence[str]) -> str:
@@ -120,44 +124,11 @@ def read_evaluation(path: Path | str) -> Evaluation:
 
 
 def from_json(value: Any, where: str = "the evaluation") -> Evaluation:
-    """Reads back what `dataclasses.asdict` made of an Evaluation, of this format or an older one.
+    """Read back what `dataclasses.asdict` made of an Evaluation.
 
-    A metric newer than the record is computed from its errors by face, None where they do not give it.
-    Raises ValueError of one line, beginning with `where`, for a missing, unknown or wrong field.
+    Raises ValueError of one line, beginning with `where`, for another format, or a missing, unknown or wrong field.
     """
-    evaluation = typed(_up_to_date(value) if isinstance(value, dict) else value, Evaluation, where)
-    figures = _every_figure(evaluation)
-    return dataclasses.replace(evaluation, accuracy=dataclasses.replace(evaluation.accuracy, figures=figures))
-
-
-def with_figures(value: dict[str, Any]) -> dict[str, Any]:
-    """A record from before format 3, with the figures that stood in it gathered under "figures"."""
-    others = {name: part for name, part in value.items() if name not in FLAT}
-    return others | {"figures": {name: value[name] for name in FLAT if name in value}}
-
-
-def _up_to_date(value: dict[str, Any]) -> dict[str, Any]:
-    """An evaluation's JSON in this format; what is neither this nor an older one stays as it is."""
-    if "format" not in value:  # format 1 did not say of which weights an ensemble was
-        alone = value.get("members") == 1 and re.fullmatch("[0-9a-f]{64}", str(value.get("checkpoint")))
-        value = value | {"weights": [value["checkpoint"]] if alone else [], "format": 2}
-    if value["format"] == 2:
-        accuracy = value.get("accuracy")
-        accuracy = with_figures(accuracy) if isinstance(accuracy, dict) and "figures" not in accuracy else accuracy
-        value = value | {"accuracy": accuracy, "format": 3}
-    if value["format"] == 3:  # format 3 had no aligned figures
-        value = value | {"aligned": None, "format": FORMAT}
-    return value
-
-
-def _every_figure(evaluation: Evaluation) -> dict[str, float | None]:
-    """The figures as stated, by METRICS; one that is not stated is computed from the errors by face."""
-    figures: dict[str, float | None] = dict.fromkeys(metric.key for metric in METRICS)
-    try:
-        errors = evaluation.detail.face_errors()
-    except ValueError:  # lists of different lengths, as `fkd.board.verified` says
-        return figures | evaluation.accuracy.figures
-    for metric in METRICS:
-        value = None if metric.key in evaluation.accuracy.figures else metric.value(errors)
-        figures[metric.key] = value if value is not None and metric.allows(value) else None
-    return figures | evaluation.accuracy.figures
+    if isinstance(value, dict) and value.get("format") != FORMAT:
+        found = one_line(str(value.get("format")), 20)
+        raise ValueError(f"{where} has format {found}, expected {FORMAT}: measure it again by `fkd evaluate`")
+    return typed(value, Evaluation, where)

@@ -12,7 +12,6 @@ from fkd.board.ranking import unranked_reason
 from fkd.board.record import Evaluation
 from fkd.board.scoring import score
 from fkd.board.submission import submission, write_submission
-from fkd.board.verified import Known, unverified_reason
 from fkd.cli.device import chosen_device
 from fkd.cli.options import LEADERBOARD, Data, Device, Mirror, Root
 from fkd.data.competition import read_lookup
@@ -58,9 +57,8 @@ def evaluate_command(
             unfinished.write_text(model_card(loaded[0], evaluation, before=before), "utf-8")
     aligned = (evaluation.aligned or {}).get(RMSE.key)
     typer.echo(f"{_summary(evaluation)}; aligned {RMSE.shown(aligned)}; {path}")
-    here = {detector.sha256: Known(detector.network, detector.data) for detector in detectors}
     ranking = find_benchmark(leaderboard_dir, evaluation.benchmark)
-    if reason := unranked_reason(ranking, evaluation) or unverified_reason(evaluation, here):
+    if reason := unranked_reason(ranking, evaluation):
         typer.echo(f"not ranked: {reason}", err=True)
 
 
@@ -126,8 +124,7 @@ def verify_command(
     for claim in read_synced(root).claims:
         if claim.repo == repo and claim.benchmark == evaluation.benchmark and not claim.refused:
             typer.echo(f"its author claims {RMSE.shown(claim.figures.get(RMSE.key))}")
-    reason = unranked_reason(ranking, evaluation)
-    if reason := reason or unverified_reason(evaluation, {detector.sha256: Known(detector.network, detector.data)}):
+    if reason := unranked_reason(ranking, evaluation):
         typer.echo(f"not ranked: {reason}", err=True)
 
 

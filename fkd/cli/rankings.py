@@ -20,7 +20,7 @@ from fkd.board.entries import (
 )
 from fkd.board.ranking import RankingRow, ranking
 from fkd.cli.options import CHECKPOINTS, LEADERBOARD, Checkpoints, Root
-from fkd.hub.available import checkpoint_paths, known_checkpoints, paths_in, weights_there
+from fkd.hub.available import checkpoint_paths, paths_in, weights_there
 from fkd.hub.claims import sync
 from fkd.hub.repository import pull
 from fkd.metrics import METRICS, RMSE
@@ -42,7 +42,7 @@ def show_command(context: typer.Context, root: Root = LEADERBOARD, checkpoints: 
         raise ValueError(f"{root.resolve()} holds no benchmark: {remedy}")
     for benchmark in benchmarks:
         entries = read_entries(root, benchmark)
-        rows = ranking(benchmark, entries, known_checkpoints(paths, entries.measured), synced.claims)
+        rows = ranking(benchmark, entries, weights_there(paths, entries.measured), synced.claims)
         typer.echo(
             f"{benchmark.name}: {benchmark.description}; {benchmark.faces} faces, {benchmark.values} coordinates"
         )

@@ -1,20 +1,17 @@
 """Which checkpoints are available: folders, files, and what was pulled from the Hub. Never uses the network."""
 
-import functools
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
 from fkd.board.record import Evaluation
-from fkd.board.verified import Known
 from fkd.files import read_json, typed
 from fkd.hub.reference import PATTERN, HubModel
 from fkd.hub.repository import cached
-from fkd.learn.record import CONFIG, read_config, weights_in
-from fkd.photo.kinds import files_in, read_detector
+from fkd.learn.record import CONFIG, weights_in
+from fkd.photo.kinds import files_in
 
 PINNED = "pinned.json"  # among checkpoint folders: Hub models to show with them, or instead
 Reference = Annotated[str, Field(pattern=PATTERN, max_length=300)]
@@ -39,27 +36,6 @@ def weights_there(paths: Iterable[Path], entries: Iterable[Evaluation] = ()) -> 
     """
     pulled = {cached(entry.name, entry.revision) for entry in entries if entry.revision}
     return weights_in([*paths, *(folder for folder in pulled if folder)])
-
-
-def known_checkpoints(paths: Iterable[Path], entries: Iterable[Evaluation] = ()) -> dict[str, Known]:
-    """What the checkpoints of `weights_there` are, by the sha256 of their weights."""
-    known = {}
-    for sha256, path in weights_there(paths, entries).items():
-        with suppress(ValueError, OSError):  # not a checkpoint that could be measured again
-            known[sha256] = _of_file(path, sha256) if path.is_file() else _of_folder(path)
-    return known
-
-
-def _of_folder(folder: Path) -> Known:
-    config = read_config(folder / CONFIG)
-    return Known(config.model.name, config.data)
-
-
-@functools.lru_cache(256)
-def _of_file(path: Path, sha256: str) -> Known:
-    """Of a file that has this hash: the page needs it for every view, and it takes a session to read."""
-    detector = read_detector(path)
-    return Known(detector.network, detector.data)
 
 
 def checkpoint_paths(checkpoints: Path) -> list[Path]:

@@ -13,9 +13,9 @@ Publish yours with `python -m fkd push checkpoints/NAME user/repo`, then press *
 
 **Why does a model have no rank?** Because it was not measured here. `python -m fkd verify hf:user/repo --data DIR`, by
 whoever has the benchmark's faces, measures and ranks it. A refused row shows the reason below its name: other
-test faces, not all of them, or an impossible value. An entry that is *not verified* contradicts itself, or its
-checkpoint is not here. *Submitted* predictions were scored here, but nobody here ran what made them. Choose *refused*
-under *Filters and columns* to see refused claims.
+test faces, not all of them, or an impossible value. The checkpoint of an entry that is *not verified* is missing.
+*Submitted* predictions were scored here, but their model was not run here. Choose *refused* under *Filters and columns*
+to see refused claims.
 
 **Why do two models share a rank?** The difference between them is smaller than what the choice of test faces causes.
 
@@ -59,10 +59,9 @@ def column_words() -> str:
     figures = "\n".join(f"- **{metric.title}**: {metric.meaning}." for metric in METRICS)
     return f"""- **rank**: by {RMSE.label}. Models that the faces cannot tell apart (a paired bootstrap by face) share
   one.
-- **status**: *verified* was measured by fkd, its figures follow from its own errors face by face, and its checkpoint
-  is here to be measured again; *not verified* lacks one of these; *submitted* is a file of predictions that was
-  scored here; *unreadable* is a file that is not an entry; *claimed* is what a Hub model
-  states. Only verified entries have a rank.
+- **status**: *verified* was measured by fkd, and its checkpoint is at hand to be measured again; the checkpoint of
+  *not verified* is missing; *submitted* is a file of predictions that was scored here; *unreadable* is a file that is
+  not an entry; *claimed* is stated by a Hub model. Only verified entries have a rank.
 {figures}
 - **aligned**: {RMSE.label} without the mean offset of each point, which is fitted on the validation faces.
 - **sources trained on**: the data sets among the sources of the benchmark's faces that its author trained on, too.

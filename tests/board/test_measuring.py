@@ -6,7 +6,7 @@ import pytest
 from conftest import detector
 
 from fkd.board.measuring import measure
-from fkd.board.record import from_json, joined
+from fkd.board.record import from_json
 from fkd.keypoints import MEAN_FACE, NOSE_TIP
 from fkd.learn.models import ModelConfig
 from fkd.metrics import accuracy
@@ -54,7 +54,7 @@ def test_aligned_figures_leave_out_where_a_point_is_defined(competition, faces):
     assert entry.accuracy.rmse > 0.4 and entry.accuracy.rmse_by_keypoint["nose_tip"] > 1
     assert entry.aligned["rmse"] == pytest.approx(0, abs=1e-3) and set(entry.aligned) == set(entry.accuracy.figures)
     again = from_json(json.loads(json.dumps(dataclasses.asdict(entry))))
-    assert again.aligned == entry.aligned and again.format == 4
+    assert again.aligned == entry.aligned and again.format == 5
 
 
 def test_an_ensemble_is_the_mean_of_its_members_answers(competition, sixty):
@@ -64,6 +64,6 @@ def test_an_ensemble_is_the_mean_of_its_members_answers(competition, sixty):
     assert both.dtype == np.float32
     assert np.allclose(both, (one.on_frames(sixty.images) + two.on_frames(sixty.images)) / 2, atol=1e-4)
     entry = measure([one, two], competition, name="both")
-    assert entry.members == 2 and entry.checkpoint == joined(["0" * 64] * 2) and entry.name == "both"
+    assert entry.members == 2 and entry.weights == ["0" * 64] * 2 and entry.name == "both"
     assert entry.cost.macs == 2 * measure([one], competition).cost.macs
     assert accuracy(both, sixty.points, 1).rmse < accuracy(one.on_frames(sixty.images), sixty.points, 1).rmse

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from forged import BROKEN, FORGED, KNOWN, UNREADABLE, changed, entry
+from forged import BROKEN, KNOWN, UNRANKED, UNREADABLE, WEIGHTS, changed, entry
 
 from fkd.board.entries import (
     KAGGLE,
@@ -26,10 +26,8 @@ from fkd.board.entries import (
 from fkd.board.ranking import RankingRow, tied, unranked_reason
 from fkd.board.ranking import ranking as rank_entries
 from fkd.board.record import read_evaluation
-from fkd.board.verified import members_of
 from fkd.data.record import DataRecord
-from fkd.hub.available import known_checkpoints
-from fkd.learn.record import weights_in
+from fkd.hub.available import weights_there
 from fkd.resampling import rmse_interval
 
 
@@ -57,13 +55,11 @@ def test_entries_are_ranked_by_rmse(board):
 def test_what_was_trained_on_a_benchmarks_sources_is_marked_and_why_it_has_no_rank_is_said():
     benchmark = Benchmark("drawn", "drawn faces", "f", 10, 200, sources=["300-W", "YouTube Faces"])
     ours = entry("ours", 2.0, aligned={"rmse": 1.5, "nme": 4.0, "failure_rate": 0.0})
-    seen = entry(
-        "seen", 1.0, data=DataRecord("300-W and more"), held_out=False, weights=["0" * 64], checkpoint="0" * 64
-    )
+    seen = entry("seen", 1.0, data=DataRecord("300-W and more"), held_out=False, weights=["0" * 64])
     other = entry("other", 1.5, data=DataRecord("faces of our own"), held_out=False)
     rows = {row.name: row for row in rank_entries(benchmark, Entries([ours, seen, other]), KNOWN)}
     assert rows["seen"].overlap == "300-W" and rows["seen"].rank is None
-    assert "is not here" in rows["seen"].unranked and "it may have been trained on test faces" in rows["seen"].unranked
+    assert "is missing" in rows["seen"].unranked and "it may have been trained on test faces" in rows["seen"].unranked
     assert rows["other"].overlap == "" and "test faces" not in rows["other"].unranked.partition("record of")[2]
     assert rows["ours"].rank == 1 and rows["ours"].record()["aligned_rmse"] == 1.5
     assert rows["seen"].record()["aligned_rmse"] is None and rows["seen"].record()["overlap"] == "300-W"
@@ -124,13 +120,12 @@ def test_no_entry_is_written_over_anothers_file_or_beside_the_leaderboard(tmp_pa
     assert not list(tmp_path.rglob("*.json"))
 
 
-def test_an_entry_that_counts_other_labels_by_face_stays_a_row_of_its_own(board):
+def test_an_entry_that_counts_other_labels_by_face_takes_no_rank_from_the_others(board):
     other = entry("other", 0.5)
     squares, values, nme = other.detail.squares, other.detail.values, other.detail.nme
     longer = dataclasses.replace(other.detail, squares=[*squares, 0.0], values=[*values, 0], nme=[*nme, None])
     rows = board(entry("a", 1.0), entry("b", 2.0), dataclasses.replace(other, detail=longer))
-    assert [(row.name, row.rank) for row in rows] == [("a", 1), ("b", 2), ("other", None)]
-    assert "counted face by face" in rows[-1].unranked
+    assert [(row.name, row.rank) for row in rows] == [("other", 1), ("a", 2), ("b", 3)]
 
 
 def test_what_may_not_be_ranked_comes_last_with_the_reason(board):
@@ -188,24 +183,29 @@ def test_the_published_scores_of_the_competition_have_a_source():
     assert all("hidden test set" in score.measured_on for score in published)
 
 
-@pytest.mark.parametrize("kind", FORGED)
-def test_a_forged_entry_is_not_verified_and_has_no_rank(tmp_path, kind):
-    field, new, reason = FORGED[kind]
-    genuine = dataclasses.asdict(entry("genuine", 2.0))
+@pytest.mark.parametrize("kind", UNRANKED)
+def test_an_entry_is_ranked_only_with_its_weights_and_all_held_out_faces(tmp_path, kind):
+    field, new, reason = UNRANKED[kind]
     write_entry(tmp_path, entry("genuine", 2.0), "drawn faces")
-    forged = changed(genuine | {"name": "forged"}, field, new)
-    (tmp_path / "drawn" / "forged.json").write_text(json.dumps(forged))
+    other = changed(dataclasses.asdict(entry("other", 1.0)), field, new)
+    (tmp_path / "drawn" / "other.json").write_text(json.dumps(other))
     first, last = ranking(tmp_path)
     assert (first.name, first.rank, first.status) == ("genuine", 1, "verified")
-    assert (last.name, last.rank, last.status) == ("forged", None, "not verified")
-    assert re.search(reason, last.unranked), last.unranked
+    assert (last.name, last.rank) == ("other", None) and re.search(reason, last.unranked), last.unranked
+    assert last.status == ("not verified" if field == "weights" else "verified")
+
+
+def test_an_ensemble_is_ranked_if_all_of_its_members_are_there(board):
+    both = entry("both", 1.0, weights=[WEIGHTS, WEIGHTS])
+    assert [(row.name, row.rank) for row in board(entry("a", 2.0), both)] == [("both", 1), ("a", 2)]
+    assert both.members == 2 and both.checkpoint == hashlib.sha256((WEIGHTS * 2).encode()).hexdigest()
 
 
 def test_whose_checkpoint_is_not_there_is_not_verified(board):
     elsewhere = hashlib.sha256(b"elsewhere").hexdigest()
-    rows = board(entry("a", 2.0), entry("b", 1.0, checkpoint=elsewhere, weights=[elsewhere]))
+    rows = board(entry("a", 2.0), entry("b", 1.0, weights=[elsewhere]))
     assert [(row.name, row.status) for row in rows] == [("a", "verified"), ("b", "not verified")]
-    assert f"its checkpoint ({elsewhere[:12]}) is not here" in rows[1].unranked
+    assert f"its checkpoint ({elsewhere[:12]}) is missing" in rows[1].unranked
 
 
 @pytest.mark.parametrize("kind", [*UNREADABLE, *BROKEN])
@@ -262,16 +262,6 @@ def test_a_benchmark_that_is_not_there_is_said_with_those_that_are(tmp_path):
         find_benchmark(tmp_path, "faces")
 
 
-def test_claims_that_were_kept_before_there_was_a_list_of_metrics_are_read(tmp_path):
-    claim = {
-        "repo": "bob/net", "revision": "a", "benchmark": "drawn", "network": "fcnn", "rmse": 2.0, "nme": None,
-        "failure_rate": 0.0, "parameters": 1, "date": "2026-01-01", "refused": "",
-    }  # fmt: skip
-    (tmp_path / SYNCED).write_text(json.dumps({"date": "d", "claims": [claim], "failure": ""}))
-    (kept,) = read_synced(tmp_path).claims
-    assert kept.figures == {"rmse": 2.0, "nme": None, "failure_rate": 0.0}
-
-
 def test_nothing_is_written_that_could_not_be_read(tmp_path):
     for bad, message in (
         (entry("a", 1.0, benchmark="../x"), "cannot be a benchmark's name"),
@@ -288,7 +278,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_all_entries_here_are_verified_and_ranked(tmp_path):
     benchmark = find_benchmark(ROOT / "leaderboard", "wild15")
-    known = known_checkpoints((ROOT / "checkpoints").iterdir())
+    known = weights_there((ROOT / "checkpoints").iterdir())
     entries = read_entries(ROOT / "leaderboard", benchmark)
     rows = rank_entries(benchmark, entries, known)
     assert len(rows) >= 6 and all(row.status == "verified" and row.rank for row in rows)
@@ -296,11 +286,3 @@ def test_all_entries_here_are_verified_and_ranked(tmp_path):
     assert not problems(kept)
     del known[next(iter(known))]
     assert any(row.status == "not verified" for row in rank_entries(benchmark, entries, known))
-
-
-def test_an_ensemble_from_before_its_members_were_named_is_known_by_those_that_are_there():
-    benchmark = find_benchmark(ROOT / "leaderboard", "wild15")
-    (ensemble,) = (one for one in read_entries(ROOT / "leaderboard", benchmark).measured if one.members > 1)
-    there = weights_in((ROOT / "checkpoints").iterdir())
-    assert len(members_of(dataclasses.replace(ensemble, weights=[]), there)) == ensemble.members
-    assert members_of(dataclasses.replace(ensemble, weights=[], checkpoint="0" * 64), there) == []

@@ -54,7 +54,7 @@ def test_an_ensemble_is_entered_as_one_under_its_own_name(competition, tmp_path,
         run("evaluate", "m0", "m1", "--data", competition)
     run("evaluate", "m0", "m1", "--data", competition, "--name", "both", "--mirror")
     entry = json.loads((tmp_path / "leaderboard" / "drawn" / "both.json").read_text())
-    assert entry["members"] == 2 and entry["mirror"] and entry["held_out"]
+    assert len(entry["weights"]) == 2 and entry["mirror"] and entry["held_out"]
     assert not (tmp_path / "m0" / "evaluation.json").exists(), "a checkpoint's own record is of it alone"
 
 

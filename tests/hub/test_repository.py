@@ -121,7 +121,7 @@ def test_what_cannot_be_pushed(hub, evaluated, tmp_path):
     other = copy(evaluated, tmp_path / "other")
     (other / "evaluation.json").unlink()
     assert "has no evaluation.json: run `fkd evaluate" in fails("push", other, "ada/net")
-    stale = json.loads((evaluated / "evaluation.json").read_text()) | {"checkpoint": "0"}
+    stale = json.loads((evaluated / "evaluation.json").read_text()) | {"weights": ["0" * 64]}
     (other / "evaluation.json").write_text(json.dumps(stale))
     assert "is of other weights" in fails("push", other, "ada/net")
     blank = tmp_path / "blank.png"

@@ -23,7 +23,7 @@ def board(tmp_path, evaluated):
 
 def test_a_page_opens_beside_bad_files_and_its_api_names_them(board, evaluated, tmp_path):
     genuine = json.loads((board / "drawn" / "net.json").read_text())
-    forged = genuine | {"name": "forged", "accuracy": genuine["accuracy"] | {"figures": {"rmse": 0.5}}}
+    forged = genuine | {"name": "forged", "weights": ["0" * 64]}
     (board / "drawn" / "forged.json").write_text(json.dumps(forged))
     (board / "drawn" / "x.json").write_text('{"x": 1}')
     (board / "drawn" / "published.json").write_text('[{"rmse": 1}]')
@@ -35,8 +35,8 @@ def test_a_page_opens_beside_bad_files_and_its_api_names_them(board, evaluated, 
     rows = {row["model"]: row for row in rank("drawn")}
     assert rows["net"]["rank"] == 1 and rows["net"]["status"] == "verified"
     assert rows["forged"]["rank"] is None and rows["forged"]["status"] == "not verified"
-    assert "rmse is 0.5, but its errors by face give 2.5" in rows["forged"]["unranked"]
-    assert rows["x"]["status"] == "unreadable" and "lacks name" in rows["x"]["unranked"]
+    assert "its checkpoint (000000000000) is missing" in rows["forged"]["unranked"]
+    assert rows["x"]["status"] == "unreadable" and "expected 5" in rows["x"]["unranked"]
     said = problems_text(board)
     assert all(name in said for name in ("broken/benchmark.json", "drawn/published.json", "claims.json"))
     assert str(tmp_path) not in f"{said}{rows}", "where the host keeps its files is nothing for visitors"
@@ -47,7 +47,7 @@ def test_a_page_opens_beside_bad_files_and_its_api_names_them(board, evaluated, 
     (board / "drawn" / "forged.json").unlink()
     shown = Board(board, {"drawn": find_benchmark(board, "drawn")}, folders)
     about, ranking, *_ = view(shown, Choice("drawn", status=["unreadable"])).outputs()
-    assert "10 held-out faces" in about and "lacks name" in ranking["rows"][0]["note"]
+    assert "10 held-out faces" in about and "expected 5" in ranking["rows"][0]["note"]
 
 
 @pytest.mark.parametrize(("fingerprint", "lines"), [("f00d", 1), ("beef", 0)])
@@ -71,5 +71,5 @@ def test_a_model_whose_records_cannot_be_read_still_has_its_tab(evaluated, tmp_p
     (folder / "evaluation.json").write_text('{"x": 1}')
     (folder / "history.csv").write_text("epoch\nbest\n")
     text, ellipses, curves, *_ = _view(detector).outputs()
-    assert "Its records cannot be read" in text and "lacks name" in text and not ellipses and not curves
+    assert "Its records cannot be read" in text and "expected 5" in text and not ellipses and not curves
     assert str(tmp_path) not in text

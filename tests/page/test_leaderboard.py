@@ -57,7 +57,7 @@ def test_rows_are_sorted_by_any_column_and_what_is_not_known_comes_last():
 def test_flip_averaging_and_ensembles_are_told_by_their_fields_not_by_their_names():
     flipped = entry("plain name", 2.0, mirror=True)
     named = entry("x-mirror", 3.0)
-    several = entry("several", 4.0, members=2, mirror=True)
+    several = entry("several", 4.0, weights=[WEIGHTS, WEIGHTS], mirror=True)
     lines = {row["texts"]["model"]: row for row in value_of(flipped, named, several, columns=["predictions"])["rows"]}
     assert lines["plain name"]["texts"]["predictions"] == lines["plain name"]["note"] == "one model, flip averaging"
     assert lines["x-mirror"]["texts"]["predictions"] == "one model" and lines["x-mirror"]["note"] == ""
@@ -74,11 +74,11 @@ def test_a_table_has_seven_columns_and_those_that_are_wanted_and_leaves_out_what
     value = value_of(without, columns=["status"])
     keys = [column["key"] for column in value["columns"]]
     assert keys == ["rank", "model", "network", "rmse", "nme", "failure_rate", "parameters", "status"]
-    claim, first, bad = value["rows"]  # none has a rank: the entry contradicts its errors by face
+    first, claim, bad = value["rows"]
     assert first["texts"]["rmse"] == "2.000" and claim["texts"]["rmse"] == "1.500" and bad["texts"]["rmse"] == ""
     assert [row["texts"]["nme"] for row in value["rows"]] == ["", "", ""] and claim["texts"]["rank"] == ""
     assert first["interval"] == [2.0, 2.0, 2.0] and first["colour"] == "#ff0000" and claim["interval"] is None
-    assert value["scale"] is None and json.dumps(value, allow_nan=False)
+    assert value["scale"] == [2.0, 2.0] and json.dumps(value, allow_nan=False)
 
 
 def test_the_ranking_figure_stands_beside_the_aligned_one():
@@ -92,12 +92,12 @@ def test_the_ranking_figure_stands_beside_the_aligned_one():
 
 
 def test_submitted_predictions_are_marked_shown_with_their_interval_and_last():
-    theirs = entry("theirs", 2.1, checkpoint="", weights=[], cost=None, held_out=False, model="")
+    theirs = entry("theirs", 2.1, weights=[], cost=None, held_out=False, model="")
     every = rows(entry("ours", 2.2), theirs)
     assert [row.name for row in every if Choice().keeps(row)] == ["ours", "ada/net", "theirs", "bad"]
     value = value_of(entry("ours", 2.2), theirs, columns=["macs", "hardware", "predictions", "status"])
     line = next(row for row in value["rows"] if row["texts"]["model"] == "theirs")
-    assert line["note"] == "submitted: nobody here ran what made these predictions"
+    assert line["note"] == "submitted: its model was not run here"
     assert line["interval"] == [2.1, 2.1, 2.1] and line["model"] == line["href"] == ""
     unknown = ("rank", "network", "parameters", "ms", "macs", "hardware")
     assert [line["texts"][key] for key in unknown] == [""] * 6 and line["texts"]["predictions"] == "submitted"
@@ -128,7 +128,7 @@ def test_a_view_gives_one_value_per_component(tmp_path):
 def test_ranks_are_among_what_the_switch_shows(tmp_path, monkeypatch):
     entries = Entries([entry("a", 2.0), entry("b", 1.0, mirror=True)])
     monkeypatch.setattr("fkd.page.standings.read_entries", lambda root, benchmark: entries)
-    monkeypatch.setattr("fkd.page.standings.known_checkpoints", lambda folders, measured: KNOWN)
+    monkeypatch.setattr("fkd.page.standings.weights_there", lambda folders, measured: KNOWN)
     board = Board(tmp_path, {"drawn": BENCHMARK}, {})
     assert [(row.rank, row.name) for row in board.rows(Choice())] == [(1, "a")]
     assert [(row.rank, row.name) for row in board.rows(Choice(averaged=True))] == [(1, "b"), (2, "a")]
@@ -137,7 +137,7 @@ def test_ranks_are_among_what_the_switch_shows(tmp_path, monkeypatch):
 
 def test_a_click_ranks_again_only_what_has_changed(tmp_path, monkeypatch):
     ranked = []
-    monkeypatch.setattr("fkd.page.standings.known_checkpoints", lambda folders, measured: KNOWN)
+    monkeypatch.setattr("fkd.page.standings.weights_there", lambda folders, measured: KNOWN)
     monkeypatch.setattr("fkd.page.standings.ranking", lambda *given: ranked.append(1) or ranking(*given))
     write_entry(tmp_path, entry("a", 2.0), "drawn faces")
     board = Board(tmp_path, {one.name: one for one in read_benchmarks(tmp_path)}, {})

@@ -54,7 +54,7 @@ def test_a_keypoint_whose_floor_is_not_known_has_no_mark():
 
 
 def test_submitted_predictions_are_in_every_figure_but_those_of_cost_and_only_if_they_are_chosen():
-    theirs = entry("b", 2.0, checkpoint="", weights=[], cost=None)
+    theirs = entry("b", 2.0, weights=[], cost=None)
     every = [theirs, entry("a", 3.0)]
     assert plotted_first(every) == ["a"] and plotted_first([theirs]) == ["b"]
     drawn = figures(every, ["a", "b"])

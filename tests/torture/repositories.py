@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save
 from fkd.board.record import read_evaluation
 from fkd.data.record import DataRecord, FaceCounts
 from fkd.files import typed_rows
-from fkd.hub.available import known_checkpoints, read_pinned
+from fkd.hub.available import read_pinned, weights_there
 from fkd.hub.reference import load
 from fkd.hub.repository import pull
 from fkd.learn.checkpoint import save_checkpoint
@@ -187,7 +187,7 @@ def is_said_when_read(hub: HubServer, good: Path, content: bytes) -> None:
     """What is no record of a checkpoint takes nothing else away from it."""
     hub.put("bob/net", contents(good) | {"evaluation.json": content, "history.csv": content})
     folder = pull("bob/net")
-    assert len(known_checkpoints([folder])) == 1
+    assert len(weights_there([folder])) == 1
     refused(lambda: read_evaluation(folder / "evaluation.json"))
     try:
         typed_rows(folder / "history.csv", Epoch)
