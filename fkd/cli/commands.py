@@ -21,7 +21,7 @@ COMMANDS = {
     "predict": ("photos", "Find the faces in photos and their keypoints, in pixels of the upright photo."),
     "export": ("exporting", "Write a checkpoint as an ONNX file, once its answers have been compared with torch's."),
     "app": ("page", "Serve the page: detectors side by side on your own photos, and the leaderboard."),
-    "data": ("data_files", "The data: check, download, export the test frames, build wild15."),
+    "data": ("data_files", "The data: check, download, export the test frames."),
     "push": ("push", "Publish a checkpoint with its evaluation and card: one commit, or none if nothing has changed."),
     "pull": ("sharing", "Download a checkpoint, refuse what is not safe to load, and print its folder."),
     "verify": (

@@ -9,11 +9,10 @@ import typer
 from fkd.data.check import check
 from fkd.data.held_out import export_test
 from fkd.data.kaggle import download
-from fkd.data.wild15 import PUBLISHED, build_wild15
 
 app = typer.Typer()
 MAX_DETAILS = 5  # rows listed for each kind of finding
-data_app = typer.Typer(help="The data: check, download, export the test frames, build wild15.", no_args_is_help=True)
+data_app = typer.Typer(help="The data: check, download, export the test frames.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 
 
@@ -69,23 +68,3 @@ def export_test_command(
     faces = export_test(data, out)
     values = np.isfinite(faces.points).sum()
     typer.echo(f"{out}: {len(faces):,} frames, {values:,} coordinates requested")
-
-
-@data_app.command("build-wild15")
-def build_wild15_command(
-    w300: Annotated[Path, typer.Option("--w300", help="300-W, unpacked: afw, helen, lfpw with .pts of 68 points.")],
-    youtube: Annotated[Path, typer.Option(help="YouTube Faces frames, with their two csv of 68 points.")],
-    out: Annotated[Path, typer.Option(help="The folder to write.")],
-) -> None:
-    """Build the benchmark wild15 from its public sources (their terms: research use only)."""
-    built = build_wild15(w300, youtube, out)
-    typer.echo(f"{out}: {built.training:,} training rows, {built.test:,} test images")
-    for reason, count in built.left_out.items():
-        typer.echo(f"{count:,} photos left out: {reason}")
-    if built.fingerprint == PUBLISHED:
-        typer.echo(f"fingerprint {built.fingerprint}: its held-out tenth is that of the published wild15")
-    else:
-        typer.echo(
-            f"fingerprint {built.fingerprint}: its held-out tenth is not that of the published wild15 ({PUBLISHED}), "
-            "so what is measured on it is not ranked there"
-        )

@@ -1,15 +1,9 @@
 """The 68 points of 300-W (Sagonas et al. 2013), counted from 0 -> the 15 of the competition."""
 
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
 
-from fkd.errors import FkdError
-from fkd.files import one_line, open_regular
 from fkd.keypoints import NAMES
 
-MOST_BYTES = 1_000_000  # of a .pts file: one with 68 points has 2 kB
 # The 15 points among the 68 of 300-W (Sagonas et al. 2013), counted from 0; an eye's centre is the mean of its six, the
 # bottom lip's that of its two edges: on wild15's validation faces dlib's 57 and 66 are 1.20 px off, 57 alone 1.89.
 OF_68 = {
@@ -44,17 +38,3 @@ def to_15(points: np.ndarray, four_point: bool = False) -> np.ndarray:
     """
     mapping = OF_68 | FOUR_OF_68 if four_point else OF_68
     return np.stack([points[mapping[name]].mean(0) for name in NAMES])
-
-
-def read_pts(path: Path) -> np.ndarray:
-    """Reads the 68 points of a .pts file: [68, 2] px, (0, 0) the centre of the top-left pixel.
-
-    The file counts from (1, 1). Raises FkdError for anything else.
-    """
-    with open_regular(path, MOST_BYTES) as file:
-        text = file.read().decode(errors="replace")
-    words = text.partition("{")[2].partition("}")[0].split()
-    points = pd.to_numeric(pd.Series(words, dtype=object), errors="coerce").to_numpy(float)
-    if len(points) != 2 * 68 or not np.isfinite(points).all():
-        raise FkdError(f"{one_line(path.name)} has no 68 points, expected one `x y` per line between {{ and }}")
-    return points.reshape(-1, 2) - 1

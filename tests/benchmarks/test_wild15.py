@@ -1,21 +1,19 @@
 """Building wild15, from photos that are drawn here."""
 
-import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import fails, run
+import wild15
 from conftest import draw_face
 from PIL import Image
+from wild15 import TYPICAL, Placement, build_wild15, fits, frame_of, place, read_pts
 
 from fkd.data.competition import read_lookup, read_test, read_training
-from fkd.data.framing import TYPICAL, Placement, fits, frame_of, place
-from fkd.data.sixty_eight import read_pts, to_15
-from fkd.data.wild15 import PUBLISHED, build_wild15
+from fkd.data.sixty_eight import to_15
 from fkd.keypoints import MEAN_FACE
 
-ROOT = Path(__file__).parents[2]
 # The 68 of 300-W at places that to_15 takes back to the 15: [68, 2] px of a frame.
 FACE = np.zeros((68, 2))
 FACE[[42, 45, 39, 36, 22, 26, 21, 17, 30, 54, 48, 51]] = np.array(MEAN_FACE)[2:14]
@@ -84,16 +82,15 @@ def test_a_set_in_the_competitions_layout_comes_out_and_the_same_one_each_time(d
     assert np.abs(np.nanmean(training.points[~training.four_point], 0) - TYPICAL).max() < 5
 
 
-def test_the_command_ends_with_the_fingerprint_and_what_it_means(downloads, tmp_path, monkeypatch):
+def test_the_script_prints_whether_the_fingerprint_is_the_published_one(downloads, tmp_path, monkeypatch, capsys):
     w300, youtube = downloads
-    asked = ["data", "build-wild15", "--w300", w300, "--youtube", youtube, "--out"]
-    *_, last = run(*asked, tmp_path / "a").splitlines()
-    assert f"is not that of the published wild15 ({PUBLISHED})" in last
-    monkeypatch.setattr("fkd.cli.data_files.PUBLISHED", last.split()[1].rstrip(":"))
-    assert run(*asked, tmp_path / "b").endswith("its held-out tenth is that of the published wild15")
-    benchmark = json.loads((ROOT / "leaderboard" / "wild15" / "benchmark.json").read_text())
-    assert benchmark["fingerprint"] == PUBLISHED
-    assert "already exists" in fails(*asked, tmp_path / "a")
+    command = ["wild15.py", "--w300", w300, "--youtube", youtube, "--out", tmp_path / "a"]
+    monkeypatch.setattr(sys, "argv", [*map(str, command)])
+    wild15.main()
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last.endswith(": not the published wild15 (723f1384255e47d6)")
+    with pytest.raises(ValueError, match="already exists"):
+        wild15.main()
 
 
 def test_what_cannot_be_used_is_left_out_and_counted(downloads, tmp_path):
@@ -115,9 +112,9 @@ def test_what_cannot_be_used_is_left_out_and_counted(downloads, tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("../x.jpg" + ",1" * 136, "= '../x.jpg', expected the name of a picture"),
-        ("x.jpg" + ",1" * 135 + ",nan", "row 1 does not have 68 points"),
-        ("x.jpg,1", "row 1 does not have 68 points"),
+        ("../x.jpg" + ",1" * 136, "names '../x.jpg', expected the name of a picture"),
+        ("x.jpg" + ",1" * 135 + ",nan", "expected 136 numbers after each name"),
+        ("x.jpg,1", "expected 136 numbers after each name"),
     ],
 )
 def test_a_download_with_a_defect_is_refused_and_nothing_written(downloads, tmp_path, line, message):

@@ -1,0 +1,256 @@
+"""Build the benchmark wild15 from the public downloads of 300-W and YouTube Faces, for research use only.
+
+    python benchmarks/wild15.py --w300 300w --youtube youtube --out wild15      docs/benchmarks.md says from where
+
+The same downloads give the same faces: one generator with a fixed seed draws everything, in one order.
+"""
+
+import argparse
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from tqdm import tqdm
+
+from fkd.board.entries import find_benchmark
+from fkd.data.held_out import held_out
+from fkd.data.layout import lookup_lines, new_folder, test_lines, training_lines, write_csv
+from fkd.data.sixty_eight import to_15
+from fkd.data.split import fingerprint
+from fkd.keypoints import FOUR_POINT, FRAME_SIZE, NAMES
+
+ROOT = Path(__file__).parent.parent
+SEED = 20261123
+TRAINING_PHOTOS = ("afw", "helen/trainset", "lfpw/trainset")
+TEST_PHOTOS = ("helen/testset", "lfpw/testset")
+VIDEO_FRAMES = ("training", "test")  # parts of the download; the people of the test set are drawn again
+HELD_OUT_PEOPLE = 5  # one in five people of the videos is in the test set
+INCOMPLETE, MOST_MISSING = 0.06, 4  # share of the dense training rows that lack 1 to 4 points
+
+# The mean of each point over the competition's densely labelled rows, px; a published summary, not its labels.
+TYPICAL = np.array(
+    [
+        (66.12, 36.91), (29.66, 37.10), (59.16, 37.94), (73.33, 37.71), (36.65, 37.99), (22.38, 38.03), (56.07, 29.33),
+        (79.48, 29.73), (39.32, 29.50), (15.87, 30.43), (47.92, 57.43), (63.29, 75.97), (32.90, 76.18), (47.98, 72.92),
+        (48.04, 82.44),
+    ]
+)  # fmt: skip
+SCALE_SPREAD, SHIFT_SPREAD = 0.05, 1.8  # standard deviations: of the scale's logarithm, and px
+MOST_TURNED = 7.5  # px, mean distance to TYPICAL along an axis: a face turned or tilted further is left out
+LARGEST_SCALE = 3.0  # frame px per photo px: a smaller face, below 32 px, shows too little
+BORDER = 64  # photo px added on each side, so that a frame may reach beyond the photo
+OVERSAMPLED = 4  # a frame that shrinks the photo is drawn 4 times larger, and averaged
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame uint8 [96, 96], its points [15, 2] px, whether it is labelled in the four points alone, who it shows."""
+
+    image: np.ndarray
+    points: np.ndarray
+    four_point: bool
+    person: str
+
+
+@dataclass
+class Built:
+    """The result of `build_wild15`: rows, the held-out tenth's fingerprint, and the photos left out, by reason."""
+
+    training: int = 0
+    test: int = 0
+    fingerprint: str = ""
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+def build_wild15(w300: Path, youtube: Path, out: Path) -> Built:
+    """Builds wild15 in the competition's layout: training.zip, test.zip, IdLookupTable.csv, SampleSubmission.csv.
+
+    w300: the folder with afw/, helen/ and lfpw/ as unpacked, each photo with its 68 points in .pts. youtube: the
+    folder with training/, test/ and their two csv of 68 points. The labels of the test set are not kept.
+    Raises ValueError for a download that lacks a part, a csv with a defect, or a folder `out` that holds something.
+    """
+    _check(w300, [*TRAINING_PHOTOS, *TEST_PHOTOS])
+    _check(youtube, [*VIDEO_FRAMES, *(_table(part) for part in VIDEO_FRAMES)])
+    built, rng = Built(), np.random.default_rng(SEED)
+    training = [frame for part in TRAINING_PHOTOS for frame in _photos(w300 / part, rng, built)]
+    test = [frame for part in TEST_PHOTOS for frame in _photos(w300 / part, rng, built)]
+    videos = [frame for part in VIDEO_FRAMES for frame in _videos(youtube, part, rng, built)]
+    people = sorted({frame.person for frame in videos})
+    rng.shuffle(people)
+    held = set(people[: len(people) // HELD_OUT_PEOPLE])
+    test += [frame for frame in videos if frame.person in held]
+    rest = [frame for frame in videos if frame.person not in held]
+    if not (training and rest and test):
+        raise ValueError(f"{w300} and {youtube} hold too few faces that can be used: {dict(built.left_out)}")
+    for frames in (test, training, rest):
+        rng.shuffle(frames)
+    with new_folder(out) as folder:
+        _write(folder, training + rest, test, rng)
+    built.training, built.test = len(training) + len(rest), len(test)
+    built.fingerprint = fingerprint(held_out(out))
+    return built
+
+
+def _write(folder: Path, training: Sequence[Frame], test: Sequence[Frame], rng: np.random.Generator) -> None:
+    points = np.stack([_labels(frame, rng) for frame in training])
+    write_csv(folder / "training.zip", training_lines(np.stack([frame.image for frame in training]), points))
+    write_csv(folder / "test.zip", test_lines(np.stack([frame.image for frame in test])))
+    wanted = np.zeros((len(test), len(NAMES), 2), bool)
+    for row, frame in enumerate(test):
+        wanted[row, list(FOUR_POINT) if frame.four_point else slice(None)] = True
+    write_csv(folder / "IdLookupTable.csv", lookup_lines(wanted))
+    rows = range(1, int(wanted.sum()) + 1)
+    write_csv(folder / "SampleSubmission.csv", ["RowId,Location", *(f"{row},0" for row in rows)])
+
+
+def _labels(frame: Frame, rng: np.random.Generator) -> np.ndarray:
+    """A training row's points [15, 2] px, NaN where it lacks one."""
+    points = frame.points.copy()
+    if frame.four_point:
+        points[[index for index in range(len(NAMES)) if index not in FOUR_POINT]] = np.nan
+    elif rng.random() < INCOMPLETE:
+        points[rng.choice(len(NAMES), rng.integers(1, MOST_MISSING + 1), replace=False)] = np.nan
+    return points
+
+
+def _photos(folder: Path, rng: np.random.Generator, built: Built) -> Iterator[Frame]:
+    """Yield the frames of the photos with a .pts of the same name, and count those left out."""
+    for path in tqdm(sorted(folder.glob("*.pts")), desc=f"{folder.parent.name}/{folder.name}", disable=None):
+        photo = next((each for end in (".jpg", ".png") if (each := path.with_suffix(end)).exists()), None)
+        try:
+            points = read_pts(path)
+        except ValueError:
+            built.left_out["without 68 points"] += 1
+            continue
+        yield from _framed(photo, points, False, "", rng, built)
+
+
+def _videos(youtube: Path, part: str, rng: np.random.Generator, built: Built) -> Iterator[Frame]:
+    """The frames of one part of the videos; PERSON_12.jpg shows PERSON."""
+    label = _table(part)
+    table = pd.read_csv(youtube / label, index_col=0, float_precision="round_trip")
+    values = table.apply(pd.to_numeric, errors="coerce").to_numpy(float)
+    if values.shape[1] != 2 * 68 or not np.isfinite(values).all():
+        raise ValueError(f"{label}: expected 136 numbers after each name")
+    for name, row in zip(tqdm(table.index, desc=label, disable=None), values, strict=True):
+        if Path(name).name != name:
+            raise ValueError(f"{label} names {name!r}, expected the name of a picture")
+        person = re.sub(r"_\d+\.jpg$", "", name)
+        yield from _framed(youtube / part / name, row.reshape(-1, 2), True, person, rng, built)
+
+
+def _framed(
+    path: Path | None, points: np.ndarray, four_point: bool, person: str, rng: np.random.Generator, built: Built
+) -> Iterator[Frame]:
+    """The frame of one photo, none if it is left out. points: [68, 2] px of the photo."""
+    try:
+        photo = Image.open(path) if path else None
+        if photo:
+            photo.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # Pillow's errors for a damaged file
+        photo = None
+    if not photo:
+        built.left_out["missing or not readable"] += 1
+        return
+    by, shown = to_15(points), to_15(points, four_point)  # both kinds are framed by the same 15 points
+    placement = place(by, rng)
+    if not placement or not fits(placement, by, shown):
+        built.left_out["too small, turned, or not inside the frame"] += 1
+        return
+    yield Frame(frame_of(photo, placement), placement.apply(shown), four_point, person)
+
+
+def read_pts(path: Path) -> np.ndarray:
+    """Read the 68 points of a .pts file as px [68, 2]; the file counts from 1. Raises ValueError for any other."""
+    words = path.read_text(errors="replace").partition("{")[2].partition("}")[0].split()
+    return np.array(words, float).reshape(68, 2) - 1
+
+
+def _table(part: str) -> str:
+    return f"{part}_frames_keypoints.csv"
+
+
+def _check(folder: Path, parts: Sequence[str]) -> None:
+    missing = [part for part in parts if not (folder / part).exists()]
+    if missing:
+        raise ValueError(
+            f"{folder} has no {missing[0]}, expected {', '.join(parts)}: docs/benchmarks.md says from where"
+        )
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A face's place in the frame: frame px = scale * photo px + shift."""
+
+    scale: float
+    shift: np.ndarray
+
+    def apply(self, points: np.ndarray) -> np.ndarray:
+        """Points [N, 2] px of the photo -> px of the frame."""
+        placed: np.ndarray = self.scale * points + self.shift
+        return placed
+
+
+def place(points: np.ndarray, rng: np.random.Generator) -> Placement | None:
+    """Places a face by its points [15, 2] px, without turning it, with the competition's spread.
+
+    None for points that no scale brings near TYPICAL; nothing is then drawn from `rng`.
+    """
+    face, typical = points - points.mean(0), TYPICAL - TYPICAL.mean(0)
+    likeness = (face * typical).sum()
+    if likeness <= 0:
+        return None
+    scale = (typical * typical).sum() / max(likeness, 1e-6)
+    scale *= np.exp(rng.normal(0, SCALE_SPREAD))
+    shift = TYPICAL.mean(0) + rng.normal(0, SHIFT_SPREAD, 2) - scale * points.mean(0)
+    return Placement(scale, shift)
+
+
+def fits(placement: Placement, points: np.ndarray, shown: np.ndarray) -> bool:
+    """Whether a placed face is inside the frame, upright and large enough.
+
+    points: [15, 2] px of the photo, by which it was placed. shown: [15, 2] px of the photo, its labels.
+    """
+    placed = placement.apply(shown)
+    turned = np.abs(placement.scale * (points - points.mean(0)) - (TYPICAL - TYPICAL.mean(0))).mean()
+    inside = placed.min() >= 0 and placed.max() <= FRAME_SIZE - 1
+    return bool(inside and turned <= MOST_TURNED and placement.scale <= LARGEST_SCALE)
+
+
+def frame_of(photo: Image.Image, placement: Placement) -> np.ndarray:
+    """The frame's pixels, uint8 [96, 96]: bicubic, averaged over each pixel's area where the photo shrinks."""
+    scale, factor = placement.scale, OVERSAMPLED if placement.scale < 1 else 1
+    bordered = Image.fromarray(np.pad(np.asarray(photo.convert("L")), BORDER, mode="edge"))
+    step = 1 / (scale * factor)
+    start = (-placement.shift + (0.5 / factor - 0.5)) / scale + BORDER
+    start = start + 0.5 - 0.5 * step  # Pillow counts from a pixel's corner, in both pictures
+    size = (FRAME_SIZE * factor, FRAME_SIZE * factor)
+    matrix = (step, 0, start[0], 0, step, start[1])
+    frame = bordered.transform(size, Image.Transform.AFFINE, matrix, resample=Image.Resampling.BICUBIC)
+    if factor > 1:
+        frame = frame.resize((FRAME_SIZE, FRAME_SIZE), Image.Resampling.BOX)
+    return np.asarray(frame, np.uint8)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--w300", type=Path, required=True, help="300-W, unpacked: afw, helen, lfpw with their .pts")
+    parser.add_argument("--youtube", type=Path, required=True, help="YouTube Faces frames with their two csv")
+    parser.add_argument("--out", type=Path, required=True, help="the folder to write")
+    args = parser.parse_args()
+    built = build_wild15(args.w300, args.youtube, args.out)
+    print(f"{args.out}: {built.training:,} training rows, {built.test:,} test images")
+    for reason, count in built.left_out.items():
+        print(f"{count:,} photos left out: {reason}")
+    published = find_benchmark(ROOT / "leaderboard", "wild15").fingerprint
+    same = "the published wild15" if built.fingerprint == published else f"not the published wild15 ({published})"
+    print(f"fingerprint {built.fingerprint}: {same}")
+
+
+if __name__ == "__main__":
+    main()
