@@ -1,17 +1,23 @@
-"""How far the labels agree with themselves: what the errors of two independently trained networks share, by keypoint.
+"""How far the labels agree with themselves: the errors shared by two independently trained networks, by keypoint.
 
-    python benchmarks/floor.py --data DIR --out leaderboard/NAME/floor.json       prints the table, writes the file
+    python benchmarks/floor.py --data DIR --out benchmarks/floor.json       prints the table, writes the file
 
-Two networks of different architecture are trained, each on the other half of the training faces (no near-duplicate is
-in both), and answer the held-out ones by flip averaging; the mean offset of each point, fitted on the validation faces,
-is taken off. fkd/board/floor.py says what their errors then tell. A run that was stopped is continued by the same
-command. --only 1 and --only 2 train one network each, in two processes side by side; without it, the command then
-measures both.
+With labels y and answers a and b of two networks that were trained on different faces,
+mean (y - a)(y - b) = (mean (y - a)^2 + mean (y - b)^2 - mean (a - b)^2) / 2: the variance of the labels' errors by the
+three-cornered hat (Gray & Allan 1974; Grubbs 1948 for measuring instruments), if the errors of y, a and b are
+independent. Networks that learn from similar faces make some errors alike, which count as the labels' noise here: the
+estimate is an upper bound. A labeller's systematic errors are learnt by both networks, and are not part of it.
+
+Two networks of different architecture are trained, each on the other half of the training faces (near-duplicates are in
+one half), and answer the held-out faces by flip averaging; the mean offset of each point, fitted on the validation
+faces, is subtracted. The same command continues a run that was stopped. --only 1 and --only 2 train one network each,
+in two processes side by side; without it, the command then measures both.
 """
 
 import argparse
 import dataclasses
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,20 +25,97 @@ import pandas as pd
 import torch
 from paper import markdown
 
-from fkd.board.floor import Floor, Shared, by_keypoint, shared_error
 from fkd.board.measuring import aligned_points, data_name
 from fkd.data.faces import Faces
 from fkd.data.split import Split, cached_groups, deal, fingerprint, split_data
-from fkd.files import write_json
+from fkd.files import read_json, typed, write_json
+from fkd.keypoints import NAMES
 from fkd.learn.config import TrainConfig
 from fkd.learn.models import ModelConfig
 from fkd.learn.record import CONFIG
 from fkd.learn.run_state import STATE
 from fkd.learn.train import train
 from fkd.photo.kinds import read_detector
+from fkd.resampling import resampled_means
 
 # Basic blocks behind one 7 x 7 convolution, and bottlenecks behind three of 3 x 3: 541 and 555 million multiply-adds.
 NETWORKS = ("resnet18", "resnet14t")
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The part that two networks' errors on the same labels share, px.
+
+    shared: the root of the mean product of their errors, 0 where that is negative. low, high: its 95% bootstrap
+    interval by look-alike group. rmse: of each network. values: the number of labelled coordinates.
+    """
+
+    shared: float
+    low: float
+    high: float
+    rmse: list[float]
+    values: int
+
+    @property
+    def share(self) -> float:
+        """The part of the networks' mean squared error that is shared."""
+        squares = sum(rmse**2 for rmse in self.rmse) / 2
+        return self.shared**2 / squares if squares else 0.0
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The noise floor of a benchmark, over all labels, over those of each label convention and by keypoint.
+
+    fingerprint: of the test faces. networks: the two, by timm's names. faces: how many each was trained on. epochs: of
+    their training. None without labels.
+    """
+
+    benchmark: str
+    fingerprint: str
+    networks: list[str]
+    faces: list[int]
+    epochs: int
+    overall: Shared
+    fifteen_point: Shared | None
+    four_point: Shared | None
+    by_keypoint: dict[str, Shared | None]
+
+
+def shared_error(first: np.ndarray, second: np.ndarray, groups: np.ndarray) -> Shared | None:
+    """Return the shared part of the errors of two networks, None where nothing is labelled.
+
+    first, second: their errors on the same labels [N, ...] px, NaN where a label is missing. groups: the look-alike
+    group of each face [N], from 0; it is drawn as a whole.
+    """
+    labelled = np.isfinite(first).reshape(len(first), -1)
+    if not labelled.any():
+        return None
+
+    def by_group(values: np.ndarray) -> np.ndarray:
+        """The sum of [N, ...] over the labels of each group's faces."""
+        return np.bincount(groups, np.nansum(values.reshape(len(values), -1), 1))
+
+    products, counts = by_group(first * second), by_group(labelled)
+    low, high = np.quantile(resampled_means(products, counts), (0.025, 0.975))
+    values = int(labelled.sum())
+    return Shared(
+        shared=_root(products.sum() / values),
+        low=_root(low),
+        high=_root(high),
+        rmse=[_root(np.nansum(errors**2) / values) for errors in (first, second)],
+        values=values,
+    )
+
+
+def by_keypoint(first: np.ndarray, second: np.ndarray, groups: np.ndarray) -> dict[str, Shared | None]:
+    """As `shared_error`, of each keypoint's errors in both axes. first, second: [N, 15, 2] px."""
+    return {name: shared_error(first[:, i], second[:, i], groups) for i, name in enumerate(NAMES)}
+
+
+def _root(mean: float) -> float:
+    """The root of a mean of products of errors, px, 0 where it is negative."""
+    return round(float(np.sqrt(max(0.0, mean))), 4)
 
 
 def halves(faces: Faces, split: Split, groups: np.ndarray) -> list[Split]:
@@ -76,6 +159,10 @@ def measure(
         four_point=among(test.four_point),
         by_keypoint=by_keypoint(first, second, groups_of_test),
     )
+
+
+def read_floor(path: Path) -> Floor:
+    return typed(read_json(path), Floor, str(path))
 
 
 def as_printed(floor: Floor) -> str:

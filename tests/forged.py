@@ -4,9 +4,6 @@ import copy
 import dataclasses
 import hashlib
 
-import numpy as np
-
-from fkd.board.floor import Floor, by_keypoint, shared_error
 from fkd.board.record import Cost, Evaluation
 from fkd.data.record import DataRecord, Fingerprints
 from fkd.keypoints import NAMES
@@ -30,17 +27,6 @@ def entry(name: str, rmse: float, **change) -> Evaluation:
         model="fcnn", mirror=False, data=DATA, held_out=True, robustness={},
     )  # fmt: skip
     return dataclasses.replace(evaluation, **change)
-
-
-def made_up(shared: float = 1.0, **change) -> Floor:
-    """A noise floor of the benchmark of `entry`."""
-    errors = np.full((4, 15, 2), shared)
-    floor = Floor(
-        benchmark="drawn", fingerprint="f", networks=["resnet18", "resnet14t"], faces=[3, 3], epochs=60,
-        overall=shared_error(errors, errors, np.arange(4)), fifteen_point=None, four_point=None,
-        by_keypoint=by_keypoint(errors, errors, np.arange(4)),
-    )  # fmt: skip
-    return dataclasses.replace(floor, **change)
 
 
 # A change to a genuine entry -> why it then has no rank.

@@ -1,7 +1,7 @@
 """Evaluations <-> json files: what a leaderboard's folder holds.
 
 leaderboard/BENCHMARK/benchmark.json describes what is ranked, published.json holds scores reported elsewhere on data
-we do not have, floor.json how far the labels agree with themselves; every other json there is one entry.
+we do not have; every other json there is one entry.
 leaderboard/claims.json holds what Hub models claim. Anyone may have written these files: one that cannot be read
 becomes a row, or a line of `problems`, with the reason; the others are unaffected.
 """
@@ -18,13 +18,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from fkd.board.floor import FLOOR, Floor, floor_in
 from fkd.board.record import Evaluation, from_json, read_evaluation
 from fkd.files import STRICT, Count, Figure, Line, file_stem, read_json, typed, write_json
 from fkd.metrics import Figures
 
 BENCHMARK, PUBLISHED, SYNCED = "benchmark.json", "published.json", "claims.json"
-NO_ENTRIES = (BENCHMARK, PUBLISHED, FLOOR)  # what a benchmark's folder holds besides
+NO_ENTRIES = (BENCHMARK, PUBLISHED)  # what a benchmark's folder holds besides
 LARGEST_SYNCED = 20_000_000  # bytes
 KAGGLE = "kaggle-facial-keypoints"
 MOST_KEPT = 20_000  # entries that were read and are kept, of all benchmarks together
@@ -243,17 +242,6 @@ def read_published(root: Path | str, benchmark: Benchmark) -> list[Published]:
         return []
 
 
-def read_floor(root: Path | str, benchmark: Benchmark) -> Floor | None:
-    """How far the labels of a benchmark agree with themselves, as estimated.
-
-    None if that was not estimated for its test faces, or cannot be read (see `problems`).
-    """
-    try:
-        return floor_in(Path(root) / benchmark.name, benchmark.fingerprint)
-    except (ValueError, OSError):
-        return None
-
-
 def read_synced(root: Path | str) -> Synced:
     """What the last `fkd.hub.claims.sync` kept; nothing if that cannot be read, with the reason as its failure.
 
@@ -281,7 +269,6 @@ def problems(root: Path | str) -> list[str]:
         readers: dict[str, Callable[[Path], object]] = {
             BENCHMARK: read_benchmark,
             PUBLISHED: _read_published,
-            FLOOR: lambda folder: floor_in(folder, read_benchmark(folder).fingerprint),
         }
         for name, read in readers.items():
             if (folder / name).exists():

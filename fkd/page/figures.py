@@ -9,7 +9,6 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
-from fkd.board.floor import Floor
 from fkd.board.record import Evaluation
 from fkd.files import typed_rows
 from fkd.learn.record import Epoch
@@ -74,23 +73,21 @@ def figures(
     every: Sequence[Evaluation],
     models: Sequence[str],
     across: int = 4,
-    floor: Floor | None = None,
 ) -> Figures:
     """The figures of some of a benchmark's entries.
 
-    models: names of the entries to draw. across: how many small figures fit in a row. floor: the benchmark's noise
-    floor, if it is known.
+    models: names of the entries to draw. across: how many small figures fit in a row.
     """
     colours = entry_colours(every)
     entries = sorted((entry for entry in every if entry.name in models), key=lambda entry: entry.accuracy.rmse)
     if not entries:
         return Figures()
     return Figures(
-        time=trade_off(entries, colours, floor),
+        time=trade_off(entries, colours),
         cumulative=cumulative_errors(entries, colours),
         ellipses=error_face({entry.name: entry.detail for entry in entries}, colours),
         degraded=robustness_curves({entry.name: entry.robustness for entry in entries}, colours, across),
-        keypoints=keypoint_errors(entries, colours, floor),
+        keypoints=keypoint_errors(entries, colours),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from fkd.board.entries import SYNCED, read_benchmarks, read_entries, read_floor
+from fkd.board.entries import SYNCED, read_benchmarks, read_entries
 from fkd.board.ranking import RankingRow
 from fkd.hub.claims import sync
 from fkd.page.address import remember
@@ -98,9 +98,8 @@ def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tab: 
     def draw(name: str, models: list[str], is_wide: bool | None) -> list[Any]:
         if is_wide is None:
             return [gr.skip()] * COUNT
-        benchmark = board.benchmark(name)
-        entries, floor = read_entries(root, benchmark).measured, read_floor(root, benchmark)
-        return figures(entries, models, 4 if is_wide else 2, floor).outputs()
+        entries = read_entries(root, board.benchmark(name)).measured
+        return figures(entries, models, 4 if is_wide else 2).outputs()
 
     def open_view(request: gr.Request) -> list[Any]:  # a partial would not be given the request
         return _open(board, request)

@@ -9,7 +9,6 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from fkd.board.floor import Floor
 from fkd.board.record import STEPS, UNITS, Cost, Evaluation
 from fkd.keypoints import NAMES
 
@@ -27,7 +26,6 @@ LAYOUT: dict[str, Any] = {
     },
     "dragmode": False,  # a finger that scrolls the page over a figure would zoom the figure
 }  # fmt: skip
-FLOOR_COLOUR = "#8a8f98"
 GRID = {"gridcolor": "rgba(128,128,128,0.25)", "zeroline": False}
 
 
@@ -52,8 +50,8 @@ def training_curves(histories: dict[str, pd.DataFrame], colours: dict[str, str])
     return figure
 
 
-def keypoint_errors(entries: Sequence[Evaluation], colours: dict[str, str], floor: Floor | None = None) -> go.Figure:
-    """RMSE of each keypoint, one bar per model, and a mark at what its labels agree with themselves to."""
+def keypoint_errors(entries: Sequence[Evaluation], colours: dict[str, str]) -> go.Figure:
+    """Draw the RMSE of each keypoint, one bar per model."""
     figure = go.Figure()
     for entry in entries:
         figure.add_bar(
@@ -62,18 +60,6 @@ def keypoint_errors(entries: Sequence[Evaluation], colours: dict[str, str], floo
             name=entry.name,
             orientation="h",
             marker_color=colours[entry.name],
-        )
-    if floor:
-        parts = [floor.by_keypoint[name] for name in NAMES]
-        figure.add_scatter(
-            y=LABELS,
-            x=[part.shared if part else None for part in parts],
-            customdata=[[part.low, part.high] if part else [None, None] for part in parts],
-            name="the labels' noise floor",
-            mode="markers",
-            marker={"symbol": "line-ns-open", "size": 22, "color": FLOOR_COLOUR, "line": {"width": 3}},
-            hovertemplate="%{y}: labels agree with themselves to about %{x:.2f} px<br>"
-            f"(95% interval %{{customdata[0]:.2f}} to %{{customdata[1]:.2f}})<br>{_how(floor)}<extra></extra>",
         )
     legend = LAYOUT["legend"] | {"orientation": "v", "x": 0}  # next to the points' names, two do not fit on a line
     figure.update_layout(**LAYOUT | {"barmode": "group", "height": 620, "legend": legend})
@@ -119,11 +105,10 @@ def robustness_curves(
     return figure
 
 
-def trade_off(entries: Sequence[Evaluation], colours: dict[str, str], floor: Floor | None = None) -> go.Figure:
+def trade_off(entries: Sequence[Evaluation], colours: dict[str, str]) -> go.Figure:
     """Draw test RMSE with its interval against milliseconds per face (log scale), and the Pareto front.
 
-    A dot's area shows the number of parameters; a dashed line is the noise floor, if it is known. Entries without a
-    cost are left out.
+    A dot's area shows the number of parameters. Entries without a cost are left out.
     """
     figure = go.Figure()
     priced = [(entry, entry.cost) for entry in entries if entry.cost]
@@ -152,32 +137,10 @@ def trade_off(entries: Sequence[Evaluation], colours: dict[str, str], floor: Flo
             },
             hovertemplate=f"%{{y:.3f}} px, %{{x:.3g}} ms{_parameters(cost)}",
         )
-    if floor and priced:
-        shared = floor.overall
-        figure.add_hline(
-            y=shared.shared,
-            line={"color": FLOOR_COLOUR, "dash": "dash", "width": 1.5},
-            annotation={
-                "text": f"the labels' noise floor, {shared.shared:.2f} px",
-                "font": {"size": 12},  # a phone has room for it
-                "hovertext": "How far the labels agree with themselves<br>"
-                f"(95% interval {shared.low:.2f} to {shared.high:.2f} px)<br>{_how(floor)}",
-            },
-            annotation_position="bottom right",
-        )
     figure.update_layout(**LAYOUT | {"height": 400})
     figure.update_xaxes(title="milliseconds per face", type="log", **_steps((1, 2, 5)), **GRID)
     figure.update_yaxes(title="test RMSE, px", **GRID)
     return figure
-
-
-def _how(floor: Floor) -> str:
-    """How the noise floor was estimated, in short lines."""
-    first, second = floor.networks
-    return (
-        f"What the test errors of {first} and {second} share,<br>each trained on another half of the training faces<br>"
-        f"for {floor.epochs} epochs. An upper estimate: where both<br>are wrong alike, it counts as the labels' error."
-    )
 
 
 def _parameters(cost: Cost) -> str:

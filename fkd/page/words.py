@@ -23,11 +23,6 @@ to see refused claims.
 the mean offset of each point, fitted on other faces, is taken off: it tells another definition from a worse detector.
 Ranks are by the first figure.
 
-**What is the noise floor of the labels?** Whoever labels a face twice does not put a point in the same place
-twice, and no model can be closer to the labels than that. The figures mark an estimate of it, where there is one: the
-error that two networks share, each trained on another half of the training faces. It is an upper one, since where both
-are wrong alike the labels get the blame.
-
 **May I see the faces?** No: they belong to their owners. A fingerprint stands for them."""
 CITATION = """@software{fkd,
   title = {fkd: train, compare, publish and rank facial keypoint detectors},

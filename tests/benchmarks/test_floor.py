@@ -6,13 +6,38 @@ import numpy as np
 import pytest
 from conftest import draw_faces, write_competition
 
-from fkd.board.entries import find_benchmark, read_floor
 from fkd.data.split import Split, split_data, split_faces
-from fkd.files import write_json
 from fkd.keypoints import NAMES
 from fkd.learn import train as train_module
 from fkd.learn.checkpoint import load_checkpoint
 from fkd.learn.inference import predict_points
+
+
+def test_what_is_shared_is_the_labels_noise_and_not_the_networks():
+    rng = np.random.default_rng(0)
+    sizes = np.linspace(0.5, 3, 15)[:, None]  # of the labels' noise, px
+    labels, first, second = (rng.normal(0, size, (2000, 15, 2)) for size in (sizes, 1.0, 2.0))
+    labels[rng.random((2000, 15)) < 0.5] = np.nan
+    found = floor.by_keypoint(labels - first, labels - second, np.arange(2000))
+    assert [part.shared for part in found.values()] == pytest.approx(sizes[:, 0].tolist(), abs=0.15)
+    last = found[NAMES[-1]]
+    assert last.rmse == pytest.approx([np.sqrt(3**2 + 1), np.sqrt(3**2 + 2**2)], abs=0.1)
+    assert last.share == pytest.approx(9 / 11.5, abs=0.05) and last.low < last.shared < last.high
+    assert last.values == np.isfinite(labels[:, -1]).sum()
+
+
+def test_opposite_errors_share_nothing_and_where_there_is_no_label_there_is_no_figure():
+    errors = np.ones((4, 15, 2))
+    assert (opposite := floor.shared_error(errors, -errors, np.arange(4))) and opposite.shared == opposite.share == 0
+    assert floor.shared_error(errors * np.nan, errors, np.arange(4)) is None
+
+
+def test_near_duplicates_do_not_narrow_the_interval():
+    rng = np.random.default_rng(0)
+    errors = rng.normal(0, 1, (50, 15, 2)) * rng.uniform(0.2, 3, (50, 1, 1))
+    once = floor.shared_error(errors, errors, np.arange(50))
+    nine = floor.shared_error(np.repeat(errors, 9, 0), np.repeat(errors, 9, 0), np.repeat(np.arange(50), 9))
+    assert (nine.low, nine.high) == pytest.approx((once.low, once.high)) and nine.shared == once.shared
 
 
 def test_the_halves_are_the_training_rows_and_share_no_look_alike():
@@ -40,7 +65,7 @@ def test_the_errors_are_flip_averaged_and_aligned_for_each_label_convention(eval
 
 def test_the_script_trains_both_halves_and_writes_what_their_errors_share(tmp_path, monkeypatch, capsys):
     data = write_competition(tmp_path / "drawn", draw_faces(150), draw_faces(4, seed=1))
-    out = tmp_path / "leaderboard" / "drawn" / "floor.json"
+    out = tmp_path / "out" / "floor.json"
 
     def run(*options: str) -> str:
         command = ["floor.py", "--data", data, "--out", out, "--runs", tmp_path / "runs", "--epochs", "1"]
@@ -62,10 +87,7 @@ def test_the_script_trains_both_halves_and_writes_what_their_errors_share(tmp_pa
     assert [line.split(" | ")[0] for line in table.splitlines() if " px" not in line][-15:] == [
         f"| {name.replace('_', ' ')}" for name in NAMES
     ]
-    counts = {"faces": len(split.test), "values": written["overall"]["values"]}
-    about = {"name": "drawn", "description": "", "fingerprint": written["fingerprint"], **counts}
-    write_json(out.parent / "benchmark.json", about)
-    assert read_floor(tmp_path / "leaderboard", find_benchmark(tmp_path / "leaderboard", "drawn"))
+    assert floor.as_printed(floor.read_floor(out)) in table
 
 
 def noting(epochs, trained: list[int]):

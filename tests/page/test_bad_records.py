@@ -1,8 +1,6 @@
-import dataclasses
 import json
 
 import pytest
-from forged import made_up
 
 from app import build_app
 from fkd.board.entries import find_benchmark, read_entries, write_entry
@@ -48,16 +46,6 @@ def test_a_page_opens_beside_bad_files_and_its_api_names_them(board, evaluated, 
     shown = Board(board, {"drawn": find_benchmark(board, "drawn")}, folders)
     about, ranking, *_ = view(shown, Choice("drawn", status=["unreadable"])).outputs()
     assert "10 held-out faces" in about and "expected 5" in ranking["rows"][0]["note"]
-
-
-@pytest.mark.parametrize(("fingerprint", "lines"), [("f00d", 1), ("beef", 0)])
-def test_the_figures_have_the_noise_floor_of_the_benchmarks_own_faces(board, evaluated, fingerprint, lines):
-    floor = made_up(1.25, fingerprint=fingerprint)
-    (board / "drawn" / "floor.json").write_text(json.dumps(dataclasses.asdict(floor)))
-    page = build_app(checkpoints=evaluated.parent, leaderboard=board)
-    draw = next(one.fn for one in page.fns.values() if one.name == "draw" and len(one.outputs) == COUNT)
-    assert len(draw("drawn", ["net"], True)[0].layout.shapes) == lines
-    assert ("floor.json is of the test faces" in problems_text(board)) == (not lines)
 
 
 def test_a_model_whose_records_cannot_be_read_still_has_its_tab(evaluated, tmp_path):

@@ -1,10 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from forged import entry, made_up
+from forged import entry
 
 from fkd.board.record import Cost
-from fkd.keypoints import MEAN_FACE, NAMES
+from fkd.keypoints import MEAN_FACE
 from fkd.metrics import detail
 from fkd.page.face_plots import error_face
 from fkd.page.figures import figures, plotted_first
@@ -31,26 +31,6 @@ def test_the_pareto_front_holds_what_nothing_cheaper_beats():
     entries = [entry(name, rmse, cost=Cost(1, 1, float(ms), "here")) for name, ms, rmse in models]
     figure = trade_off(entries, dict.fromkeys("abcd", "red"))
     assert figure.data[0].name == "Pareto front" and list(figure.data[0].x) == [1, 2, 4]
-
-
-def test_the_noise_floor_is_a_line_that_says_how_it_was_estimated():
-    entries = [entry("a", 3.0), entry("b", 2.0, cost=Cost(2, 1, 2.0, "here"))]
-    drawn = figures(entries, ["a", "b"], floor=made_up(1.25))
-    (line,), (words,) = drawn.time.layout.shapes, drawn.time.layout.annotations
-    assert line.y0 == line.y1 == words.y == 1.25
-    assert words.text == "the labels' noise floor, 1.25 px"
-    assert "resnet18 and resnet14t share" in words.hovertext and "upper estimate" in words.hovertext
-    marks = drawn.keypoints.data[-1]
-    assert list(marks.x) == [1.25] * 15 and "upper estimate" in marks.hovertemplate
-    without = figures(entries, ["a", "b"])
-    assert not without.time.layout.shapes and len(without.keypoints.data) == 2
-
-
-def test_a_keypoint_whose_floor_is_not_known_has_no_mark():
-    floor = made_up()
-    partly = made_up(by_keypoint=floor.by_keypoint | {"nose_tip": None})
-    marks = keypoint_errors([entry("a", 3.0)], COLOURS, partly).data[-1]
-    assert [mark is None for mark in marks.x] == [name == "nose_tip" for name in NAMES]
 
 
 def test_submitted_predictions_are_in_every_figure_but_those_of_cost_and_only_if_they_are_chosen():
