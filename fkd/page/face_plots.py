@@ -1,4 +1,4 @@
-"""Plotly figures of a drawn face: where a model's errors lie; colours are given by the caller."""
+"""Plotly figures of a model's errors on a drawn face."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from fkd.page.plots import LABELS, LAYOUT
 
 
 def error_face(details: dict[str, Detail], colours: dict[str, str]) -> go.Figure:
-    """The mean face with an ellipse about each keypoint, one colour per model: half of its errors lie inside.
+    """The mean face with an ellipse about each keypoint, one colour per model: half of its errors are inside.
 
     The ellipses are of a normal distribution with the errors' mean and covariance, in the frame's pixels.
     """

@@ -33,7 +33,7 @@ def plot_places() -> list[gr.Plot]:
         place("Error against time and size", "trade-off", "Down and left is better. Larger dots have more parameters.")
         place("Cumulative error distribution", "cumulative", "Up and left is better.")
     with gr.Row():
-        place("Errors on the face", "face-plot", "Half of a point's errors lie inside its ellipse.", 2)
+        place("Errors on the face", "face-plot", "Half of a point's errors are inside its ellipse.", 2)
         place(
             "Accuracy on degraded faces",
             "degraded",

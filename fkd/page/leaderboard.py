@@ -24,7 +24,7 @@ from fkd.page.words import CITATION, QUESTIONS, column_words
 
 PAUSE = 60  # s between two readings of the Hub that visitors ask for
 NAMES = [field.name for field in dataclasses.fields(Choice)]
-# The default choice, as the browser has it: left out of the address.
+# The default choices as text; these are left out of the URL.
 FIRST = [",".join(value) if isinstance(value, tuple) else str(value) for value in dataclasses.astuple(Choice())]
 # Whether the browser has room for figures side by side.
 IS_WIDE = "() => window.innerWidth >= 700"
@@ -132,7 +132,7 @@ def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tab: 
     link.click(None, js=COPY.format(what="window.location.href", name="Link"))
     cite.click(None, js=COPY.format(what=json.dumps(CITATION), name="Citation"))
 
-    # Figures take a second to make and to draw, so they wait until somebody looks: is_wide is None until then.
+    # Figures take a second to draw, so they wait until they are seen: is_wide is None until then.
     is_wide, asks_width = gr.State(None), gr.Checkbox(visible=False)
     draws: dict[str, Any] = {
         "fn": draw,
@@ -146,7 +146,7 @@ def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tab: 
 
 
 def _open(board: Board, request: gr.Request) -> list[Any]:
-    """For the inputs of a Choice: what the address asks for, ?tab=leaderboard&benchmark=NAME&model=A,B."""
+    """Return the inputs of a Choice for a URL such as ?tab=leaderboard&benchmark=NAME&model=A,B."""
     asked = request.query_params
     choice = Choice.from_address(asked if asked.get("tab") == "leaderboard" else {})
     benchmark = board.benchmark(choice.benchmark)

@@ -26,7 +26,7 @@ IN_PAPER = ("fcnn", "resnet50")
 
 @dataclass(frozen=True)
 class View:
-    """What the tab shows.
+    """The contents of the tab.
 
     text: the card, Markdown. curves, ellipses: figures of its training and of its errors. in_paper: whether the paper
     has such a network.
@@ -50,7 +50,7 @@ def model_tab(detectors: Own, paper: Path | None, page: gr.Blocks, tab: gr.Tab) 
         with gr.Column(scale=3, min_width=300):
             card = gr.Markdown(elem_id="card")
         with gr.Column(scale=2, min_width=300):
-            gr.Markdown("### Where its errors lie\nHalf of a point's errors lie inside its ellipse.")
+            gr.Markdown("### Errors on the face\nHalf of a point's errors are inside its ellipse.")
             ellipses = gr.Plot(show_label=False, elem_classes="ellipses")
             gr.Markdown("### Training\nSolid: validation. Dotted: training, on augmented faces.")
             curves = gr.Plot(show_label=False, elem_classes="model-curves")
@@ -90,7 +90,7 @@ def _view(detector: Detector) -> View:
     curves = None if epochs is None else training_curves({name: epochs}, {name: colour})
     try:
         evaluation = read_evaluation(folder / EVALUATION)
-        # The card is made anew from the records: a README from the Hub may hold anything.
+        # Rebuild the card from the records: a README from the Hub may hold anything.
         card = model_card(detector.checkpoint, evaluation, name if "/" in name else "").split("---\n", 2)[2]
     except FileNotFoundError:
         return View(f"# {name}\nIt has not been evaluated.", curves)

@@ -148,7 +148,7 @@ def _parameters(cost: Cost) -> str:
 
 
 def cumulative_errors(entries: Sequence[Evaluation], colours: dict[str, str]) -> go.Figure:
-    """The share of test faces (percent) whose mean error is at most so many percent of the inter-ocular distance."""
+    """Draw the cumulative distribution of the faces' mean errors, in percent of the inter-ocular distance."""
     figure = go.Figure()
     for entry in entries:
         nme = np.sort([value for value in entry.detail.nme if value is not None])

@@ -1,4 +1,4 @@
-"""A ranking as the page shows it: what a visitor chose to see, its columns and rows, its downloads."""
+"""A ranking on the page: the visitor's choices, columns, rows and downloads."""
 
 import dataclasses
 import json
@@ -15,7 +15,7 @@ from fkd.board.record import Evaluation
 from fkd.metrics import METRICS, RMSE, Metric
 from fkd.page.uploads import new_folder
 
-MOST_ROWS = 100  # of a ranking that are sent to a browser: it takes seconds to draw thousands
+MOST_ROWS = 100  # sent to a browser: drawing thousands takes seconds
 STATUSES = ["verified", "submitted", "not verified", "unreadable", "claimed", "refused"]
 FIRST_STATUSES = STATUSES[:-1]  # shown until a visitor chooses
 
@@ -25,7 +25,7 @@ HUB = "https://huggingface.co"
 
 @dataclass(frozen=True)
 class Choice:
-    """What a visitor chose to see of a benchmark; the fields are the names in the address, in the order of the inputs.
+    """A visitor's choices for a benchmark; the fields are the names in the URL, in the order of the inputs.
 
     search: part of a model's or a network's name. averaged: include ensembles and flip averaging. status: some of
     STATUSES. columns: keys of optional columns. sort: a key of `sort_keys`, after a minus for the largest first. model:
@@ -42,14 +42,14 @@ class Choice:
 
     @classmethod
     def of(cls, *values: Any) -> "Choice":
-        """What the inputs hold, in the order of the fields; a text, which may be anything, is brought to sense."""
+        """Build a choice from the inputs, in the order of the fields; invalid text is replaced by the default."""
         choice = cls(*values)
         is_key = str(choice.sort).removeprefix("-") in sort_keys()
         return dataclasses.replace(choice, search=choice.search or "", sort=choice.sort if is_key else cls.sort)
 
     @classmethod
     def from_address(cls, asked: Mapping[str, str]) -> "Choice":
-        """What an address asks for; what it does not say, or says wrongly, is as it is at first."""
+        """Build a choice from URL parameters; missing or invalid ones keep their defaults."""
         given: dict[str, Any] = {name: asked[name] for name in ("benchmark", "search") if name in asked}
         given["averaged"] = asked.get("averaged") == "true"
         if asked.get("sort", "").removeprefix("-") in sort_keys():
@@ -69,9 +69,9 @@ class Choice:
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its key and heading; value: what it is sorted by; text: what a cell shows, "" where that is unknown.
+    """A column: its key and heading; value: its sort value; text: the text of a cell, empty if unknown.
 
-    second: another column that stands in the same cells, with a button of its own to sort by.
+    second: another column in the same cells, with its own sort button.
     """
 
     key: str
@@ -83,7 +83,7 @@ class Column:
 
 
 def is_single(entry: Evaluation) -> bool:
-    """Whether an entry is of one model's own predictions: no ensemble, no flip averaging."""
+    """Whether an entry is a single model, without flip averaging."""
     return entry.members == 1 and not entry.mirror
 
 
@@ -121,7 +121,7 @@ def _figure(metric: Metric) -> Column:
 
 
 def _predictions(row: RankingRow) -> str:
-    """Whose predictions were measured."""
+    """Describe the predictions: one model or an ensemble, flip averaging."""
     if not row.entry:
         return ""
     if row.entry.submitted:
@@ -163,13 +163,13 @@ def first_columns() -> list[Column]:
 
 
 def sort_keys() -> dict[str, Callable[[RankingRow], Value]]:
-    """By key, the value of a row by which a ranking can be sorted."""
+    """Return the functions that give a row's sort value, by key."""
     columns = [*first_columns(), *OPTIONAL]
     return {part.key: part.value for column in columns for part in (column, column.second) if part}
 
 
 def sorted_rows(rows: Iterable[RankingRow], sort: str) -> list[RankingRow]:
-    """Rows by a key of `sort_keys`, after a minus for the largest first; what has no value comes last."""
+    """Sort rows by a key of `sort_keys`, descending after a minus; rows without a value come last."""
     rows, value = list(rows), sort_keys()[sort.removeprefix("-")]
     with_value = [row for row in rows if value(row) not in (None, "")]
     order = {id(row): value(row) for row in with_value}
@@ -184,7 +184,7 @@ def sorted_rows(rows: Iterable[RankingRow], sort: str) -> list[RankingRow]:
 def table(
     rows: Sequence[RankingRow], choice: Choice, models: Mapping[str, str], colours: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The first MOST_ROWS rows, as the component of `fkd.page.ranking` takes them.
+    """Return the first MOST_ROWS rows, in the format of the component `fkd.page.ranking`.
 
     models: the names of the page's own models, by the sha256 of their weights. colours: by the name of an entry.
     """
@@ -201,14 +201,14 @@ def table(
             for column in columns
         ],
         "rows": [_row(row, columns, models, colours) for row in shown],
-        # One scale for the intervals of all rows, px; what is not ranked may be anywhere.
+        # One scale for the intervals of all rows, px; unranked rows do not stretch it.
         "scale": [min(each.rmse_low for each in ranked), max(each.rmse_high for each in ranked)] if ranked else None,
         "sort": choice.sort,
     }
 
 
 def published(scores: Sequence[Published]) -> list[dict[str, str]]:
-    """What others report, as the component takes it."""
+    """Return published scores in the format of the component."""
     return [
         {"rmse": f"{score.rmse:.3f}", "what": score.what, "on": score.measured_on, "href": score.source}
         | {"host": urlsplit(score.source).netloc.removeprefix("www.")}
@@ -217,12 +217,12 @@ def published(scores: Sequence[Published]) -> list[dict[str, str]]:
 
 
 def csv_file(name: str, rows: Sequence[RankingRow]) -> str:
-    """The path of a new file NAME.csv with all that is known of the rows."""
+    """Write all values of the rows to a new file NAME.csv, and return its path."""
     return _file(f"{name}.csv", pd.DataFrame([row.record() for row in rows]).to_csv(index=False))
 
 
 def json_file(name: str, rows: Sequence[RankingRow]) -> str:
-    """The path of a new file NAME.json with all that is known of the rows."""
+    """Write all values of the rows to a new file NAME.json, and return its path."""
     return _file(f"{name}.json", json.dumps([row.record() for row in rows], indent=2))
 
 
@@ -237,7 +237,7 @@ def _row(
         "texts": {part.key: part.text(row) for part in parts},
         "values": {part.key: part.value(row) for part in parts},
         "tied": row.tied,
-        "model": model,  # one of the page's, or else it may be on the Hub
+        "model": model,  # one of the page's models; others may be on the Hub
         "href": f"{HUB}/{quote(row.name)}" if row.owner and not model else "",
         "note": f"{row.status}: {row.unranked}" if row.unranked else note,
         "interval": [entry.accuracy.rmse_low, entry.accuracy.rmse, entry.accuracy.rmse_high] if entry else None,
@@ -246,7 +246,7 @@ def _row(
 
 
 def _file(name: str, text: str) -> str:
-    """A file for a download, in a folder of its own, so that it has its name."""
+    """Write a download into a new folder, so that it keeps its name; return its path."""
     path = new_folder() / name
     path.write_text(text)
     return str(path)

@@ -1,4 +1,4 @@
-"""What the tab of rankings shows: a benchmark as a visitor chose to see it, as values for the components."""
+"""The values of the leaderboard tab's components, for a benchmark and a visitor's choices."""
 
 import dataclasses
 import threading
@@ -23,7 +23,7 @@ _RANKING = threading.Lock()
 
 @dataclass(frozen=True)
 class Board:
-    """What the tab is of: a folder of entries, its benchmarks by name, the folders of the page's models by name."""
+    """A folder of entries, its benchmarks by name, and the folders of the page's models by name."""
 
     root: Path
     benchmarks: dict[str, Benchmark]
@@ -34,7 +34,7 @@ class Board:
         return self.benchmarks.get(name) or next(iter(self.benchmarks.values()))
 
     def rows(self, choice: Choice) -> list[RankingRow]:
-        """What a visitor chose to see; ranks are among single models, or among all entries."""
+        """Return the rows chosen by the visitor, ranked among single models or among all entries."""
         benchmark = self.benchmark(choice.benchmark)
         return [
             row for row in ranked(self.root, benchmark, self.folders.values(), choice.averaged) if choice.keeps(row)
@@ -42,7 +42,7 @@ class Board:
 
 
 def ranked(root: Path, benchmark: Benchmark, folders: Collection[Path], averaged: bool = True) -> Sequence[RankingRow]:
-    """The ranking of all entries, or of single models; made again only where what it follows from has changed.
+    """Return the ranking of all entries, or of single models; cached until an entry, claim or checkpoint changes.
 
     folders: of the page's checkpoints.
     """
@@ -60,7 +60,7 @@ def ranked(root: Path, benchmark: Benchmark, folders: Collection[Path], averaged
 
 @dataclass(frozen=True)
 class View:
-    """What is shown of a benchmark: its text, the values of the ranking and of the published scores, models to plot."""
+    """A benchmark on the page: its text, the values of the ranking and the published scores, the models to plot."""
 
     about: str
     ranking: dict[str, Any]
@@ -84,7 +84,7 @@ class View:
 
 
 def view(board: Board, choice: Choice) -> View:
-    """A benchmark as a visitor chose to see it."""
+    """Return a benchmark as the visitor chose to see it."""
     benchmark = board.benchmark(choice.benchmark)
     entries = read_entries(board.root, benchmark)
     rows = board.rows(choice)
@@ -112,7 +112,7 @@ def view(board: Board, choice: Choice) -> View:
 
 
 def _about(benchmark: Benchmark, entries: Entries, kaggle: Benchmark | None) -> str:
-    """What is ranked, and why Kaggle's faces have no ranking, as Markdown."""
+    """Describe the benchmark, and why Kaggle's faces have no ranking, as Markdown."""
     fields = dataclasses.asdict(benchmark) | {"description": benchmark.description.rstrip(".")}
     if not (entries.measured or entries.unreadable):
         return NO_ENTRY.format(**fields)
@@ -120,14 +120,14 @@ def _about(benchmark: Benchmark, entries: Entries, kaggle: Benchmark | None) -> 
 
 
 def _note(benchmark: Benchmark, entries: Entries, count: int, choice: Choice) -> str:
-    """What stands below a ranking of so many rows."""
+    """Return the note below a ranking of `count` rows."""
     averaged = sum(not is_single(entry) for entry in entries.measured)
     sentences = []
     if count > MOST_ROWS:
         sentences.append(f"The first {MOST_ROWS} of {count:,} rows are shown; the CSV has them all.")
     if averaged and not choice.averaged:
         sentences.append(
-            f"Ranks are among single models: ensembles and flip averaging ({averaged} more) are behind the switch."
+            f"Ranks are among single models; {averaged} more entries (ensembles, flip averaging) are hidden."
         )
     sentences.append(
         f"{benchmark.faces:,} faces, {benchmark.values:,} labelled coordinates, fingerprint {benchmark.fingerprint}."
@@ -136,21 +136,21 @@ def _note(benchmark: Benchmark, entries: Entries, count: int, choice: Choice) ->
 
 
 def _names(folders: dict[str, Path]) -> dict[str, str]:
-    """What the page's models are called, by the sha256 of their weights."""
+    """Return the names of the page's models, by the sha256 of their weights."""
     names = {folder: name for name, folder in folders.items()}
     return {sha256: names[folder] for sha256, folder in weights_in(folders.values()).items()}
 
 
 def problems_text(root: Path) -> str:
-    """Which of the leaderboard's files cannot be read, and why, as Markdown that shows the text literally."""
+    """List the leaderboard's unreadable files with the reasons, as Markdown with literal text."""
     return "\n".join(f"- `{problem.replace('`', '')}`" for problem in problems(root))
 
 
 def hub_text(root: Path) -> str:
-    """What is known about Hub models, and since when."""
+    """Summarize the claims of Hub models, with the date of the last sync."""
     synced = read_synced(root)
     refused = sum(bool(claim.refused) for claim in synced.claims)
     text = f"Models on the Hub, read {synced.date}: {len(synced.claims) - refused:,} claims, {refused:,} refused."
     if not synced.date:
         text = "Models on the Hub have not been read yet."
-    return f"{text} The last reading failed; the next is within the hour." if synced.failure else text
+    return f"{text} The last sync failed; it will be retried within the hour." if synced.failure else text

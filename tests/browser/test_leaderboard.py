@@ -125,7 +125,7 @@ def test_a_heading_sorts_up_and_down_by_pointer_and_by_keyboard(board):
 @pytest.mark.slow
 def test_ensembles_and_flip_averaging_are_behind_one_switch(board):
     assert set(cells(board, "model")) == {"fcnn", "resnet18", "resnet50"}
-    expect(board.locator("#ranking .note")).to_contain_text("ensembles and flip averaging (3 more)")
+    expect(board.locator("#ranking .note")).to_contain_text("3 more entries (ensembles, flip averaging) are hidden")
     board.get_by_label("Also ensembles and flip averaging").check()
     expect(board.locator(ROWS)).to_have_count(6, timeout=20_000)
     settle(board)
@@ -342,7 +342,7 @@ def test_claims_from_the_hub_stand_below_what_was_measured(hub, browser, tmp_pat
         expect(page.locator("#from-hub")).to_contain_text("5,000 claims, 0 refused")
         monkeypatch.setattr(leaderboard, "PAUSE", 0)
         page.locator("#sync").click()
-        expect(page.locator("#from-hub")).to_contain_text("The last reading failed", timeout=60_000)
+        expect(page.locator("#from-hub")).to_contain_text("The last sync failed", timeout=60_000)
         expect(page.locator("#from-hub")).to_contain_text("5,000 claims, 0 refused")
         assert not alerts and not page.locator("#ranking img").count()
         page.close()

@@ -132,7 +132,7 @@ def test_ranks_are_among_what_the_switch_shows(tmp_path, monkeypatch):
     board = Board(tmp_path, {"drawn": BENCHMARK}, {})
     assert [(row.rank, row.name) for row in board.rows(Choice())] == [(1, "a")]
     assert [(row.rank, row.name) for row in board.rows(Choice(averaged=True))] == [(1, "b"), (2, "a")]
-    assert "(1 more)" in view(board, Choice()).ranking["note"]
+    assert "1 more entries" in view(board, Choice()).ranking["note"]
 
 
 def test_a_click_ranks_again_only_what_has_changed(tmp_path, monkeypatch):
