@@ -1,4 +1,4 @@
-"""What an answer takes: parameters, multiply-adds and time."""
+"""The cost of an answer: parameters, multiply-adds and time."""
 
 import platform
 import statistics
@@ -39,7 +39,7 @@ def cost(detectors: Sequence[Detector], mirror: bool = False, repeats: int = 30)
 
 
 def hardware(device: str, runtime: str = "") -> str:
-    """Names the device: the GPU, or the processor with what computes there, torch's number of threads if empty."""
+    """Name the device: the GPU, or the processor and the runtime, or torch's number of threads without one."""
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()

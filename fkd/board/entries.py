@@ -1,8 +1,8 @@
-"""Evaluations <-> json files: what a leaderboard's folder holds.
+"""Read and write a leaderboard's folder: evaluations as JSON files.
 
 leaderboard/BENCHMARK/benchmark.json describes what is ranked, published.json holds scores reported elsewhere on data
 we do not have; every other json there is one entry.
-leaderboard/claims.json holds what Hub models claim. Anyone may have written these files: one that cannot be read
+leaderboard/claims.json holds the claims of Hub models. Anyone may have written these files: one that cannot be read
 becomes a row, or a line of `problems`, with the reason; the others are unaffected.
 """
 
@@ -23,18 +23,18 @@ from fkd.files import STRICT, Count, Figure, Line, file_stem, read_json, typed, 
 from fkd.metrics import Figures
 
 BENCHMARK, PUBLISHED, SYNCED = "benchmark.json", "published.json", "claims.json"
-NO_ENTRIES = (BENCHMARK, PUBLISHED)  # what a benchmark's folder holds besides
+NO_ENTRIES = (BENCHMARK, PUBLISHED)  # other files of a benchmark's folder
 LARGEST_SYNCED = 20_000_000  # bytes
 KAGGLE = "kaggle-facial-keypoints"
-MOST_KEPT = 20_000  # entries that were read and are kept, of all benchmarks together
-State = tuple[int, ...] | None  # by which a file that has changed is told, None where it cannot be looked at
-_READING = threading.Lock()  # of two visitors who ask at once, the second gets what the first had read
+MOST_KEPT = 20_000  # cached entries, of all benchmarks together
+State = tuple[int, ...] | None  # detects changed files; None if stat fails
+_READING = threading.Lock()  # concurrent requests share one read
 Address = Annotated[str, Field(max_length=500, pattern=r"^https?://[^\s\)\]<>]+$")]
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What a ranking is of: the test data's fingerprint, how many faces, how many labelled coordinates.
+    """The test data of a ranking: its fingerprint and the numbers of faces and labelled coordinates.
 
     The first entry fills in the last three of these: until then they are "", 0 and 0. sources: the data sets that its
     faces are from.
@@ -52,7 +52,7 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class Entries:
-    """What a benchmark's folder holds: its entries, and why the other files there are not entries.
+    """The entries of a benchmark's folder, and why its other files are not entries.
 
     unreadable: the reasons, by the file's name without .json.
     """
@@ -75,10 +75,10 @@ class Published:
 
 @dataclass(frozen=True)
 class Claim:
-    """What the card of a Hub model claims on a benchmark.
+    """The results that the card of a Hub model claims on a benchmark.
 
-    network: fcnn, or timm's name, as its tags say. figures: those that it states, by the keys of METRICS. refused: why
-    the claim is not accepted, or an empty text; a refused claim has no figures.
+    network: fcnn, or timm's name, from its tags. figures: the claimed ones, by the keys of METRICS. refused: why the
+    claim is refused, or empty; a refused claim has no figures.
     """
 
     __pydantic_config__ = STRICT
@@ -123,11 +123,11 @@ def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> P
         raise ValueError(f"{evaluation.name!r} cannot be an entry's name, since {whose!r} has its file: choose another")
     if file_name(evaluation) in NO_ENTRIES:
         raise ValueError(f"{evaluation.name!r} cannot be an entry's name: choose another by --name")
-    from_json(dataclasses.asdict(evaluation), f"the entry {evaluation.name!r}")  # never write what cannot be read back
+    from_json(dataclasses.asdict(evaluation), f"the entry {evaluation.name!r}")  # raises if it could not be read back
     folder = Path(root) / evaluation.benchmark
     path = folder / file_name(evaluation)
     if evaluation.submitted and path.exists() and not read_evaluation(path).submitted:
-        raise ValueError(f"{evaluation.name!r} was measured here: choose another name by --name")
+        raise ValueError(f"{evaluation.name!r} already has a measured entry: use another --name")
     existing = read_benchmark(folder) if (folder / BENCHMARK).exists() else None
     if not existing or not existing.fingerprint:
         benchmark = Benchmark(
@@ -144,12 +144,12 @@ def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> P
 
 
 def file_name(evaluation: Evaluation) -> str:
-    """What the file of an entry is called: no two entries of a benchmark have one name."""
+    """Return the file name of an entry, unique within a benchmark."""
     return f"{file_stem(evaluation.name)}.json"
 
 
 def read_benchmark(folder: Path) -> Benchmark:
-    """The benchmark whose folder this is.
+    """Read the benchmark of a folder.
 
     Raises FileNotFoundError, or ValueError for a benchmark.json that is not its own.
     """
@@ -160,7 +160,7 @@ def read_benchmark(folder: Path) -> Benchmark:
 
 
 def read_benchmarks(root: Path | str) -> list[Benchmark]:
-    """The benchmarks under ROOT, by name, without those whose benchmark.json cannot be read (see `problems`)."""
+    """Return the benchmarks under ROOT, by name; `problems` reports unreadable ones."""
     benchmarks = []
     for path in sorted(Path(root).glob(f"*/{BENCHMARK}")):
         with contextlib.suppress(ValueError, OSError):  # `problems` reports it
@@ -169,22 +169,21 @@ def read_benchmarks(root: Path | str) -> list[Benchmark]:
 
 
 def find_benchmark(root: Path | str, name: str) -> Benchmark:
-    """The benchmark of that name under ROOT.
+    """Return the benchmark of that name under ROOT.
 
-    Raises ValueError if there is none, naming those that exist; not ROOT, since visitors of the page read it.
+    Raises ValueError with the existing names otherwise; without ROOT, since visitors of the page read the message.
     """
     benchmarks = {benchmark.name: benchmark for benchmark in read_benchmarks(root)}
     if name not in benchmarks:
-        there = f"expected one of {', '.join(benchmarks)}" if benchmarks else "none is there yet"
-        raise ValueError(f"there is no benchmark {name!r}: {there}")
+        known = f"expected one of {', '.join(benchmarks)}" if benchmarks else "there are none yet"
+        raise ValueError(f"unknown benchmark {name!r}: {known}")
     return benchmarks[name]
 
 
 def read_entries(root: Path | str, benchmark: Benchmark) -> Entries:
-    """The entries of one benchmark, and why the other files there are not entries.
+    """Return the entries of one benchmark, and why its other files are not entries.
 
-    The same object as before, which nobody may change, as long as no file there has changed: the page asks at every
-    click, and only what has changed is read again.
+    Do not modify the result: the same object is returned until a file changes, and only changed files are read again.
     """
     folder = Path(root) / benchmark.name
     with _READING:
@@ -218,7 +217,7 @@ def _entries(folder: Path, states: tuple[tuple[str, State], ...]) -> Entries:
 
 @functools.lru_cache(MOST_KEPT)
 def _entry(path: Path, state: State) -> Evaluation | str:
-    """A file's entry, or why it is none, read once as long as its state stays."""
+    """Return a file's entry, or the reason why it cannot be read; cached until the file changes."""
     try:
         entry = read_evaluation(path)
         if entry.benchmark != path.parent.name:
@@ -233,8 +232,8 @@ def _entry(path: Path, state: State) -> Evaluation | str:
 def read_published(root: Path | str, benchmark: Benchmark) -> list[Published]:
     """Scores reported elsewhere for a benchmark, best first.
 
-    They were not measured by fkd, nor on the same faces, so they are never ranked with entries. Empty if there are
-    none, or they cannot be read (see `problems`).
+    They were not measured by fkd, nor on the same faces, so they are never ranked with entries. Empty if the file is
+    missing or unreadable (see `problems`).
     """
     try:
         return sorted(_read_published(Path(root) / benchmark.name), key=lambda score: score.rmse)
@@ -243,7 +242,7 @@ def read_published(root: Path | str, benchmark: Benchmark) -> list[Published]:
 
 
 def read_synced(root: Path | str) -> Synced:
-    """What the last `fkd.hub.claims.sync` kept; nothing if that cannot be read, with the reason as its failure.
+    """Return the result of the last `fkd.hub.claims.sync`; empty, with the reason as its failure, if unreadable.
 
     As of `read_entries`, the same object as long as the file stays as it is.
     """
@@ -263,7 +262,7 @@ def _synced(path: Path, state: State) -> Synced:
 
 
 def problems(root: Path | str) -> list[str]:
-    """One sentence for each file under ROOT, besides entries, that cannot be read."""
+    """Return one sentence for each unreadable file under ROOT, except entries."""
     sentences = []
     for folder in sorted(Path(root).glob("*/")):
         readers: dict[str, Callable[[Path], object]] = {
@@ -286,7 +285,7 @@ def problems(root: Path | str) -> list[str]:
 
 
 def _in_root(error: Exception, root: Path) -> str:
-    """An error in words, its file named as it lies under ROOT: visitors of the page read it."""
+    """Return an error's text with paths relative to ROOT, for visitors of the page."""
     return str(error).replace(f"{root}{os.sep}", "")
 
 

@@ -41,12 +41,12 @@ class RankingRow:
 
     @property
     def owner(self) -> str:
-        """Whose model it is on the Hub; empty for a checkpoint of this leaderboard's own."""
+        """The owner on the Hub; empty for a local checkpoint."""
         return self.name.rpartition("/")[0]
 
     @property
     def figures(self) -> Mapping[str, float | None]:
-        """By the keys of METRICS; one that is not known is None or missing."""
+        """By the keys of METRICS; unknown figures are None or missing."""
         if self.entry:
             return self.entry.accuracy.figures
         return self.claim.figures if self.claim else {}
@@ -58,22 +58,22 @@ class RankingRow:
 
     @property
     def network(self) -> str:
-        """fcnn, timm's name, or several of them; empty where it is not known."""
+        """fcnn, timm's name, or several of them; empty if unknown."""
         if self.entry:
             return self.entry.model
         return self.claim.network if self.claim else ""
 
     @property
     def parameters(self) -> int | None:
-        """How many weights; None where it is not known."""
+        """The number of parameters; None if unknown."""
         if self.entry:
             return self.entry.cost.parameters if self.entry.cost else None
         return self.claim.parameters if self.claim else None
 
     def record(self) -> dict[str, Any]:
-        """The row as a flat JSON object, with the same keys for every row; what is not known is None.
+        """Return the row as a flat JSON object, with the same keys for every row; unknown values are None.
 
-        The RMSE of each keypoint (px) stands under its name.
+        The RMSE of each keypoint (px) has the keypoint's name as its key.
         """
         dated = self.entry or self.claim
         return {
@@ -101,8 +101,8 @@ def ranking(
     An entry that is `tied` with the best of a rank shares it. weights: the sha256 of the weights at hand; an entry with
     any others is not verified.
 
-    Claims are never ranked: they come last, among the unranked rows. A claim is left out if its model was measured at
-    its revision, or with the RMSE it states: the entry stands for it. A file that is not an entry is a row too.
+    Claims are never ranked: they come last, among the unranked rows. A claim is replaced by the model's entry if that
+    was measured at the claim's revision, or has the RMSE it states. A file that is not an entry is a row too.
     """
     rows = [_entry_row(benchmark, entry, weights) for entry in entries.measured]
     measured = {entry.name: entry for entry in entries.measured}
@@ -116,7 +116,7 @@ def ranking(
 
 
 def unranked_reason(benchmark: Benchmark, entry: Evaluation) -> str:
-    """Why an entry may not be ranked, even if it is verified, or an empty text if it may."""
+    """Return why an entry is not ranked even if it is verified; empty if it is ranked."""
     if entry.fingerprint != benchmark.fingerprint:
         return f"measured on other test data ({entry.fingerprint[:40]}, not {benchmark.fingerprint})"
     if (entry.accuracy.faces, entry.accuracy.values) != (benchmark.faces, benchmark.values):
@@ -131,7 +131,7 @@ def unranked_reason(benchmark: Benchmark, entry: Evaluation) -> str:
 
 
 def overlap(benchmark: Benchmark, data: DataRecord) -> str:
-    """Those sources of a benchmark's faces that a record of training data names, separated by commas."""
+    """Return the sources of a benchmark's faces that the training data's record names, separated by commas."""
     named = f"{data.name} {data.terms}".casefold()
     return ", ".join(source for source in benchmark.sources if source.casefold() in named)
 
@@ -145,7 +145,7 @@ def tied(first: Evaluation, second: Evaluation) -> bool:
 
 
 def difference_interval(first: Evaluation, second: Evaluation) -> tuple[float, float]:
-    """The 95% interval of the difference of two entries' RMSE, px: a paired bootstrap by face.
+    """Return the 95% interval of the difference of two entries' RMSE, px: a paired bootstrap by face.
 
     Each resample has the same faces for both (Efron & Tibshirani 1993, chapter 13).
     """
@@ -157,7 +157,7 @@ def difference_interval(first: Evaluation, second: Evaluation) -> tuple[float, f
 
 @functools.lru_cache(32)
 def _resampled_rmse(squares: tuple[float, ...], values: tuple[int, ...]) -> np.ndarray:
-    """As `resampled_rmse`, once for the best of a rank, whatever shares it."""
+    """Cached `resampled_rmse`: the best entry of a rank is compared with several others."""
     return resampled_rmse(np.array(squares), np.array(values))
 
 
@@ -173,7 +173,7 @@ def _entry_row(benchmark: Benchmark, entry: Evaluation, weights: Container[str])
 
 def _may_have_seen(benchmark: Benchmark, entry: Evaluation) -> str:
     shared = overlap(benchmark, entry.data)
-    return f"trained on {shared}, where this benchmark's faces are from: it may have been trained on test faces"
+    return f"trained on {shared}, a source of this benchmark's faces: it may have been trained on test faces"
 
 
 def _claim_row(claim: Claim) -> RankingRow:
@@ -184,20 +184,20 @@ def _claim_row(claim: Claim) -> RankingRow:
 
 
 def _is_of(claim: Claim, entry: Evaluation) -> bool:
-    """Whether an entry is what a claim is about: measured at its revision, or with the RMSE that it states."""
+    """Whether an entry replaces a claim: measured at its revision, or with the RMSE that it states."""
     rmse = claim.figures.get(RMSE.key)
     same = rmse is not None and abs(rmse - entry.accuracy.rmse) < 1e-3
     return same or claim.revision == entry.revision
 
 
 def _order(row: RankingRow) -> float:
-    """By RMSE; what has none comes last."""
+    """Sort key: RMSE; rows without one come last."""
     rmse = row.figures.get(RMSE.key)
     return float("inf") if rmse is None else rmse
 
 
 def _ranked(rows: Sequence[RankingRow]) -> list[RankingRow]:
-    """Rows of entries, the best first, with their ranks: a row tied with the best of a rank shares it."""
+    """Add ranks to rows sorted by RMSE: a row tied with the best of a rank shares it."""
     ranks: list[int] = []
     leader: Evaluation | None = None
     for place, row in enumerate(rows, 1):
@@ -212,7 +212,7 @@ def _ranked(rows: Sequence[RankingRow]) -> list[RankingRow]:
 
 
 def _measured(entry: Evaluation) -> dict[str, Any]:
-    """What only a measured entry has: the keys of MEASURED, then those of NAMES."""
+    """Return the values that only an entry has: the keys of MEASURED, then those of NAMES."""
     cost = entry.cost
     return {
         "rmse_low": entry.accuracy.rmse_low,

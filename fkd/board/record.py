@@ -17,7 +17,7 @@ from fkd.metrics import Accuracy, Detail, Figures
 
 FORMAT: Final = 5  # of an Evaluation as JSON
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-# What `fkd.board.robustness` does to a face, and in which steps; the first step of each leaves it as it is.
+# The degradations of `fkd.board.robustness`, and their steps; the first step of each changes nothing.
 STEPS = {
     "blur": (0, 1, 1.5, 2, 3),  # standard deviation of a Gaussian, px
     "noise": (0, 10, 20, 30, 40),  # standard deviation of a Gaussian, of 255
@@ -116,15 +116,15 @@ def joined(hashes: Sequence[str]) -> str:
 
 
 def read_evaluation(path: Path | str) -> Evaluation:
-    """Reads an entry or a checkpoint's evaluation.json, which may come from anyone.
+    """Read an entry or a checkpoint's evaluation.json, which may come from anyone.
 
-    Raises FileNotFoundError, or ValueError with the file, the field, what was found and what was expected.
+    Raises FileNotFoundError, or ValueError with the file, the field, the value and the expected one.
     """
     return from_json(read_json(path), str(path))
 
 
 def from_json(value: Any, where: str = "the evaluation") -> Evaluation:
-    """Read back what `dataclasses.asdict` made of an Evaluation.
+    """Build an Evaluation from the output of `dataclasses.asdict`.
 
     Raises ValueError of one line, beginning with `where`, for another format, or a missing, unknown or wrong field.
     """

@@ -17,10 +17,10 @@ NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9 ._+-]{0,78}[A-Za-z0-9+])?")  # no pat
 
 
 def score(predictions: Path, data: Path, name: str, benchmark: str = "", trained_on: str = "") -> Evaluation:
-    """Scores predictions for the held-out tenth of a training file, whose frames `export_test` writes.
+    """Score predictions for the held-out tenth of a training file, exported by `export_test`.
 
     predictions: a csv as `read_predictions` takes it. name: the entry's. benchmark: as for `measure`. trained_on: the
-    data that their author names. Nobody here ran what made them, so there is no cost, robustness or aligned figure.
+    data that their author names. The model was not run here, so cost, robustness and aligned figures are missing.
     Raises ValueError for a name that no entry may have, and as `read_predictions`, `ranking_name` and `read_training`.
     """
     if not NAME.fullmatch(name) or "--" in name:

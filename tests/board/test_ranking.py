@@ -63,7 +63,7 @@ def test_what_was_trained_on_a_benchmarks_sources_is_marked_and_why_it_has_no_ra
     assert rows["other"].overlap == "" and "test faces" not in rows["other"].unranked.partition("record of")[2]
     assert rows["ours"].rank == 1 and rows["ours"].record()["aligned_rmse"] == 1.5
     assert rows["seen"].record()["aligned_rmse"] is None and rows["seen"].record()["overlap"] == "300-W"
-    assert unranked_reason(benchmark, seen).startswith("trained on 300-W, where this benchmark's faces are from")
+    assert unranked_reason(benchmark, seen).startswith("trained on 300-W, a source of this benchmark's faces")
 
 
 def test_a_first_entry_keeps_the_sources_that_a_benchmark_names(tmp_path):
@@ -253,12 +253,12 @@ def test_a_bad_file_beside_the_entries_takes_nothing_else_away(tmp_path, text):
 
 
 def test_a_benchmark_that_is_not_there_is_said_with_those_that_are(tmp_path):
-    with pytest.raises(ValueError, match="there is no benchmark 'drawn': none is there yet"):
+    with pytest.raises(ValueError, match="unknown benchmark 'drawn': there are none yet"):
         find_benchmark(tmp_path, "drawn")
     write_entry(tmp_path, entry("a", 2.0), "drawn faces")
     write_entry(tmp_path, entry("a", 2.0, benchmark="other"), "other faces")
     assert find_benchmark(tmp_path, "other").description == "other faces"
-    with pytest.raises(ValueError, match="there is no benchmark 'faces': expected one of drawn, other"):
+    with pytest.raises(ValueError, match="unknown benchmark 'faces': expected one of drawn, other"):
         find_benchmark(tmp_path, "faces")
 
 

@@ -67,7 +67,7 @@ def test_a_checkpoints_own_submission_scores_as_its_answers_do(competition, tmp_
     assert shown[-2].split()[:3] == ["1", "verified", "net"] and shown[-1].split()[:3] == ["-", "submitted", "theirs"]
     said = run("leaderboard", "check", "--data", competition)
     assert "theirs: submitted, so there is nothing to measure again" in said and "net: comes out" in said
-    assert "'net' was measured here" in fails("score", "s.csv", "--data", competition, "--name", "net")
+    assert "'net' already has a measured entry" in fails("score", "s.csv", "--data", competition, "--name", "net")
     assert json.loads(Path("leaderboard/drawn/net.json").read_text()) == net
 
 
@@ -101,7 +101,7 @@ def test_an_entry_is_of_a_checkpoint_or_submitted_and_nothing_between(change, me
 
 def test_a_submitted_entry_replaces_only_its_like(tmp_path):
     write_entry(tmp_path, entry("a", 2.0), "drawn faces")
-    with pytest.raises(ValueError, match="'a' was measured here: choose another name"):
+    with pytest.raises(ValueError, match="'a' already has a measured entry: use another --name"):
         write_entry(tmp_path, entry("a", 1.0, **SUBMITTED), "drawn faces")
     for rmse in (3.0, 2.5):
         write_entry(tmp_path, entry("b", rmse, **SUBMITTED), "drawn faces")

@@ -120,7 +120,7 @@ def test_nonsense_gets_a_sentence_and_no_traceback(page, caplog):
         ("predict", ["x"], NOT_FITTING),
         ("predict", [None, 3], "there is no model '3': expected one of fcnn"),
         ("compare", [None, "fcnn,none"], "there is no model 'none': expected one of fcnn"),
-        ("leaderboard", ["none"], "there is no benchmark 'none'"),
+        ("leaderboard", ["none"], "unknown benchmark 'none'"),
     ],
 )
 def test_a_callers_mistake_is_named(page, name, data, said):
