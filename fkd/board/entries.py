@@ -19,6 +19,7 @@ from typing import Annotated
 from pydantic import Field
 
 from fkd.board.record import Evaluation, from_json, read_evaluation
+from fkd.errors import FkdError
 from fkd.files import STRICT, Count, Figure, Line, file_stem, read_json, typed, write_json
 from fkd.metrics import Figures
 
@@ -63,14 +64,36 @@ class Entries:
 
 @dataclass(frozen=True)
 class Published:
-    """A score reported elsewhere: RMSE in px, with what, on which data, and where to read about it."""
+    """Scores reported elsewhere: RMSE in px on the parts of Kaggle's hidden test set, and where to read about them.
+
+    Attributes:
+        private, public: on that part; None if not reported.
+        unstated: where the source does not say on which part.
+    """
 
     __pydantic_config__ = STRICT
 
-    rmse: Figure
     what: Line
-    measured_on: Line
     source: Address
+    private: Figure | None = None
+    public: Figure | None = None
+    unstated: Figure | None = None
+
+    def __post_init__(self) -> None:
+        if self.private is self.public is self.unstated is None:
+            raise FkdError("it reports no score, expected private, public or unstated")
+
+    @property
+    def best(self) -> float:
+        """The score to sort by: the private one, if reported."""
+        scores = (self.private, self.unstated, self.public)
+        return next(score for score in scores if score is not None)
+
+    @property
+    def text(self) -> str:
+        """All scores, such as "1.310 private, 1.517 public"."""
+        parts = {"private": self.private, "public": self.public, "part not stated": self.unstated}
+        return ", ".join(f"{score:.3f} {part}" for part, score in parts.items() if score is not None)
 
 
 @dataclass(frozen=True)
@@ -236,7 +259,7 @@ def read_published(root: Path | str, benchmark: Benchmark) -> list[Published]:
     missing or unreadable (see `problems`).
     """
     try:
-        return sorted(_read_published(Path(root) / benchmark.name), key=lambda score: score.rmse)
+        return sorted(_read_published(Path(root) / benchmark.name), key=lambda score: score.best)
     except (ValueError, OSError):
         return []
 

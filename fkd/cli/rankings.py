@@ -1,6 +1,5 @@
 """fkd leaderboard: the rankings."""
 
-import dataclasses
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,9 +47,9 @@ def show_command(context: typer.Context, root: Root = LEADERBOARD, checkpoints: 
         )
         typer.echo(_as_text(rows) if rows else "no entry yet")
         if published := read_published(root, benchmark):
-            scores = pd.DataFrame([dataclasses.asdict(score) for score in published])
-            scores["rmse"] = [RMSE.shown(score.rmse) for score in published]
-            typer.echo(f"reported elsewhere, not measured here:\n{scores.to_string(index=False)}")
+            typer.echo("reported elsewhere on Kaggle's hidden test set, not measured here:")
+            for score in published:
+                typer.echo(f"  {score.text}: {score.what} ({score.source})")
     if synced.date:
         typer.echo(f"claims of Hub models, as of {synced.date}")
     for problem in unread:

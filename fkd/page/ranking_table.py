@@ -210,7 +210,7 @@ def table(
 def published(scores: Sequence[Published]) -> list[dict[str, str]]:
     """Return published scores in the format of the component."""
     return [
-        {"rmse": f"{score.rmse:.3f}", "what": score.what, "on": score.measured_on, "href": score.source}
+        {"best": f"{score.best:.3f}", "scores": score.text, "what": score.what, "href": score.source}
         | {"host": urlsplit(score.source).netloc.removeprefix("www.")}
         for score in scores
     ]

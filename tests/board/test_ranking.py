@@ -160,7 +160,7 @@ def test_a_benchmark_may_wait_for_its_first_entry_beside_what_others_report(tmp_
     folder.mkdir()
     waiting = {"name": "drawn", "description": "awaited", "fingerprint": "", "faces": 0, "values": 0}
     (folder / "benchmark.json").write_text(json.dumps(waiting))
-    scores = [{"rmse": rmse, "what": "theirs", "measured_on": "there", "source": "https://x.y"} for rmse in (3, 2)]
+    scores = [{"private": rmse, "public": 1.0, "what": "theirs", "source": "https://x.y"} for rmse in (3, 2)]
     (folder / "published.json").write_text(json.dumps(scores))
     (benchmark,) = read_benchmarks(tmp_path)
     assert read_entries(tmp_path, benchmark).measured == [] and ranking(tmp_path) == []
@@ -169,8 +169,10 @@ def test_a_benchmark_may_wait_for_its_first_entry_beside_what_others_report(tmp_
     assert (benchmark.fingerprint, benchmark.faces, benchmark.values) == ("f", 10, 200)
     assert benchmark.description == "awaited"
     assert [row.name for row in ranking(tmp_path)] == ["a"], "never ranked with theirs"
-    assert [score.rmse for score in read_published(tmp_path, benchmark)] == [2, 3]
-    (folder / "published.json").write_text('[{"rmse": 1}]')
+    assert [score.text for score in read_published(tmp_path, benchmark)] == [
+        "2.000 private, 1.000 public", "3.000 private, 1.000 public",
+    ]  # fmt: skip
+    (folder / "published.json").write_text('[{"private": 1}]')
     assert read_published(tmp_path, benchmark) == []
     (said,) = problems(tmp_path)
     assert "published.json: [0] lacks what" in said
@@ -180,7 +182,7 @@ def test_the_published_scores_of_the_competition_have_a_source():
     root = Path(__file__).parents[2] / "leaderboard"
     published = read_published(root, find_benchmark(root, KAGGLE))
     assert published and all(score.source.startswith("https://") for score in published)
-    assert all("hidden test set" in score.measured_on for score in published)
+    assert [score.best for score in published][:3] == [1.28236, 1.28637, 1.31015]
 
 
 @pytest.mark.parametrize("kind", UNRANKED)

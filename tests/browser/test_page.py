@@ -29,7 +29,7 @@ from browser.helpers import (
 from fkd.page.answers import answer_photo
 
 # What is drawn in a tab, by class: how many figures.
-DRAWN = {"Model": {"ellipses": 1, "model-curves": 1, "case": 6}}
+DRAWN = {"Model": {"ellipses": 1, "model-curves": 1}}
 
 pytestmark = pytest.mark.browser
 

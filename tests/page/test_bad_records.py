@@ -24,7 +24,7 @@ def test_a_page_opens_beside_bad_files_and_its_api_names_them(board, evaluated, 
     forged = genuine | {"name": "forged", "weights": ["0" * 64]}
     (board / "drawn" / "forged.json").write_text(json.dumps(forged))
     (board / "drawn" / "x.json").write_text('{"x": 1}')
-    (board / "drawn" / "published.json").write_text('[{"rmse": 1}]')
+    (board / "drawn" / "published.json").write_text('[{"private": 1}]')
     (board / "broken").mkdir()
     (board / "broken" / "benchmark.json").write_text("{")
     (board / "claims.json").write_text("[]")

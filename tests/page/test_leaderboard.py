@@ -112,8 +112,8 @@ def test_at_most_a_hundred_rows_are_sent_and_the_scale_is_of_what_is_ranked():
 
 
 def test_published_scores_are_texts_with_their_source():
-    (score,) = published([Published(1.28236, "first", "hidden", "https://www.kaggle.com/c/x")])
-    assert score == {"rmse": "1.282", "what": "first", "on": "hidden", "host": "kaggle.com"} | {
+    (score,) = published([Published("first", "https://www.kaggle.com/c/x", private=1.28236)])
+    assert score == {"best": "1.282", "scores": "1.282 private", "what": "first", "host": "kaggle.com"} | {
         "href": "https://www.kaggle.com/c/x"
     }
 

@@ -39,7 +39,7 @@ CLAIM = {
     "figures": {"rmse": 2.0, "nme": 5.0, "failure_rate": 0.0}, "parameters": 1, "date": "2026-01-01", "refused": "",
 }  # fmt: skip
 BENCHMARK = {"name": "other", "description": "d", "fingerprint": "f", "faces": 10, "values": 200}
-SCORE = {"rmse": 1.5, "what": "a net", "measured_on": "there", "source": "https://example.org"}
+SCORE = {"private": 1.5, "what": "a net", "source": "https://example.org"}
 WRONG = (None, True, "x", "", -1, 1.5, 10**18, [], [[]], {}, {"x": 1})  # put in the place of what is right
 
 

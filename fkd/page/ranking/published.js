@@ -3,9 +3,9 @@ const scores = element.querySelector(".scores");
 const WIDE = 700; // px of the window from which the list is open at first
 scores.open = window.innerWidth >= WIDE;
 
-function itemOf({ rmse, what, on, href, host }) {
+function itemOf({ best, scores, what, href, host }) {
   const source = make("a", { href, target: "_blank", rel: "noopener nofollow" }, host);
-  return make("li", {}, make("b", {}, rmse), make("span", {}, what, make("small", {}, `${on}, `, source)));
+  return make("li", {}, make("b", {}, best), make("span", {}, what, make("small", {}, `${scores}, `, source)));
 }
 
 function show() {
