@@ -89,7 +89,7 @@ def rmse_difference(name: str) -> Callable[[Bench], Pairs]:
 
     def measure(bench: Bench) -> Pairs:
         faces, split = split_data(bench.data)
-        test = in_order(faces[split.test])
+        test = faces[in_order(faces, split.test)]
         ours, other = (
             accuracy(each.on_frames(test.images, test.four_point), test.points, 1).rmse
             for each in (detector(name), by_torch(name))

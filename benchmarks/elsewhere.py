@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fkd.data.split import split_data
+from fkd.board.measuring import aligned_points
+from fkd.data.split import in_order, split_data
 from fkd.hub.reference import load
-from fkd.metrics import METRICS, accuracy, mean_offsets
+from fkd.metrics import METRICS, accuracy
 
 HEADS = ("detector", "trained on", "15-point faces, px", "four-point faces, px", "all, px", "all, mean error")
 
@@ -25,14 +26,12 @@ def main() -> None:
     parser.add_argument("detectors", nargs="+", help="as `fkd predict --checkpoint` takes them")
     arguments = parser.parse_args()
     faces, split = split_data(arguments.data)
-    validation, test = faces[split.validation], faces[split.test]
+    test = faces[in_order(faces, split.test)]
     rmse, nme, _ = METRICS
     print(f"| {' | '.join(HEADS)} |\n|{' --- |' * len(HEADS)}")
     for detector in map(load, arguments.detectors):
-        fitted = detector.on_frames(validation.images, validation.four_point)
-        offsets = mean_offsets(fitted, validation.points, validation.four_point)
         answers = detector.on_frames(test.images, test.four_point)
-        both = answers, answers - offsets[test.four_point.astype(int)]
+        both = answers, aligned_points([detector], faces, split, answers)
         cells = [f"`{detector.name}`", detector.data.name or "not stated"]
         every = test.four_point | True
         for metric, rows in ((rmse, ~test.four_point), (rmse, test.four_point), (rmse, every), (nme, every)):

@@ -27,7 +27,7 @@ from paper import markdown
 
 from fkd.board.measuring import aligned_points, data_name
 from fkd.data.faces import Faces
-from fkd.data.split import Split, cached_groups, deal, fingerprint, split_data
+from fkd.data.split import Split, cached_groups, deal, fingerprint, in_order, split_data
 from fkd.files import read_json, typed, write_json
 from fkd.keypoints import NAMES
 from fkd.learn.config import TrainConfig
@@ -126,9 +126,9 @@ def halves(faces: Faces, split: Split, groups: np.ndarray) -> list[Split]:
 
 def errors(folder: Path, faces: Faces, split: Split) -> np.ndarray:
     """The labels of the test faces less a checkpoint's aligned, flip-averaged answers, [N, 15, 2] px."""
-    detector, test = read_detector(folder), faces[split.test]
+    detector, test = read_detector(folder), faces[in_order(faces, split.test)]
     predicted = detector.on_frames(test.images, test.four_point, mirror=True)
-    aligned = aligned_points([detector], faces[split.validation], test, predicted, mirror=True)
+    aligned = aligned_points([detector], faces, split, predicted, mirror=True)
     return test.points.astype(np.float64) - aligned
 
 
@@ -137,8 +137,9 @@ def measure(
 ) -> Floor:
     """The noise floor from two checkpoints. groups: of all faces [N]."""
     first, second = [errors(folder, faces, split) for folder in folders]
-    test = faces[split.test]
-    _, groups_of_test = np.unique(groups[split.test], return_inverse=True)
+    rows = in_order(faces, split.test)
+    test = faces[rows]
+    _, groups_of_test = np.unique(groups[rows], return_inverse=True)
 
     def among(rows: np.ndarray) -> Shared | None:
         """What is shared on the faces of `rows` (bool [N])."""

@@ -217,16 +217,17 @@ def accuracy(predicted: np.ndarray, points: np.ndarray, resamples: int = 2000) -
     )
 
 
-def mean_offsets(predicted: np.ndarray, points: np.ndarray, four_point: np.ndarray) -> np.ndarray:
-    """How far predictions lie from labels on the mean, each point in both label conventions: [2, 15, 2] px.
+def mean_offsets(predicted: np.ndarray, points: np.ndarray, convention: np.ndarray, count: int) -> np.ndarray:
+    """The mean of predictions less labels, for each point in each label convention: [C, 15, 2] px.
 
-    The first are of the faces that are not `four_point` (bool [N]); 0 where none of them has that label.
+    It is 0 where a convention lacks that label. convention: the number of each face's, int64 [N], of `count`.
     """
     errors = predicted.astype(np.float64) - points  # [N, 15, 2] px, NaN where missing
-    offsets = np.zeros((2, *errors.shape[1:]))
-    for convention, rows in enumerate((~four_point, four_point)):
+    offsets = np.zeros((count, *errors.shape[1:]))
+    for number in range(count):
+        rows = convention == number
         labelled = np.isfinite(errors[rows]).sum(0)  # [15, 2]
-        offsets[convention] = np.nansum(errors[rows], 0) / labelled.clip(1)
+        offsets[number] = np.nansum(errors[rows], 0) / labelled.clip(1)
     return offsets
 
 

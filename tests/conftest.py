@@ -17,10 +17,11 @@ from huggingface_hub.utils import _http
 from PIL import Image, ImageDraw, ImageFilter
 
 from fkd.board.record import Cost, Evaluation
+from fkd.data.conventions import find_conventions
 from fkd.data.faces import Faces
 from fkd.data.layout import lookup_lines
 from fkd.data.record import DataRecord, FaceCounts, Fingerprints
-from fkd.keypoints import COLUMNS, EDGES, FOUR_POINT, MEAN_FACE, NAMES
+from fkd.keypoints import BOTTOM_LIP, COLUMNS, EDGES, FOUR_POINT, MEAN_FACE, NAMES, NOSE_TIP, TOP_LIP
 from fkd.learn.checkpoint import load_checkpoint, save_checkpoint
 from fkd.learn.config import TrainingRecord
 from fkd.learn.models import KeypointModel, ModelConfig, build_model
@@ -94,6 +95,17 @@ def draw_faces(count: int, seed: int = 0, four_point_share: float = 0.4) -> Face
     others = [index for index in range(15) if index not in FOUR_POINT]
     points[int(count * (1 - four_point_share)) :, others] = np.nan
     return Faces(images, points)
+
+
+def draw_three_conventions(count: int) -> Faces:
+    """As many faces of outer lips, of inner lips, and of four points: outer, then inner lips."""
+    faces = draw_faces(3 * count, four_point_share=1 / 3)
+    faces.points[count : 2 * count, [TOP_LIP, BOTTOM_LIP], 1] += [3.5, -3.5]
+    faces.points[2 * count :, [NOSE_TIP, BOTTOM_LIP], 1] += [5, -4]
+    return faces
+
+
+THREE = find_conventions(draw_three_conventions(60).points).values  # outer lips, inner lips, four points
 
 
 def training_table(faces: Faces) -> pd.DataFrame:
@@ -181,7 +193,7 @@ def evaluated(tmp_path_factory) -> Iterator[Path]:
     """A checkpoint of an untrained fcnn with evaluation and history; a test that writes into it copies it first."""
     folder = tmp_path_factory.mktemp("checkpoints") / "net"
     data = DataRecord("drawn", "drawn by tests", FaceCounts(8, 1, 1), Fingerprints("cafe", "beef", "f00d"))
-    save_checkpoint(folder, untrained(ModelConfig("fcnn", 1)), TRAINING, data, half=True)
+    save_checkpoint(folder, untrained(ModelConfig("fcnn")), TRAINING, data, half=True)
     (folder / "history.csv").write_text("epoch,train_rmse,validation_rmse,lr\n1,50,48,0.1\n")
     sha256 = load_checkpoint(folder).sha256
     evaluation = Evaluation(

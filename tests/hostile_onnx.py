@@ -178,7 +178,7 @@ HOSTILE: dict[str, tuple[object, str]] = {
     "points beside the frame": (lambda: answers(FACE + 400), "a point at 4.*, expected pixels of the 96 x 96"),
     "another output": (
         lambda: changed(lambda made: made.graph.output.append(value_info("light", ["N"]))),
-        "has the output light, expected uncertainty or four_point",
+        "has the output light, expected uncertainty or other_points or convention",
     ),
     "an uncertainty below zero": (lambda: _uncertain(-1.0), "an uncertainty below 0"),
     "an uncertainty of NaN": (lambda: _uncertain(np.nan), "uncertainty that are not finite"),

@@ -22,7 +22,7 @@ def cost(detectors: Sequence[Detector], mirror: bool = False, repeats: int = 30)
     models = [build_model(network.config).eval() for network in networks]
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         for model in models:
-            model.labels(torch.zeros(1, 1, FRAME_SIZE, FRAME_SIZE), mirror=mirror)
+            model(torch.zeros(1 + mirror, 1, FRAME_SIZE, FRAME_SIZE))
     counted = len(networks) == len(detectors)
     frame = np.random.default_rng(0).integers(0, 256, (1, FRAME_SIZE, FRAME_SIZE), np.uint8)
     times = []

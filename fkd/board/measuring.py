@@ -4,13 +4,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from fkd.board.cost import cost
 from fkd.board.entries import KAGGLE
 from fkd.board.record import Evaluation
 from fkd.board.robustness import robustness
+from fkd.data.conventions import find_conventions
 from fkd.data.faces import Faces
-from fkd.data.split import fingerprint, in_order, record_of, split_data
+from fkd.data.split import Split, fingerprint, in_order, record_of, split_data
+from fkd.keypoints import NAMES
 from fkd.metrics import METRICS, accuracy, detail, mean_offsets
 from fkd.photo.detector import Detector, mean_on_frames
 from fkd.photo.kinds import read_detector
@@ -30,7 +33,7 @@ def measure(
     """
     faces, split = split_data(data)
     ranking = ranking_name(benchmark, data, len(faces))
-    test = in_order(faces[split.test])
+    test = faces[in_order(faces, split.test)]
     prints = record_of(data_name(data), faces, split).fingerprints
     predicted = mean_on_frames(detectors, test.images, test.four_point, mirror)
     return Evaluation(
@@ -46,29 +49,49 @@ def measure(
         data=detectors[0].data,
         held_out=all(detector.data.fingerprints == prints for detector in detectors),
         robustness=robustness(detectors, test, mirror),
-        aligned=aligned(detectors, faces[split.validation], test, predicted, mirror),
+        aligned=aligned(detectors, faces, split, predicted, mirror),
     )
 
 
+def mean_face_rmse(data: Path) -> float:
+    """The RMSE in px of the simplest answer to the held-out faces: the mean of the training labels.
+
+    The rows of four points have a mean of their own, as their labels are placed elsewhere. Raises as `read_training`.
+    """
+    faces, split = split_data(data)
+    training, test = faces[split.train], faces[split.test]
+    answers = np.zeros_like(test.points)
+    for kind in (False, True):
+        labels = pd.DataFrame(training.points[training.four_point == kind].reshape(-1, 2 * len(NAMES)))
+        answers[test.four_point == kind] = labels.mean().to_numpy(np.float32).reshape(-1, 2)
+    return accuracy(answers, test.points, resamples=1).rmse
+
+
 def aligned(
-    detectors: Sequence[Detector], validation: Faces, test: Faces, predicted: np.ndarray, mirror: bool = False
+    detectors: Sequence[Detector], faces: Faces, split: Split, predicted: np.ndarray, mirror: bool = False
 ) -> dict[str, float | None]:
     """The figures of `aligned_points`, by the keys of METRICS."""
-    points = aligned_points(detectors, validation, test, predicted, mirror)
-    return accuracy(points, test.points, resamples=1).figures
+    points = aligned_points(detectors, faces, split, predicted, mirror)
+    return accuracy(points, faces.points[in_order(faces, split.test)], resamples=1).figures
 
 
 def aligned_points(
-    detectors: Sequence[Detector], validation: Faces, test: Faces, predicted: np.ndarray, mirror: bool = False
+    detectors: Sequence[Detector], faces: Faces, split: Split, predicted: np.ndarray, mirror: bool = False
 ) -> np.ndarray:
-    """Predictions for `test` less the mean offset of each point, [N, 15, 2] px.
+    """Predictions for the held-out faces less the mean offset of each point, [N, 15, 2] px.
 
-    The offsets are those of the same detectors on `validation`, separately for the two label conventions. What this
-    takes off is a difference of definitions, such as where a nose's tip is, and not an error of the detector.
+    The offsets are those of the same detectors on the validation faces, separately for each label convention of the
+    file. They are differences of definitions, such as where the tip of a nose is, and not errors of the detector.
+
+    Args:
+        faces: the whole training file, in its order.
+        predicted: [N, 15, 2] px, for the faces of `split.test` in the order of `in_order`.
     """
+    conventions, validation = find_conventions(faces.points), faces[split.validation]
     fitted = mean_on_frames(detectors, validation.images, validation.four_point, mirror)
-    offsets = mean_offsets(fitted, validation.points, validation.four_point)  # [2, 15, 2] px
-    moved: np.ndarray = predicted - offsets[test.four_point.astype(int)]
+    convention = conventions.rows[split.validation]
+    offsets = mean_offsets(fitted, validation.points, convention, len(conventions.values))  # [C, 15, 2] px
+    moved: np.ndarray = predicted - offsets[conventions.rows[in_order(faces, split.test)]]
     return moved
 
 
@@ -78,7 +101,7 @@ def measure_again(entries: Sequence[Evaluation], folders: Mapping[str, Path], da
     folders: the available checkpoints, folders or files, by the sha256 of their weights.
     """
     faces, split = split_data(data)
-    test = in_order(faces[split.test])
+    test = faces[in_order(faces, split.test)]
     here = fingerprint(faces[split.test])
     for entry in entries:
         if entry.fingerprint != here:
@@ -95,7 +118,7 @@ def measure_again(entries: Sequence[Evaluation], folders: Mapping[str, Path], da
             again = accuracy(predicted, test.points, 1).figures
             differs = _difference(entry.accuracy.figures, again)
             if entry.aligned and not differs:
-                again = aligned(detectors, faces[split.validation], test, predicted, entry.mirror)
+                again = aligned(detectors, faces, split, predicted, entry.mirror)
                 differs = _difference(entry.aligned, again, "aligned ")
             yield entry.name, differs
 

@@ -29,7 +29,7 @@ def score(predictions: Path, data: Path, name: str, benchmark: str = "", trained
             "letter or digit"
         )
     faces, split = split_data(data)
-    test = in_order(faces[split.test])
+    test = faces[in_order(faces, split.test)]
     predicted = read_predictions(predictions, np.isfinite(test.points))
     return Evaluation(
         name=name,

@@ -7,6 +7,7 @@ import numpy as np
 import typer
 
 from fkd.data.check import check
+from fkd.data.conventions import SIGNIFICANCE
 from fkd.data.held_out import export_test
 from fkd.data.kaggle import download
 
@@ -29,9 +30,13 @@ def check_command(
     for name, count in report.labels.items():
         typer.echo(f"  {name:26} {count:6,} labels")
     typer.echo(
-        f"label conventions: {report.rows - report.four_point_rows:,} rows of the 15-point kind, "
-        f"{report.four_point_rows:,} of the four-point kind"
+        f"label conventions: {len(report.conventions.values)}, that of photos first (changes of the lip gap along the "
+        f"file: Pettitt's test, p < {SIGNIFICANCE:g})"
     )
+    for number, convention in enumerate(report.conventions.values):
+        rows = np.flatnonzero(report.conventions.rows == number) + 1
+        gap = "" if convention.lip_gap is None else f", lips {100 * convention.lip_gap:.0f}% of the eye distance apart"
+        typer.echo(f"  {convention.name:26} {len(rows):6,} rows, from {rows[0]:,} to {rows[-1]:,}{gap}")
     typer.echo(f"{report.exact_duplicates:,} exact duplicates")
     typer.echo(f"{report.rows_in_groups:,} rows in {report.look_alike_groups:,} groups of look-alikes")
     if report.test_images is not None:

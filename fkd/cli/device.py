@@ -1,14 +1,25 @@
-"""What --device names, which torch knows: most commands do without it."""
+"""The device that --device names."""
+
+import re
 
 import torch
 
+from fkd.errors import FkdError
+
 
 def chosen_device(name: str) -> str:
-    """The device that --device names; raises ValueError if it is not here."""
-    if name not in ("auto", "cpu", "cuda"):
-        raise ValueError(f"--device is {name!r}, expected auto, cpu or cuda")
+    """The device that --device names, as torch names it.
+
+    Raises FkdError if torch does not find it here.
+    """
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        raise FkdError(f"--device is {name!r}, expected auto, cpu, mps, cuda or cuda:N")
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("--device cuda: torch finds no CUDA device here; use --device cpu")
+    kind, _, number = name.partition(":")
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        found = f"{torch.cuda.device_count()} CUDA devices" if torch.cuda.is_available() else "no CUDA device"
+        raise FkdError(f"--device {name}: torch finds {found} here; use --device cpu")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise FkdError("--device mps: torch finds no Apple GPU here; use --device cpu")
     return name

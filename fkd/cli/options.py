@@ -16,7 +16,7 @@ Mirror = Annotated[
     bool,
     typer.Option("--mirror", help="Average predictions over the image and its horizontal flip (flip averaging)."),
 ]
-Device = Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda where there is one.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:N, mps (Apple), or auto: cuda where there is one.")]
 Root = Annotated[Path, typer.Option("--leaderboard", help="The folder of entries.")]
 Checkpoints = Annotated[Path, typer.Option("--checkpoints", help="The folder of checkpoints that entries are of.")]
 LEADERBOARD, CHECKPOINTS = Path("leaderboard"), Path("checkpoints")

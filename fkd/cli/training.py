@@ -10,7 +10,10 @@ import typer
 from fkd.board.measuring import data_name
 from fkd.cli.device import chosen_device
 from fkd.cli.options import Data, Device
+from fkd.data.competition import submission_problem
 from fkd.data.split import split_data
+from fkd.hub.reference import checkpoint_folder
+from fkd.learn.checkpoint import load_checkpoint
 from fkd.learn.config import HEAD_ABOUT, AugmentConfig, ModelConfig, TrainConfig
 from fkd.learn.run_state import STATE
 from fkd.learn.train import train
@@ -27,11 +30,17 @@ def train_command(
         str, typer.Option(help='"fcnn", or a residual network of timm, as resnet18 or resnet50.')
     ] = "resnet18",
     conventions: Annotated[
-        int | None,
-        typer.Option(help="2: learn both label conventions side by side; 1: mix them (default for fcnn, the paper's)."),
-    ] = None,
+        str,
+        typer.Option(
+            help="found: outputs for each label convention that the labels show; one: the same outputs for all "
+            "(the default for fcnn, as in the paper)."
+        ),
+    ] = "",
     head: Annotated[str, typer.Option(help=f"{' or '.join(HEAD_ABOUT)}; fcnn can only regress.")] = "",
-    stem_stride: Annotated[int, typer.Option(help="4, or 2: twice the resolution at four times the cost.")] = 4,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", help="Start from the weights of this checkpoint (a folder, or hf:user/repo)."),
+    ] = None,
     epochs: int = DEFAULTS.epochs,
     batch_size: int = DEFAULTS.batch_size,
     optimizer: Annotated[str, typer.Option(help="adamw or adam.")] = DEFAULTS.optimizer,
@@ -53,10 +62,16 @@ def train_command(
     seed: int = DEFAULTS.seed,
     terms: Annotated[str, typer.Option(help="Terms of the training data, for the model card.")] = "",
     device: Device = "auto",
-    resume: Annotated[bool, typer.Option("--resume", help="Continue a stopped run.")] = False,
+    validation_too: Annotated[
+        bool,
+        typer.Option("--validation-too", help="Train on the validation faces too, and keep the last epoch."),
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue a stopped run, or one that has ended, to more --epochs.")
+    ] = False,
 ) -> None:
     """Train a model; keeps the best epoch by validation RMSE on a leak-free split."""
-    model_config = ModelConfig(model, conventions, head, stem_stride)
+    model_config = ModelConfig(model, head=head)
     config = TrainConfig(
         epochs=epochs,
         batch_size=batch_size,
@@ -65,6 +80,8 @@ def train_command(
         weight_decay=weight_decay,
         warmup_epochs=warmup_epochs,
         labels=labels,
+        conventions=conventions,
+        validation_too=validation_too,
         augment=AugmentConfig().scaled(augment) if augment else None,
         precision=precision,
         half=half,
@@ -74,6 +91,7 @@ def train_command(
     if "RANK" in os.environ:  # torchrun starts every process with one
         dist.init_process_group("nccl" if device == "cuda" else "gloo")
         device = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
+    start = load_checkpoint(checkpoint_folder(source)) if source else None
     faces, split = split_data(data)
     first = not dist.is_initialized() or dist.get_rank() == 0
     if first:
@@ -81,10 +99,12 @@ def train_command(
             f"{len(faces):,} faces: {len(split.train):,} to train, {len(split.validation):,} to validate, "
             f"{len(split.test):,} held out (10% each; look-alikes stay together)"
         )
+        if problem := submission_problem(data):
+            typer.echo(f"warning: `fkd submit` will fail on this data: {problem}", err=True)
     try:
-        done = train(model_config, config, faces, split, out, data_name(data), terms, device, resume)
+        done = train(model_config, config, faces, split, out, data_name(data), terms, device, resume, source=start)
     except KeyboardInterrupt:
-        then = "with --resume continues after the last whole epoch" if (out / STATE).exists() else "starts anew"
+        then = "with --resume continues after the last whole epoch" if (out / STATE).exists() else "starts again"
         typer.echo(f"stopped; the same command {then} ({out})", err=True)
         raise typer.Exit(130) from None
     if dist.is_initialized():

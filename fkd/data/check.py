@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from fkd.data.alignment import misalignment
 from fkd.data.competition import read_lookup, read_test, read_training, submission_problem
+from fkd.data.conventions import Conventions, find_conventions
 from fkd.data.faces import is_four_point
 from fkd.data.split import cached_groups
 from fkd.errors import FkdError
@@ -45,7 +46,7 @@ class Report:
     rows: int
     labels: dict[str, int]
     complete_rows: int
-    four_point_rows: int
+    conventions: Conventions
     exact_duplicates: int
     look_alike_groups: int
     rows_in_groups: int
@@ -86,7 +87,7 @@ def check(data: Path | str) -> Report:
         rows=len(faces),
         labels=dict(zip(NAMES, labelled.sum(0).tolist(), strict=True)),
         complete_rows=int(labelled.all(1).sum()),
-        four_point_rows=int(faces.four_point.sum()),
+        conventions=find_conventions(faces.points),
         exact_duplicates=len(faces) - len({image.tobytes() for image in faces.images}),
         look_alike_groups=int((sizes > 1).sum()),
         rows_in_groups=int(sizes[sizes > 1].sum()),

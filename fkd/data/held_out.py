@@ -16,7 +16,7 @@ def held_out(data: Path | str) -> Faces:
     Raises as `read_training` does.
     """
     faces, split = split_data(data)
-    return in_order(faces[split.test])
+    return faces[in_order(faces, split.test)]
 
 
 def export_test(data: Path | str, folder: Path) -> Faces:

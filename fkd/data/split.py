@@ -50,9 +50,11 @@ def record_of(name: str, faces: Faces, split: Split, terms: str = "") -> DataRec
     return DataRecord(name, terms, FaceCounts(*counts), Fingerprints(*prints))
 
 
-def in_order(faces: Faces) -> Faces:
-    """The faces in the order of their contents' hashes: the same for all sets of one fingerprint."""
-    return faces[np.array(sorted(range(len(faces)), key=_hashes(faces).__getitem__))]
+def in_order(faces: Faces, rows: np.ndarray) -> np.ndarray:
+    """Rows (int64) in the order of their faces' hashes: the same for all sets of one fingerprint."""
+    order = np.argsort(np.array(_hashes(faces[rows]), dtype=object), kind="stable")
+    ordered: np.ndarray = rows[order]
+    return ordered
 
 
 def _hashes(faces: Faces) -> list[bytes]:

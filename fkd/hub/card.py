@@ -1,11 +1,12 @@
 """A model card from a checkpoint's own records: every figure in it is one of the evaluation's."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from fkd.board.record import Evaluation
+from fkd.data.conventions import Convention
 from fkd.learn.config import FCNN, HEAD_ABOUT
 from fkd.learn.record import Checkpoint
 from fkd.metrics import METRICS
@@ -75,18 +76,23 @@ def _front_matter(checkpoint: Checkpoint[Any], evaluation: Evaluation) -> ModelC
     )
 
 
+def _quoted(conventions: Sequence[Convention]) -> str:
+    return " and ".join(f'"{convention.name}"' for convention in conventions)
+
+
 def _text(checkpoint: Checkpoint[Any], evaluation: Evaluation, repo_id: str, pictures: Collection[str]) -> str:
     training, data, result, cost = checkpoint.training, checkpoint.data, evaluation.accuracy, evaluation.cost
     name, config = checkpoint.name, checkpoint.model.config
     what = f"timm's {config.name} for one grey channel, from random weights, {HEAD_ABOUT[config.head]}"
     if config.name == FCNN:
         what = "A fully connected network, 9216-500-30: the paper's baseline."
-    if config.stem_stride == 2:
-        what += " Its stem has stride 2 before the first stage."
-    if config.conventions == 2:
+    others = config.conventions[1:]
+    if any(convention.own for convention in others):
         what += (
-            " It was trained on both label conventions of the competition side by side (the four-point rows place"
-            " nose tip and bottom lip elsewhere), and answers in that of the 15-point rows unless asked otherwise."
+            " It answers photos in the label convention"
+            f' "{config.conventions[0].name}", and has outputs of its own for the points that the'
+            f" convention{'s' if len(others) > 1 else ''} {_quoted(others)} of its training data"
+            f" place{'s' if len(others) == 1 else ''} elsewhere."
         )
     rows = "\n".join(
         f"| {point.replace('_', ' ')} | {error:.3f} |"
@@ -103,11 +109,11 @@ def _text(checkpoint: Checkpoint[Any], evaluation: Evaluation, repo_id: str, pic
         if evaluation.held_out
         else "the checkpoint does not record that they were kept out of its training"
     )
-    fifteen_point, four_point = checkpoint.model.label_offset.tolist()
+    offsets = zip(config.conventions, checkpoint.model.label_offset.tolist(), strict=True)
     offset = (
-        f" Its labels lie {fifteen_point:.2f} px (15-point rows) and {four_point:.2f} px (four-point rows) to the right"
-        " of the points themselves, as measured on the validation faces. Answers on a benchmark do too; those for a"
-        " photo do not."
+        f" Its labels are {' and '.join(f'{px:.2f} px ({each.name})' for each, px in offsets)} to the right of the"
+        " points themselves, as measured on the validation faces. Answers on a benchmark are too; those for a photo"
+        " are not."
     )
     costs = ""
     if cost and cost.parameters is not None and cost.macs is not None:

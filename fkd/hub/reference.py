@@ -66,5 +66,15 @@ def load_trained(reference: Path | str, name: str = "", device: str = "cpu") -> 
     if not str(reference).startswith(SCHEME):
         return CheckpointDetector.read(reference, name, device=device)
     model = HubModel.parse(str(reference))
-    folder = pull(model.repo_id, model.revision or None)
-    return CheckpointDetector.read(folder, name or model.repo_id, model.owner, device)
+    return CheckpointDetector.read(checkpoint_folder(reference), name or model.repo_id, model.owner, device)
+
+
+def checkpoint_folder(reference: Path | str) -> Path:
+    """The folder of a checkpoint, downloaded if it is on the Hub (hf:user/repo, hf:user/repo@revision).
+
+    Raises FkdError, with what is wrong, as `pull` does.
+    """
+    if not str(reference).startswith(SCHEME):
+        return Path(reference)
+    model = HubModel.parse(str(reference))
+    return pull(model.repo_id, model.revision or None)

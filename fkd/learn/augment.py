@@ -1,8 +1,7 @@
 """Batched augmentation on the device: (images, points) -> (images, points).
 
-images: float [B, 1, 96, 96] in 0..1. points: float [B, K, 2], frame pixels, NaN where missing: the 15, and any
-after them lie on the face's middle line, so a mirror does not rename them. A point that is moved out of the
-frame becomes NaN; a missing point stays missing.
+images: float [B, 1, 96, 96] in 0..1. points: float [B, 15, 2], frame pixels, NaN where missing. A point that is moved
+out of the frame becomes NaN; a missing point stays missing.
 """
 
 import torch
@@ -23,11 +22,14 @@ def augment(
     def draw(limit: float) -> torch.Tensor:  # [B], uniform in -limit..limit
         return (torch.rand(count, generator=generator, device=device) * 2 - 1) * limit
 
-    matrix = similarity(
-        draw(config.rotation).deg2rad(),
-        draw(config.scale).exp(),
-        torch.stack([draw(config.shift), draw(config.shift)], 1),
-    )
+    angle, scale = draw(config.rotation).deg2rad(), draw(config.scale)
+    shift = torch.stack([draw(config.shift), draw(config.shift)], 1)  # [B, 2] px
+    if config.wide:
+        badly = torch.rand(count, generator=generator, device=device) < config.wide
+        scale = torch.where(badly, draw(config.wide_scale), scale)
+        wide_shift = torch.stack([draw(config.wide_shift), draw(config.wide_shift)], 1)
+        shift = torch.where(badly[:, None], wide_shift, shift)
+    matrix = similarity(angle, scale.exp(), shift)
     matrix = deformed(matrix, draw(config.stretch).exp(), draw(config.shear))
     bend = None
     if config.bend:
@@ -48,8 +50,7 @@ def augment(
 
 def mirror(images: torch.Tensor, points: torch.Tensor, which: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Mirrors the faces of `which` (bool [B]): x goes to 95 - x, and left and right points swap names."""
-    order = [*MIRROR, *range(len(MIRROR), points.shape[1])]
-    flipped = points[:, order] * points.new_tensor([-1, 1]) + points.new_tensor([LAST, 0])
+    flipped = points[:, list(MIRROR)] * points.new_tensor([-1, 1]) + points.new_tensor([LAST, 0])
     images = torch.where(which[:, None, None, None], images.flip(-1), images)
     return images, torch.where(which[:, None, None], flipped, points)
 

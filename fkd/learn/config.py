@@ -8,7 +8,11 @@ from typing import Annotated, cast
 
 from pydantic import Field
 
+from fkd.data.conventions import COMPETITION, Convention, merge
+from fkd.data.record import DataRecord
+from fkd.errors import FkdError
 from fkd.files import STRICT, Count, Figure, Line
+from fkd.keypoints import NAMES
 
 FCNN = "fcnn"
 REGRESSION, HEATMAP = "regression", "heatmap"
@@ -32,40 +36,52 @@ seresnextaa101d_32x8d seresnextaa201d_32x8d test_resnet wide_resnet50_2 wide_res
 """  # timm's residual networks
 MODELS = (FCNN, *RESNETS.split())
 GEOMETRY = ("rotation", "scale", "shift", "stretch", "shear", "bend")  # of AugmentConfig: what moves points
+MAX_CONVENTIONS = 16  # of a config.json from outside
+NO_RANGES = ("mirror", "last", "wide")  # of AugmentConfig
 STRONGEST = 10  # times the defaults of augmentation: far beyond what leaves a face to see
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """name: "fcnn" or a timm residual network. conventions: 2 gives the four-point convention's nose tip and
-    bottom lip outputs of their own; 1 mixes them with the 15-point convention's, as the paper's models do; if not
-    given, 2, but 1 for FCNN. head: one of HEAD_ABOUT; if not given, what is best: "heatmap", but "regression" for
-    FCNN. stem_stride: of a residual network before its first stage: 4, as timm builds it, or 2: all maps twice as
-    large.
+    """A network.
+
+    Attributes:
+        name: "fcnn" or a timm residual network.
+        conventions: the label conventions that it answers in, that of photos first (`fkd.data.conventions`). If not
+            given, the two of wild15, without outputs of their own for FCNN, as in the paper.
+        head: one of HEAD_ABOUT. If not given, the best: "heatmap", but "regression" for FCNN.
     """
 
     __pydantic_config__ = STRICT
 
     name: str = "resnet18"
-    conventions: int | None = None
+    conventions: Annotated[tuple[Convention, ...], Field(min_length=1, max_length=MAX_CONVENTIONS)] = ()
     head: str = ""
-    stem_stride: int = 4
 
     def __post_init__(self) -> None:
         if self.name not in MODELS:
             requested = str(self.name)[:60]
             near = difflib.get_close_matches(requested, MODELS, 3) or [FCNN, "resnet18", "resnet50"]
-            raise ValueError(f"unknown model {requested!r}: did you mean {', '.join(near)}?")
-        if self.conventions is None:
-            object.__setattr__(self, "conventions", 1 if self.name == FCNN else 2)
+            raise FkdError(f"unknown model {requested!r}: did you mean {', '.join(near)}?")
+        if not self.conventions:
+            object.__setattr__(self, "conventions", merge(COMPETITION) if self.name == FCNN else COMPETITION)
         if not self.head:
             object.__setattr__(self, "head", REGRESSION if self.name == FCNN else HEATMAP)
-        for part, choices in (("conventions", (1, 2)), ("head", tuple(HEAD_ABOUT)), ("stem_stride", (4, 2))):
-            if getattr(self, part) not in choices:
-                value = repr(getattr(self, part))[:60]
-                raise ValueError(f"{part} is {value}, expected {' or '.join(map(repr, choices))}")
-        if self.name == FCNN and (self.head != REGRESSION or self.stem_stride != 4):
-            raise ValueError(f"{FCNN} has no feature maps: leave head and stem_stride out")
+        if self.head not in HEAD_ABOUT:
+            raise FkdError(f"head is {self.head!r:.60}, expected {' or '.join(map(repr, HEAD_ABOUT))}")
+        if self.name == FCNN and self.head != REGRESSION:
+            raise FkdError(f"{FCNN} has no feature maps: leave head out")
+        first, *others = self.conventions
+        if first.own:
+            raise FkdError(f"the first convention, {first.name!r}, has outputs of its own, expected none")
+        for convention in others:
+            if len({*convention.own} & {*convention.points}) < len(convention.own):
+                raise FkdError(f"the convention {convention.name!r} has an output for a point that it does not label")
+
+    @property
+    def outputs(self) -> int:
+        """How many points the network answers with: 15, and those that a convention has of its own."""
+        return len(NAMES) + sum(len(convention.own) for convention in self.conventions)
 
 
 @dataclass(frozen=True)
@@ -78,7 +94,9 @@ class AugmentConfig:
     grey, up to, px.
     last: the part that the last epoch has of the ranges of what moves points, GEOMETRY: they narrow evenly from the
     first epoch on.
-    Raises ValueError for a range below 0, or of more than STRONGEST times its default, or last outside of 0..1.
+    wide: the share of faces that are badly framed instead: their scale and shift are drawn from wide_scale and
+    wide_shift, which do not narrow.
+    Raises FkdError for a range below 0, or of more than STRONGEST times its default, or last or wide outside of 0..1.
     """
 
     __pydantic_config__ = STRICT
@@ -96,29 +114,32 @@ class AugmentConfig:
     blur: float = 0.5
     cover: float = 20.0
     last: float = 0.25
+    wide: float = 0.15
+    wide_scale: float = 0.45
+    wide_shift: float = 24.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.last <= 1:
-            raise ValueError(f"augmentation's last is {self.last}, expected 0 to 1")
+        for name in ("last", "wide"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise FkdError(f"augmentation's {name} is {getattr(self, name)}, expected 0 to 1")
         for one in dataclasses.fields(self):
-            if one.name in ("mirror", "last"):
+            if one.name in NO_RANGES:
                 continue
             most = STRONGEST * cast(float, one.default)
             if not 0 <= getattr(self, one.name) <= most:
-                raise ValueError(
+                raise FkdError(
                     f"augmentation's {one.name} is {getattr(self, one.name)}, expected 0 to {most:g} "
                     f"({STRONGEST} times the default)"
                 )
 
     def scaled(self, strength: float) -> "AugmentConfig":
-        """All ranges times strength, 0 to STRONGEST; mirror and last stay.
+        """All ranges times strength, 0 to STRONGEST; NO_RANGES stay.
 
-        Raises ValueError for another strength.
+        Raises FkdError for another strength.
         """
         if not 0 <= strength <= STRONGEST:  # so is what is no number
-            raise ValueError(f"the strength of augmentation is {strength:g}, expected 0 to {STRONGEST}")
-        kept = {"mirror", "last"}
-        ranges = {name: value * strength for name, value in dataclasses.asdict(self).items() if name not in kept}
+            raise FkdError(f"the strength of augmentation is {strength:g}, expected 0 to {STRONGEST}")
+        ranges = {name: value * strength for name, value in dataclasses.asdict(self).items() if name not in NO_RANGES}
         return dataclasses.replace(self, **ranges)
 
     def at(self, epoch: int, epochs: int) -> "AugmentConfig":
@@ -131,11 +152,13 @@ class AugmentConfig:
 class TrainConfig:
     """How to train.
 
-    labels: "all" rows with the masked loss (ML-ResNet), or "complete" rows only. precision: "bf16",
+    labels: "all" rows with the masked loss (ML-ResNet), or "complete" rows only. conventions: "found", outputs for each
+    label convention of the training rows, or "one", the same outputs for all; if not given, "found", but "one" for
+    FCNN. validation_too: train on the validation faces too, and keep the last epoch. precision: "bf16",
     "fp32", or "auto": bf16 for residual networks where the hardware computes in it.
     warmup_epochs: 3 if not given, or as many as leave one epoch after them.
     half: save the weights in float16.
-    Raises ValueError for a value that cannot be.
+    Raises FkdError for a value that cannot be.
     """
 
     __pydantic_config__ = STRICT
@@ -147,6 +170,8 @@ class TrainConfig:
     weight_decay: Figure = 0.05
     warmup_epochs: Count | None = None
     labels: Line = "all"
+    conventions: Line = ""
+    validation_too: bool = False
     augment: AugmentConfig | None = field(default_factory=AugmentConfig)
     precision: Line = "auto"
     half: bool = False
@@ -156,29 +181,51 @@ class TrainConfig:
         for name, choices in (
             ("optimizer", ("adam", "adamw")),
             ("labels", ("all", "complete")),
+            ("conventions", ("", "found", "one")),
             ("precision", ("auto", "bf16", "fp32")),
         ):
             if getattr(self, name) not in choices:
-                raise ValueError(f"{name} is {getattr(self, name)!r:.60}, expected one of {', '.join(choices)}")
+                raise FkdError(f"{name} is {getattr(self, name)!r:.60}, expected one of {', '.join(choices)}")
         for name in ("epochs", "batch_size", "lr"):
             if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}, expected more than 0")
+                raise FkdError(f"{name} is {getattr(self, name)}, expected more than 0")
         if not 0 <= self.weight_decay < math.inf:
-            raise ValueError(f"weight_decay is {self.weight_decay}, expected 0 or more")
+            raise FkdError(f"weight_decay is {self.weight_decay}, expected 0 or more")
         if not -(2**31) <= self.seed < 2**31:
-            raise ValueError(f"seed is {self.seed}, expected {-(2**31)} to {2**31 - 1}")
+            raise FkdError(f"seed is {self.seed}, expected {-(2**31)} to {2**31 - 1}")
         if self.warmup_epochs is None:
             object.__setattr__(self, "warmup_epochs", min(3, self.epochs - 1))
         elif not 0 <= self.warmup_epochs < self.epochs:
-            raise ValueError(f"warmup_epochs is {self.warmup_epochs}, expected 0 to {self.epochs - 1}")
+            raise FkdError(f"warmup_epochs is {self.warmup_epochs}, expected 0 to {self.epochs - 1}")
+
+
+def default_conventions(name: str) -> str:
+    """Which `TrainConfig.conventions` a network gets if none are given."""
+    return "one" if name == FCNN else "found"
+
+
+@dataclass(frozen=True)
+class Source:
+    """The checkpoint whose weights a training started from: its name, its weights' hash, and what it was trained on."""
+
+    __pydantic_config__ = STRICT
+
+    name: Line
+    sha256: Line
+    data: DataRecord
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingRecord(TrainConfig):
-    """How a model was trained, and the outcome: its best epoch, from 1, and the RMSE there on the validation faces, px,
-    which `predict` judges weak faces by.
+    """How a model was trained, and the outcome.
+
+    Attributes:
+        best_epoch: the epoch whose weights were kept, from 1.
+        validation_rmse: px, on the validation faces; `predict` judges weak faces by it.
+        source: None if the weights were random at the start.
     """
 
     best_epoch: Count
     validation_rmse: Annotated[float, Field(gt=0, le=1e6)]
     fkd_version: Line
+    source: Source | None = None

@@ -22,10 +22,12 @@ class Head(nn.Module):
     A head is made by head(channels, cells, outputs): the channels of the network's maps from the finest on, the cells
     of the coarsest, and how many points are wanted, K. Its forward takes the features of B faces: the coarsest map as
     [B, channels * cells], or, if `every_map`, all maps [B, channels, S, S]. It may run in bfloat16; its output may not
-    be rounded to that.
+    be rounded to that. last: the name of the layer whose weights and biases are one row, or several, for each point,
+    "" for the head itself.
     """
 
     every_map: ClassVar[bool] = False
+    last: ClassVar[str] = ""
 
     def points(self, output: Any) -> torch.Tensor:
         """Points float32 [B, K, 2], frame pixels."""
@@ -83,6 +85,7 @@ class HeatmapHead(Head):
     """
 
     every_map = True
+    last = "heat"
 
     def __init__(self, channels: Sequence[int], cells: int, outputs: int):
         super().__init__()

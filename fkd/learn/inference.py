@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from fkd.keypoints import NAMES
+from fkd.data.conventions import Outputs, label_points
 from fkd.learn.models import KeypointModel
 
 BATCH = 32  # frames at once, as a CPU's cache holds: 256 take 1.8 times as long
@@ -12,22 +12,25 @@ BATCH = 32  # frames at once, as a CPU's cache holds: 256 take 1.8 times as long
 def predict_points(
     model: KeypointModel, images: np.ndarray, four_point: np.ndarray | None = None, mirror: bool = False
 ) -> np.ndarray:
-    """Points float32 [N, 15, 2], frame pixels, for images uint8 [N, 96, 96].
+    """Points float32 [N, 15, 2], frame pixels, for images uint8 [N, 96, 96], as `label_points` gives them."""
+    offset = model.label_offset.cpu().numpy()
+    return label_points(
+        lambda batch: outputs(model, batch), model.config.conventions, offset, images, four_point, mirror
+    )
 
-    four_point: bool [N], the faces to answer in the four-point convention. mirror: average with the answer for
-    the mirror image, mirrored back.
-    """
+
+def outputs(model: KeypointModel, images: np.ndarray) -> Outputs:
+    """All outputs [N, K, 2] px for images uint8 [N, 96, 96], without the label offset, and the conventions' logits."""
     device = model.label_offset.device
-    answers = np.zeros((len(images), len(NAMES), 2), np.float32)
+    points, logits = [], []
     model.eval()
     for start in range(0, len(images), BATCH):
-        rows = slice(start, start + BATCH)
-        batch = torch.tensor(images[rows], device=device)[:, None].float() / 255
-        convention = None if four_point is None else torch.from_numpy(four_point[rows]).to(device)
+        batch = torch.tensor(images[start : start + BATCH], device=device)[:, None].float() / 255
         with torch.inference_mode():
-            points = model.labels(batch, convention, mirror)
-        answers[rows] = points.float().cpu().numpy()
-    return answers
+            output, choice = model(batch)
+            points.append(model.head.points(output).float().cpu().numpy())
+        logits += [] if choice is None else [choice.cpu().numpy()]
+    return np.concatenate(points), np.concatenate(logits) if logits else None
 
 
 def bf16_is_quick(device: torch.device) -> bool:

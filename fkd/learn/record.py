@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Generic, Literal, TypeVar
 
 from fkd.data.record import DataRecord
+from fkd.errors import FkdError
 from fkd.files import STRICT, Count, Figure, file_sha256, read_json, typed
 from fkd.learn.config import ModelConfig, TrainingRecord
 
@@ -15,10 +16,7 @@ Model = TypeVar("Model", covariant=True)
 Other = TypeVar("Other")
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 LARGEST_CONFIG = 100_000  # bytes
-FORMAT: Final = "fkd-1"
-GONE = ("teachers", "heatmap_weight", "ema", "start")  # settings of training that older versions recorded
-# Of augmentation, where older versions had none. Where they had `last`, light, blur, cover and noise narrowed too.
-NOT_YET = {"last": 1.0, "stretch": 0.0, "shear": 0.0, "bend": 0.0}
+FORMAT: Final = "fkd-2"
 
 
 @dataclass(frozen=True)
@@ -60,25 +58,21 @@ class Config:
     model: ModelConfig
     training: TrainingRecord
     data: DataRecord
-    format: Literal["fkd-1"] = FORMAT
+    format: Literal["fkd-2"] = FORMAT
 
 
 def read_config(path: Path) -> Config:
-    """Reads a config.json, which may come from anyone, and brings one of an older version up to date.
+    """Reads a config.json, which may come from anyone.
 
-    Raises ValueError, with what is wrong, for anything but what `save_checkpoint` writes or wrote.
+    Raises FkdError, with what is wrong, for anything but what `save_checkpoint` writes.
     """
     value = read_json(path, LARGEST_CONFIG)
     if isinstance(value, dict) and value.get("format") != FORMAT:
-        raise ValueError(f"{path} has format {str(value.get('format'))[:40]!r}; this version reads {FORMAT!r}")
-    if isinstance(value, dict) and isinstance(value.get("training"), dict):
-        training = {key: setting for key, setting in value["training"].items() if key not in GONE}
-        if isinstance(augment := training.get("augment"), dict):
-            training["augment"] = NOT_YET | augment
+        raise FkdError(f"{path} has format {str(value.get('format'))[:40]!r}; this version reads {FORMAT!r}")
+    if isinstance(value, dict) and isinstance(training := value.get("training"), dict):
         for field in dataclasses.fields(TrainingRecord):
             if field.name not in training:  # a default would claim what nobody knows
-                raise ValueError(f"{path}: training lacks {field.name}: train the model with `fkd train`")
-        value = value | {"training": training}
+                raise FkdError(f"{path}: training lacks {field.name}: train the model with `fkd train`")
     return typed(value, Config, str(path))
 
 

@@ -24,9 +24,10 @@ from torch.optim import Optimizer
 
 from fkd import __version__
 from fkd.data.record import DataRecord
+from fkd.errors import FkdError
 from fkd.files import STRICT, remove_leftovers, replacing, typed
 from fkd.learn.checkpoint import save_checkpoint, write_tensors
-from fkd.learn.config import ModelConfig, TrainConfig, TrainingRecord
+from fkd.learn.config import ModelConfig, Source, TrainConfig, TrainingRecord
 from fkd.learn.models import KeypointModel
 from fkd.learn.record import CONFIG, WEIGHTS, read_config
 
@@ -41,13 +42,14 @@ ADVICE |= dict.fromkeys((errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG), "choo
 
 @dataclass(frozen=True)
 class Run:
-    """What a run is of: only a run of the same can continue it."""
+    """Identifies a run; only an identical one, or one of more epochs, can resume it. source: as in `TrainingRecord`."""
 
     __pydantic_config__ = STRICT
 
     model: ModelConfig
     train: TrainConfig
     data: DataRecord
+    source: Source | None = None
 
 
 @contextmanager
@@ -55,7 +57,7 @@ def alone(folder: Path) -> Iterator[None]:
     """Holds a run's folder for this process while the block runs, and removes what killed writes left there.
 
     The lock ends with its process, however that ends; a folder made here and still empty goes again.
-    Raises ValueError if another run holds the folder, OSError if it cannot be written.
+    Raises FkdError if another run holds the folder, OSError if it cannot be written.
     """
     made = not os.path.exists(folder)  # which, unlike Path.exists, is False where access is denied
     with writing(folder):
@@ -64,7 +66,7 @@ def alone(folder: Path) -> Iterator[None]:
         try:
             lock.acquire()
         except Timeout:
-            raise ValueError(
+            raise FkdError(
                 f"another run is training into {folder}: wait until it has ended, or choose another folder"
             ) from None
     try:
@@ -89,7 +91,7 @@ def writing(folder: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or _short(error)
         then = "continue with --resume" if os.path.exists(folder / STATE) else "start again"
-        advice = ADVICE.get(error.errno, "mend that")
+        advice = ADVICE.get(error.errno, "fix this")
         raise OSError(f"{folder} cannot be written ({reason}): {advice}, then {then}") from None
 
 
@@ -107,27 +109,27 @@ def save_state(path: Path, run: Run, history: History, model: KeypointModel, opt
 def load_state(path: Path, run: Run, model: KeypointModel, optimizer: Optimizer) -> History:
     """Puts a saved state into model and optimizer, and returns the history, one row per epoch.
 
-    Raises ValueError if there is none, it cannot be read whole, or it is of a run with other settings.
+    Raises FkdError if there is none, it cannot be read whole, or it is of a run with other settings.
     """
     if not path.exists():
-        raise ValueError(f"{path.parent} has no unfinished run to resume ({STATE} is missing): start without --resume")
+        raise FkdError(f"{path.parent} has no run to resume ({STATE} is missing): start without --resume")
     broken = f"{path} is not a training state that can be resumed (%s): choose another folder and start again"
     try:
         with safetensors.safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
         recorded = json.loads(metadata["run"])
         before = typed(recorded, Run, "its run")
-        if dataclasses.asdict(before) != recorded:  # a setting of today, which that run did not have
+        if json.loads(json.dumps(dataclasses.asdict(before))) != recorded:  # a setting that the run did not have
             raise ValueError("another version of fkd wrote it, with other settings")
         history: History = json.loads(metadata["history"])
         tensors = load_file(path)
     except KeyError as error:
-        raise ValueError(broken % f"it has no {error}") from None
+        raise FkdError(broken % f"it has no {error}") from None
     except (safetensors.SafetensorError, OSError, ValueError, RecursionError) as error:
-        raise ValueError(broken % _short(error)) from None
-    _compare(path.parent, before, run)
-    if not _is_history(history, run.train.epochs):
-        raise ValueError(broken % "its history is not that of the epochs before")
+        raise FkdError(broken % _short(error)) from None
+    if not _is_history(history, before.train.epochs):
+        raise FkdError(broken % "its history is not that of the epochs before")
+    _compare(path.parent, before, run, len(history))
     expected = {name: (tensor.shape, tensor.dtype) for name, tensor in _weights(model).items()}
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     stepped = {name.split(".")[1] for name in tensors if name.startswith("optimizer.")}
@@ -138,7 +140,7 @@ def load_state(path: Path, run: Run, model: KeypointModel, optimizer: Optimizer)
             expected[f"optimizer.{number}.step"] = (torch.Size([]), torch.float32)
     for name in sorted(expected.keys() | tensors.keys()):
         if name not in tensors or (tensors[name].shape, tensors[name].dtype) != expected.get(name):
-            raise ValueError(broken % f"{_short(name)} does not fit the model")
+            raise FkdError(broken % f"{_short(name)} does not fit the model")
 
     def part(prefix: str) -> dict[str, torch.Tensor]:
         return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
@@ -153,36 +155,14 @@ def load_state(path: Path, run: Run, model: KeypointModel, optimizer: Optimizer)
     return history
 
 
-def finished(folder: Path, run: Run) -> History | None:
-    """The history of a run that came to its end in `folder`, one row per epoch; None if none did.
-
-    Raises ValueError if the checkpoint there is of a run with other settings, or its history is not whole.
-    """
-    if (folder / STATE).exists() or not (folder / CONFIG).exists():
-        return None
-    config = read_config(folder / CONFIG)
-    _compare(folder, Run(config.model, config.training, config.data), run)
-    try:
-        table = pd.read_csv(folder / HISTORY)
-    except (OSError, ValueError):
-        table = pd.DataFrame()
-    history: History = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-    if not _is_history(history, run.train.epochs) or len(history) < run.train.epochs:
-        raise ValueError(
-            f"{folder} holds a checkpoint without the state or the whole history of its run: "
-            "choose another folder and start again"
-        )
-    return history
-
-
-def best_of(history: History) -> dict[str, Any]:
-    """The row of the best epoch, by validation RMSE."""
-    return min(history, key=lambda row: row["validation_rmse"])
+def best_of(history: History, config: TrainConfig) -> dict[str, Any]:
+    """The row of the epoch to keep: the best by validation RMSE, or the last one if those faces were trained on."""
+    return history[-1] if config.validation_too else min(history, key=lambda row: row["validation_rmse"])
 
 
 def save_outcome(out: Path, run: Run, history: History, model: KeypointModel) -> None:
     """Writes the checkpoint, if the last epoch is the best, and the history: all of it follows from the state."""
-    best = best_of(history)
+    best = best_of(history, run.train)
     with writing(out):
         if best is history[-1]:
             record = TrainingRecord(
@@ -190,6 +170,7 @@ def save_outcome(out: Path, run: Run, history: History, model: KeypointModel) ->
                 best_epoch=best["epoch"],
                 validation_rmse=best["validation_rmse"],
                 fkd_version=__version__,
+                source=run.source,
             )
             save_checkpoint(out, model, record, run.data, run.train.half)
         with replacing(out / HISTORY) as unfinished:
@@ -197,13 +178,13 @@ def save_outcome(out: Path, run: Run, history: History, model: KeypointModel) ->
 
 
 def check_best(folder: Path, epoch: int) -> None:
-    """Raises ValueError if the checkpoint in `folder` is not that of the best epoch before a resumed one."""
+    """Raises FkdError if the checkpoint in `folder` is not that of the best epoch before a resumed one."""
     if not (folder / WEIGHTS).exists() or not (folder / CONFIG).exists():
         actual = "missing"
     else:
         actual = f"of epoch {read_config(folder / CONFIG).training.best_epoch}"
     if actual != f"of epoch {epoch}":
-        raise ValueError(
+        raise FkdError(
             f"the best weights so far, of epoch {epoch}, are not in {folder} any more (those there are {actual}): "
             "choose another folder and start again"
         )
@@ -213,14 +194,23 @@ def _weights(model: KeypointModel) -> dict[str, torch.Tensor]:
     return {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
 
 
-def _compare(folder: Path, before: Run, run: Run) -> None:
-    settings = dataclasses.asdict(before)
-    for part, wanted in dataclasses.asdict(run).items():
-        for key, value in wanted.items():
-            old = settings[part][key]
-            if old != value:
-                raise ValueError(
-                    f"{folder} was begun with {part} {key} = {_short(old)}, not {_short(value)}: "
+def _compare(folder: Path, before: Run, run: Run, epochs: int) -> None:
+    """Raises FkdError for the first setting that differs. The data's name may: the same folder may have moved.
+
+    epochs: how many are done; there may be more to do than before.
+    """
+    expected = dataclasses.asdict(before)
+    actual = dataclasses.asdict(run)
+    expected["data"]["name"] = actual["data"]["name"]
+    if epochs <= run.train.epochs != before.train.epochs:
+        for setting in ("epochs", "warmup_epochs"):
+            expected["train"][setting] = actual["train"][setting]
+    for part in ("data", "model", "train", "source"):
+        for key in expected[part] or actual[part] or ():
+            old, new = ((settings[part] or {}).get(key) for settings in (expected, actual))
+            if old != new:
+                raise FkdError(
+                    f"{folder} was started with {part}.{key} = {_short(old)}, not {_short(new)}: "
                     "resume with the same, or choose another folder"
                 )
 

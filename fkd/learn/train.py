@@ -1,5 +1,6 @@
 """Training: one visible loop over a set of faces kept on the device as a whole."""
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -9,19 +10,24 @@ from typing import Any
 import numpy as np
 import torch
 import torch.distributed as dist
+import torch.nn.functional as F
 from timm.scheduler.cosine_lr import CosineLRScheduler
 from tqdm import tqdm
 
+from fkd.data.conventions import ambiguous, channels, find_conventions, label_points, mix, present
 from fkd.data.faces import Faces
+from fkd.data.record import DataRecord
 from fkd.data.split import Split, record_of
+from fkd.errors import FkdError
 from fkd.files import typed
 from fkd.learn.augment import augment
-from fkd.learn.config import FCNN, ModelConfig, TrainConfig
+from fkd.learn.checkpoint import start_from
+from fkd.learn.config import FCNN, ModelConfig, Source, TrainConfig, default_conventions
 from fkd.learn.heads import Head
-from fkd.learn.inference import bf16_is_quick, predict_points
+from fkd.learn.inference import bf16_is_quick, outputs
 from fkd.learn.models import KeypointModel, build_model
 from fkd.learn.processes import add_gradients, over_all, rank_and_count
-from fkd.learn.record import CONFIG
+from fkd.learn.record import CONFIG, Checkpoint
 from fkd.learn.run_state import (
     STATE,
     History,
@@ -29,13 +35,23 @@ from fkd.learn.run_state import (
     alone,
     best_of,
     check_best,
-    finished,
     load_state,
     save_outcome,
     save_state,
     writing,
 )
 from fkd.metrics import accuracy
+
+IGNORED = -100  # the convention of a face that has only one
+CHOICE_WEIGHT = 0.1  # of the loss of the conventions' logits: it learns in a few epochs, and must not rule the rest
+
+
+@dataclass(frozen=True)
+class LabelledFaces:
+    """Faces and the number of each one's label convention, int64 [N]."""
+
+    faces: Faces
+    convention: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -58,68 +74,105 @@ def train(
     device: str = "cpu",
     resume: bool = False,
     build: Callable[[ModelConfig], KeypointModel] = build_model,
+    source: Checkpoint[KeypointModel] | None = None,
 ) -> Trained:
     """Trains a model and keeps the best epoch by validation RMSE in the checkpoint folder `out`.
 
-    Writes after every epoch the state that `resume` continues from (removed at the end), then config.json,
-    model.safetensors and history.csv. Killed at whatever moment, a run either resumes and ends with the weights of an
-    unbroken one, or has left nothing and can be started again; to resume one that has ended changes nothing.
-    terms: of the training data, for the record. build: makes the model of a config, for a head or measuring of one's
-    own.
+    Writes after every epoch the state that `resume` continues from, then config.json, model.safetensors and
+    history.csv. A run that is killed at any moment either resumes and ends with the weights of an uninterrupted one, or
+    has left nothing behind and can be started again. A run that has ended can be resumed with more epochs.
     Where torch.distributed is initialised, each process takes its part of every batch, and the gradients are those of
     the whole batch; batch norm's statistics are shared on CUDA only. The first process writes.
-    Raises ValueError if `out` holds another run and resume is off, or another process trains into it, or resume finds
-    nothing that fits; OSError, with what to do, if `out` cannot be written.
+
+    Args:
+        model_config: the network; its conventions are replaced by those of the faces, in the file's order.
+        terms: of the training data, for the record.
+        build: makes the model of a config, for custom heads and experiments.
+        source: a checkpoint to start from, instead of random weights.
+
+    Raises:
+        FkdError: if `out` holds another run and resume is off, or another process trains into it, or resume finds
+            nothing that fits, or `source` may have seen the held-out faces.
+        OSError: with what to do, if `out` cannot be written.
     """
     out = Path(out)
-    train_rows = split.train
+    train_rows = np.sort(np.concatenate([split.train, split.validation])) if config.validation_too else split.train
     if config.labels == "complete":
         train_rows = train_rows[np.isfinite(faces.points[train_rows]).all((1, 2))]
     training, validation = faces[train_rows], faces[split.validation]
     for part, name in ((training, "train"), (validation, "validate")):
         if not np.isfinite(part.points).any():
-            raise ValueError(f"there is no labelled face to {name} on: {len(faces)} rows are too few to split")
-    run = Run(model_config, config, record_of(data_name, faces, split, terms))
-    typed(asdict(run), Run, "the run's record")  # what no checkpoint may say is refused before the first epoch
+            raise FkdError(f"there is no labelled face to {name} on: {len(faces)} rows are too few to split")
+    data = record_of(data_name, faces, split, terms)
+    if source:
+        check_source(source.data, data)
+    config = dataclasses.replace(config, conventions=config.conventions or default_conventions(model_config.name))
+    conventions = find_conventions(faces.points)
+    conventions = present(conventions if config.conventions == "found" else mix(conventions), train_rows)
+    values = conventions.values
+    if source and not any(convention.four_point for convention in values):
+        values += tuple(each for each in source.model.config.conventions if each.four_point)
+    model_config = dataclasses.replace(model_config, conventions=values)
+    origin = Source(source.name, source.sha256, source.data) if source else None
+    run = Run(model_config, config, data, origin)
+    typed(asdict(run), Run, "the run's record")  # refuses before the first epoch what no checkpoint may state
 
     rank, processes = rank_and_count()
     if config.batch_size % processes:
-        raise ValueError(f"batches of {config.batch_size} do not part evenly among {processes} processes")
+        raise FkdError(f"batches of {config.batch_size} cannot be shared evenly among {processes} processes")
     with alone(out) if rank == 0 else nullcontext():
-        history = finished(out, run) if resume else None
-        if history is None:
-            # The moments of dead units fade into denormals, which made epochs 3x slower.
-            torch.set_flush_denormal(True)
-            try:
-                history = _epochs(run, training, validation, out, device, resume, build)
-            finally:
-                torch.set_flush_denormal(False)
-    best = best_of(history)
+        # The moments of dead units fade into denormals, which made epochs 3x slower.
+        torch.set_flush_denormal(True)
+        try:
+            labelled = [LabelledFaces(faces[rows], conventions.rows[rows]) for rows in (train_rows, split.validation)]
+            history = _epochs(run, labelled[0], labelled[1], out, device, resume, build, source)
+        finally:
+            torch.set_flush_denormal(False)
+    best = best_of(history, config)
     return Trained(best["epoch"], best["validation_rmse"], history)
+
+
+def check_source(source: DataRecord, data: DataRecord) -> None:
+    """Raises FkdError if a checkpoint trained on `source` may have seen the held-out faces of `data`.
+
+    Fingerprints tell whether two splits are the same, not which faces they share. So a source of a set of the same
+    name, or that records none, is refused if its split is another; one of another set is trusted to be of other faces.
+    """
+    if source.fingerprints == data.fingerprints or source.fingerprints.test == data.fingerprints.test:
+        return
+    if source.name == data.name or not source.fingerprints.train:
+        raise FkdError(
+            f"the weights to start from were trained on {source.name or 'unknown data'} with another split, so they "
+            f"may have seen the held-out faces of {data.name}: start from a checkpoint trained on this split or on "
+            "another data set"
+        )
 
 
 def _epochs(
     run: Run,
-    training: Faces,
-    validation: Faces,
+    training: LabelledFaces,
+    validation: LabelledFaces,
     out: Path,
     device: str,
     resume: bool,
     build: Callable[[ModelConfig], KeypointModel],
+    source: Checkpoint[KeypointModel] | None,
 ) -> History:
     """The epochs of a run, from its first or from where it stopped; returns the history, one row per epoch."""
     config, (rank, processes), dev = run.train, rank_and_count(), torch.device(device)
     torch.manual_seed(config.seed)
     model = build(run.model)
+    if source and not resume:
+        start_from(model, source.model)
     if processes > 1 and dev.type == "cuda":
         model = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
     model = model.to(dev)
     bf16 = _use_bf16(config, run.model, dev)
     weights = {parameter: torch.nn.Parameter(_as_it_lies(parameter.detach())) for parameter in model.parameters()}
     optimizer = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer](
-        _parameter_groups(weights.values(), config.weight_decay), lr=config.lr, fused=True
+        _parameter_groups(weights.values(), config.weight_decay), lr=config.lr, fused=dev.type in ("cpu", "cuda")
     )
-    steps = max(1, len(training) // config.batch_size)
+    steps = max(1, len(training.faces) // config.batch_size)
     schedule = CosineLRScheduler(
         optimizer,
         t_initial=config.epochs * steps,
@@ -131,26 +184,29 @@ def _epochs(
     history: History = []
     if resume:
         history = load_state(out / STATE, run, model, optimizer)
-        if rank == 0:  # what the state was written before
-            if best_of(history)["epoch"] < len(history):
-                check_best(out, best_of(history)["epoch"])
+        if rank == 0:  # finish what an interrupted epoch had not written
+            best = best_of(history, config)["epoch"]
+            if best < len(history):
+                check_best(out, best)
             save_outcome(out, run, history, model)
     elif (out / STATE).exists():
-        raise ValueError(f"{out} already holds a run: continue it with --resume, or choose another folder")
+        raise FkdError(f"{out} already holds a run: continue it with --resume, or choose another folder")
     elif (out / CONFIG).exists():
-        raise ValueError(f"{out} already holds a run, or a checkpoint, that is complete: choose another folder")
+        raise FkdError(f"{out} already holds a checkpoint: choose another folder")
 
-    images = torch.from_numpy(training.images).to(dev)[:, None]  # uint8 [N, 1, 96, 96]
-    labels = torch.from_numpy(training.points).to(dev)  # [N, 15, 2] px
-    four_point = torch.from_numpy(training.four_point).to(dev)  # [N]
+    images = torch.from_numpy(training.faces.images).to(dev)[:, None]  # uint8 [N, 1, 96, 96]
+    labels = torch.from_numpy(training.faces.points).to(dev)  # [N, 15, 2] px
+    convention = torch.from_numpy(training.convention).to(dev)  # [N]
+    choice = torch.from_numpy(_choices(run.model, training.convention)).to(dev)  # [N]
     update = len(history) * steps
     progress = tqdm(total=config.epochs * steps, initial=update, unit="step", desc=run.model.name, disable=rank > 0)
     for epoch in range(len(history) + 1, config.epochs + 1):
-        # A generator of its own for every epoch, so that a resumed run draws what an unbroken one draws.
+        # A generator of its own for every epoch, so that a resumed run draws what an uninterrupted one draws.
         generator = torch.Generator(dev).manual_seed(config.seed * 100_003 + epoch)
         torch.manual_seed(config.seed * 100_003 + epoch)
         model.train()
-        points = model.targets(labels, four_point)  # [N, 15 or 17, 2] px
+        points = labels.clone()  # the current estimate of the true points
+        points[..., 0] -= model.label_offset[convention][:, None]
         ranges = config.augment and config.augment.at(epoch, config.epochs)
         squares, count = torch.zeros((), device=dev, dtype=torch.float64), 0
         for rows in torch.randperm(len(images), generator=generator, device=dev)[: steps * config.batch_size].split(
@@ -159,11 +215,12 @@ def _epochs(
             batch, target = images[rows].float() / 255, points[rows]
             if ranges:
                 batch, target = augment(batch, target, ranges, generator)
-            batch, target = batch[rank::processes], target[rank::processes]
+            rows, batch, target = (part[rank::processes] for part in (rows, batch, target))
+            target = model.targets(target, convention[rows])  # [B, K, 2] px
             schedule.step_update(update)
             with torch.autocast(dev.type, torch.bfloat16, enabled=bf16):
-                output = model(batch)
-            loss = _loss(model.head, output, target)
+                output, logits = model(batch)
+            loss = _loss(model.head, output, target, logits, choice[rows])
             if loss is not None:
                 model.zero_grad()
                 loss.backward()
@@ -179,24 +236,21 @@ def _epochs(
             progress.update()
         squares, count = over_all(torch.stack([squares, torch.tensor(count, device=dev).double()]))
         if not count:
-            raise ValueError(f"epoch {epoch}: none of its faces had a label in the frame, as they were drawn")
+            raise FkdError(f"epoch {epoch}: augmentation moved every label out of the frame")
         if not torch.isfinite(squares):
-            raise ValueError(f"epoch {epoch}: the loss is not finite; try a lower --lr (now {config.lr:g})")
+            raise FkdError(f"epoch {epoch}: the loss is not finite; try a lower --lr (now {config.lr:g})")
 
-        answers = predict_points(model, validation.images, validation.four_point)
-        offset = model.measure_offset(answers, validation.points, validation.four_point)  # [2] px
-        answers[..., 0] += offset[validation.four_point.astype(int), None]
-        model.label_offset += torch.from_numpy(offset).to(model.label_offset)
+        rmse = _validate(model, validation)
         history.append(
             {
                 "epoch": epoch,
                 "train_rmse": round(float((squares / count).sqrt()), 4),
-                "validation_rmse": round(accuracy(answers, validation.points, resamples=1).rmse, 4),
+                "validation_rmse": round(rmse, 4),
                 "lr": optimizer.param_groups[0]["lr"],
             }
         )
-        train_rmse, rmse = history[-1]["train_rmse"], history[-1]["validation_rmse"]
-        progress.set_postfix(train=train_rmse, val=rmse, best=best_of(history)["epoch"])
+        best = best_of(history, config)["epoch"]
+        progress.set_postfix(train=history[-1]["train_rmse"], val=history[-1]["validation_rmse"], best=best)
         if rank == 0:
             with writing(out):
                 save_state(out / STATE, run, history, model, optimizer)
@@ -204,23 +258,49 @@ def _epochs(
     progress.close()
     if processes > 1:
         dist.barrier()  # no process may still have to read the state
-    if rank == 0:
-        with writing(out):
-            (out / STATE).unlink()
     return history
 
 
-def _loss(head: Head, output: Any, target: torch.Tensor) -> torch.Tensor | None:
+def _validate(model: KeypointModel, validation: LabelledFaces) -> float:
+    """Measures the label offset of each convention, and returns the RMSE in px of answers with it."""
+    faces, values = validation.faces, model.config.conventions
+    found = outputs(model, faces.images)
+    offset = np.zeros(len(values))
+    for number in range(len(values)):
+        rows = validation.convention == number
+        error = faces.points[rows, :, 0] - found[0][rows][:, channels(values)[number], 0]
+        offset[number] = error[np.isfinite(error)].mean() if np.isfinite(error).any() else 0
+    model.label_offset.copy_(torch.from_numpy(offset))
+    answers = label_points(lambda images: found, values, offset, faces.images, faces.four_point)
+    return accuracy(answers, faces.points, resamples=1).rmse
+
+
+def _choices(config: ModelConfig, convention: np.ndarray) -> np.ndarray:
+    """The number of each face's convention [N] among those that only the picture tells apart; IGNORED for others."""
+    table = np.full(len(config.conventions), IGNORED)
+    table[ambiguous(config.conventions)] = np.arange(len(ambiguous(config.conventions)))
+    choices: np.ndarray = table[convention]
+    return choices
+
+
+def _loss(
+    head: Head, output: Any, target: torch.Tensor, logits: torch.Tensor | None, choice: torch.Tensor
+) -> torch.Tensor | None:
     """This process's part of the batch's loss: the parts of all add up to it. None if the batch has no label at all.
 
-    output: of the head for this process's faces, target: [B, K, 2] px.
+    output: of the head for this process's faces; target: [B, K, 2] px. logits: [B, C] of their conventions; choice: the
+    numbers of these [B], IGNORED where the convention is clear.
     """
-    count = torch.isfinite(target).sum().double()
-    everywhere = over_all(count)
-    if not everywhere:
+    counts = torch.stack([torch.isfinite(target).sum(), (choice != IGNORED).sum()]).double()
+    everywhere = over_all(counts)
+    if not everywhere[0]:
         return None
-    loss = head.loss(output, target) if count else None
-    return 0 * head.points(output).sum() if loss is None else loss * (count / everywhere).float()
+    loss = head.loss(output, target) if counts[0] else None
+    loss = 0 * head.points(output).sum() if loss is None else loss * (counts[0] / everywhere[0]).float()
+    if logits is not None and everywhere[1]:
+        errors = F.cross_entropy(logits, choice, ignore_index=IGNORED, reduction="sum")
+        loss = loss + CHOICE_WEIGHT * errors / everywhere[1].float()
+    return loss
 
 
 def _use_bf16(config: TrainConfig, model_config: ModelConfig, device: torch.device) -> bool:

@@ -1,5 +1,6 @@
 import functools
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from conftest import EXAMPLES
 
 from fkd.cli.commands import main
 from fkd.learn.checkpoint import load_checkpoint
+from fkd.learn.run_state import STATE
 
 SHORT = ["--epochs", "2", "--warmup-epochs", "1", "--batch-size", "16"]
 
@@ -20,7 +22,7 @@ SHORT = ["--epochs", "2", "--warmup-epochs", "1", "--batch-size", "16"]
 def test_the_whole_path(competition, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     report = run("data", "check", competition)
-    assert "60 rows, 36 complete" in report and "24 of the four-point kind" in report
+    assert "60 rows, 36 complete" in report and re.search("four points +24 rows, from 37 to 60", report)
     for model in ("fcnn", "resnet18"):
         said = run("train", "--model", model, "--data", competition, "--out", f"checkpoints/{model}", *SHORT)
         assert "validation RMSE" in said
@@ -28,11 +30,11 @@ def test_the_whole_path(competition, tmp_path, monkeypatch):
         assert f"{model} on drawn: RMSE" in said and "not ranked" not in said
         folder = tmp_path / "checkpoints" / model
         assert {p.name for p in folder.iterdir()} == {
-            "config.json", "model.safetensors", "evaluation.json", "history.csv", "README.md",
+            "config.json", "model.safetensors", "evaluation.json", "history.csv", "README.md", STATE,
         }  # fmt: skip
         entry = json.loads((tmp_path / "leaderboard" / "drawn" / f"{model}.json").read_text())
         assert entry == json.loads((folder / "evaluation.json").read_text()) and entry["held_out"]
-    assert load_checkpoint("checkpoints/fcnn").model.config.conventions == 1
+    assert load_checkpoint("checkpoints/fcnn").model.config.outputs == 15
     assert "resnet18" in run("leaderboard") and "fcnn" in run("leaderboard")
     both = ["--checkpoint", "checkpoints/fcnn", "--checkpoint", "checkpoints/resnet18"]
     assert "2 model(s)" in run("submit", *both, "--data", competition, "--out", "s.csv", "--mirror")
@@ -85,9 +87,12 @@ def test_a_checkpoint_without_a_record_is_said(competition, tmp_path, tiny_check
         (["train", "--data", ".", "--out", "x", "--augment", "nan"], "augmentation is nan, expected 0 to 10"),
         (["train", "--data", "nowhere", "--out", "x", "--epochs", "3"], "fkd: nowhere does not exist"),
         (["evaluate", "nowhere", "--data", "."], "nowhere has no config.json"),
-        (["data", "check", "."], "no training.csv, training.zip or facial-keypoints-detection.zip"),
+        (["data", "check", "."], "no training.csv in ., which holds"),
         (["leaderboard"], "/leaderboard holds no benchmark: run this in a clone of fkd, or give its folder"),
-        (["train", "--data", ".", "--out", "x", "--device", "tpu"], "--device is 'tpu', expected auto, cpu or cuda"),
+        (
+            ["train", "--data", ".", "--out", "x", "--device", "tpu"],
+            "--device is 'tpu', expected auto, cpu, mps, cuda or cuda:N",
+        ),
     ],
 )
 def test_a_users_mistake_ends_in_one_sentence(arguments, message, tmp_path, monkeypatch, capsys):
@@ -101,12 +106,12 @@ def test_a_users_mistake_ends_in_one_sentence(arguments, message, tmp_path, monk
 
 
 def test_a_run_stopped_before_its_first_state_is_to_be_started_anew(competition, tmp_path, monkeypatch):
-    def stop(*args):
+    def stop(*args, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("fkd.cli.training.train", stop)
     said = run("train", "--model", "fcnn", "--data", competition, "--out", tmp_path / "m", status=130)
-    assert f"stopped; the same command starts anew ({tmp_path / 'm'})" in said
+    assert f"stopped; the same command starts again ({tmp_path / 'm'})" in said
 
 
 @pytest.mark.slow

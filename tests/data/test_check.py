@@ -22,7 +22,9 @@ def test_check_reports_odd_rows_by_kind(tmp_path):
     points[51, 10] = (50, 96)
     write_competition(tmp_path, Faces(images, points), draw_faces(2, seed=1))
     report = check(tmp_path)
-    assert report.rows == 60 and report.four_point_rows == 24 and report.exact_duplicates == 1
+    assert (
+        report.rows == 60 and np.bincount(report.conventions.rows).tolist() == [36, 24] and report.exact_duplicates == 1
+    )
     assert report.labels["nose_tip"] == 59
     assert report.test_images == 2 and report.values == 38 and not report.problems
     found = {finding.kind.split(",")[0].split(" that")[0]: finding.rows for finding in report.findings}

@@ -118,7 +118,8 @@ def test_the_fingerprint_sees_images_and_asked_labels_but_not_where_they_lie(fac
     moved = Faces(faces.images, faces.points + 1)
     assert fingerprint(moved) == fingerprint(faces)
     turned = Faces(faces.images[::-1], faces.points[::-1])
-    assert (in_order(turned).images == in_order(faces).images).all()
+    rows = np.arange(60)
+    assert (turned[in_order(turned, rows)].images == faces[in_order(faces, rows)].images).all()
     unasked = faces.points.copy()
     unasked[0, 3] = np.nan
     assert fingerprint(Faces(faces.images, unasked)) != fingerprint(faces)

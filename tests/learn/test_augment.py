@@ -227,10 +227,14 @@ def test_the_greatest_strength_gives_numbers():
     assert torch.isfinite(images).all()
 
 
-def test_points_after_the_fifteen_keep_their_names_in_a_mirror():
-    points = torch.rand(1, 17, 2) * 95
-    mirrored = mirror(torch.rand(1, 1, 96, 96), points, torch.tensor([True]))[1]
-    assert torch.allclose(mirrored[0, 15:], points[0, 15:] * torch.tensor([-1.0, 1.0]) + torch.tensor([95.0, 0.0]))
+def test_some_faces_are_badly_framed():
+    config = dataclasses.replace(AugmentConfig(mirror=False).scaled(0), wide=0.25, wide_scale=0.45, wide_shift=24)
+    points = torch.tensor([[[30.0, 40.0], [66.0, 40.0]]]).repeat(400, 1, 1)
+    points = torch.cat([points, torch.full((400, 13, 2), torch.nan)], 1)
+    _, moved = augment(torch.zeros(400, 1, 96, 96), points, config, torch.Generator().manual_seed(0))
+    apart = (moved[:, 1] - moved[:, 0]).norm(dim=1)
+    assert (apart == 36).float().mean() == pytest.approx(0.75, abs=0.06)
+    assert apart[~apart.isnan()].min() < 26 and apart[~apart.isnan()].max() > 50, "1.57 times smaller and larger"
 
 
 def test_the_same_generator_draws_the_same():

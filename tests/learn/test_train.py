@@ -15,18 +15,21 @@ import pandas as pd
 import pytest
 import safetensors
 import torch
-from conftest import draw_faces
+from conftest import THREE, draw_faces, draw_three_conventions, untrained
 from safetensors.torch import load_file, save_file
 
+from fkd.data.conventions import COMPETITION
 from fkd.data.faces import Faces
 from fkd.data.split import Split, record_of
+from fkd.errors import FkdError
 from fkd.files import replacing
+from fkd.keypoints import BOTTOM_LIP, NOSE_TIP, TOP_LIP
 from fkd.learn import checkpoint as checkpoint_module
 from fkd.learn import train as train_module
 from fkd.learn.augment import AugmentConfig
-from fkd.learn.checkpoint import load_checkpoint
-from fkd.learn.config import TrainConfig
-from fkd.learn.inference import predict_points
+from fkd.learn.checkpoint import load_checkpoint, start_from
+from fkd.learn.config import Source, TrainConfig
+from fkd.learn.inference import outputs, predict_points
 from fkd.learn.models import ModelConfig
 from fkd.learn.run_state import STATE
 from fkd.learn.train import Trained, train
@@ -89,7 +92,7 @@ def test_a_run_writes_what_it_promises(faces, small_split, tmp_path):
     loaded = load_checkpoint(tmp_path / "m")
     assert loaded.training.best_epoch == done.best_epoch and loaded.training.augment == SHORT.augment
     assert loaded.data == record_of("drawn", faces, small_split, "ours")
-    assert sorted(p.name for p in (tmp_path / "m").iterdir()) == ["config.json", "history.csv", "model.safetensors"]
+    assert sorted(p.name for p in (tmp_path / "m").iterdir()) == list(FILES)
     validation = faces[small_split.validation]
     four_point = np.isnan(validation.points[:, 2, 0])
     again = accuracy(predict_points(loaded.model, validation.images, four_point), validation.points)
@@ -100,7 +103,7 @@ def test_a_run_writes_what_it_promises(faces, small_split, tmp_path):
 def test_interrupted_and_resumed_equals_uninterrupted(name, faces, small_split, tmp_path, monkeypatch):
     whole = train(ModelConfig(name), SHORT, faces, small_split, tmp_path / "whole", "drawn")
 
-    calls, original = [], train_module.predict_points
+    calls, original = [], train_module.outputs
 
     def interrupt(*args, **kwargs):
         calls.append(1)
@@ -108,7 +111,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(name, faces, small_split, 
             raise KeyboardInterrupt
         return original(*args, **kwargs)
 
-    monkeypatch.setattr(train_module, "predict_points", interrupt)
+    monkeypatch.setattr(train_module, "outputs", interrupt)
     with pytest.raises(KeyboardInterrupt):
         train(ModelConfig(name), SHORT, faces, small_split, tmp_path / "parts", "drawn")
     assert (tmp_path / "parts" / STATE).exists()
@@ -120,7 +123,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(name, faces, small_split, 
 
 
 def test_resume_refuses_what_does_not_fit(faces, small_split, tmp_path):
-    with pytest.raises(ValueError, match="no unfinished run to resume"):
+    with pytest.raises(ValueError, match="no run to resume"):
         train(ModelConfig("fcnn"), SHORT, faces, small_split, tmp_path / "m", "drawn", resume=True)
     train(ModelConfig("fcnn"), SHORT, faces, small_split, tmp_path / "m", "drawn")
     with pytest.raises(ValueError, match="already holds a run"):
@@ -131,9 +134,9 @@ def test_resume_names_the_setting_that_changed(faces, small_split, tmp_path, mon
     def interrupt(*args, **kwargs):
         if (tmp_path / "m" / STATE).exists():
             raise KeyboardInterrupt
-        return np.zeros((len(small_split.validation), 15, 2), np.float32)
+        return np.zeros((len(small_split.validation), 15, 2), np.float32), None
 
-    monkeypatch.setattr(train_module, "predict_points", interrupt)
+    monkeypatch.setattr(train_module, "outputs", interrupt)
     with pytest.raises(KeyboardInterrupt):
         train(ModelConfig("fcnn"), SHORT, faces, small_split, tmp_path / "m", "drawn")
     with pytest.raises(ValueError, match="lr = 0.001, not 0.01"):
@@ -211,7 +214,7 @@ def test_an_epoch_without_a_label_is_said(faces, small_split, tmp_path):
     points[small_split.train[0]], points[small_split.validation] = 47.5, faces.points[small_split.validation]
     size = len(small_split.train) // 2 + 1  # so nearly half of the faces are left out of an epoch
     config = dataclasses.replace(SHORT, batch_size=size, epochs=40, warmup_epochs=1, augment=None)
-    with pytest.raises(ValueError, match=r"epoch \d+: none of its faces had a label"):
+    with pytest.raises(ValueError, match=r"epoch \d+: augmentation moved every label out"):
         train(ModelConfig("fcnn"), config, Faces(faces.images, points), small_split, tmp_path / "m", "drawn")
 
 
@@ -237,9 +240,9 @@ def test_bad_settings_are_said():
             TrainConfig(**change)
 
 
-TINY = ModelConfig("test_resnet", 1, "regression")
+TINY = ModelConfig("test_resnet", head="regression")
 ONE_STEP = TrainConfig(epochs=3, batch_size=4, warmup_epochs=1, precision="fp32")
-FILES = ("config.json", "history.csv", "model.safetensors")
+FILES = ("config.json", "history.csv", "model.safetensors", STATE)
 
 
 def tiny_run(out: Path, resume: bool = False, config: TrainConfig = ONE_STEP) -> Trained:
@@ -254,7 +257,8 @@ def tiny_run(out: Path, resume: bool = False, config: TrainConfig = ONE_STEP) ->
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    """The files of a run; the metadata of its state may be written in any order."""
+    return {path.name: b"" if path.name == STATE else path.read_bytes() for path in folder.iterdir()}
 
 
 class Killed(BaseException):
@@ -296,7 +300,7 @@ def test_a_run_killed_between_any_two_writes_resumes_or_starts_anew(tmp_path, mo
             tiny_run(folder, config=two)
             ended.append("started")
         assert contents(folder) == whole, moment
-    assert ended == ["started"] + ["resumed"] * 9  # four files per epoch, then the state and the lock go
+    assert ended == ["started"] + ["resumed"] * 8  # four files per epoch, then the lock goes
 
 
 def test_to_resume_a_finished_run_changes_nothing(tmp_path):
@@ -304,11 +308,114 @@ def test_to_resume_a_finished_run_changes_nothing(tmp_path):
     before = contents(tmp_path / "m")
     assert tiny_run(tmp_path / "m", resume=True) == done
     assert contents(tmp_path / "m") == before
-    with pytest.raises(ValueError, match="begun with train seed = 0, not 1"):
+    with pytest.raises(FkdError, match=r"started with train.seed = 0, not 1"):
         tiny_run(tmp_path / "m", resume=True, config=dataclasses.replace(ONE_STEP, seed=1))
-    (tmp_path / "m" / "history.csv").unlink()
-    with pytest.raises(ValueError, match="without the state or the whole history of its run: choose another folder"):
+    with pytest.raises(FkdError, match=r"started with train.epochs = 3, not 2"):
+        tiny_run(tmp_path / "m", resume=True, config=dataclasses.replace(ONE_STEP, epochs=2))
+    (tmp_path / "m" / STATE).unlink()
+    with pytest.raises(FkdError, match="no run to resume"):
         tiny_run(tmp_path / "m", resume=True)
+
+
+def test_a_finished_run_can_be_resumed_with_more_epochs(tmp_path):
+    first = tiny_run(tmp_path / "m").history
+    more = tiny_run(tmp_path / "m", resume=True, config=dataclasses.replace(ONE_STEP, epochs=5)).history
+    assert more[:3] == first and [row["epoch"] for row in more] == [1, 2, 3, 4, 5]
+    assert more[3]["lr"] > first[2]["lr"], "the schedule is that of five epochs"
+    assert load_checkpoint(tmp_path / "m").training.best_epoch in range(1, 6)
+
+
+def test_a_run_is_resumed_by_its_data_whatever_the_folder_is_called(tmp_path):
+    split, faces = Split(np.arange(4), np.arange(4, 6), np.arange(6, 8)), draw_faces(8)
+    train(TINY, ONE_STEP, faces, split, tmp_path / "m", "facial-keypoints (1)")
+    five = dataclasses.replace(ONE_STEP, epochs=5)
+    train(TINY, five, faces, split, tmp_path / "m", "content", resume=True)
+    other = draw_faces(8, seed=1)
+    with pytest.raises(FkdError, match="was started with data.f"):
+        train(TINY, five, other, split, tmp_path / "m", "content", resume=True)
+
+
+def test_training_on_the_validation_faces_too_keeps_the_last_epoch(tmp_path, monkeypatch):
+    trained = []
+    original = train_module._epochs
+    monkeypatch.setattr(
+        train_module, "_epochs", lambda run, faces, *rest: trained.append(faces) or original(run, faces, *rest)
+    )
+    done = tiny_run(tmp_path / "m", config=dataclasses.replace(ONE_STEP, validation_too=True))
+    assert np.array_equal(trained[0].faces.images, draw_faces(8).images[:6]), "the held-out faces stay out"
+    record = load_checkpoint(tmp_path / "m").training
+    assert (done.best_epoch, record.best_epoch, record.validation_too) == (3, 3, True)
+
+
+@pytest.mark.slow
+def test_a_network_learns_each_convention_and_which_one_a_face_has(tmp_path):
+    faces = draw_three_conventions(60)
+    rows = np.arange(180)
+    faces.images[60:120, :24] = 255  # so that the picture tells
+    config = TrainConfig(epochs=40, batch_size=30, warmup_epochs=1, augment=None, weight_decay=0, precision="fp32")
+    config = dataclasses.replace(config, conventions="found", lr=3e-3)
+    train(ModelConfig("fcnn"), config, faces, whole_split(180), tmp_path / "m", "drawn")
+    model = load_checkpoint(tmp_path / "m").model
+    assert [convention.name for convention in model.config.conventions] == ["outer lips", "inner lips", "four points"]
+    logits = outputs(model, faces.images)[1]
+    assert logits is not None and (logits[:120].argmax(1) == rows[:120] // 60).all()
+    gap = [
+        np.nanmean((found[:120, BOTTOM_LIP] - found[:120, TOP_LIP])[:, 1].reshape(2, 60), 1)
+        for found in (predict_points(model, faces.images, faces.four_point), predict_points(model, faces.images))
+    ]
+    assert gap[0][0] - gap[0][1] == pytest.approx(7, abs=1.5), "labels: each face in its convention"
+    assert gap[1][0] - gap[1][1] == pytest.approx(0, abs=3), "photos: all in one"
+
+
+def test_outputs_exist_only_for_conventions_that_were_trained(tmp_path):
+    faces = draw_faces(60)
+    faces.points[36:, [NOSE_TIP, BOTTOM_LIP], 1] += [5, -4]
+    config = dataclasses.replace(SHORT, labels="complete", epochs=1, warmup_epochs=0, conventions="found")
+    train(ModelConfig("fcnn"), config, faces, whole_split(60), tmp_path / "m", "drawn")
+    model = load_checkpoint(tmp_path / "m").model
+    assert [convention.name for convention in model.config.conventions] == ["15 points"] and model.config.outputs == 15
+    four = predict_points(model, faces.images, faces.four_point)
+    assert np.array_equal(four, predict_points(model, faces.images, np.zeros(60, bool)))
+
+
+def test_a_run_starts_from_the_weights_of_another(tmp_path):
+    tiny_run(tmp_path / "first")
+    first = load_checkpoint(tmp_path / "first")
+    still = dataclasses.replace(ONE_STEP, epochs=1, warmup_epochs=0, lr=1e-9, augment=None)
+    faces = draw_faces(8)
+    split = Split(np.arange(4), np.arange(4, 6), np.arange(6, 8))
+    train(TINY, still, faces, split, tmp_path / "second", "drawn", source=first)
+    second = load_checkpoint(tmp_path / "second")
+    for name, tensor in first.model.named_parameters():
+        assert torch.allclose(tensor, second.model.get_parameter(name), atol=1e-6), name
+    assert second.training.source == Source("first", first.sha256, first.data)
+    assert load_checkpoint(tmp_path / "first").training.source is None
+    with pytest.raises(FkdError, match="weights to start from are of name test_resnet, expected fcnn"):
+        train(ModelConfig("fcnn"), still, faces, split, tmp_path / "third", "drawn", source=first)
+
+
+def test_a_new_convention_starts_as_the_nearest_one_that_the_source_knows():
+    source = untrained(ModelConfig("test_resnet", COMPETITION, "heatmap"), seed=1)
+    source.label_offset += torch.tensor([0.25, 0.5])
+    model = untrained(ModelConfig("test_resnet", THREE, "heatmap"))
+    start_from(model, source)
+    images = torch.rand(2, 1, 96, 96)
+    with torch.inference_mode():
+        ours, theirs = (each.eval().head.points(each(images)[0]) for each in (model, source))
+    assert torch.allclose(ours[:, :15], theirs[:, :15]), "outer lips"
+    assert torch.allclose(ours[:, 15:17], theirs[:, [TOP_LIP, BOTTOM_LIP]]), "inner lips, from the 15 points"
+    assert torch.allclose(ours[:, 17:19], theirs[:, 15:17]), "four points"
+    assert model.label_offset.tolist() == [0.25, 0.25, 0.5]
+
+
+def test_a_source_that_may_have_seen_the_held_out_faces_is_refused(tmp_path):
+    tiny_run(tmp_path / "first")
+    first = load_checkpoint(tmp_path / "first")
+    other = Split(np.arange(2, 6), np.arange(6, 8), np.arange(0, 2))
+    with pytest.raises(FkdError, match="another split, so they may have seen the held-out faces of drawn"):
+        train(TINY, ONE_STEP, draw_faces(8), other, tmp_path / "m", "drawn", source=first)
+    assert not (tmp_path / "m").exists()
+    train(TINY, ONE_STEP, draw_faces(9, seed=3), other, tmp_path / "m", "another set", source=first)
 
 
 @pytest.fixture
@@ -361,7 +468,7 @@ def test_a_broken_state_is_said_in_a_sentence(broken, stopped):
         del tensors["optimizer.0.exp_avg"]
         save_file(tensors, state, metadata)
     elif broken == "shape":
-        save_file(tensors | {"model.label_offset": torch.zeros(1)}, state, metadata)
+        save_file(tensors | {"model.label_offset": torch.zeros(5)}, state, metadata)
     elif broken == "older":  # its faces were never bent, and today's default would bend them
         run = json.loads(metadata["run"])
         del run["train"]["augment"]["bend"]
@@ -379,8 +486,8 @@ def test_a_second_run_into_a_folder_is_refused_while_the_first_is_alive(tmp_path
                 tiny_run(tmp_path / "m", resume)
         return original(*args)
 
-    original = train_module.predict_points
-    monkeypatch.setattr(train_module, "predict_points", meanwhile)
+    original = train_module.outputs
+    monkeypatch.setattr(train_module, "outputs", meanwhile)
     tiny_run(tmp_path / "m")
     assert sorted(contents(tmp_path / "m")) == list(FILES)
 
@@ -442,8 +549,8 @@ def test_a_folder_removed_while_training_is_said(tmp_path, monkeypatch):
         shutil.rmtree(tmp_path / "m")
         return original(*args)
 
-    original = train_module.predict_points
-    monkeypatch.setattr(train_module, "predict_points", remove)
+    original = train_module.outputs
+    monkeypatch.setattr(train_module, "outputs", remove)
     with pytest.raises(OSError, match="removed while a run was training into it.*, then start again"):
         tiny_run(tmp_path / "m")
 

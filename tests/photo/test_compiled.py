@@ -4,9 +4,10 @@ import threading
 import numpy as np
 import pytest
 import torch
-from conftest import TRAINING, untrained
+from conftest import THREE, TRAINING, untrained
 
 from fkd.board.cost import cost
+from fkd.data.conventions import COMPETITION, merge
 from fkd.data.record import DataRecord
 from fkd.learn.checkpoint import load_checkpoint, save_checkpoint
 from fkd.learn.models import ModelConfig
@@ -98,7 +99,11 @@ def test_nothing_is_reported_to_anybody(tiny_checkpoint):
 
 @pytest.mark.parametrize(
     "config",
-    [ModelConfig("resnet34", 1), ModelConfig("resnet18", 2, "regression"), ModelConfig("resnet18", stem_stride=2)],
+    [
+        ModelConfig("resnet34", merge(COMPETITION)),
+        ModelConfig("resnet18", head="regression"),
+        ModelConfig("resnet18", THREE),
+    ],
 )
 def test_every_head_and_stem_can_be_compiled(config, sixty, tmp_path):
     model = untrained(config).eval()

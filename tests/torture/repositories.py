@@ -147,7 +147,7 @@ def cases(quick: bool) -> Iterator[Case]:
         for module in (file_download, _http):  # the client waits a second or more before it tries again
             patch.setattr(module, "time", SimpleNamespace(sleep=lambda seconds: None))
         good = Path(scratch) / "net"
-        save_checkpoint(good, build_model(ModelConfig("fcnn", 1)), TRAINING, DATA, half=True)
+        save_checkpoint(good, build_model(ModelConfig("fcnn")), TRAINING, DATA, half=True)
         changes = {name: change for name, (change, _) in HOSTILE.items() if name != "weights of 10 GB"} | MORE
         yield Case("a good one is pulled", functools.partial(is_pulled, hub, good))
         for number, (name, change) in enumerate(list(changes.items())[:: 8 if quick else 1]):

@@ -39,7 +39,7 @@ from fkd.learn.run_state import LOCK, STATE
 from fkd.learn.train import train
 from torture.case import Case, Skip, check_sentence, one_sentence, refused
 
-MODEL = ModelConfig("test_resnet", 1, "regression")
+MODEL = ModelConfig("test_resnet", head="regression")
 CONFIG = TrainConfig(epochs=3, batch_size=4, precision="fp32")
 FILES = ("config.json", "history.csv", "model.safetensors")
 WRITES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate"}  # audited before they happen, as open is

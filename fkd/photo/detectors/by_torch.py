@@ -43,6 +43,6 @@ class Answers(nn.Module):
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The outputs of a `Network`, for images [N, 1, 96, 96] in 0..1."""
-        head, output = self.model.head, self.model(images)
-        every = head.points(output), head.spread(output), head.heatmaps(output)
+        head, (output, logits) = self.model.head, self.model(images)
+        every = head.points(output), logits, head.spread(output), head.heatmaps(output)
         return tuple(part for part in every if part is not None)

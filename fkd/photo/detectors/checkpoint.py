@@ -8,8 +8,9 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
+from fkd.data.conventions import Outputs, ambiguous, label_points
 from fkd.data.record import DataRecord
-from fkd.keypoints import BOTTOM_LIP, NAMES, NOSE_TIP, unmirror
+from fkd.keypoints import NAMES, unmirror
 from fkd.learn.apart import with_torch
 from fkd.learn.config import ModelConfig
 from fkd.learn.record import Checkpoint
@@ -23,7 +24,7 @@ BATCH = 32  # frames: what a CPU's cache holds; 256 take 1.8 times as long
 
 class Network(Protocol):
     """What computes a checkpoint's answers. device: where, as torch names it. runtime: by what, "" for torch.
-    label_offset: px [2], as in `fkd.learn.models.KeypointModel`.
+    label_offset: px [C], as in `fkd.learn.models.KeypointModel`.
     """
 
     config: ModelConfig
@@ -32,7 +33,8 @@ class Network(Protocol):
     runtime: str
 
     def __call__(self, images: np.ndarray) -> list[np.ndarray]:
-        """Points [N, K, 2] px, and from heatmaps their spread [N, K] px and logits [N, K, S, S]; K: 15 or 17.
+        """Points [N, K, 2] px; logits [N, C], if only the picture tells the convention; and from heatmaps the points'
+        spread [N, K] px and logits [N, K, S, S].
 
         images: float32 [N, 1, 96, 96] in 0..1.
         """
@@ -100,12 +102,8 @@ class CheckpointDetector:
 
     def on_frames(self, images: np.ndarray, four_point: np.ndarray | None = None, mirror: bool = False) -> np.ndarray:
         """Points float32 [N, 15, 2], as `Detector.on_frames`."""
-        points = self._points(images, four_point)
-        if mirror:
-            points = (points + unmirror(self._points(images[:, :, ::-1], four_point))) / 2
-        convention = np.zeros(len(images), int) if four_point is None else four_point.astype(int)
-        points[:, :, 0] += self.checkpoint.model.label_offset[convention, None]
-        return points
+        model = self.checkpoint.model
+        return label_points(self._outputs, model.config.conventions, model.label_offset, images, four_point, mirror)
 
     def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox], precise: bool = False) -> list[Face]:
         """The faces in boxes, each of its own photo, as `Detector.on_photos`."""
@@ -113,23 +111,27 @@ class CheckpointDetector:
 
     def _answer(self, frames: np.ndarray) -> FrameAnswers:
         count, both = len(frames), np.concatenate([frames, frames[:, :, ::-1]])
-        every, *of_maps = [part[:, : len(NAMES)] for part in self.checkpoint.model(_as_input(both))]
+        every, *others = self.checkpoint.model(_as_input(both))
+        every = every[:, : len(NAMES)]
+        of_maps = [part[:, : len(NAMES)] for part in others[1 if self._is_ambiguous else 0 :]]
         points, flipped = every[:count], unmirror(every[count:])
         if not of_maps:
             return FrameAnswers(points, flipped)
         return FrameAnswers(points, flipped, of_maps[0][:count])
 
-    def _points(self, images: np.ndarray, four_point: np.ndarray | None) -> np.ndarray:
-        """Where the points themselves lie, float32 [N, 15, 2] frame px."""
-        points = np.empty((len(images), len(NAMES), 2), np.float32)
+    def _outputs(self, images: np.ndarray) -> Outputs:
+        """All points [N, K, 2] px and the conventions' logits, for images uint8 [N, 96, 96]."""
+        points = np.empty((len(images), self.checkpoint.model.config.outputs, 2), np.float32)
+        logits = []
         for start in range(0, len(images), BATCH):
             rows = slice(start, start + BATCH)
-            every = self.checkpoint.model(_as_input(images[rows]))[0]  # [B, 15 or 17, 2]
-            points[rows] = every[:, : len(NAMES)]
-            if four_point is not None and self.checkpoint.model.config.conventions == 2:
-                of_four = np.flatnonzero(four_point[rows])
-                points[start + of_four[:, None], [NOSE_TIP, BOTTOM_LIP]] = every[of_four, len(NAMES) :]
-        return points
+            points[rows], *others = self.checkpoint.model(_as_input(images[rows]))
+            logits += others[:1]
+        return points, np.concatenate(logits) if self._is_ambiguous and logits else None
+
+    @property
+    def _is_ambiguous(self) -> bool:
+        return bool(ambiguous(self.checkpoint.model.config.conventions))
 
 
 def _as_input(frames: np.ndarray) -> np.ndarray:

@@ -52,7 +52,7 @@ class Converted:
 
 @dataclass(frozen=True)
 class ConvertedModel:
-    """A model before it is compiled; label_offset: px [2], as in `KeypointModel`."""
+    """A model before it is compiled; label_offset: px [C], as in `KeypointModel`."""
 
     config: ModelConfig
     label_offset: np.ndarray

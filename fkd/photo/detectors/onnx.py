@@ -8,17 +8,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from fkd.data.conventions import COMPETITION, Convention, Outputs, ambiguous, label_points, merge
 from fkd.data.record import DataRecord
 from fkd.files import one_line
-from fkd.keypoints import BOTTOM_LIP, FRAME_SIZE, NAMES, NOSE_TIP, unmirror
+from fkd.keypoints import FRAME_SIZE, NAMES, unmirror
 from fkd.photo.colours import PALETTE
 from fkd.photo.detectors.onnx_file import OnnxFile, read_onnx
 from fkd.photo.face import Face, FaceBox
 from fkd.photo.frames import FrameAnswers, faces_by_frames
 
 BATCH = 32  # faces at once, as `predict_points`
-UNCERTAINTY, FOUR_POINT = "uncertainty", "four_point"  # the outputs that a file may have beside the first
-SHAPES = {UNCERTAINTY: (len(NAMES),), FOUR_POINT: (2, 2)}  # for one face
+# The outputs that a file may have besides the first.
+UNCERTAINTY, OTHER_POINTS, CONVENTION = "uncertainty", "other_points", "convention"
 TEXTS = {"name": 60, "owner": 60, "licence": 2000, "license": 2000}  # of the metadata, characters at most
 FURTHEST = 10_000.0  # px from the frame's corner: no answer for any face lies there
 
@@ -27,8 +28,9 @@ FURTHEST = 10_000.0  # px from the frame's corner: no answer for any face lies t
 class OnnxDetector:
     """A network from frames float32 [N, 1, 96, 96] in 0..1 to points [N, 15, 2] or [N, 30], frame px.
 
-    Its first output are the points; it may also have "uncertainty" [N, 15], px, and "four_point" [N, 2, 2]: nose tip
-    and bottom lip in the four-point convention. Its metadata may state name, owner, licence and keypoints.
+    Its first output is the points; it may also have "uncertainty" [N, 15], px, and "other_points" [N, 2, 2]: nose tip
+    and bottom lip in the four-point convention. Its metadata may state name, owner, licence and keypoints. A file that
+    `fkd export` wrote lists its conventions there, and may have more other points, and "convention" [N, C], logits.
     """
 
     file: OnnxFile
@@ -85,13 +87,16 @@ class OnnxDetector:
 
     def on_frames(self, images: np.ndarray, four_point: np.ndarray | None = None, mirror: bool = False) -> np.ndarray:
         """Points float32 [N, 15, 2], as `Detector.on_frames`. Raises ValueError if the network fails."""
-        convention = np.zeros(len(images), bool) if four_point is None else four_point
-        points = self._points(images, convention)
-        if mirror:
-            points = (points + unmirror(self._points(images[:, :, ::-1], convention))) / 2
+        trained = self.file.trained
+        offset = np.array(trained.label_offset if trained else [0] * len(self.conventions))
+        return label_points(self._outputs, self.conventions, offset, images, four_point, mirror)
+
+    @property
+    def conventions(self) -> tuple[Convention, ...]:
+        """The label conventions that it answers in: those of its checkpoint, or the competition's."""
         if self.file.trained:
-            points[..., 0] += np.array(self.file.trained.label_offset, np.float32)[convention.astype(int), None]
-        return points
+            return self.file.trained.conventions
+        return COMPETITION if OTHER_POINTS in self.file.outputs else merge(COMPETITION)
 
     def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox], precise: bool = False) -> list[Face]:
         """The faces in boxes, each of its own photo, as `Detector.on_photos`; ValueError if the network fails."""
@@ -103,31 +108,34 @@ class OnnxDetector:
         points = outputs["points"]
         return FrameAnswers(points[:count], unmirror(points[count:]), None if spread is None else spread[:count])
 
-    def _points(self, images: np.ndarray, four_point: np.ndarray) -> np.ndarray:
-        """Points float32 [N, 15, 2] px, where they lie, those of the faces `four_point` in that convention."""
+    def _outputs(self, images: np.ndarray) -> Outputs:
+        """All points [N, K, 2] px, and the conventions' logits."""
         outputs = self.outputs(images)
-        points = outputs["points"]
-        if FOUR_POINT in outputs:
-            rows = np.flatnonzero(four_point)[:, None]
-            points[rows, [NOSE_TIP, BOTTOM_LIP]] = outputs[FOUR_POINT][rows[:, 0]]
-        return points
+        points = [outputs[name] for name in ("points", OTHER_POINTS) if name in outputs]
+        return np.concatenate(points, 1), outputs.get(CONVENTION)
 
     def outputs(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """The outputs for images uint8 [N, 96, 96], checked: "points" [N, 15, 2], and the others by their names."""
         size, parts = self.file.batch or BATCH, []
         for start in range(0, len(images), size):
             batch = images[start : start + size, None].astype(np.float32) / 255  # [B, 1, 96, 96]
-            parts.append(_checked(self.file, self.file.run(batch), len(batch)))
+            parts.append(_checked(self.file, self.conventions, self.file.run(batch), len(batch)))
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _checked(file: OnnxFile, outputs: Sequence[np.ndarray], count: int) -> Mapping[str, np.ndarray]:
+def _checked(
+    file: OnnxFile, conventions: Sequence[Convention], outputs: Sequence[np.ndarray], count: int
+) -> Mapping[str, np.ndarray]:
     """A batch's outputs by name, the first as "points". Raises ValueError for a wrong name, shape, type or value."""
+    others, choices = sum(len(each.own) for each in conventions), len(ambiguous(conventions))
+    expected_shapes = {UNCERTAINTY: (len(NAMES),), OTHER_POINTS: (others, 2), CONVENTION: (choices,)}  # for one face
     named = {"points": outputs[0]} | dict(zip(file.outputs[1:], outputs[1:], strict=True))
     for name, value in named.items():
-        if name != "points" and name not in SHAPES:
-            raise ValueError(f"{file.where} has the output {one_line(name, 40)}, expected {' or '.join(SHAPES)}")
-        shapes = [(count, *SHAPES[name])] if name in SHAPES else [(count, 15, 2), (count, 30)]
+        if name != "points" and name not in expected_shapes:
+            raise ValueError(
+                f"{file.where} has the output {one_line(name, 40)}, expected {' or '.join(expected_shapes)}"
+            )
+        shapes = [(count, 15, 2), (count, 30)] if name == "points" else [(count, *expected_shapes[name])]
         if value.dtype != np.float32 or value.shape not in shapes:
             expected = " or ".join(map(str, map(list, shapes)))
             found = f"{value.dtype} {list(value.shape)}"

@@ -15,15 +15,15 @@ from fkd.learn.checkpoint import load_checkpoint
 from fkd.learn.models import KeypointModel
 from fkd.photo.detectors.by_torch import TorchModel
 from fkd.photo.detectors.checkpoint import CheckpointDetector
-from fkd.photo.detectors.onnx import BATCH, FOUR_POINT, UNCERTAINTY, OnnxDetector
+from fkd.photo.detectors.onnx import BATCH, CONVENTION, OTHER_POINTS, UNCERTAINTY, OnnxDetector
 from fkd.photo.detectors.onnx_file import NEEDED, Trained
 
 SAME = 1e-3  # px: how far apart torch's answers and the file's may be
 
 
 class Outputs(nn.Module):
-    """A model's outputs as a file has them: points [N, 15, 2]; then, where the model has them, uncertainty [N, 15] and
-    four_point [N, 2, 2], nose tip and bottom lip in the four-point convention; all in frame px.
+    """A model's outputs in a file: points [N, 15, 2]; then, where the model has them, uncertainty [N, 15], other_points
+    [N, M, 2], which other conventions place differently, all in frame px, and convention [N, C], logits.
     """
 
     def __init__(self, model: KeypointModel):
@@ -32,13 +32,15 @@ class Outputs(nn.Module):
 
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         """The outputs by name, for images float [N, 1, 96, 96] in 0..1."""
-        output = self.model(images)
+        output, logits = self.model(images)
         points, spread = self.model.head.points(output), self.model.head.spread(output)
         named = {"points": points[:, : len(NAMES)]}
         if spread is not None:
             named[UNCERTAINTY] = spread[:, : len(NAMES)]
         if points.shape[1] > len(NAMES):
-            named[FOUR_POINT] = points[:, len(NAMES) :]
+            named[OTHER_POINTS] = points[:, len(NAMES) :]
+        if logits is not None:
+            named[CONVENTION] = logits
         return named
 
 
@@ -85,6 +87,7 @@ def _metadata(detector: CheckpointDetector) -> dict[str, str]:
         checkpoint=checkpoint.sha256,
         network=checkpoint.model.config.name,
         validation_rmse=checkpoint.training.validation_rmse,
+        conventions=checkpoint.model.config.conventions,
         label_offset=checkpoint.model.label_offset.tolist(),
         data=checkpoint.data,
     )

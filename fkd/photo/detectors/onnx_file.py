@@ -9,8 +9,11 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from fkd.data.conventions import Convention
 from fkd.data.record import DataRecord
+from fkd.errors import FkdError
 from fkd.files import STRICT, Line, Signed, one_line, open_regular, parse_json, typed
+from fkd.learn.config import MAX_CONVENTIONS
 from fkd.photo.detectors.compiled import threads
 
 LARGEST = 500_000_000  # bytes of a file
@@ -21,8 +24,8 @@ NEEDED = "ONNX files need ONNX Runtime: pip install 'fkd[onnx]'"
 class Trained:
     """What `fkd export` writes of the checkpoint that a file is of, as JSON under "fkd".
 
-    version: of fkd. checkpoint: sha256 of its weights. network: as in `ModelConfig`. label_offset: px [2], as in
-    `KeypointModel`.
+    version: of fkd. checkpoint: sha256 of its weights. network, conventions: as in `ModelConfig`. label_offset: px [C],
+    as in `KeypointModel`.
     """
 
     __pydantic_config__ = STRICT
@@ -31,8 +34,13 @@ class Trained:
     checkpoint: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     network: Line
     validation_rmse: Annotated[float, Field(gt=0, le=1e6)]
-    label_offset: Annotated[list[Signed], Field(min_length=2, max_length=2)]
+    conventions: Annotated[tuple[Convention, ...], Field(min_length=1, max_length=MAX_CONVENTIONS)]
+    label_offset: Annotated[list[Signed], Field(min_length=1, max_length=MAX_CONVENTIONS)]
     data: DataRecord
+
+    def __post_init__(self) -> None:
+        if len(self.conventions) != len(self.label_offset):
+            raise FkdError(f"has {len(self.label_offset)} label offsets for {len(self.conventions)} conventions")
 
 
 @dataclass(frozen=True)

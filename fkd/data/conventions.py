@@ -1,0 +1,337 @@
+"""Label conventions: where a set's rows place their points, and how a network answers in each.
+
+The competition's file has rows of 15 points and rows of four, which place the nose tip and the bottom lip elsewhere.
+Its 15-point rows change their convention too: after some rows they mark other edges of the lips. Nothing in a row says
+so, but the file's order does, so a change of convention is a change point of the gap between the lips along the file.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from fkd.data.faces import is_four_point
+from fkd.files import STRICT, Line, Signed
+from fkd.keypoints import BOTTOM_LIP, FOUR_POINT, LEFT_EYE, MEAN_FACE, NAMES, RIGHT_EYE, TOP_LIP, unmirror
+
+# Distances below are in units of the inter-ocular distance (IOD), which is 36 px in a typical frame.
+# Two conventions share a point's output if its median places are no further apart than this, 0.4 px, and SURE times the
+# standard error of their difference.
+SAME_PLACE, SURE = 0.01, 3
+MIN_ROWS = 50  # on each side of a change point
+INNER_LIPS, WIDE_LIPS = 0.15, 0.31  # lip gaps between which the outer edges of the lips are marked
+MIN_CHANGE = 0.05  # of the median lip gap: a smaller change is not worth outputs of its own
+SIGNIFICANCE = 1e-6  # neighbouring rows resemble each other, so Pettitt's p-value is too small by some orders
+PointName = Annotated[str, Field(pattern=f"^({'|'.join(NAMES)})$")]
+
+# Points [N, K, 2] px of a network's outputs, and logits [N, C] of its conventions, None if it has no choice.
+Outputs = tuple[np.ndarray, np.ndarray | None]
+
+
+@dataclass(frozen=True)
+class Convention:
+    """A way to place labels.
+
+    Attributes:
+        name: what to call it.
+        points: the points that it labels.
+        own: those of them that it places differently from the first convention of the set.
+        nose_tip, top_lip, bottom_lip: median distances below the line through the eyes, in IOD; None if unlabelled.
+    """
+
+    __pydantic_config__ = STRICT
+
+    name: Line
+    points: tuple[PointName, ...]
+    own: tuple[PointName, ...]
+    nose_tip: Signed | None
+    top_lip: Signed | None
+    bottom_lip: Signed | None
+
+    @property
+    def four_point(self) -> bool:
+        """Whether it labels no other than the four points of the competition's sparse rows."""
+        return {NAMES.index(name) for name in self.points} <= set(FOUR_POINT)
+
+    @property
+    def lip_gap(self) -> float | None:
+        """From the top lip to the bottom lip, in IOD."""
+        return None if self.top_lip is None or self.bottom_lip is None else round(self.bottom_lip - self.top_lip, 3)
+
+
+@dataclass(frozen=True)
+class Conventions:
+    """The conventions of a set of faces, the one for photos first, and the number of each row's, int64 [N]."""
+
+    values: tuple[Convention, ...]
+    rows: np.ndarray
+
+
+# The two of wild15, as `find_conventions` finds them: a model's if nothing else is stated.
+COMPETITION = (
+    Convention("15 points", NAMES, (), 0.576, 0.987, 1.221),
+    Convention(
+        "four points",
+        tuple(NAMES[index] for index in FOUR_POINT),
+        ("nose_tip", "mouth_center_bottom_lip"),
+        0.761,
+        None,
+        1.11,
+    ),
+)
+
+
+def find_conventions(points: np.ndarray) -> Conventions:
+    """Finds the label conventions of a training file.
+
+    The rows with no labels but the four points are one. The others are split where the gap between the lips changes
+    along the file, by Pettitt's test (1979, "A non-parametric approach to the change-point problem"), applied again to
+    both sides. The first convention is the one whose lip gap is nearest to the outer edges of the lips, as in
+    `fkd.keypoints.MEAN_FACE`: photos are answered in it.
+
+    Args:
+        points: all labels of the file, in its order, float [N, 15, 2] px, NaN where missing.
+    """
+    four_point = is_four_point(points)
+    places = _eye_frame(points)  # [N, 15, 2] IOD
+    gap = places[:, BOTTOM_LIP, 1] - places[:, TOP_LIP, 1]
+    blocks = _blocks(np.flatnonzero(~four_point), gap)
+    parts = len(blocks)
+    if four_point.any():
+        blocks.append(np.flatnonzero(four_point))
+    medians = [_quantile(places[rows], 0.5) for rows in blocks]  # each [15, 2] IOD
+    errors = [_standard_error(places[rows]) for rows in blocks]  # each [15] IOD
+    outer = (MEAN_FACE[BOTTOM_LIP][1] - MEAN_FACE[TOP_LIP][1]) / (MEAN_FACE[LEFT_EYE][0] - MEAN_FACE[RIGHT_EYE][0])
+
+    def off_the_outer_edges(block: int) -> float:
+        gap = medians[block][BOTTOM_LIP, 1] - medians[block][TOP_LIP, 1]
+        return abs(gap - outer) if np.isfinite(gap) else math.inf
+
+    order = sorted(range(len(blocks)), key=off_the_outer_edges)
+    index = np.zeros(len(points), np.int64)
+    values: list[Convention] = []
+    for number, block in enumerate(order):
+        index[blocks[block]] = number
+        away = np.linalg.norm(medians[block] - medians[order[0]], axis=1)  # [15] IOD
+        differs = away > SAME_PLACE + SURE * np.hypot(errors[block], errors[order[0]])
+        if number and block < parts:  # the lips are why it is a convention, though the faces may hide it in the medians
+            differs[[TOP_LIP, BOTTOM_LIP]] = True
+        values.append(_convention(points[blocks[block]], medians[block], differs, parts == 1))
+    names = [convention.name for convention in values]
+    for number, name in enumerate(names):
+        if names.count(name) > 1:
+            values[number] = dataclasses.replace(values[number], name=f"{name} {names[: number + 1].count(name)}")
+    return Conventions(tuple(values), index)
+
+
+def mix(conventions: Conventions) -> Conventions:
+    """Conventions as a model without outputs of their own knows them: 15 points, and four points if there are any."""
+    merged = merge(conventions.values)
+    four_point = np.array([convention.four_point for convention in conventions.values])
+    return Conventions(merged, np.where(four_point[conventions.rows], len(merged) - 1, 0))
+
+
+def merge(values: Sequence[Convention]) -> tuple[Convention, ...]:
+    """At most one convention of 15 points and one of four points, neither with outputs of its own."""
+    of_kind = {convention.four_point: convention for convention in reversed(values)}
+    names = {False: "15 points", True: "four points"}
+    return tuple(
+        dataclasses.replace(of_kind[kind], name=names[kind], own=()) for kind in (False, True) if kind in of_kind
+    )
+
+
+def present(conventions: Conventions, rows: np.ndarray) -> Conventions:
+    """Only the conventions that some of `rows` (int64) follow; the number of any other row is -1."""
+    used = np.unique(conventions.rows[rows])
+    number = np.full(len(conventions.values), -1)
+    number[used] = np.arange(len(used))
+    values = [conventions.values[index] for index in used]
+    if len(used) and used[0] != 0:  # the first one shares no output with the absent one
+        values[0] = dataclasses.replace(values[0], own=())
+    return Conventions(tuple(values), number[conventions.rows])
+
+
+def nearest(convention: Convention, values: Sequence[Convention]) -> Convention:
+    """Of some conventions, the one that places nose tip and lips most like this one, if possible of as many points."""
+
+    def distance(other: Convention) -> tuple[bool, float]:
+        pairs = zip(_heights(convention), _heights(other), strict=True)
+        away = [abs(a - b) for a, b in pairs if a is not None and b is not None]
+        return convention.four_point != other.four_point, sum(away) / max(1, len(away))
+
+    return min(values, key=distance)
+
+
+def _heights(convention: Convention) -> tuple[float | None, ...]:
+    return convention.nose_tip, convention.top_lip, convention.bottom_lip
+
+
+def channels(values: Sequence[Convention]) -> np.ndarray:
+    """The output of a network that each convention takes each point from, int64 [C, 15].
+
+    The first 15 outputs are the first convention's; each point that another one places differently has one more.
+    """
+    table = np.tile(np.arange(len(NAMES)), (len(values), 1))
+    count = len(NAMES)
+    for row, convention in zip(table, values, strict=True):
+        for name in convention.own:
+            row[NAMES.index(name)] = count
+            count += 1
+    return table
+
+
+def ambiguous(values: Sequence[Convention]) -> list[int]:
+    """The numbers of the 15-point conventions if there are several: only the picture tells which one a face has."""
+    fifteen = [number for number, convention in enumerate(values) if not convention.four_point]
+    return fifteen if len(fifteen) > 1 else []
+
+
+def label_points(
+    run: Callable[[np.ndarray], Outputs],
+    values: Sequence[Convention],
+    label_offset: np.ndarray,
+    images: np.ndarray,
+    four_point: np.ndarray | None = None,
+    mirror: bool = False,
+) -> np.ndarray:
+    """Points where a data set has its labels: the convention, flip averaging and the label offset, for every engine.
+
+    A face of four points is answered in that convention. A face of 15 points gets the mean of the 15-point
+    conventions, weighted with the network's probability of each: of all answers it has the least squared error.
+
+    Args:
+        run: a network, from images uint8 [B, 96, 96] to its outputs.
+        values: the network's conventions.
+        label_offset: px [C], as in `fkd.learn.models.KeypointModel`.
+        images: uint8 [N, 96, 96].
+        four_point: bool [N], whether only the four points of a face are wanted. If not given, all faces are answered in
+            the first convention, as in a photo.
+        mirror: average with the answers for the mirror images.
+
+    Returns:
+        float32 [N, 15, 2], frame px.
+    """
+    points, logits = run(images)
+    mirrored = None
+    if mirror:
+        mirrored, mirrored_logits = run(images[:, :, ::-1].copy())
+        if logits is not None and mirrored_logits is not None:
+            logits = (logits + mirrored_logits) / 2
+    weights = _weights(values, len(images), four_point, logits)  # [N, C]
+    answers = _in_conventions(points, values, weights)
+    if mirrored is not None:
+        answers = (answers + unmirror(_in_conventions(mirrored, values, weights))) / 2
+    answers[..., 0] += weights @ label_offset.astype(np.float32)[:, None]
+    return answers
+
+
+def _weights(
+    values: Sequence[Convention], count: int, four_point: np.ndarray | None, logits: np.ndarray | None
+) -> np.ndarray:
+    """The weight of each convention in each answer, float32 [N, C]."""
+    weights = np.zeros((count, len(values)), np.float32)
+    if four_point is None:
+        weights[:, 0] = 1
+        return weights
+    choices = ambiguous(values)
+    if choices and logits is not None:
+        odds = np.exp(logits - logits.max(1, keepdims=True))
+        weights[:, choices] = odds / odds.sum(1, keepdims=True)
+    else:
+        weights[:, 0] = 1
+    sparse = [number for number, convention in enumerate(values) if convention.four_point]
+    if sparse:
+        weights[four_point] = np.eye(len(values), dtype=np.float32)[sparse[0]]
+    return weights
+
+
+def _in_conventions(points: np.ndarray, values: Sequence[Convention], weights: np.ndarray) -> np.ndarray:
+    """A network's outputs [N, K, 2] px -> the mean of the conventions' points with weights [N, C], [N, 15, 2] px."""
+    answers: np.ndarray = np.einsum("nc,ncpx->npx", weights, points[:, channels(values)])
+    return answers
+
+
+def _eye_frame(points: np.ndarray) -> np.ndarray:
+    """Points [N, 15, 2] px, seen from halfway between the eyes: x towards the left eye, y down the face, in IOD."""
+    left, right = points[:, LEFT_EYE], points[:, RIGHT_EYE]
+    across = left - right  # [N, 2]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        across = across / (across**2).sum(1, keepdims=True)  # 1 / IOD long
+    down = np.stack([-across[:, 1], across[:, 0]], 1)
+    away = points - ((left + right) / 2)[:, None]
+    return np.stack([(away * across[:, None]).sum(-1), (away * down[:, None]).sum(-1)], -1)
+
+
+def _quantile(places: np.ndarray, share: float) -> np.ndarray:
+    """A quantile of each point's places [N, 15, 2], NaN for one without a label."""
+    flat = pd.DataFrame(places.reshape(len(places), -1))
+    return flat.quantile(share).to_numpy(np.float64).reshape(places.shape[1:])
+
+
+def _standard_error(places: np.ndarray) -> np.ndarray:
+    """That of the median of each point's places [N, 15, 2], as if they were normally distributed, [15] IOD."""
+    deviation = (_quantile(places, 0.75) - _quantile(places, 0.25)) / 1.349  # [15, 2]
+    count = np.isfinite(places).all(-1).sum(0).clip(1)
+    error: np.ndarray = 1.2533 * np.linalg.norm(deviation, axis=1) / np.sqrt(count)
+    return error
+
+
+def _blocks(rows: np.ndarray, gap: np.ndarray) -> list[np.ndarray]:
+    """Parts rows (int64, ascending) wherever the lip gap [N] of the file changes; none for no rows."""
+    if not len(rows):
+        return []
+    labelled = rows[np.isfinite(gap[rows])]
+    change = _change_point(gap[labelled])
+    if change is None:
+        return [rows]
+    first = rows < labelled[change]
+    return [*_blocks(rows[first], gap), *_blocks(rows[~first], gap)]
+
+
+def _change_point(series: np.ndarray) -> int | None:
+    """Where a series [n] changes its median, by Pettitt's test: the first item after the change; None if nowhere."""
+    count = len(series)
+    if count < 2 * MIN_ROWS:
+        return None
+    ranks = pd.Series(series).rank().to_numpy()
+    lead = np.abs(2 * np.cumsum(ranks)[:-1] - np.arange(1, count) * (count + 1))  # |U| after each item
+    lead[: MIN_ROWS - 1] = lead[count - MIN_ROWS :] = 0
+    change = int(lead.argmax()) + 1
+    p_value = 2 * math.exp(-6 * lead[change - 1] ** 2 / (count**3 + count**2))
+    moved = abs(np.median(series[:change]) - np.median(series[change:]))
+    return change if p_value < SIGNIFICANCE and moved >= MIN_CHANGE else None
+
+
+def _convention(points: np.ndarray, medians: np.ndarray, differs: np.ndarray, alone: bool) -> Convention:
+    """The convention of rows with points [n, 15, 2] px; differs: bool [15], from the first convention.
+
+    alone: whether it is the only one of 15 points, and so needs no name that says more.
+    """
+    labelled = np.isfinite(points).all(-1).any(0)  # [15]
+
+    def below(index: int) -> float | None:
+        return round(float(medians[index, 1]), 3) if np.isfinite(medians[index, 1]) else None
+
+    convention = Convention(
+        name="four points",
+        points=tuple(name for name, is_labelled in zip(NAMES, labelled, strict=True) if is_labelled),
+        own=tuple(name for name, is_elsewhere in zip(NAMES, differs, strict=True) if is_elsewhere),
+        nose_tip=below(NAMES.index("nose_tip")),
+        top_lip=below(TOP_LIP),
+        bottom_lip=below(BOTTOM_LIP),
+    )
+    if convention.four_point:
+        return convention
+    gap = convention.lip_gap
+    if alone or gap is None:
+        name = "15 points"
+    elif gap < INNER_LIPS:
+        name = "inner lips"
+    else:
+        name = "outer lips" if gap < WIDE_LIPS else "wide lips"
+    return dataclasses.replace(convention, name=name)
