@@ -20,6 +20,7 @@ from fkd.data.record import DataRecord
 from fkd.data.split import Split, record_of
 from fkd.errors import FkdError
 from fkd.files import typed
+from fkd.keypoints import NAMES
 from fkd.learn.augment import augment
 from fkd.learn.checkpoint import start_from
 from fkd.learn.config import FCNN, ModelConfig, Source, TrainConfig, default_conventions
@@ -198,6 +199,8 @@ def _epochs(
     labels = torch.from_numpy(training.faces.points).to(dev)  # [N, 15, 2] px
     convention = torch.from_numpy(training.convention).to(dev)  # [N]
     choice = torch.from_numpy(_choices(run.model, training.convention)).to(dev)  # [N]
+    ours, theirs = _kept_outputs(model, source.model, training) if source else ([], [])
+    teacher = source.model.to(dev).eval() if source and ours else None
     update = len(history) * steps
     progress = tqdm(total=config.epochs * steps, initial=update, unit="step", desc=run.model.name, disable=rank > 0)
     for epoch in range(len(history) + 1, config.epochs + 1):
@@ -217,6 +220,9 @@ def _epochs(
                 batch, target = augment(batch, target, ranges, generator)
             rows, batch, target = (part[rank::processes] for part in (rows, batch, target))
             target = model.targets(target, convention[rows])  # [B, K, 2] px
+            if teacher:
+                with torch.no_grad(), torch.autocast(dev.type, torch.bfloat16, enabled=bf16):
+                    target[:, ours] = teacher.head.points(teacher(batch)[0])[:, theirs]
             schedule.step_update(update)
             with torch.autocast(dev.type, torch.bfloat16, enabled=bf16):
                 output, logits = model(batch)
@@ -261,6 +267,22 @@ def _epochs(
     return history
 
 
+def _kept_outputs(model: KeypointModel, source: KeypointModel, training: LabelledFaces) -> tuple[list[int], list[int]]:
+    """The outputs of conventions that no face to train on has, in the model and in the source that knows them.
+
+    They are trained on the source's answers, or they would drift as the rest changes (learning without forgetting, Li
+    and Hoiem 2016).
+    """
+    ours: list[int] = []
+    theirs: list[int] = []
+    for number, convention in enumerate(model.config.conventions):
+        if not (training.convention == number).any():
+            own = model.channels[number] >= len(NAMES)
+            ours += model.channels[number][own].tolist()
+            theirs += source.channels[source.config.conventions.index(convention)][own.cpu()].tolist()
+    return ours, theirs
+
+
 def _validate(model: KeypointModel, validation: LabelledFaces) -> float:
     """Measures the label offset of each convention, and returns the RMSE in px of answers with it."""
     faces, values = validation.faces, model.config.conventions
@@ -269,6 +291,7 @@ def _validate(model: KeypointModel, validation: LabelledFaces) -> float:
     for number in range(len(values)):
         rows = validation.convention == number
         error = faces.points[rows, :, 0] - found[0][rows][:, channels(values)[number], 0]
+        # Without labels there is no telling where this set's would be: 0, not the source's.
         offset[number] = error[np.isfinite(error)].mean() if np.isfinite(error).any() else 0
     model.label_offset.copy_(torch.from_numpy(offset))
     answers = label_points(lambda images: found, values, offset, faces.images, faces.four_point)

@@ -408,6 +408,25 @@ def test_a_new_convention_starts_as_the_nearest_one_that_the_source_knows():
     assert model.label_offset.tolist() == [0.25, 0.25, 0.5]
 
 
+@pytest.mark.slow
+def test_outputs_that_no_face_teaches_stay_as_the_source_knew_them(tmp_path):
+    four = draw_faces(60)
+    four.points[36:, [NOSE_TIP, BOTTOM_LIP], 1] += [5, -4]
+    config = TrainConfig(epochs=12, batch_size=20, warmup_epochs=1, augment=None, weight_decay=0, precision="fp32")
+    config = dataclasses.replace(config, conventions="found")
+    train(ModelConfig("fcnn"), config, four, whole_split(60), tmp_path / "first", "drawn")
+    first = load_checkpoint(tmp_path / "first")
+    fifteen = draw_faces(60, seed=1, four_point_share=0)
+    train(ModelConfig("fcnn"), config, fifteen, whole_split(60), tmp_path / "second", "others", source=first)
+    second = load_checkpoint(tmp_path / "second")
+    assert [convention.name for convention in second.model.config.conventions] == ["15 points", "four points"]
+    every = np.ones(60, bool)
+    before, after = (predict_points(each.model, fifteen.images, every)[:, NOSE_TIP, 1] for each in (first, second))
+    assert np.abs(after - before).mean() < 1.5
+    fifteen_nose = predict_points(second.model, fifteen.images)[:, NOSE_TIP, 1]
+    assert (after - fifteen_nose).mean() > 2, "its own output, lower on the face"
+
+
 def test_a_source_that_may_have_seen_the_held_out_faces_is_refused(tmp_path):
     tiny_run(tmp_path / "first")
     first = load_checkpoint(tmp_path / "first")
