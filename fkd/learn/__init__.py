@@ -1,1 +1,1 @@
-"""Networks: what they are, their training, their weights, their answers for frames."""
+"""Networks: architectures, training, checkpoints and predictions for frames."""

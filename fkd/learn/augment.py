@@ -49,7 +49,7 @@ def augment(
 
 
 def mirror(images: torch.Tensor, points: torch.Tensor, which: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mirrors the faces of `which` (bool [B]): x goes to 95 - x, and left and right points swap names."""
+    """Mirrors the faces of `which` (bool [B]): x becomes 95 - x, and left and right points swap names."""
     flipped = points[:, list(MIRROR)] * points.new_tensor([-1, 1]) + points.new_tensor([LAST, 0])
     images = torch.where(which[:, None, None, None], images.flip(-1), images)
     return images, torch.where(which[:, None, None], flipped, points)
@@ -72,7 +72,7 @@ def about_centre(linear: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
 
 
 def deformed(matrix: torch.Tensor, stretch: torch.Tensor, shear: torch.Tensor) -> torch.Tensor:
-    """Matrices [B, 2, 3] that do what `matrix` [B, 2, 3] does, to faces of another form: about the frame's centre, with
+    """Composes `matrix` [B, 2, 3] with a stretch and a shear, [B, 2, 3]: about the frame's centre, with
     w the root of stretch [B], x becomes w x + shear y and y becomes y / w, so that the area stays.
     """
     wide, none = stretch.sqrt(), torch.zeros_like(shear)
@@ -87,8 +87,8 @@ def warp(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Moves images and points by matrices [B, 2, 3] from old to new frame pixels (bicubic, edges repeated).
 
-    bend: [B, 2, n, n] px, at n x n places over the new frame (bicubic between them): a pixel shows what the matrix
-    alone would have put so far away from it.
+    bend: [B, 2, n, n] px, at n x n places over the new frame (bicubic between them): each pixel is taken from
+    that far away in the image warped by the matrix alone.
     """
     linear, offset = matrix[:, :, :2], matrix[:, :, 2]
     # grid_sample asks where each new pixel comes from, in -1..1 from the first pixel's centre to the last's.

@@ -38,7 +38,7 @@ def save_checkpoint(
 def write_tensors(path: Path | str, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
     """Writes a safetensors file, replacing it as a whole.
 
-    Raises OSError if it cannot be written: safetensors has an error of its own for that, without a number.
+    Raises OSError if it cannot be written: safetensors raises its own error type, without an errno.
     """
     with replacing(path) as unfinished:
         try:
@@ -53,7 +53,7 @@ def write_tensors(path: Path | str, tensors: dict[str, torch.Tensor], metadata: 
 def load_checkpoint(folder: Path | str, name: str = "") -> Checkpoint[KeypointModel]:
     """Reads a checkpoint folder; the model is on the CPU, in float32 and evaluation mode.
 
-    name: what the checkpoint is called; the folder's name if empty.
+    name: the checkpoint's name; the folder's if empty.
     Raises FileNotFoundError if a file is missing, FkdError for a config or weights that do not fit exactly.
     """
     folder = Path(folder)
@@ -88,7 +88,7 @@ def start_from(model: KeypointModel, source: KeypointModel) -> None:
             raise FkdError(f"the weights to start from are of {part} {actual}, expected {wanted}")
     theirs, ours = source.config.conventions, model.config.conventions
     near = [nearest(convention, theirs) for convention in ours]
-    row = torch.zeros(model.config.outputs, dtype=torch.long)  # the source's output for each of ours
+    row = torch.zeros(model.config.outputs, dtype=torch.long)  # for each output, the source's output to copy
     for convention, channels in reversed([*zip(near, model.channels, strict=True)]):  # shared outputs: the first's
         row[channels] = source.channels[theirs.index(convention)]
     own, tensors = model.state_dict(), source.state_dict()

@@ -1,4 +1,4 @@
-"""What a model is and how it is trained, and the record of it that its checkpoint keeps; plain data, without torch."""
+"""Settings of models and training, and their record in a checkpoint; plain data, without torch."""
 
 import dataclasses
 import difflib
@@ -35,10 +35,10 @@ seresnext26t_32x4d seresnext50_32x4d seresnext101_32x4d seresnext101_32x8d seres
 seresnextaa101d_32x8d seresnextaa201d_32x8d test_resnet wide_resnet50_2 wide_resnet101_2
 """  # timm's residual networks
 MODELS = (FCNN, *RESNETS.split())
-GEOMETRY = ("rotation", "scale", "shift", "stretch", "shear", "bend")  # of AugmentConfig: what moves points
+GEOMETRY = ("rotation", "scale", "shift", "stretch", "shear", "bend")  # of AugmentConfig: these move points
 MAX_CONVENTIONS = 16  # of a config.json from outside
 NO_RANGES = ("mirror", "last", "wide")  # of AugmentConfig
-STRONGEST = 10  # times the defaults of augmentation: far beyond what leaves a face to see
+STRONGEST = 10  # times the defaults: far beyond where a face is still recognisable
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class ModelConfig:
     Attributes:
         name: "fcnn" or a timm residual network.
         conventions: the label conventions that it answers in, that of photos first (`fkd.data.conventions`). If not
-            given, the two of wild15, without outputs of their own for FCNN, as in the paper.
+            given, the two of wild15; FCNN shares its outputs between them, as in the paper.
         head: one of HEAD_ABOUT. If not given, the best: "heatmap", but "regression" for FCNN.
     """
 
@@ -73,27 +73,26 @@ class ModelConfig:
             raise FkdError(f"{FCNN} has no feature maps: leave head out")
         first, *others = self.conventions
         if first.own:
-            raise FkdError(f"the first convention, {first.name!r}, has outputs of its own, expected none")
+            raise FkdError(f"the first convention, {first.name!r}, lists own outputs, expected none")
         for convention in others:
             if len({*convention.own} & {*convention.points}) < len(convention.own):
                 raise FkdError(f"the convention {convention.name!r} has an output for a point that it does not label")
 
     @property
     def outputs(self) -> int:
-        """How many points the network answers with: 15, and those that a convention has of its own."""
+        """The number of output points: 15, and one for each point that another convention places differently."""
         return len(NAMES) + sum(len(convention.own) for convention in self.conventions)
 
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """How far augmentation goes: uniform ranges around no change (noise: standard deviation, up to).
+    """Ranges of the augmentation: uniform around no change (noise: standard deviation, up to).
 
     rotation: degrees. scale: relative. shift: px. stretch: of width over height, relative. shear: px to the side per px
     down. bend: px, at each of 4 x 4 places over the frame, between which the displacement is smooth. brightness, noise:
     of the range 0..1. contrast: relative. blur: up to a Gaussian of 1.5 px at 1. cover: side of a square of one random
     grey, up to, px.
-    last: the part that the last epoch has of the ranges of what moves points, GEOMETRY: they narrow evenly from the
-    first epoch on.
+    last: the factor on the ranges of GEOMETRY in the last epoch: they narrow evenly from the first epoch on.
     wide: the share of faces that are badly framed instead: their scale and shift are drawn from wide_scale and
     wide_shift, which do not narrow.
     Raises FkdError for a range below 0, or of more than STRONGEST times its default, or last or wide outside of 0..1.
@@ -137,13 +136,13 @@ class AugmentConfig:
 
         Raises FkdError for another strength.
         """
-        if not 0 <= strength <= STRONGEST:  # so is what is no number
+        if not 0 <= strength <= STRONGEST:  # also refuses NaN
             raise FkdError(f"the strength of augmentation is {strength:g}, expected 0 to {STRONGEST}")
         ranges = {name: value * strength for name, value in dataclasses.asdict(self).items() if name not in NO_RANGES}
         return dataclasses.replace(self, **ranges)
 
     def at(self, epoch: int, epochs: int) -> "AugmentConfig":
-        """The ranges of an epoch, from 1, of a run of so many epochs: those of GEOMETRY narrow."""
+        """The ranges of an epoch, from 1, in a run of `epochs`: those of GEOMETRY narrow."""
         part = 1 - (1 - self.last) * (epoch - 1) / max(1, epochs - 1)
         return dataclasses.replace(self, **{name: part * getattr(self, name) for name in GEOMETRY})
 
@@ -206,7 +205,7 @@ def default_conventions(name: str) -> str:
 
 @dataclass(frozen=True)
 class Source:
-    """The checkpoint whose weights a training started from: its name, its weights' hash, and what it was trained on."""
+    """The checkpoint that a training started from: its name, the hash of its weights, and its training data."""
 
     __pydantic_config__ = STRICT
 
@@ -220,7 +219,7 @@ class TrainingRecord(TrainConfig):
     """How a model was trained, and the outcome.
 
     Attributes:
-        best_epoch: the epoch whose weights were kept, from 1.
+        best_epoch: the epoch of the saved weights, from 1.
         validation_rmse: px, on the validation faces; `predict` judges weak faces by it.
         source: None if the weights were random at the start.
     """

@@ -22,8 +22,8 @@ class Head(nn.Module):
     A head is made by head(channels, cells, outputs): the channels of the network's maps from the finest on, the cells
     of the coarsest, and how many points are wanted, K. Its forward takes the features of B faces: the coarsest map as
     [B, channels * cells], or, if `every_map`, all maps [B, channels, S, S]. It may run in bfloat16; its output may not
-    be rounded to that. last: the name of the layer whose weights and biases are one row, or several, for each point,
-    "" for the head itself.
+    be rounded to that. last: the name of the last layer, which has one or more rows of weights per point; "" for the head
+    itself.
     """
 
     every_map: ClassVar[bool] = False
@@ -50,7 +50,7 @@ class Head(nn.Module):
 
 
 class RegressionHead(nn.Linear, Head):
-    """One linear layer on the last map, which is not averaged away: where a feature lies is what matters.
+    """One linear layer on the last map, without pooling: the position of a feature matters.
 
     The output is the points [B, K, 2], frame pixels.
     """
@@ -77,7 +77,7 @@ class RegressionHead(nn.Linear, Head):
 
 
 class HeatmapHead(Head):
-    """A heatmap for each point, whose expected coordinates are the answer (`fkd.learn.heatmap`).
+    """A heatmap for each point; its expected coordinates are the prediction (`fkd.learn.heatmap`).
 
     From the coarsest map on, the sum so far is enlarged, the next map is brought to as many channels and added,
     and a 3 x 3 convolution mixes them: the top-down way of a feature pyramid (Lin et al. 2017).

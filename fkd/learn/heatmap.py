@@ -1,4 +1,4 @@
-"""Heatmaps: one per keypoint, whose expected coordinates are the answer.
+"""Heatmaps: one per keypoint; its expected coordinates are the prediction.
 
 Integral regression (Sun et al. 2018; DSNT, Nibali et al. 2018). The model's logits become a probability for
 each cell of the map, and the answer is the mean place, which is the statistic that a squared error asks for.

@@ -57,7 +57,7 @@ class KeypointModel(nn.Module):
     def forward(self, images: torch.Tensor) -> tuple[Any, torch.Tensor | None]:
         """The head's output, from which its points are read and its loss is computed, and the conventions' logits."""
         mean = images.mean((1, 2, 3), keepdim=True)
-        # Light is no information about place: each face is brought to mean 0 and deviation 1.
+        # Brightness says nothing about position: each face is normalised to mean 0 and deviation 1.
         deviation = images.std((1, 2, 3), keepdim=True).clamp_min(0.01)
         features = self.body((images - mean) / deviation)
         if self.choice is None:
@@ -66,12 +66,12 @@ class KeypointModel(nn.Module):
         return self.head(features), self.choice(coarsest).float()
 
     def points(self, images: torch.Tensor) -> torch.Tensor:
-        """Points [B, 15, 2], frame pixels, where the points themselves lie, in the convention for photos."""
+        """Points [B, 15, 2], frame pixels, without the label offset, in the convention for photos."""
         points: torch.Tensor = self.head.points(self(images)[0])[:, : len(NAMES)]
         return points
 
     def targets(self, points: torch.Tensor, convention: torch.Tensor) -> torch.Tensor:
-        """What the head's outputs should be: NaN for the outputs of other conventions.
+        """Targets for the head's outputs: NaN for those of other conventions.
 
         points [B, 15, 2] px, convention int64 [B] -> [B, K, 2] px.
         """

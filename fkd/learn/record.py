@@ -1,4 +1,4 @@
-"""What a checkpoint folder {config.json, model.safetensors} says of itself, read without torch."""
+"""The metadata of a checkpoint folder {config.json, model.safetensors}, read without torch."""
 
 import dataclasses
 import functools
@@ -51,7 +51,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Config:
-    """What a config.json says: the model, and what it was trained with and on."""
+    """The contents of a config.json: the model, and what it was trained with and on."""
 
     __pydantic_config__ = STRICT
 
@@ -64,14 +64,14 @@ class Config:
 def read_config(path: Path) -> Config:
     """Reads a config.json, which may come from anyone.
 
-    Raises FkdError, with what is wrong, for anything but what `save_checkpoint` writes.
+    Raises FkdError, naming the problem, unless `save_checkpoint` could have written it.
     """
     value = read_json(path, LARGEST_CONFIG)
     if isinstance(value, dict) and value.get("format") != FORMAT:
         raise FkdError(f"{path} has format {str(value.get('format'))[:40]!r}; this version reads {FORMAT!r}")
     if isinstance(value, dict) and isinstance(training := value.get("training"), dict):
         for field in dataclasses.fields(TrainingRecord):
-            if field.name not in training:  # a default would claim what nobody knows
+            if field.name not in training:  # a default would be a guess
                 raise FkdError(f"{path}: training lacks {field.name}: train the model with `fkd train`")
     return typed(value, Config, str(path))
 

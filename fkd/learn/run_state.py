@@ -54,9 +54,9 @@ class Run:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Holds a run's folder for this process while the block runs, and removes what killed writes left there.
+    """Locks a run's folder for this process while the block runs, and removes leftovers of killed writes.
 
-    The lock ends with its process, however that ends; a folder made here and still empty goes again.
+    The lock ends with its process; a folder created here is removed if it is still empty.
     Raises FkdError if another run holds the folder, OSError if it cannot be written.
     """
     made = not os.path.exists(folder)  # which, unlike Path.exists, is False where access is denied
@@ -109,7 +109,7 @@ def save_state(path: Path, run: Run, history: History, model: KeypointModel, opt
 def load_state(path: Path, run: Run, model: KeypointModel, optimizer: Optimizer) -> History:
     """Puts a saved state into model and optimizer, and returns the history, one row per epoch.
 
-    Raises FkdError if there is none, it cannot be read whole, or it is of a run with other settings.
+    Raises FkdError if it is missing or damaged, or belongs to a run with other settings.
     """
     if not path.exists():
         raise FkdError(f"{path.parent} has no run to resume ({STATE} is missing): start without --resume")
@@ -149,8 +149,10 @@ def load_state(path: Path, run: Run, model: KeypointModel, optimizer: Optimizer)
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, tensor in part("optimizer.").items():
         place, key = name.split(".", 1)
-        # A copy: the tensor is a view of the file, whose room on the disk would be held as long as the run lasts.
-        state.setdefault(int(place), {})[key] = tensor.clone()
+        # A copy, in the memory format of the parameter, or the fused step would round differently; the tensor itself is
+        # a view of the file, which could then not be replaced.
+        like = parameters[int(place)] if tensor.ndim else tensor
+        state.setdefault(int(place), {})[key] = torch.empty_like(like, device="cpu").copy_(tensor)
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     return history
 

@@ -1,7 +1,7 @@
 """Training: one visible loop over a set of faces kept on the device as a whole."""
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
+from timm.optim import param_groups_weight_decay  # type: ignore[attr-defined]
 from timm.scheduler.cosine_lr import CosineLRScheduler
 from tqdm import tqdm
 
@@ -57,7 +58,7 @@ class LabelledFaces:
 
 @dataclass(frozen=True)
 class Trained:
-    """The outcome: the best epoch (from 1) and its validation RMSE in px, and the history, one row per epoch."""
+    """The outcome: the best epoch, from 1, its validation RMSE in px, and the history, one row per epoch."""
 
     best_epoch: int
     validation_rmse: float
@@ -103,7 +104,7 @@ def train(
     training, validation = faces[train_rows], faces[split.validation]
     for part, name in ((training, "train"), (validation, "validate")):
         if not np.isfinite(part.points).any():
-            raise FkdError(f"there is no labelled face to {name} on: {len(faces)} rows are too few to split")
+            raise FkdError(f"no face to {name} on has a label: {len(faces)} rows are too few to split")
     data = record_of(data_name, faces, split, terms)
     if source:
         check_source(source.data, data)
@@ -116,7 +117,7 @@ def train(
     model_config = dataclasses.replace(model_config, conventions=values)
     origin = Source(source.name, source.sha256, source.data) if source else None
     run = Run(model_config, config, data, origin)
-    typed(asdict(run), Run, "the run's record")  # refuses before the first epoch what no checkpoint may state
+    typed(asdict(run), Run, "the run's record")  # fails before the first epoch if it cannot be saved
 
     rank, processes = rank_and_count()
     if config.batch_size % processes:
@@ -169,10 +170,10 @@ def _epochs(
         model = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
     model = model.to(dev)
     bf16 = _use_bf16(config, run.model, dev)
-    weights = {parameter: torch.nn.Parameter(_as_it_lies(parameter.detach())) for parameter in model.parameters()}
-    optimizer = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer](
-        _parameter_groups(weights.values(), config.weight_decay), lr=config.lr, fused=dev.type in ("cpu", "cuda")
-    )
+    # Weights decay; norms and biases do not.
+    groups = param_groups_weight_decay(model, config.weight_decay)
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer]
+    optimizer = kind(groups, lr=config.lr, fused=dev.type in ("cpu", "cuda"))
     steps = max(1, len(training.faces) // config.batch_size)
     schedule = CosineLRScheduler(
         optimizer,
@@ -185,7 +186,7 @@ def _epochs(
     history: History = []
     if resume:
         history = load_state(out / STATE, run, model, optimizer)
-        if rank == 0:  # finish what an interrupted epoch had not written
+        if rank == 0:  # finish the writes of an interrupted epoch
             best = best_of(history, config)["epoch"]
             if best < len(history):
                 check_best(out, best)
@@ -204,7 +205,7 @@ def _epochs(
     update = len(history) * steps
     progress = tqdm(total=config.epochs * steps, initial=update, unit="step", desc=run.model.name, disable=rank > 0)
     for epoch in range(len(history) + 1, config.epochs + 1):
-        # A generator of its own for every epoch, so that a resumed run draws what an uninterrupted one draws.
+        # One generator per epoch, so that a resumed run repeats the draws of an uninterrupted one.
         generator = torch.Generator(dev).manual_seed(config.seed * 100_003 + epoch)
         torch.manual_seed(config.seed * 100_003 + epoch)
         model.train()
@@ -232,8 +233,6 @@ def _epochs(
                 loss.backward()
                 if processes > 1:
                     add_gradients(model)
-                for parameter, weight in weights.items():
-                    weight.grad = None if parameter.grad is None else _as_it_lies(parameter.grad)
                 optimizer.step()
                 with torch.no_grad():
                     error = (model.head.points(output) - target)[torch.isfinite(target)]
@@ -291,7 +290,7 @@ def _validate(model: KeypointModel, validation: LabelledFaces) -> float:
     for number in range(len(values)):
         rows = validation.convention == number
         error = faces.points[rows, :, 0] - found[0][rows][:, channels(values)[number], 0]
-        # Without labels there is no telling where this set's would be: 0, not the source's.
+        # Without labels, this set's offset is unknown: 0, not the source's.
         offset[number] = error[np.isfinite(error)].mean() if np.isfinite(error).any() else 0
     model.label_offset.copy_(torch.from_numpy(offset))
     answers = label_points(lambda images: found, values, offset, faces.images, faces.four_point)
@@ -332,18 +331,3 @@ def _use_bf16(config: TrainConfig, model_config: ModelConfig, device: torch.devi
     if model_config.name == FCNN:  # it is bound by reading its weights: bf16 saves a fifth of a step, not half
         return False
     return bf16_is_quick(device)
-
-
-def _as_it_lies(weight: torch.Tensor) -> torch.Tensor:
-    """A convolution's weight, [O, I, H, W] in channels_last, in the order of its memory, [O, H, W, I]: one in another
-    order is copied by every fused step.
-    """
-    return weight.permute(0, 2, 3, 1) if weight.ndim == 4 else weight
-
-
-def _parameter_groups(parameters: Iterable[torch.nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
-    """Weights decay; norms and biases do not."""
-    every = list(parameters)
-    weights = [parameter for parameter in every if parameter.ndim >= 2]
-    others = [parameter for parameter in every if parameter.ndim < 2]
-    return [{"params": weights, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]

@@ -71,7 +71,7 @@ def edit_config(folder, change):
         (lambda c: c["model"].update(conventions=c["model"]["conventions"] * 20), "16 of them at most"),
         (lambda c: c["model"]["conventions"][1].update(own=["chin"]), "expected one line of text of the right form"),
         (lambda c: c["model"]["conventions"][1].update(own=["nose_tip"] * 2), "a point that it does not label"),
-        (lambda c: c["model"]["conventions"][0].update(own=["nose_tip"]), "has outputs of its own, expected none"),
+        (lambda c: c["model"]["conventions"][0].update(own=["nose_tip"]), "lists own outputs, expected none"),
         (lambda c: c["model"].update(name=["resnet18"]), r'model.name is \["resnet18"\], expected text'),
         (lambda c: c["training"].pop("validation_rmse"), "training lacks validation_rmse: train"),
         (lambda c: c["training"].pop("epochs"), "training lacks epochs: train the model"),

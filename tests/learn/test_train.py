@@ -151,7 +151,7 @@ def test_complete_rows_only_and_masked_differ(faces, small_split, tmp_path):
         done[labels] = train(ModelConfig("fcnn"), config, faces, small_split, tmp_path / labels, "drawn").history
     assert done["all"] != done["complete"]
     four_point_only = Faces(faces.images[36:], faces.points[36:])
-    with pytest.raises(ValueError, match="no labelled face to train on"):
+    with pytest.raises(ValueError, match="no face to train on has a label"):
         config = dataclasses.replace(SHORT, labels="complete")
         train(ModelConfig("fcnn"), config, four_point_only, whole_split(24), tmp_path / "none", "drawn")
 
