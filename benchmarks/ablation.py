@@ -32,7 +32,7 @@ from fkd.learn.heatmap import cells, heatmap_loss
 from fkd.learn.inference import predict_points
 from fkd.learn.loss import masked_loss
 from fkd.learn.models import KeypointModel, ModelConfig
-from fkd.learn.record import WEIGHTS
+from fkd.learn.record import CONFIG, WEIGHTS, read_config
 from fkd.learn.train import train
 
 BINS = 2 * FRAME_SIZE  # of SimCC: half a pixel each
@@ -164,13 +164,6 @@ class Dark(HeatmapHead):
         return dark(output)
 
 
-class OffsetLeftIn(KeypointModel):
-    """Its labels lie where its points do."""
-
-    def measure_offset(self, *given) -> np.ndarray:
-        return np.zeros(2)
-
-
 @dataclass(frozen=True)
 class Variant:
     """One change of the recipe. head: in place of the config's."""
@@ -178,13 +171,12 @@ class Variant:
     model: dict = field(default_factory=dict)
     train: dict = field(default_factory=dict)
     head: type[Head] | None = None
-    network: type[KeypointModel] = KeypointModel
 
     def build(self, config: ModelConfig) -> KeypointModel:
-        return self.network(config, self.head)
+        return KeypointModel(config, self.head)
 
 
-FULL = AugmentConfig(stretch=0, shear=0, bend=0, last=1)  # a short run has no time to narrow it
+FULL = AugmentConfig(stretch=0, shear=0, bend=0, last=1, wide=0)  # a short run has no time to narrow it
 OURS, BOTH = "ours", "heatmap, loss of the points and cross-entropy"
 DECODED = "the same, decoded as DARK"
 VARIANTS = {
@@ -195,16 +187,13 @@ VARIANTS = {
     "heatmap, loss of the points": Variant(head=PointLoss),
     BOTH: Variant(head=BothLosses),
     "heatmap, loss of the points and divergence (DSNT)": Variant(head=DSNT),
-    "stem stride 2": Variant(model={"stem_stride": 2}),
-    "label conventions mixed": Variant(model={"conventions": 1}),
-    # The four-point rows' own outputs would learn nothing, so there are none.
-    "complete rows only": Variant(model={"conventions": 1}, train={"labels": "complete"}),
+    "label conventions mixed": Variant(train={"conventions": "one"}),
+    "complete rows only": Variant(train={"labels": "complete"}),
     "augmentation: none": Variant(train={"augment": None}),
     "augmentation: the paper's": Variant(train={"augment": PAPER_AUGMENT}),
     "augmentation: strength 0.4": Variant(train={"augment": FULL.scaled(0.4)}),
     "augmentation: with stretch and shear": Variant(train={"augment": replace(FULL, stretch=0.1, shear=0.1)}),
     "augmentation: with bends": Variant(train={"augment": replace(FULL, bend=3)}),
-    "labels' offset left in": Variant(network=OffsetLeftIn),
 }
 
 
@@ -219,6 +208,7 @@ def run(name: str, base: dict, faces: Faces, split: Split, seed: int, model: str
     with tempfile.TemporaryDirectory() as folder:
         train(config, settings, faces, split, folder, "ablation", device=device, build=variant.build)
         weights = load_file(Path(folder) / WEIGHTS)
+        config = read_config(Path(folder) / CONFIG).model
     validation = faces[split.validation]
     four_point, found = validation.four_point, []
     for row, read in {name: variant, **({DECODED: Variant(head=Dark)} if name == BOTH else {})}.items():

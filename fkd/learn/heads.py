@@ -22,8 +22,8 @@ class Head(nn.Module):
     A head is made by head(channels, cells, outputs): the channels of the network's maps from the finest on, the cells
     of the coarsest, and how many points are wanted, K. Its forward takes the features of B faces: the coarsest map as
     [B, channels * cells], or, if `every_map`, all maps [B, channels, S, S]. It may run in bfloat16; its output may not
-    be rounded to that. last: the name of the last layer, which has one or more rows of weights per point; "" for the head
-    itself.
+    be rounded to that. last: the name of the last layer, which has one or more rows of weights per point; "" if it is
+    the head itself.
     """
 
     every_map: ClassVar[bool] = False
