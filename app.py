@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from fkd.errors import FkdError, is_for_user
 from fkd.page import site
 from fkd.page.guard import Page
 
@@ -31,5 +32,7 @@ if __name__ == "__main__":
     asked = parser.parse_args()
     try:
         site.launch(build_app(models=asked.models), LEADERBOARD, asked.open)
-    except (ValueError, OSError) as error:
+    except (FkdError, OSError) as error:
+        if not is_for_user(error):
+            raise
         sys.exit(f"fkd: {error}")

@@ -158,7 +158,7 @@ def parse_json(content: bytes, where: str) -> Any:
         )
     except RecursionError:
         raise FkdError(f"{where} is not readable as JSON (more than {DEEPEST} levels of brackets)") from None
-    except ValueError as error:
+    except (FkdError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise FkdError(f"{where} is not readable as JSON ({error})") from None
     level, depth = [value], 0
     while level := [inner for outer in level if isinstance(outer, dict | list) for inner in _within(outer)]:

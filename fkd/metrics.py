@@ -10,6 +10,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import AfterValidator, Field
 
+from fkd.errors import FkdError
 from fkd.files import STRICT, Count, Figure, Signed
 from fkd.keypoints import LEFT_EYE, NAMES, RIGHT_EYE
 from fkd.resampling import rmse_interval
@@ -116,16 +117,16 @@ def _in_range(figures: dict[str, float | None]) -> dict[str, float | None]:
     metrics = {metric.key: metric for metric in METRICS}
     for key, value in figures.items():
         if key not in metrics:
-            raise ValueError(f"{key[:60]!r} is not a metric, expected one of {', '.join(metrics)}")
+            raise FkdError(f"{key[:60]!r} is not a metric, expected one of {', '.join(metrics)}")
         if value is not None and not metrics[key].allows(value):
             low, high = metrics[key].range
-            raise ValueError(f"{key} is {value:g}, expected {low:g} to {high:g}")
+            raise FkdError(f"{key} is {value:g}, expected {low:g} to {high:g}")
     return figures
 
 
 def _with_rmse(figures: dict[str, float | None]) -> dict[str, float | None]:
     if figures.get(RMSE.key) is None:
-        raise ValueError(f"{RMSE.key} is missing or null, expected a number")
+        raise FkdError(f"{RMSE.key} is missing or null, expected a number")
     return figures
 
 
@@ -183,20 +184,20 @@ class Detail:
 
     def __post_init__(self) -> None:
         if not len(self.squares) == len(self.values) == len(self.nme):
-            raise ValueError("its lists by face are of different lengths")
+            raise FkdError("its lists by face are of different lengths")
 
 
 def accuracy(predicted: np.ndarray, points: np.ndarray, resamples: int = 2000) -> Accuracy:
     """Compares predictions with labels, both [N, 15, 2] px, labels NaN where missing.
 
-    Raises ValueError if nothing is labelled, or a prediction is not finite where there is a label.
+    Raises FkdError if nothing is labelled, or a prediction is not finite where there is a label.
     """
     if not np.isfinite(predicted[np.isfinite(points)]).all():
-        raise ValueError("the model's predictions hold values that are not finite: its weights are broken")
+        raise FkdError("the model's predictions hold values that are not finite: its weights are broken")
     squares = (predicted.astype(np.float64) - points) ** 2  # [N, 15, 2], NaN where missing
     labelled = np.isfinite(squares)
     if not labelled.any():
-        raise ValueError("none of the faces has a label: nothing can be measured")
+        raise FkdError("none of the faces has a label: nothing can be measured")
     nme = _nme(predicted.astype(np.float64) - points, points)
     errors = FaceErrors(np.nansum(squares, (1, 2)), labelled.sum((1, 2)), nme)
     low, high = rmse_interval(errors.squares, errors.values, resamples)

@@ -5,6 +5,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from fkd.cli.commands import COMMANDS, app, find_command
+from fkd.errors import FkdError, is_for_user
 
 
 def run(*arguments, status: int = 0) -> str:
@@ -16,8 +17,9 @@ def run(*arguments, status: int = 0) -> str:
 
 def fails(*arguments) -> str:
     """The one sentence in which a command ends."""
-    with pytest.raises((ValueError, OSError)) as error:
+    with pytest.raises((FkdError, OSError)) as error:
         run(*arguments)
+    assert is_for_user(error.value)
     assert "\n" not in str(error.value)
     return str(error.value)
 

@@ -12,6 +12,7 @@ from huggingface_hub import ModelCard
 from fkd.board.entries import find_benchmark, read_entries, write_entry
 from fkd.board.ranking import ranking
 from fkd.board.record import from_json
+from fkd.errors import FkdError
 from fkd.hub.card import model_card
 from fkd.hub.claims import _claims
 from fkd.keypoints import NAMES
@@ -66,9 +67,9 @@ def test_a_keypoint_nobody_labelled_has_no_error(faces):
 
 
 def test_nothing_labelled_and_broken_predictions_are_said(faces):
-    with pytest.raises(ValueError, match="none of the faces has a label"):
+    with pytest.raises(FkdError, match="none of the faces has a label"):
         accuracy(np.zeros((2, 15, 2)), np.full((2, 15, 2), np.nan))
-    with pytest.raises(ValueError, match="not finite"):
+    with pytest.raises(FkdError, match="not finite"):
         accuracy(np.full(faces.points.shape, np.nan), faces.points)
 
 

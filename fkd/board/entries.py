@@ -136,21 +136,21 @@ def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> P
     The entry of the Hub model user/name is user--name.json.
     The first entry of a benchmark defines it (benchmark.json); a later one with other test data is
     written too, and `ranking` shows it unranked.
-    Raises ValueError for a name that cannot be a file's here, a benchmark.json that cannot be read, or submitted
+    Raises FkdError for a name that cannot be a file's here, a benchmark.json that cannot be read, or submitted
     predictions that would replace a measured entry.
     """
     if Path(evaluation.benchmark).name != evaluation.benchmark or evaluation.benchmark in ("", ".."):
-        raise ValueError(f"{evaluation.benchmark!r} cannot be a benchmark's name: it would not be a folder of {root}")
+        raise FkdError(f"{evaluation.benchmark!r} cannot be a benchmark's name: it would not be a folder of {root}")
     if file_stem("/") in evaluation.name:
         whose = evaluation.name.replace(file_stem("/"), "/", 1)
-        raise ValueError(f"{evaluation.name!r} cannot be an entry's name, since {whose!r} has its file: choose another")
+        raise FkdError(f"{evaluation.name!r} cannot be an entry's name, since {whose!r} has its file: choose another")
     if file_name(evaluation) in NO_ENTRIES:
-        raise ValueError(f"{evaluation.name!r} cannot be an entry's name: choose another by --name")
+        raise FkdError(f"{evaluation.name!r} cannot be an entry's name: choose another by --name")
     from_json(dataclasses.asdict(evaluation), f"the entry {evaluation.name!r}")  # raises if it could not be read back
     folder = Path(root) / evaluation.benchmark
     path = folder / file_name(evaluation)
     if evaluation.submitted and path.exists() and not read_evaluation(path).submitted:
-        raise ValueError(f"{evaluation.name!r} already has a measured entry: use another --name")
+        raise FkdError(f"{evaluation.name!r} already has a measured entry: use another --name")
     existing = read_benchmark(folder) if (folder / BENCHMARK).exists() else None
     if not existing or not existing.fingerprint:
         benchmark = Benchmark(
@@ -174,11 +174,11 @@ def file_name(evaluation: Evaluation) -> str:
 def read_benchmark(folder: Path) -> Benchmark:
     """Read the benchmark of a folder.
 
-    Raises FileNotFoundError, or ValueError for a benchmark.json that is not its own.
+    Raises FileNotFoundError, or FkdError for a benchmark.json that is not its own.
     """
     benchmark = typed(read_json(folder / BENCHMARK), Benchmark, str(folder / BENCHMARK))
     if benchmark.name != folder.name:
-        raise ValueError(f"{folder / BENCHMARK}: name is {benchmark.name[:60]!r}, but its folder is {folder.name!r}")
+        raise FkdError(f"{folder / BENCHMARK}: name is {benchmark.name[:60]!r}, but its folder is {folder.name!r}")
     return benchmark
 
 
@@ -186,7 +186,7 @@ def read_benchmarks(root: Path | str) -> list[Benchmark]:
     """Return the benchmarks under ROOT, by name; `problems` reports unreadable ones."""
     benchmarks = []
     for path in sorted(Path(root).glob(f"*/{BENCHMARK}")):
-        with contextlib.suppress(ValueError, OSError):  # `problems` reports it
+        with contextlib.suppress(FkdError, OSError):  # `problems` reports it
             benchmarks.append(read_benchmark(path.parent))
     return benchmarks
 
@@ -194,12 +194,12 @@ def read_benchmarks(root: Path | str) -> list[Benchmark]:
 def find_benchmark(root: Path | str, name: str) -> Benchmark:
     """Return the benchmark of that name under ROOT.
 
-    Raises ValueError with the existing names otherwise; without ROOT, since visitors of the page read the message.
+    Raises FkdError with the existing names otherwise; without ROOT, since visitors of the page read the message.
     """
     benchmarks = {benchmark.name: benchmark for benchmark in read_benchmarks(root)}
     if name not in benchmarks:
         known = f"expected one of {', '.join(benchmarks)}" if benchmarks else "there are none yet"
-        raise ValueError(f"unknown benchmark {name!r}: {known}")
+        raise FkdError(f"unknown benchmark {name!r}: {known}")
     return benchmarks[name]
 
 
@@ -244,11 +244,11 @@ def _entry(path: Path, state: State) -> Evaluation | str:
     try:
         entry = read_evaluation(path)
         if entry.benchmark != path.parent.name:
-            raise ValueError(f"{path} is an entry of {entry.benchmark[:60]!r}, not of {path.parent.name!r}")
+            raise FkdError(f"{path} is an entry of {entry.benchmark[:60]!r}, not of {path.parent.name!r}")
         if path.name != file_name(entry):
-            raise ValueError(f"{path} has the name {entry.name[:60]!r}, whose file is {file_name(entry)[:60]}")
+            raise FkdError(f"{path} has the name {entry.name[:60]!r}, whose file is {file_name(entry)[:60]}")
         return entry
-    except (ValueError, OSError) as error:
+    except (FkdError, OSError) as error:
         return _in_root(error, path.parent.parent)
 
 
@@ -260,7 +260,7 @@ def read_published(root: Path | str, benchmark: Benchmark) -> list[Published]:
     """
     try:
         return sorted(_read_published(Path(root) / benchmark.name), key=lambda score: score.best)
-    except (ValueError, OSError):
+    except (FkdError, OSError):
         return []
 
 
@@ -280,7 +280,7 @@ def _synced(path: Path, state: State) -> Synced:
         return Synced("", [])
     try:
         return _read_synced(path)
-    except (ValueError, OSError) as error:
+    except (FkdError, OSError) as error:
         return Synced("", [], _in_root(error, path.parent)[:300])
 
 
@@ -296,13 +296,13 @@ def problems(root: Path | str) -> list[str]:
             if (folder / name).exists():
                 try:
                     read(folder)
-                except (ValueError, OSError) as error:
+                except (FkdError, OSError) as error:
                     sentences.append(_in_root(error, Path(root)))
     synced = Path(root) / SYNCED
     try:
         if synced.exists():
             _read_synced(synced)
-    except (ValueError, OSError) as error:
+    except (FkdError, OSError) as error:
         sentences.append(_in_root(error, Path(root)))
     return sentences
 

@@ -13,6 +13,7 @@ from fkd.board.robustness import robustness
 from fkd.data.conventions import find_conventions
 from fkd.data.faces import Faces
 from fkd.data.split import Split, fingerprint, in_order, record_of, split_data
+from fkd.errors import FkdError
 from fkd.keypoints import NAMES
 from fkd.metrics import METRICS, accuracy, detail, mean_offsets
 from fkd.photo.detector import Detector, mean_on_frames
@@ -29,7 +30,7 @@ def measure(
     benchmark: the ranking's name, or "kaggle" for the competition's; the data's name if empty. name: the
     entry's; the first detector's if empty. mirror: average predictions over the image and its horizontal flip (flip
     averaging); an entry without a name of its own then has the ending -mirror, so that it replaces no other.
-    Raises ValueError if the ranking is the competition's but the data is not.
+    Raises FkdError if the ranking is the competition's but the data is not.
     """
     faces, split = split_data(data)
     ranking = ranking_name(benchmark, data, len(faces))
@@ -111,7 +112,7 @@ def measure_again(entries: Sequence[Evaluation], folders: Mapping[str, Path], da
         else:
             try:
                 detectors = [read_detector(folders[sha256]) for sha256 in entry.weights]
-            except (ValueError, OSError) as error:
+            except (FkdError, OSError) as error:
                 yield entry.name, f"its checkpoint cannot be read: {error}"
                 continue
             predicted = mean_on_frames(detectors, test.images, test.four_point, entry.mirror)
@@ -139,12 +140,12 @@ def _exactly(value: float | None) -> str:
 def ranking_name(benchmark: str, data: Path, rows: int) -> str:
     """The name of a ranking: "kaggle" is short for the competition's; the data's name if empty.
 
-    Raises ValueError if it is the competition's but the data, of so many training rows, is not.
+    Raises FkdError if it is the competition's but the data, of so many training rows, is not.
     """
     if benchmark not in ("kaggle", KAGGLE):
         return benchmark or data_name(data)
     if rows != COMPETITION_ROWS:
-        raise ValueError(
+        raise FkdError(
             f"{data} has {rows:,} training rows, but the competition's file has {COMPETITION_ROWS:,}: "
             "leave out --benchmark kaggle for other data"
         )

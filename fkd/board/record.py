@@ -12,6 +12,7 @@ from pydantic import Field
 
 from fkd import __version__
 from fkd.data.record import DataRecord
+from fkd.errors import FkdError
 from fkd.files import STRICT, Count, Figure, Line, one_line, read_json, typed
 from fkd.metrics import Accuracy, Detail, Figures
 
@@ -90,9 +91,9 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         if self.submitted != (self.cost is None):
-            raise ValueError("it has a checkpoint without its cost, or a cost without a checkpoint")
+            raise FkdError("it has a checkpoint without its cost, or a cost without a checkpoint")
         if self.submitted and "/" in self.name:
-            raise ValueError("submitted predictions have the name of a Hub model")
+            raise FkdError("submitted predictions have the name of a Hub model")
 
     @property
     def submitted(self) -> bool:
@@ -118,7 +119,7 @@ def joined(hashes: Sequence[str]) -> str:
 def read_evaluation(path: Path | str) -> Evaluation:
     """Read an entry or a checkpoint's evaluation.json, which may come from anyone.
 
-    Raises FileNotFoundError, or ValueError with the file, the field, the value and the expected one.
+    Raises FileNotFoundError, or FkdError with the file, the field, the value and the expected one.
     """
     return from_json(read_json(path), str(path))
 
@@ -126,9 +127,9 @@ def read_evaluation(path: Path | str) -> Evaluation:
 def from_json(value: Any, where: str = "the evaluation") -> Evaluation:
     """Build an Evaluation from the output of `dataclasses.asdict`.
 
-    Raises ValueError of one line, beginning with `where`, for another format, or a missing, unknown or wrong field.
+    Raises FkdError of one line, beginning with `where`, for another format, or a missing, unknown or wrong field.
     """
     if isinstance(value, dict) and value.get("format") != FORMAT:
         found = one_line(str(value.get("format")), 20)
-        raise ValueError(f"{where} has format {found}, expected {FORMAT}: measure it again by `fkd evaluate`")
+        raise FkdError(f"{where} has format {found}, expected {FORMAT}: measure it again by `fkd evaluate`")
     return typed(value, Evaluation, where)

@@ -10,6 +10,7 @@ from fkd.board.record import Evaluation
 from fkd.data.predictions import read_predictions
 from fkd.data.record import DataRecord
 from fkd.data.split import fingerprint, in_order, split_data
+from fkd.errors import FkdError
 from fkd.files import one_line
 from fkd.metrics import accuracy, detail
 
@@ -21,10 +22,10 @@ def score(predictions: Path, data: Path, name: str, benchmark: str = "", trained
 
     predictions: a csv as `read_predictions` takes it. name: the entry's. benchmark: as for `measure`. trained_on: the
     data that their author names. The model was not run here, so cost, robustness and aligned figures are missing.
-    Raises ValueError for a name that no entry may have, and as `read_predictions`, `ranking_name` and `read_training`.
+    Raises FkdError for a name that no entry may have, and as `read_predictions`, `ranking_name` and `read_training`.
     """
     if not NAME.fullmatch(name) or "--" in name:
-        raise ValueError(
+        raise FkdError(
             f"--name is {one_line(name, 40)!r}, expected 1 to 80 letters, digits, blanks and . _ + - that begin with a "
             "letter or digit"
         )

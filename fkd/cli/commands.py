@@ -9,6 +9,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from fkd.errors import FkdError
+
 # Command -> its file in this folder, and the first paragraph of its help.
 COMMANDS = {
     "train": ("training", "Train a model; keeps the best epoch by validation RMSE on a leak-free split."),
@@ -55,7 +57,7 @@ class Commands(TyperGroup):
         self.commands.update({name: LazyCommand(name, help=about) for name, (_, about) in COMMANDS.items()})
 
 
-app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False)
+app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.callback()
@@ -67,6 +69,6 @@ def main() -> None:
     """Runs a command; a user's mistake ends in one sentence and exit status 1."""
     try:
         app()
-    except (ValueError, OSError) as error:
+    except (FkdError, OSError) as error:
         typer.echo(f"fkd: {error}", err=True)
         raise SystemExit(1) from None

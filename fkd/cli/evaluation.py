@@ -16,6 +16,7 @@ from fkd.board.submission import submission, write_submission
 from fkd.cli.device import chosen_device
 from fkd.cli.options import LEADERBOARD, Data, Device, Mirror, Root
 from fkd.data.competition import read_lookup
+from fkd.errors import FkdError
 from fkd.files import replacing, write_json
 from fkd.hub.card import model_card
 from fkd.hub.reference import HubModel, load, load_trained
@@ -46,7 +47,7 @@ def evaluate_command(
 ) -> None:
     """Measure a detector on the held-out tenth of the training file, and enter it in the leaderboard."""
     if len(checkpoint) > 1 and not name:
-        raise ValueError("an ensemble needs a name for its entry: add --name NAME")
+        raise FkdError("an ensemble needs a name for its entry: add --name NAME")
     detectors = [load(reference, device=chosen_device(device)) for reference in checkpoint]
     evaluation = measure(detectors, data, benchmark, name, mirror)
     path = write_entry(leaderboard_dir, evaluation, _description(data))

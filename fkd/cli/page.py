@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from fkd.cli.options import CHECKPOINTS, CLONE, LEADERBOARD, Root
+from fkd.errors import FkdError
 
 app = typer.Typer()
 
@@ -26,5 +27,5 @@ def app_command(
     except ModuleNotFoundError as error:
         if error.name not in ("gradio", "plotly"):
             raise
-        raise ValueError("the page needs Gradio and plotly: pip install 'fkd[app]'") from None
+        raise FkdError("the page needs Gradio and plotly: pip install 'fkd[app]'") from None
     site.launch(site.build_app(references or site.references_in(CHECKPOINTS), root, CLONE), root, open_browser)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
+from fkd.errors import FkdError
 from fkd.hub.reference import SCHEME, load
 from fkd.photo.answer_files import Journal, Row, journal_of
 from fkd.photo.detector import Detector
@@ -34,7 +35,7 @@ def predict_command(
     """Find the faces in photos and their keypoints, in pixels of the upright photo."""
     if ray:
         if draw or workers or resume:
-            raise ValueError("--ray distributes the work itself: leave out --draw, --workers and --resume")
+            raise FkdError("--ray distributes the work itself: leave out --draw, --workers and --resume")
         _predict_on_ray(photos, checkpoint, out, precise)
         return
     if resume and out.exists() and not journal_of(out).exists():  # as a job that is started again finds it
@@ -44,7 +45,7 @@ def predict_command(
     if draw:
         listed = list(paths)
         if len({path.stem for path in listed}) < len(listed):
-            raise ValueError("--draw: two of the photos have the same name, so one drawing would replace the other")
+            raise FkdError("--draw: two of the photos have the same name, so one drawing would replace the other")
         paths = iter(listed)
     detector = _load(checkpoint, precise)
     run = {"model": detector.name, "sha256": detector.sha256, "precise": precise}
@@ -86,7 +87,7 @@ def _predict_on_ray(photos: list[Path], checkpoint: Path, out: Path, precise: bo
     except ModuleNotFoundError as error:
         if error.name not in ("ray", "pyarrow"):
             raise
-        raise ValueError("--ray needs Ray: pip install 'fkd[ray]', then run this again") from None
+        raise FkdError("--ray needs Ray: pip install 'fkd[ray]', then run this again") from None
     kind, colon, file = str(checkpoint).rpartition(":")
     reference = str(checkpoint) if f"{kind}:" == SCHEME else f"{kind}{colon}{Path(file).absolute()}"
     answer_on_ray(photos, out, load, reference, _load(checkpoint, precise).name, precise)

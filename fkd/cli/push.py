@@ -9,6 +9,7 @@ import typer
 
 from fkd.board.record import read_evaluation
 from fkd.cli.options import CLONE, Private, Repo
+from fkd.errors import FkdError
 from fkd.hub.publication import publication
 from fkd.hub.repository import EVALUATION, ONNX, push, remote_card
 from fkd.photo.detectors.checkpoint import CheckpointDetector
@@ -33,7 +34,7 @@ def push_command(
     detector = CheckpointDetector.read(checkpoint)
     path = checkpoint / EVALUATION
     if not path.is_file():
-        raise ValueError(f"{checkpoint} has no {EVALUATION}: run `fkd evaluate {checkpoint} --data DIR` first")
+        raise FkdError(f"{checkpoint} has no {EVALUATION}: run `fkd evaluate {checkpoint} --data DIR` first")
     evaluation = read_evaluation(path)
     if not photo:
         typer.echo("the card shows no photo of a face; add one with --photo FILE", err=True)

@@ -19,6 +19,7 @@ from fkd.board.entries import (
 )
 from fkd.board.ranking import RankingRow, ranking
 from fkd.cli.options import CHECKPOINTS, LEADERBOARD, Checkpoints, Root
+from fkd.errors import FkdError
 from fkd.hub.available import checkpoint_paths, paths_in, weights_there
 from fkd.hub.claims import sync
 from fkd.hub.repository import pull
@@ -38,7 +39,7 @@ def show_command(context: typer.Context, root: Root = LEADERBOARD, checkpoints: 
     unread = dict.fromkeys([*problems(root), *filter(None, [synced.failure])])
     if not benchmarks and not unread:
         remedy = "run this in a clone of fkd, or give its folder of entries by --leaderboard"
-        raise ValueError(f"{root.resolve()} holds no benchmark: {remedy}")
+        raise FkdError(f"{root.resolve()} holds no benchmark: {remedy}")
     for benchmark in benchmarks:
         entries = read_entries(root, benchmark)
         rows = ranking(benchmark, entries, weights_there(paths, entries.measured), synced.claims)
@@ -74,7 +75,7 @@ def check_command(
         if entry.revision and "/" in entry.name:
             try:
                 pull(entry.name, entry.revision)
-            except ValueError as error:
+            except FkdError as error:
                 typer.echo(f"{entry.name}: {error}", err=True)
     folders = weights_there(_paths(checkpoints), entries.measured)
     wrong = False
@@ -103,7 +104,7 @@ def _paths(checkpoints: Path) -> list[Path]:
     """The checkpoints that are there; what is pinned wrongly hides none of them."""
     try:
         return checkpoint_paths(checkpoints)
-    except (ValueError, OSError) as error:
+    except (FkdError, OSError) as error:
         typer.echo(f"not read: {error}", err=True)
         return paths_in(checkpoints)
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from fkd.cli.options import CLONE, HOME, Private, Repo
+from fkd.errors import FkdError
 from fkd.hub.reference import SCHEME, HubModel
 from fkd.hub.repository import pull
 from fkd.hub.space import deploy
@@ -20,7 +21,7 @@ def pull_command(
     """Download a checkpoint, refuse what is not safe to load, and print its folder."""
     model = HubModel.parse(repo)
     if revision and model.revision:
-        raise ValueError(f"{repo} names a revision, and so does --revision: expected one of them")
+        raise FkdError(f"{repo} names a revision, and so does --revision: expected one of them")
     typer.echo(pull(model.repo_id, revision or model.revision or None))
 
 
@@ -34,5 +35,5 @@ def deploy_command(
 ) -> None:
     """Make or update a Space that is the page; a Hub account is all it needs."""
     if not CLONE:
-        raise ValueError(f"{HOME} has no app.py: run this in a clone of fkd")
+        raise FkdError(f"{HOME} has no app.py: run this in a clone of fkd")
     typer.echo(deploy(CLONE, space, private, [reference.removeprefix(SCHEME) for reference in model]))

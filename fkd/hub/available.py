@@ -20,7 +20,7 @@ Reference = Annotated[str, Field(pattern=PATTERN, max_length=300)]
 def read_pinned(checkpoints: Path) -> list[HubModel]:
     """The Hub models that are shown with a folder of checkpoints.
 
-    Raises ValueError for a pinned.json that is not a list of them.
+    Raises FkdError for a pinned.json that is not a list of them.
     """
     path = checkpoints / PINNED
     if not path.exists():
@@ -41,7 +41,7 @@ def weights_there(paths: Iterable[Path], entries: Iterable[Evaluation] = ()) -> 
 def checkpoint_paths(checkpoints: Path) -> list[Path]:
     """The checkpoints in one folder, and those pinned there that were pulled, without network access.
 
-    Raises ValueError for a pinned.json that is not a list of models.
+    Raises FkdError for a pinned.json that is not a list of models.
     """
     pulled = [cached(model.repo_id, model.revision) for model in read_pinned(checkpoints)]
     return [*paths_in(checkpoints), *(folder for folder in pulled if folder)]

@@ -16,6 +16,7 @@ from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict  # the standard library's, before Python 3.12, is not enough for pydantic
 
 from fkd.board.entries import SYNCED, Benchmark, Claim, Synced, read_benchmarks, read_synced
+from fkd.errors import FkdError
 from fkd.files import one_line, typed, write_json
 from fkd.hub.errors import in_a_sentence
 from fkd.hub.header import TIMEOUT
@@ -61,13 +62,13 @@ class Index(TypedDict):
 def sync(root: Path | str) -> Synced:
     """Lists the Hub's models tagged fkd, checks what they claim, and stores it in ROOT/claims.json (`SYNCED`).
 
-    Raises ValueError if the Hub does not answer; what was stored before then stays, with a note of the failure.
+    Raises FkdError if the Hub does not answer; what was stored before then stays, with a note of the failure.
     """
     path = Path(root) / SYNCED
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
     try:
         synced = Synced(now, _list(root))
-    except ValueError as error:
+    except FkdError as error:
         write_json(
             path, dataclasses.asdict(dataclasses.replace(read_synced(root), failure=one_line(f"{now}: {error}", 300)))
         )
@@ -86,7 +87,7 @@ def _list(root: Path | str) -> list[Claim]:
         try:
             return [claim for model in itertools.islice(models, MOST) for claim in _claims(model, benchmarks)]
         except RecursionError:
-            raise ValueError("the Hub's list of models is not readable as JSON (too deeply nested)") from None
+            raise FkdError("the Hub's list of models is not readable as JSON (too deeply nested)") from None
 
 
 def _claims(model: Any, benchmarks: dict[str, Benchmark]) -> list[Claim]:
@@ -95,7 +96,7 @@ def _claims(model: Any, benchmarks: dict[str, Benchmark]) -> list[Claim]:
         return []
     try:
         index = typed(model.get("model-index") or [], list[Index], "its model-index cannot be read")
-    except ValueError as error:
+    except FkdError as error:
         return [_claim(model, "", {}, str(error)[:200])]
     by_benchmark: dict[str, list[Result]] = {}
     for result in itertools.chain.from_iterable(index_entry["results"] for index_entry in index):

@@ -15,37 +15,39 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
+from fkd.errors import FkdError
 
-class HostError(ValueError):
+
+class HostError(FkdError):
     """What only the person running fkd here can fix: a token, a setting, the network. Nothing for a page's visitors."""
 
 
 @contextmanager
 def in_a_sentence(repo_id: str, anonymous: bool = False) -> Iterator[None]:
-    """Turns what huggingface_hub raises into a ValueError of one sentence: what happened, and what to do.
+    """Turns what huggingface_hub raises into an FkdError of one sentence: what happened, and what to do.
 
     anonymous: only public repositories were requested, so no login would help.
     """
     try:
         yield
     except HFValidationError:
-        raise ValueError(f"{repo_id!r} is not a repository name: expected user/name") from None
+        raise FkdError(f"{repo_id!r} is not a repository name: expected user/name") from None
     except LocalTokenNotFoundError:
         raise HostError("the Hub does not know you: run `hf auth login`, or set HF_TOKEN") from None
     except GatedRepoError:
         if anonymous:
-            raise ValueError(f"{repo_id} is gated: only models that everybody may read can be added here") from None
-        raise ValueError(f"{repo_id} is gated: ask for access on its page, then log in (`hf auth login`)") from None
+            raise FkdError(f"{repo_id} is gated: only models that everybody may read can be added here") from None
+        raise FkdError(f"{repo_id} is gated: ask for access on its page, then log in (`hf auth login`)") from None
     except RevisionNotFoundError:
-        raise ValueError(f"{repo_id} has no such revision: see its history on the Hub") from None
+        raise FkdError(f"{repo_id} has no such revision: see its history on the Hub") from None
     except RepositoryNotFoundError:
         if anonymous:
-            raise ValueError(f"the Hub has no repository {repo_id} that everybody may read: check the name") from None
-        raise ValueError(
+            raise FkdError(f"the Hub has no repository {repo_id} that everybody may read: check the name") from None
+        raise FkdError(
             f"the Hub shows you no repository {repo_id}: check the name; if it is private, log in (`hf auth login`)"
         ) from None
     except EntryNotFoundError as error:
-        raise ValueError(f"{repo_id}: {_short(error)}") from None
+        raise FkdError(f"{repo_id}: {_short(error)}") from None
     except HfHubHTTPError as error:
         raise _http_error(repo_id, error) from None
     except OfflineModeIsEnabled:
@@ -56,16 +58,16 @@ def in_a_sentence(repo_id: str, anonymous: bool = False) -> Iterator[None]:
 
 @contextmanager
 def uploading(repo_id: str) -> Iterator[None]:
-    """Turns what the client raises for an upload that failed into a ValueError; the reason is its cause."""
+    """Turns what the client raises for an upload that failed into an FkdError; the reason is its cause."""
     try:
         yield
     except RuntimeError as error:
         if isinstance(error.__cause__, HfHubHTTPError):
             raise _http_error(repo_id, error.__cause__) from None
-        raise ValueError(f"the upload to {repo_id} failed ({_short(error)}): push again") from None
+        raise FkdError(f"the upload to {repo_id} failed ({_short(error)}): push again") from None
 
 
-def _http_error(repo_id: str, error: HfHubHTTPError) -> ValueError:
+def _http_error(repo_id: str, error: HfHubHTTPError) -> FkdError:
     status = error.response.status_code
     if status == 401:
         return HostError(f"the Hub does not accept your token for {repo_id}: run `hf auth login`, or set HF_TOKEN")
@@ -74,13 +76,13 @@ def _http_error(repo_id: str, error: HfHubHTTPError) -> ValueError:
         do = f"make one with the right to {'read it' if what == 'read' else 'write there'}"
         return HostError(f"your token may not {what} {repo_id}: {do} ({_short(error)})")
     if status in (409, 412):
-        return ValueError(f"{repo_id} changed while it was being written ({status}): do it again")
+        return FkdError(f"{repo_id} changed while it was being written ({status}): do it again")
     if status == 429:
         wait = error.response.headers.get("Retry-After")
-        return ValueError(f"the Hub has had too many requests: try again in {f'{wait} s' if wait else 'some minutes'}")
+        return FkdError(f"the Hub has had too many requests: try again in {f'{wait} s' if wait else 'some minutes'}")
     if status >= 500:
-        return ValueError(f"the Hub failed ({status}): try again later")
-    return ValueError(f"the Hub refused {repo_id} ({status}): {_short(error)}")
+        return FkdError(f"the Hub failed ({status}): try again later")
+    return FkdError(f"the Hub refused {repo_id} ({status}): {_short(error)}")
 
 
 def _short(error: Exception) -> str:

@@ -7,6 +7,7 @@ from huggingface_hub import hf_hub_url
 from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 from pydantic import Field
 
+from fkd.errors import FkdError
 from fkd.files import STRICT, Count, Line, parse_json, typed
 from fkd.learn.apart import with_torch
 from fkd.learn.config import ModelConfig
@@ -32,7 +33,7 @@ def read_header(where: str, repo_id: str, revision: str, token: bool | None) -> 
     """What the weights in a repository contain, before they are downloaded.
 
     The client's own function takes what it finds there for what it expects. where: what errors begin with.
-    Raises ValueError for anything but the header of a safetensors file, and what the client raises for the network.
+    Raises FkdError for anything but the header of a safetensors file, and what the client raises for the network.
     """
     url, headers = hf_hub_url(repo_id, WEIGHTS, revision=revision), build_hf_headers(token=token)
 
@@ -50,11 +51,11 @@ def read_header(where: str, repo_id: str, revision: str, token: bool | None) -> 
     begin = part(0, 99_999)
     size = int.from_bytes(begin[:8], "little")
     if not 2 <= size <= LARGEST:
-        raise ValueError(f"{where}: {WEIGHTS} is not a safetensors file (its header would have {size:,} bytes)")
+        raise FkdError(f"{where}: {WEIGHTS} is not a safetensors file (its header would have {size:,} bytes)")
     header = begin[8 : 8 + size] if size <= len(begin) - 8 else part(8, 7 + size)
     name = f"{where}: the header of {WEIGHTS}"
     if len(header) != size:
-        raise ValueError(f"{name} is cut short")
+        raise FkdError(f"{name} is cut short")
     value = parse_json(header, name)
     if isinstance(value, dict):
         value.pop("__metadata__", None)
@@ -64,10 +65,10 @@ def read_header(where: str, repo_id: str, revision: str, token: bool | None) -> 
 def check_header(where: str, tensors: dict[str, Tensor], config: ModelConfig) -> None:
     """Compares a header with what a model needs.
 
-    Raises ValueError for the first tensor of another type or shape, or that is missing or unknown.
+    Raises FkdError for the first tensor of another type or shape, or that is missing or unknown.
     """
     for name, tensor in tensors.items():
         if tensor.dtype not in KINDS and not (tensor.dtype == "I64" and tensor.shape == []):  # batch counters
-            raise ValueError(f"{where}: {name} is {tensor.dtype}, expected {' or '.join(sorted(KINDS))}")
+            raise FkdError(f"{where}: {name} is {tensor.dtype}, expected {' or '.join(sorted(KINDS))}")
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     with_torch("fkd.learn.checkpoint", "check_shapes", shapes, config, f"{where}: {WEIGHTS}")

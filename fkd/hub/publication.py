@@ -6,6 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from fkd.board.record import Evaluation
+from fkd.errors import FkdError
 from fkd.hub.card import ERRORS, OVERLAY, model_card
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.draw import draw_errors, draw_points
@@ -24,11 +25,11 @@ def publication(
 
     photo: of a face, on which the model's points are drawn; it becomes public. None leaves that picture out. before:
     the repository's present card.
-    Raises ValueError if the evaluation is of other weights, or no face is found in the photo.
+    Raises FkdError if the evaluation is of other weights, or no face is found in the photo.
     """
     checkpoint = detector.checkpoint
     if evaluation.checkpoint != checkpoint.sha256:
-        raise ValueError(f"{checkpoint.name}: evaluation.json is of other weights: run `fkd evaluate` again")
+        raise FkdError(f"{checkpoint.name}: evaluation.json is of other weights: run `fkd evaluate` again")
     files = {ERRORS: _png(draw_errors(evaluation.accuracy.rmse_by_keypoint))}
     if photo:
         files[OVERLAY] = _png(_overlay(detector, photo))
@@ -40,7 +41,7 @@ def _overlay(detector: CheckpointDetector, path: Path) -> Image.Image:
     photo = read_photo(path)
     faces = predict(detector, photo)
     if not faces:
-        raise ValueError(f"{path}: no face is found in it, so it cannot show what the model does: choose another")
+        raise FkdError(f"{path}: no face is found in it, so it cannot show what the model does: choose another")
     return draw_points(photo, [face.points for face in faces], detector.colour)
 
 

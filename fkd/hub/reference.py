@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from fkd.errors import FkdError
 from fkd.hub.repository import pull
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
@@ -23,9 +24,9 @@ class HubModel:
 
     @classmethod
     def parse(cls, reference: str) -> "HubModel":
-        """From user/repo or user/repo@revision, with or without hf: before it. Raises ValueError for anything else."""
+        """From user/repo or user/repo@revision, with or without hf: before it. Raises FkdError for anything else."""
         if not re.fullmatch(PATTERN, reference):
-            raise ValueError(f"{reference[:100]!r} names no model on the Hub: expected user/repo or user/repo@revision")
+            raise FkdError(f"{reference[:100]!r} names no model on the Hub: expected user/repo or user/repo@revision")
         repo_id, _, revision = reference.removeprefix(SCHEME).partition("@")
         return cls(repo_id, revision)
 
@@ -48,7 +49,7 @@ def load(reference: Path | str, name: str = "", device: str = "cpu") -> Detector
     >>> load("onnx:FILE").on_frames(np.zeros((1, 96, 96), np.uint8)).shape
     (1, 15, 2)
 
-    Raises FileNotFoundError or ValueError, with what is wrong, as `load_trained` and the file's reader do.
+    Raises FileNotFoundError or FkdError, with what is wrong, as `load_trained` and the file's reader do.
     """
     kind, colon, file = str(reference).partition(":")
     if colon and kind in READERS:
@@ -61,7 +62,7 @@ def load_trained(reference: Path | str, name: str = "", device: str = "cpu") -> 
 
     name: what it is called; the folder's or repository's name if empty. device: where its model answers, as torch
     names it.
-    Raises FileNotFoundError or ValueError, with what is wrong, as `load_checkpoint` and `pull` do.
+    Raises FileNotFoundError or FkdError, with what is wrong, as `load_checkpoint` and `pull` do.
     """
     if not str(reference).startswith(SCHEME):
         return CheckpointDetector.read(reference, name, device=device)

@@ -28,6 +28,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils.sha import git_hash, sha_fileobj
 
+from fkd.errors import FkdError
 from fkd.files import LARGEST, file_sha256
 from fkd.hub.errors import in_a_sentence, uploading
 from fkd.hub.header import TIMEOUT, check_header, read_header
@@ -65,7 +66,7 @@ def pull(
     A revision that is a full commit hash, and is in the cache, is not requested again. largest: bytes that its
     weights may have. anonymous: read public repositories only, whatever token this process has. cache: a folder in
     place of huggingface_hub's own. A checkpoint that is refused does not stay there.
-    Raises ValueError if there is no such repository or it is not a checkpoint that is safe to load.
+    Raises FkdError if there is no such repository or it is not a checkpoint that is safe to load.
     """
     where = f"hf:{repo_id}"
     with in_a_sentence(repo_id, anonymous):
@@ -87,7 +88,7 @@ def pull(
     with _named(where, folder):
         try:
             _check(folder)  # what is broken is refused now, not when it is needed
-        except ValueError:
+        except FkdError:
             scan_cache_dir(folder.parents[2]).delete_revisions(folder.name).execute()
             raise
     return folder
@@ -112,7 +113,7 @@ def push(
     files: what else belongs to it, by its path in the repository. What is in the repository and not named here
     stays, but for an ONNX file of other weights. The repository is made if there is none; if then the commit fails, it
     is removed again.
-    Raises ValueError, with what to do, for a missing right, name or network.
+    Raises FkdError, with what to do, for a missing right, name or network.
     """
     folder = Path(folder)
     _check(folder)  # nothing is published that nobody could load
@@ -129,7 +130,7 @@ def push(
             raise LocalTokenNotFoundError
         made = not api.repo_exists(repo_id)
         if made and pull_request:
-            raise ValueError(f"{repo_id} does not exist, so it takes no pull request: push without --pr to make it")
+            raise FkdError(f"{repo_id} does not exist, so it takes no pull request: push without --pr to make it")
         before, outdated = None, False
         if made:
             api.create_repo(repo_id, private=private)
@@ -172,8 +173,8 @@ def _named(where: str, folder: Path) -> Iterator[None]:
     """Errors name the repository, not its folder in the cache."""
     try:
         yield
-    except ValueError as error:
-        raise ValueError(str(error).replace(str(folder), where)) from None
+    except FkdError as error:
+        raise FkdError(str(error).replace(str(folder), where)) from None
 
 
 def _check(folder: Path) -> None:
@@ -189,7 +190,7 @@ def _download(repo_id: str, name: str, revision: str, digest: str, token: bool |
     if not same:
         path.resolve().unlink()
         path.unlink(missing_ok=True)
-        raise ValueError(f"{repo_id}: {name} came damaged (its hash is not {digest[:12]}...): try again")
+        raise FkdError(f"{repo_id}: {name} came damaged (its hash is not {digest[:12]}...): try again")
     return path
 
 
@@ -197,11 +198,11 @@ def _safe_names(where: str, sizes: dict[str, int], largest_weights: int) -> list
     """Which files to download, of what a repository has (name -> bytes)."""
     for name in sizes:
         if PurePosixPath(name).suffix.lower() in RUNS_CODE:
-            raise ValueError(f"{where} holds {name}, a kind of file that can run code when it is read: not loaded")
+            raise FkdError(f"{where} holds {name}, a kind of file that can run code when it is read: not loaded")
     for name in (CONFIG, WEIGHTS):
         if name not in sizes:
-            raise ValueError(f"{where} has no {name}: expected a checkpoint as `fkd push` publishes it")
+            raise FkdError(f"{where} has no {name}: expected a checkpoint as `fkd push` publishes it")
     for name, largest in (SIZES | {WEIGHTS: largest_weights}).items():
         if sizes.get(name, 0) > largest:
-            raise ValueError(f"{where}: {name} has {sizes[name]:,} bytes, more than the {largest:,} that fkd loads")
+            raise FkdError(f"{where}: {name} has {sizes[name]:,} bytes, more than the {largest:,} that fkd loads")
     return [name for name in SIZES if name in sizes]

@@ -32,7 +32,7 @@ def deploy(home: Path, repo_id: str, private: bool = False, models: Sequence[str
 
     home: the folder of app.py. models: Hub models, user/name, to show in place of home's `checkpoints`; each is
     pulled first, so that it is known to be safe, and pinned to that commit.
-    Raises ValueError, with what to do, for a missing right, name or network, or a file that is no detector.
+    Raises FkdError, with what to do, for a missing right, name or network, or a file that is no detector.
     """
     patterns = PAGE if models else [*PAGE, CHECKPOINTS]
     paths = sorted(path for pattern in patterns for path in home.glob(pattern) if path.is_file())

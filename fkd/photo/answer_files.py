@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from fkd.errors import FkdError
 from fkd.files import remove_leftovers, replacing
 from fkd.keypoints import COLUMNS, NAMES
 
@@ -29,12 +30,12 @@ class Journal:
 
     run: what must be the same when a run is resumed. done: the photos that an earlier run has done. photos, faces: how
     many there are by now. failed: how many photos have no answer; errors: why, of the first MOST_ERRORS. Raises
-    ValueError if there is a journal and `resume` is not asked for, or if it is of another run.
+    FkdError if there is a journal and `resume` is not asked for, or if it is of another run.
     """
 
     def __init__(self, out: Path, run: Row, resume: bool):
         if out.suffix.lower() not in FORMATS:
-            raise ValueError(f"--out is {out.name}, expected a name that ends in {', '.join(FORMATS)}")
+            raise FkdError(f"--out is {out.name}, expected a name that ends in {', '.join(FORMATS)}")
         if out.suffix.lower() == ".parquet":
             _pyarrow()
         self.out, self.path, self.model = out, journal_of(out), str(run["model"])
@@ -43,7 +44,7 @@ class Journal:
         self.errors: list[str] = []
         out.parent.mkdir(parents=True, exist_ok=True)
         if self.path.exists() and not resume:
-            raise ValueError(f"{self.path} is of a run that did not end: --resume goes on with it, or remove it")
+            raise FkdError(f"{self.path} is of a run that did not end: --resume goes on with it, or remove it")
         self.file = self.path.open("ab+")
         self._take_up(run)
 
@@ -55,9 +56,7 @@ class Journal:
                 break
             row = json.loads(line)
             if whole == 0 and row != run:
-                raise ValueError(
-                    f"{self.path} is of another run ({row}, now {run}): remove it, or choose another --out"
-                )
+                raise FkdError(f"{self.path} is of another run ({row}, now {run}): remove it, or choose another --out")
             if whole:
                 self.done.add(row["photo"])
                 self._count(row)
@@ -148,5 +147,5 @@ def _pyarrow() -> Any:
     try:
         import pyarrow  # noqa: PLC0415 - an extra that only Parquet needs
     except ModuleNotFoundError:
-        raise ValueError("Parquet needs pyarrow: pip install 'fkd[parquet]', then run this again") from None
+        raise FkdError("Parquet needs pyarrow: pip install 'fkd[parquet]', then run this again") from None
     return pyarrow

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from fkd.errors import FkdError
 from fkd.photo.reading import PHOTOS
 
 
@@ -11,13 +12,13 @@ def walk_photos(paths: Sequence[Path | str]) -> Iterator[Path]:
     """Yield the given photos, and those in and below the given folders, in order of name.
 
     Holds only the names of one folder at a time. Skips hidden files and folders, and links to folders.
-    Raises ValueError, at once, for a path that does not exist or a folder without photos.
+    Raises FkdError, at once, for a path that does not exist or a folder without photos.
     """
     for path in map(Path, paths):
         if not path.exists():
-            raise ValueError(f"{path} does not exist")
+            raise FkdError(f"{path} does not exist")
         if path.is_dir() and next(_walk(path, ""), None) is None:
-            raise ValueError(f"{path} holds no photos ({', '.join(PHOTOS)})")
+            raise FkdError(f"{path} holds no photos ({', '.join(PHOTOS)})")
     return _photos(paths)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
+from fkd.errors import FkdError
 from fkd.files import one_line, open_regular
 from fkd.photo.detector import Detector
 from fkd.photo.face import Face, FaceBox
@@ -46,7 +47,7 @@ class Source:
 def list_sources(files: Sequence[Path | str]) -> list[Source]:
     """The photos among files and in zips (not zips in zips), in the order given; other files are left out.
 
-    A damaged zip is a source with a problem. Raises ValueError if there is no photo, more than MOST_PHOTOS, or more
+    A damaged zip is a source with a problem. Raises FkdError if there is no photo, more than MOST_PHOTOS, or more
     than MOST_BYTES.
     """
     sources: list[Source] = []
@@ -58,7 +59,7 @@ def list_sources(files: Sequence[Path | str]) -> list[Source]:
             try:
                 with open_regular(file, MOST_BYTES) as opened, open_zip(opened, name) as archive:
                     members = [info for info in archive.infolist() if _is_photo(info.filename)]
-            except ValueError as error:
+            except FkdError as error:
                 sources.append(Source(name, file, problem=str(error)))
                 continue
             size += sum(info.file_size for info in members)
@@ -68,14 +69,14 @@ def list_sources(files: Sequence[Path | str]) -> list[Source]:
             sources.append(Source(_harmless(file.name), file))
     if all(source.problem for source in sources):
         problems = [source.problem for source in sources]
-        raise ValueError("; ".join(problems) or f"there is no photo ({', '.join(PHOTOS)}) among these files")
+        raise FkdError("; ".join(problems) or f"there is no photo ({', '.join(PHOTOS)}) among these files")
     _check(len(sources), size)
     return sources
 
 
 def _check(photos: int, size: int) -> None:
     if photos > MOST_PHOTOS or size > MOST_BYTES:
-        raise ValueError(
+        raise FkdError(
             f"{photos:,} photos of {size / 1e6:,.0f} MB are more than one batch takes "
             f"({MOST_PHOTOS} photos, {MOST_BYTES / 1e6:.0f} MB): split them"
         )
@@ -95,7 +96,7 @@ def _answer(detector: Detector, source: Source) -> Answered:
     try:
         photo = _read(source)
         return Answered(source.name, photo, predict(detector, photo, find=find_at_most), "")
-    except ValueError as error:
+    except FkdError as error:
         return Answered(source.name, None, [], str(error))
 
 
@@ -113,7 +114,7 @@ def _harmless(name: str) -> str:
 
 def _read(source: Source) -> Image.Image:
     if source.problem:
-        raise ValueError(source.problem)
+        raise FkdError(source.problem)
     if not source.member:
         return read_photo(source.file, source.name)
     with (

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import ray
 
+from fkd.errors import FkdError
 from fkd.files import replacing
 from fkd.photo.answer_files import arrow_table, to_table
 from fkd.photo.folders import walk_photos
@@ -30,7 +31,7 @@ def answer_on_ray(
     RAY_ADDRESS names, or that this machine belongs to; otherwise on this machine alone.
     """
     if out.exists():
-        raise ValueError(f"{out} exists already: choose another --out")
+        raise FkdError(f"{out} exists already: choose another --out")
     ray.init(ignore_reinit_error=True, log_to_driver=False)
     resources = ray.cluster_resources()
     cores = int(resources["CPU"])

@@ -21,6 +21,7 @@ from typing import BinaryIO
 import torch
 from PIL import Image
 
+from fkd.errors import FkdError
 from fkd.files import replacing
 from fkd.photo.answer_files import Row
 from fkd.photo.detector import Detector
@@ -63,7 +64,7 @@ def answer_photos(
         try:
             photo = read_photo(file, Path(name).name)
             waiting.append(Found(name, photo, find_faces(photo)))
-        except ValueError as error:
+        except FkdError as error:
             waiting.append(Found(name, error=str(error)))
         pixels = sum(found.photo.width * found.photo.height for found in waiting if found.photo)
         if sum(len(found.boxes) for found in waiting) >= TOGETHER or pixels >= MOST_WAITING:
@@ -77,7 +78,7 @@ def _rows(detector: Detector, waiting: list[Found], draw: Path | None, precise: 
     try:
         together = predict_together(detector, [photo for photo, _ in pairs], [boxes for _, boxes in pairs], precise)
         answers = iter(together)
-    except ValueError as error:  # of one photo: the others have answers
+    except FkdError as error:  # of one photo: the others have answers
         if len(waiting) > 1:
             for found in waiting:
                 yield from _rows(detector, [found], draw, precise)
@@ -122,7 +123,7 @@ def answer_folder(
     """The rows of `answer_photos`, in the order of the photos, by so many workers; paths are taken as they are needed.
 
     load: a function that modules can import, which makes the detector of a reference, once in each worker. Raises
-    ValueError if a worker is killed.
+    FkdError if a worker is killed.
     """
     paths = map(str, photos)
     chunks = iter(lambda: list(itertools.islice(paths, CHUNK)), [])
@@ -135,7 +136,7 @@ def answer_folder(
         while ahead:
             yield from ahead.popleft().result()
     except BrokenProcessPool:
-        raise ValueError(
+        raise FkdError(
             "a worker was killed, most likely for lack of memory: --resume goes on from here, --workers with a lower "
             "number takes less memory"
         ) from None

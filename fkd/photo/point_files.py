@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from fkd.data.sixty_eight import to_15
+from fkd.errors import FkdError
 from fkd.files import one_line, open_regular
 from fkd.keypoints import COLUMNS, NAMES
 
@@ -46,35 +47,35 @@ def read_points(path: Path | str) -> list[np.ndarray]:
 
     A csv has the competition's columns, in any order and among others; a JSON is what `fkd predict` writes, or one
     face's {"points": {name: [x, y]}}. 68 points become 15 as `to_15` says.
-    Raises ValueError, with what was expected, for anything else.
+    Raises FkdError, with what was expected, for anything else.
     """
     path = Path(path)
     name = one_line(path.name)
     reader = {".pts": _read_pts, ".csv": _read_csv, ".json": _read_json}.get(path.suffix.lower())
     if reader is None:
-        raise ValueError(f"{name} is no .pts, .csv or .json file: save the true points as one of these")
+        raise FkdError(f"{name} is no .pts, .csv or .json file: save the true points as one of these")
     with open_regular(path, MOST_BYTES) as file:
         content = file.read()
     try:
         faces = reader(content.decode("utf-8-sig"))
         _check(faces)
     except UnicodeDecodeError:
-        raise ValueError(f"{name} is not a text file: expected {path.suffix} with points") from None
-    except ValueError as error:
-        raise ValueError(f"{name}: {one_line(error, 300)}") from None
+        raise FkdError(f"{name} is not a text file: expected {path.suffix} with points") from None
+    except FkdError as error:
+        raise FkdError(f"{name}: {one_line(error, 300)}") from None
     return [face.astype(np.float32) for face in faces]
 
 
 def _check(faces: list[np.ndarray]) -> None:
     if len(faces) > MOST_FACES:
-        raise ValueError(f"it has more than {MOST_FACES:,} faces")
+        raise FkdError(f"it has more than {MOST_FACES:,} faces")
     points = np.array(faces).reshape(-1, 2)
     if (np.abs(points) > MOST_PIXELS).any():
-        raise ValueError(f"a point is more than {MOST_PIXELS:,} px away, expected pixels of the photo")
+        raise FkdError(f"a point is more than {MOST_PIXELS:,} px away, expected pixels of the photo")
     if (np.isnan(points).sum(1) == 1).any():
-        raise ValueError("a point has only one of x and y, expected both or none")
+        raise FkdError("a point has only one of x and y, expected both or none")
     if np.isnan(points).all():
-        raise ValueError("it holds no point")
+        raise FkdError("it holds no point")
 
 
 def _number(text: str) -> float:
@@ -83,7 +84,7 @@ def _number(text: str) -> float:
     try:
         return float((text or "nan") if text.isascii() and "_" not in text else "x")
     except ValueError:
-        raise ValueError(f"expected a number or nothing, not {one_line(text, 40)!r}") from None
+        raise FkdError(f"expected a number or nothing, not {one_line(text, 40)!r}") from None
 
 
 def _read_pts(text: str) -> list[np.ndarray]:
@@ -91,9 +92,9 @@ def _read_pts(text: str) -> list[np.ndarray]:
     body, closed, _ = rest.partition("}")
     words = body.split(maxsplit=2 * 68 + 1)
     if not opened or not closed or len(words) % 2:
-        raise ValueError("expected `version: 1`, `n_points: 68` and one `x y` per line between { and }")
+        raise FkdError("expected `version: 1`, `n_points: 68` and one `x y` per line between { and }")
     if len(words) not in (2 * len(NAMES), 2 * 68):
-        raise ValueError(f"it has {len(words) // 2} points, expected {len(NAMES)} or the 68 of 300-W")
+        raise FkdError(f"it has {len(words) // 2} points, expected {len(NAMES)} or the 68 of 300-W")
     points = np.array([_number(word) for word in words]).reshape(-1, 2) - 1
     if len(points) == 68:
         points = to_15(points)
@@ -106,16 +107,16 @@ def _read_csv(text: str) -> list[np.ndarray]:
         header = next(lines, [])
         rows = list(itertools.islice(lines, MOST_FACES + 1)) if set(COLUMNS) <= set(header) else []
     except csv.Error as error:
-        raise ValueError(f"not readable as csv ({error})") from None
+        raise FkdError(f"not readable as csv ({error})") from None
     missing = [column for column in COLUMNS if column not in header]
     if missing:
-        raise ValueError(f"it lacks {len(missing)} of the competition's columns, {missing[0]} for one")
+        raise FkdError(f"it lacks {len(missing)} of the competition's columns, {missing[0]} for one")
     twice = [column for column in COLUMNS if header.count(column) > 1]
     if twice:
-        raise ValueError(f"it has the column {twice[0]} more than once")
+        raise FkdError(f"it has the column {twice[0]} more than once")
     for number, row in enumerate(rows, 1):
         if len(row) != len(header):
-            raise ValueError(f"row {number} has {len(row):,} cells, expected {len(header):,}")
+            raise FkdError(f"row {number} has {len(row):,} cells, expected {len(header):,}")
     places = [header.index(column) for column in COLUMNS]
     return [np.array([_number(row[place]) for place in places]).reshape(-1, 2) for row in rows]
 
@@ -124,7 +125,11 @@ def _read_json(text: str) -> list[np.ndarray]:
     try:
         value = json.loads(text, object_pairs_hook=_without_repeats, parse_constant=_no_constant)
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise FkdError("it is nested too deeply") from None
+    except FkdError:
+        raise
+    except ValueError as error:  # json's: a syntax error, or a number of thousands of digits
+        raise FkdError(str(error)) from None
     faces = []
     for photo in value if isinstance(value, list) else [value]:
         inside = photo.get("faces", [photo]) if isinstance(photo, dict) else [photo]
@@ -135,7 +140,7 @@ def _read_json(text: str) -> list[np.ndarray]:
 def _read_face(face: object) -> np.ndarray:
     points = face.get("points") if isinstance(face, dict) else None
     if not isinstance(points, dict) or not set(points) <= set(NAMES):
-        raise ValueError('expected {"points": {name: [x, y], ...}} with the names of the 15 points')
+        raise FkdError('expected {"points": {name: [x, y], ...}} with the names of the 15 points')
     return np.array([_pair(points.get(name)) for name in NAMES])
 
 
@@ -144,7 +149,7 @@ def _pair(value: object) -> tuple[float, float]:
         return np.nan, np.nan
     # Of exactly these types: to Python True is a number as well.
     if not isinstance(value, list) or len(value) != 2 or not all(type(number) in (int, float) for number in value):
-        raise ValueError("expected two numbers for each point")
+        raise FkdError("expected two numbers for each point")
     x, y = (min(max(number, -2 * MOST_PIXELS), 2 * MOST_PIXELS) for number in value)  # some integers fit no float
     return float(x), float(y)
 
@@ -152,9 +157,9 @@ def _pair(value: object) -> tuple[float, float]:
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) < len(pairs):
-        raise ValueError("a name is there twice in one object")
+        raise FkdError("a name is there twice in one object")
     return value
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
+    raise FkdError(f"{name} is no JSON number")

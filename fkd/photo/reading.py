@@ -10,6 +10,7 @@ from typing import BinaryIO
 import pillow_heif
 from PIL import Image, UnidentifiedImageError
 
+from fkd.errors import FkdError
 from fkd.files import one_line, open_regular
 from fkd.photo.pixels import to_rgb
 
@@ -37,7 +38,7 @@ def read_photo(file: Path | str | BinaryIO, name: str = "", most_megapixels: flo
     """Opens a photo, the first picture of an animation, turned upright as its EXIF orientation says, as RGB.
 
     file: a path, or an open file that can seek. name: what to call it in an error; the file's name if empty.
-    Raises ValueError with one sentence if it is not a readable image of one of FORMATS, or too large or too small.
+    Raises FkdError with one sentence if it is not a readable image of one of FORMATS, or too large or too small.
     """
     if isinstance(file, (str, Path)):
         with open_regular(file, MOST_FILE_BYTES) as opened:
@@ -46,7 +47,7 @@ def read_photo(file: Path | str | BinaryIO, name: str = "", most_megapixels: flo
     try:
         photo = Image.open(file, formats=FORMATS)
     except UnidentifiedImageError:
-        raise ValueError(f"{name} is not a readable image: use a JPEG, PNG, WebP or HEIC file") from None
+        raise FkdError(f"{name} is not a readable image: use a JPEG, PNG, WebP or HEIC file") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_large(name, most_megapixels) from None
     except Exception as error:  # each decoder raises its own: struct.error, RuntimeError, KeyError, ...
@@ -56,7 +57,7 @@ def read_photo(file: Path | str | BinaryIO, name: str = "", most_megapixels: flo
         if width * height > most_megapixels * 1e6:
             raise _too_large(name, most_megapixels)
         if min(width, height) < SHORTEST:
-            raise ValueError(
+            raise FkdError(
                 f"{name} is {width} x {height} px: too small to hold a face, expected at least "
                 f"{SHORTEST} x {SHORTEST} px"
             )
@@ -77,10 +78,10 @@ def upright(photo: Image.Image) -> Image.Image:
     return photo if turn is None else photo.transpose(turn)
 
 
-def _too_large(name: str, most_megapixels: float) -> ValueError:
-    return ValueError(f"{name} is larger than {most_megapixels:g} megapixels: shrink it first")
+def _too_large(name: str, most_megapixels: float) -> FkdError:
+    return FkdError(f"{name} is larger than {most_megapixels:g} megapixels: shrink it first")
 
 
-def _damaged(name: str, error: Exception) -> ValueError:
+def _damaged(name: str, error: Exception) -> FkdError:
     what = one_line(error) or type(error).__name__
-    return ValueError(f"{name} is damaged ({what}): save it again as a JPEG or PNG file")
+    return FkdError(f"{name} is damaged ({what}): save it again as a JPEG or PNG file")

@@ -27,6 +27,7 @@ from fkd.board.ranking import RankingRow, tied, unranked_reason
 from fkd.board.ranking import ranking as rank_entries
 from fkd.board.record import read_evaluation
 from fkd.data.record import DataRecord
+from fkd.errors import FkdError
 from fkd.hub.available import weights_there
 from fkd.resampling import rmse_interval
 
@@ -115,7 +116,7 @@ def test_what_the_faces_cannot_tell_apart_shares_a_rank(board):
     ("change", "said"), [({"name": "ada--net"}, "'ada/net' has its file"), ({"benchmark": ".."}, "..")]
 )
 def test_no_entry_is_written_over_anothers_file_or_beside_the_leaderboard(tmp_path, change, said):
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(FkdError, match=said):
         write_entry(tmp_path / "board", dataclasses.replace(entry("a", 1.0), **change), "")
     assert not list(tmp_path.rglob("*.json"))
 
@@ -250,17 +251,17 @@ def test_a_bad_file_beside_the_entries_takes_nothing_else_away(tmp_path, text):
         name in line for name, line in zip(("published", "bench", "claims"), said, strict=True)
     )
     assert all("\n" not in line for line in said)
-    with pytest.raises(ValueError, match="benchmark.json"):
+    with pytest.raises(FkdError, match="benchmark.json"):
         write_entry(tmp_path, entry("c", 1.0, benchmark="other"), "not written over")
 
 
 def test_a_benchmark_that_is_not_there_is_said_with_those_that_are(tmp_path):
-    with pytest.raises(ValueError, match="unknown benchmark 'drawn': there are none yet"):
+    with pytest.raises(FkdError, match="unknown benchmark 'drawn': there are none yet"):
         find_benchmark(tmp_path, "drawn")
     write_entry(tmp_path, entry("a", 2.0), "drawn faces")
     write_entry(tmp_path, entry("a", 2.0, benchmark="other"), "other faces")
     assert find_benchmark(tmp_path, "other").description == "other faces"
-    with pytest.raises(ValueError, match="unknown benchmark 'faces': expected one of drawn, other"):
+    with pytest.raises(FkdError, match="unknown benchmark 'faces': expected one of drawn, other"):
         find_benchmark(tmp_path, "faces")
 
 
@@ -270,7 +271,7 @@ def test_nothing_is_written_that_could_not_be_read(tmp_path):
         (entry("benchmark", 1.0), "cannot be an entry's name"),
         (entry("a\nb", 1.0), "the entry 'a.nb': name is"),
     ):
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises(FkdError, match=message):
             write_entry(tmp_path, bad, "")
     assert not list(tmp_path.iterdir())
 

@@ -8,6 +8,7 @@ from conftest import detector
 from fkd.board.cost import cost
 from fkd.board.record import Evaluation, from_json
 from fkd.data.record import DataRecord
+from fkd.errors import FkdError
 from fkd.learn.models import ModelConfig
 from fkd.metrics import accuracy, detail
 
@@ -27,5 +28,5 @@ def test_an_evaluation_survives_json(faces):
         ({"format": 4}, "the evaluation has format 4, expected 5: measure it again"),
         ({"cost": None}, "the evaluation: it has a checkpoint without its cost"),
     ):
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises(FkdError, match=message):
             from_json(json.loads(text) | spoil)

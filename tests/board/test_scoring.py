@@ -16,6 +16,7 @@ from fkd.board.record import from_json
 from fkd.board.scoring import score
 from fkd.data.held_out import export_test, held_out
 from fkd.data.record import DataRecord
+from fkd.errors import FkdError
 from fkd.keypoints import COLUMNS, MEAN_FACE
 from fkd.metrics import accuracy
 from fkd.photo.detectors.checkpoint import CheckpointDetector
@@ -95,13 +96,13 @@ def test_a_submitted_entry_of_other_faces_says_so():
 )
 def test_an_entry_is_of_a_checkpoint_or_submitted_and_nothing_between(change, message):
     value = json.loads(json.dumps(dataclasses.asdict(entry("a", 2.0)))) | change
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(FkdError, match=message):
         from_json(value)
 
 
 def test_a_submitted_entry_replaces_only_its_like(tmp_path):
     write_entry(tmp_path, entry("a", 2.0), "drawn faces")
-    with pytest.raises(ValueError, match="'a' already has a measured entry: use another --name"):
+    with pytest.raises(FkdError, match="'a' already has a measured entry: use another --name"):
         write_entry(tmp_path, entry("a", 1.0, **SUBMITTED), "drawn faces")
     for rmse in (3.0, 2.5):
         write_entry(tmp_path, entry("b", rmse, **SUBMITTED), "drawn faces")
@@ -113,5 +114,5 @@ def test_a_submitted_entry_replaces_only_its_like(tmp_path):
 def test_the_competitions_ranking_takes_the_competitions_files_only(competition, tmp_path):
     faces = export_test(competition, tmp_path / "out")
     path = answer(tmp_path / "out", tmp_path / "s.csv", faces.points)
-    with pytest.raises(ValueError, match="has 60 training rows, but the competition's file has 7,049"):
+    with pytest.raises(FkdError, match="has 60 training rows, but the competition's file has 7,049"):
         score(path, competition, "theirs", "kaggle")

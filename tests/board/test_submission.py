@@ -8,6 +8,7 @@ from conftest import draw_faces, untrained
 
 from fkd.board.submission import submission, write_submission
 from fkd.data.competition import read_lookup
+from fkd.errors import FkdError
 from fkd.learn.inference import predict_points
 from fkd.learn.models import KeypointModel, ModelConfig
 
@@ -65,7 +66,7 @@ def test_several_models_are_averaged(competition):
 def test_an_image_that_is_not_there_is_named(competition):
     path = competition / "IdLookupTable.csv"
     path.write_text(path.read_text() + "9999,77,nose_tip_x,\n")
-    with pytest.raises(ValueError, match="asks for ImageId 77, which test.csv does not have"):
+    with pytest.raises(FkdError, match="asks for ImageId 77, which test.csv does not have"):
         submission([regression()], competition)
 
 
@@ -73,6 +74,6 @@ def test_answers_that_do_not_match_are_not_written(competition, tmp_path):
     lookup = read_lookup(competition)
     answers = pd.DataFrame({"RowId": lookup["RowId"], "Location": 1.0})
     for spoilt in (answers.iloc[:-1], answers.assign(Location=np.nan), answers.iloc[::-1]):
-        with pytest.raises(ValueError, match="row by row"):
+        with pytest.raises(FkdError, match="row by row"):
             write_submission(spoilt, lookup, tmp_path / "s.csv")
         assert list(tmp_path.glob("*.csv")) == []

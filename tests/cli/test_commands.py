@@ -13,6 +13,7 @@ from commands import run
 from conftest import EXAMPLES
 
 from fkd.cli.commands import main
+from fkd.errors import FkdError
 from fkd.learn.checkpoint import load_checkpoint
 from fkd.learn.run_state import STATE
 
@@ -52,7 +53,7 @@ def test_an_ensemble_is_entered_as_one_under_its_own_name(competition, tmp_path,
     monkeypatch.chdir(tmp_path)
     for seed in (0, 1):
         run("train", "--model", "fcnn", "--data", competition, "--out", f"m{seed}", *SHORT, "--seed", seed)
-    with pytest.raises(ValueError, match="an ensemble needs a name"):
+    with pytest.raises(FkdError, match="an ensemble needs a name"):
         run("evaluate", "m0", "m1", "--data", competition)
     run("evaluate", "m0", "m1", "--data", competition, "--name", "both", "--mirror")
     entry = json.loads((tmp_path / "leaderboard" / "drawn" / "both.json").read_text())

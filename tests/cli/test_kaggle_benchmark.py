@@ -11,6 +11,7 @@ from conftest import draw_faces
 from fkd.board.entries import KAGGLE
 from fkd.data.competition import read_training
 from fkd.data.faces import Faces, is_four_point
+from fkd.errors import FkdError
 from fkd.keypoints import COLUMNS, FOUR_POINT
 
 WORDS = np.array([str(value) for value in range(256)])
@@ -64,5 +65,5 @@ def test_files_of_the_competitions_exact_shape(tmp_path, monkeypatch):
 
 
 def test_other_data_cannot_be_entered_as_the_competitions(competition, tmp_path, tiny_checkpoint):
-    with pytest.raises(ValueError, match="has 60 training rows, but the competition's file has 7,049"):
+    with pytest.raises(FkdError, match="has 60 training rows, but the competition's file has 7,049"):
         run("evaluate", tiny_checkpoint, "--data", competition, "--benchmark", "kaggle", "--leaderboard", tmp_path)

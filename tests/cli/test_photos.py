@@ -12,6 +12,8 @@ from conftest import EXAMPLES
 from PIL import Image
 
 from fkd.cli import photos as command
+from fkd.cli.commands import main
+from fkd.photo import pipeline
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.detectors.landmarks import LandmarkDetector
 from fkd.photo.predict import predict
@@ -111,8 +113,9 @@ def test_a_detector_without_precise_answers_is_refused_before_the_first_photo(tm
     shape = LandmarkDetector("shape", lambda image: image, {}, {}, "dlib", "", "#000000")
     monkeypatch.setattr(command, "load", lambda reference: shape)
     for option in ([], ["--ray"]):
-        said = fails("predict", FACE, "--checkpoint", "x", "--out", tmp_path / "p.csv", "--precise", *option)
-        assert "shape has no precise answers" in said and not list(tmp_path.iterdir())
+        with pytest.raises(ValueError, match="shape has no precise answers"):
+            run("predict", FACE, "--checkpoint", "x", "--out", tmp_path / "p.csv", "--precise", *option)
+        assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
@@ -146,3 +149,12 @@ def test_a_killed_run_resumes_without_one_photo_twice_or_missing(tmp_path, evalu
     assert 20 <= killed_at[0] < killed_at[1] < 150
     assert list(names) == sorted(map(str, photos.iterdir()))
     assert sorted(path.name for path in tmp_path.iterdir()) == [out.name, "photos"]
+
+
+def test_a_bug_in_the_face_finder_ends_in_a_traceback_and_not_in_the_results(tmp_path, evaluated, monkeypatch):
+    monkeypatch.setattr(pipeline, "find_faces", lambda photo: np.zeros(3) + np.zeros(2))
+    options = ["--workers", "1", "--checkpoint", str(evaluated), "--out", str(tmp_path / "faces.json")]
+    monkeypatch.setattr(sys, "argv", ["fkd", "predict", str(FACE), *options])
+    with pytest.raises(ValueError, match="could not be broadcast"):  # which Python prints, and ends with status 1
+        main()
+    assert not any("broadcast" in path.read_text() for path in tmp_path.iterdir())

@@ -15,6 +15,7 @@ from fkd.board.ranking import RankingRow
 from fkd.board.ranking import ranking as rank
 from fkd.board.record import from_json
 from fkd.cli.commands import app
+from fkd.errors import FkdError
 from fkd.hub.card import model_card
 from fkd.hub.claims import sync
 from fkd.learn.checkpoint import load_checkpoint
@@ -168,7 +169,7 @@ def test_the_last_good_copy_stays(hub, board, card):
     hub.put("bob/net", card())
     good = sync(board)
     hub.faults.append(Fault("GET", "/api/models", status=500, times=100))
-    with pytest.raises(ValueError, match="the Hub failed"):
+    with pytest.raises(FkdError, match="the Hub failed"):
         sync(board)
     kept = read_synced(board)
     assert (kept.date, kept.claims) == (good.date, good.claims) and "the Hub failed (500)" in kept.failure

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import fails, run
+from commands import run
 from conftest import EXAMPLES, TRAINING, draw_faces, untrained, write_competition
 
 from app import build_app
 from fkd.board.entries import read_benchmarks, read_entries
 from fkd.data.split import record_of, split_data
+from fkd.errors import FkdError
 from fkd.hub.reference import load, load_trained
 from fkd.keypoints import MEAN_FACE
 from fkd.learn.checkpoint import save_checkpoint
@@ -35,7 +36,7 @@ def test_a_reference_to_a_file_names_its_kind(file):
     assert load(f"onnx:{file}", "other").name == "other"
     white = np.full((40, 96, 96), 255, np.uint8)
     np.testing.assert_allclose(detector.on_frames(white), [np.array(MEAN_FACE) + [1, 0]] * 40, atol=1e-4)
-    with pytest.raises(ValueError, match="none.onnx does not exist"):
+    with pytest.raises(FkdError, match="none.onnx does not exist"):
         load("onnx:none.onnx")
     with pytest.raises(FileNotFoundError, match="expected a checkpoint folder"):
         load_trained(f"onnx:{file}")
@@ -99,4 +100,5 @@ def test_the_page_shows_the_files_of_its_folder_and_those_named(file, tmp_path):
     (file.parent / "broken.onnx").write_bytes(b"not one")
     with pytest.raises(ValueError, match="broken.onnx is not an ONNX file"):
         build_app(file.parent, tmp_path)
-    assert "broken.onnx is not an ONNX file" in fails("app", f"onnx:{file.parent / 'broken.onnx'}")
+    with pytest.raises(ValueError, match="broken.onnx is not an ONNX file"):
+        run("app", f"onnx:{file.parent / 'broken.onnx'}")

@@ -16,6 +16,7 @@ from PIL import Image
 from safetensors.torch import load_file, save, save_file
 
 from fkd.board.record import from_json
+from fkd.errors import FkdError
 from fkd.hub import repository
 from fkd.hub.publication import publication
 from fkd.hub.reference import load
@@ -151,7 +152,7 @@ def test_a_push_that_fails_leaves_all_as_it_was(hub, evaluated, fault, message, 
         hub.put("ada/net", {"README.md": b"# Before\n"})
     commits, local = hub.commits("ada/net") if there else None, contents(evaluated)
     hub.faults.append(dataclasses.replace(fault))
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(FkdError, match=message):
         push(evaluated, "ada/net", {"README.md": b"# After\n"})
     if not there:
         assert not hub.repos
@@ -192,7 +193,7 @@ def test_who_is_not_known_is_told_how_to_log_in(hub, evaluated, monkeypatch):
 def test_a_pull_that_fails_says_why_and_the_next_one_works(hub, evaluated, fault, message):
     hub.put("ada/net", contents(evaluated))
     hub.faults.append(dataclasses.replace(fault))
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(FkdError, match=message):
         pull("ada/net")
     hub.faults.clear()
     folder = pull("ada/net")
@@ -204,7 +205,7 @@ def test_what_is_refused_once_is_refused_again(hub, evaluated):
     next(iter(weights.values())).view(-1)[0] = torch.nan
     hub.put("eve/net", contents(evaluated) | {"model.safetensors": save(weights)})
     for _ in range(2):
-        with pytest.raises(ValueError, match="not finite"):
+        with pytest.raises(FkdError, match="not finite"):
             pull("eve/net", hub.commits("eve/net")[-1])
 
 
@@ -221,9 +222,9 @@ def test_no_network_is_said(hub, evaluated, monkeypatch):
     hub.put("ada/net", contents(evaluated))
     pull("ada/net")
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
-    with pytest.raises(ValueError, match="the Hub cannot be reached.*check the network"):
+    with pytest.raises(FkdError, match="the Hub cannot be reached.*check the network"):
         pull("ada/net")
-    with pytest.raises(ValueError, match="the Hub cannot be reached"):
+    with pytest.raises(FkdError, match="the Hub cannot be reached"):
         push(evaluated, "ada/net", {})
 
 
@@ -244,7 +245,7 @@ def test_a_hostile_repository_is_refused_before_any_weight_is_built(hub, evaluat
     hub.put("eve/net", {name: content for name, content in files.items() if name not in ("pickle", "path")})
     monkeypatch.setattr(KeypointModel, "load_state_dict", lambda *given, **named: pytest.fail("weights were built"))
     for attempt in (lambda: pull("eve/net"), lambda: load("hf:eve/net")):
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises(FkdError, match=message):
             attempt()
     assert fails("pull", "eve/net").startswith("hf:eve/net")
     assert not (tmp_path / "ran").exists()

@@ -11,6 +11,7 @@ from commands import fails, run
 from huggingface_hub import HfApi, RepoCard
 
 from app import build_app
+from fkd.errors import FkdError
 from fkd.hub.space import deploy
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +76,7 @@ def test_the_page_shows_models_of_the_hub(hub, evaluated, tmp_path):
     asked = build_app(checkpoints=tmp_path / "none", leaderboard=tmp_path, models=["hf:ada/net"])
     for page in (pinned, asked):
         assert '"ada/net"' in json.dumps(page.get_config_file(), default=str)
-    with pytest.raises(ValueError, match="shows you no repository eve/net"):
+    with pytest.raises(FkdError, match="shows you no repository eve/net"):
         build_app(checkpoints=tmp_path, leaderboard=tmp_path, models=["hf:eve/net"])
 
 

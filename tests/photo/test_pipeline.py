@@ -12,6 +12,7 @@ import pytest
 from conftest import EXAMPLES
 from PIL import Image
 
+from fkd.errors import FkdError
 from fkd.photo import pipeline, predict
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.face import FaceBox
@@ -117,7 +118,7 @@ def test_one_photo_that_no_answer_comes_for_leaves_the_others(photos, evaluated,
     class Fails(CheckpointDetector):
         def on_photos(self, photos, boxes, precise=False):
             if any(photo.width == 104 for photo in photos):
-                raise ValueError("a similarity needs two different points on both sides")
+                raise FkdError("a similarity needs two different points on both sides")
             return super().on_photos(photos, boxes, precise)
 
     monkeypatch.setattr(pipeline, "find_faces", boxes_of)
