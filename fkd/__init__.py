@@ -7,12 +7,13 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from fkd.version import __version__
+
 if TYPE_CHECKING:
     from fkd.hub.reference import load
     from fkd.photo.comparison import compare
     from fkd.photo.predict import predict
 
-__version__ = "0.2.0"
 __all__ = ["__version__", "compare", "load", "predict"]
 # What these need (torch, timm) takes seconds to import, so it waits until one of them is used (PEP 562).
 FRONT_DOOR = {

@@ -16,8 +16,8 @@ from ablation import summary
 from commands import every_command
 from huggingface_hub import ModelCard, RepoCard
 
-from fkd import __version__
 from fkd.board.entries import find_benchmark, read_entries
+from fkd.version import __version__
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from fkd import __version__
 from fkd.cli.commands import COMMANDS
+from fkd.version import __version__
 
 ROOT = Path(__file__).parent.parent
 SLOW = {"torch", "timm", "pandas", "numpy", "dlib", "gradio"}

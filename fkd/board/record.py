@@ -10,11 +10,11 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from fkd import __version__
 from fkd.data.record import DataRecord
 from fkd.errors import FkdError
 from fkd.files import STRICT, Count, Figure, Line, one_line, read_json, typed
 from fkd.metrics import Accuracy, Detail, Figures
+from fkd.version import __version__
 
 FORMAT: Final = 5  # of an Evaluation as JSON
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

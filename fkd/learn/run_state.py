@@ -22,7 +22,6 @@ from filelock import FileLock, Timeout
 from safetensors.torch import load_file
 from torch.optim import Optimizer
 
-from fkd import __version__
 from fkd.data.record import DataRecord
 from fkd.errors import FkdError
 from fkd.files import STRICT, remove_leftovers, replacing, typed
@@ -30,6 +29,7 @@ from fkd.learn.checkpoint import save_checkpoint, write_tensors
 from fkd.learn.config import ModelConfig, Source, TrainConfig, TrainingRecord
 from fkd.learn.models import KeypointModel
 from fkd.learn.record import CONFIG, WEIGHTS, read_config
+from fkd.version import __version__
 
 STATE, LOCK, HISTORY = "training-state.safetensors", "training-state.lock", "history.csv"
 History = list[dict[str, Any]]  # one row per epoch, with COLUMNS

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from fkd import __version__
 from fkd.files import one_line, replacing
 from fkd.keypoints import FRAME_SIZE, NAMES
 from fkd.learn.checkpoint import load_checkpoint
@@ -17,6 +16,7 @@ from fkd.photo.detectors.by_torch import TorchModel
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.detectors.onnx import BATCH, CONVENTION, OTHER_POINTS, UNCERTAINTY, OnnxDetector
 from fkd.photo.detectors.onnx_file import NEEDED, Trained
+from fkd.version import __version__
 
 SAME = 1e-3  # px: how far apart torch's answers and the file's may be
 

@@ -1,0 +1,3 @@
+"""The version of fkd."""
+
+__version__ = "0.2.0"
