@@ -582,3 +582,28 @@ def test_the_warm_up_is_as_long_as_fits_if_not_given():
 def test_cuda_trains_too(faces, small_split, tmp_path):
     done = train(ModelConfig("resnet18"), SHORT, faces, small_split, tmp_path / "m", "drawn", device="cuda")
     assert len(done.history) == 4 and np.isfinite(done.validation_rmse)
+
+
+def test_weights_decay_and_norms_and_biases_do_not(tmp_path):
+    before = {}
+
+    def build(config):
+        model = untrained(config)
+        before.update({name: parameter.detach().clone() for name, parameter in model.named_parameters()})
+        return model
+
+    config = dataclasses.replace(ONE_STEP, epochs=1, warmup_epochs=0, optimizer="adamw", lr=1e-3, weight_decay=500)
+    split = Split(np.arange(4), np.arange(4, 6), np.arange(6, 8))
+    train(TINY, config, draw_faces(8), split, tmp_path / "m", "drawn", build=build)
+    for name, after in load_checkpoint(tmp_path / "m").model.named_parameters():
+        kept = 0.5 if after.ndim > 1 else 1  # 1 - lr * weight_decay
+        assert (after - kept * before[name]).abs().max() < 0.0011, name  # AdamW's own step is at most lr
+
+
+def test_the_learning_rate_falls_to_a_hundredth_along_a_cosine(tmp_path):
+    config = dataclasses.replace(ONE_STEP, epochs=9, warmup_epochs=1, lr=1e-3)
+    rates = [row["lr"] for row in tiny_run(tmp_path / "m", config=config).history]
+    assert rates[0] < 1e-4, "the warm-up"
+    assert max(rates) == rates[1] and all(np.diff(rates[1:]) < 0)
+    middle = 0.99e-3 * (1 + np.cos(np.pi * np.arange(1, 9) / 9)) / 2 + 1e-5
+    assert np.allclose(rates[1:], middle)

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import EXAMPLES
+from conftest import EXAMPLES, detector
 from PIL import Image
 
 from fkd.board.measuring import measure
 from fkd.board.submission import submission
 from fkd.data.record import DataRecord
 from fkd.keypoints import MEAN_FACE
+from fkd.learn.config import ModelConfig
 from fkd.page.answers import Wishes, answer_photo
 from fkd.page.guard import pick
 from fkd.page.model import _view
@@ -136,3 +137,17 @@ def test_frames_are_answered_where_labels_lie(resnet, sixty):
     assert plain.shape == (4, 15, 2) and plain.dtype == np.float32
     flipped = resnet.on_frames(sixty.images[:4], sixty.four_point[:4], mirror=True)
     assert np.abs(plain - flipped).max() > 0
+
+
+def test_frames_are_answered_with_the_label_offset_of_each_convention_and_photos_without():
+    plain, moved = detector(ModelConfig("fcnn")), detector(ModelConfig("fcnn"))
+    moved.checkpoint.model.label_offset = np.array([0.75, -0.5], np.float32)
+    images = np.random.default_rng(0).integers(0, 256, (4, 96, 96), dtype=np.uint8)
+    four_point = np.array([False, True, True, False])
+    for mirror in (False, True):
+        offset = moved.on_frames(images, four_point, mirror) - plain.on_frames(images, four_point, mirror)
+        assert np.allclose(offset[..., 0], np.array([0.75, -0.5, -0.5, 0.75])[:, None], atol=1e-4)
+        assert np.allclose(offset[..., 1], 0)
+    box, photo = FaceBox((10, 10, 80, 80), 1.0), Image.fromarray(images[0])
+    (one,), (two,) = (each.on_photos([photo], [box]) for each in (plain, moved))
+    assert np.array_equal(one.points, two.points)

@@ -157,3 +157,9 @@ def test_without_openvino_torch_finds_the_same(monkeypatch):
     monkeypatch.setattr(yunet, "_network", yunet._network.__wrapped__)
     (by_torch,) = find_faces(photo)
     assert abs(by_torch.score - face.score) < 0.01 and np.hypot(*(by_torch.centre - face.centre)) < 0.03 * face.side
+
+
+@pytest.mark.parametrize(("name", "eyes", "apart"), [EILEEN, GRACE])
+def test_finds_a_face_in_a_fortieth_of_the_light(name, eyes, apart):
+    (face,) = find_faces(open_example(name).point(lambda value: value / 40))
+    assert np.hypot(*(eyes_of(face) - eyes)) < 0.25 * apart

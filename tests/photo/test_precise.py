@@ -105,3 +105,8 @@ def test_the_page_answers_precisely_and_keeps_the_photo_where_a_model_cannot():
     refused = answer_again(detectors, precise.answered, Wishes(["shape"], precise=True))
     assert "shape has no precise answers" in refused.status and refused.picture is None and refused.outputs()
     assert answer_again(detectors, refused.answered, Wishes(["fcnn"])).answered.comparison.boxes
+
+
+def test_crops_are_turned_both_ways_by_the_same_angle():
+    turns = [np.rad2deg(np.arctan2(*np.diff(apply(view, [[0, 0], [95, 0]]), axis=0)[0, ::-1])) for view in VIEWS]
+    assert min(np.abs(turns)) > 2 and np.mean(turns) == pytest.approx(0)
