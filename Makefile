@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 SERVES := $(VENV)/.serves
 READY := $(VENV)/.ready
 
-.PHONY: app test check torture shuffle lint bench measure needs-data lock
+.PHONY: app test check fuzz shuffle lint bench measure needs-data lock
 
 app: $(SERVES)
 	$(PY) app.py --open
@@ -17,11 +17,11 @@ test: $(READY)
 
 # Before every commit: a few minutes.
 check: lint
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal -m 'not slow and not browser'
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal -m 'not slow and not browser and not fuzz'
 
-# Hostile and unlucky input, area by area; AREAS="page points" for some of them. artefacts/soak.html is its plot.
-torture: $(READY)
-	PYTHONPATH=.:tests $(PY) -m torture $(AREAS)
+# Spoilt files of every kind, runs that are killed at every write, and the served page in a crowd: about 20 minutes.
+fuzz: $(READY)
+	OMP_NUM_THREADS=1 FKD_FUZZ=2000 $(PY) -m pytest -n 2 -m 'fuzz or not fuzz' tests/fuzz
 
 # The default suite ten times, each in an order of its own: with one thread and with two, and each of these also as on a
 # processor without bfloat16 and AVX-512. `make shuffle SEED=n` repeats the run of one seed and the nine after it.
@@ -32,7 +32,7 @@ shuffle: $(READY)
 		if [ $$((run / 2 % 2)) = 1 ]; then older=--no-bf16; export ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2; \
 		else unset ONEDNN_MAX_CPU_ISA ATEN_CPU_CAPABILITY; fi; \
 		echo "run $$((run + 1)) of 10: seed $$(($(SEED) + run)), threads $$OMP_NUM_THREADS $$older"; \
-		$(PY) -m pytest -m 'not slow and not browser' --randomly-seed=$$(($(SEED) + run)) $$older; \
+		$(PY) -m pytest -m 'not slow and not browser and not fuzz' --randomly-seed=$$(($(SEED) + run)) $$older; \
 	done
 
 lint: $(READY)

@@ -266,7 +266,7 @@ class Killed(BaseException):
 
 
 def test_a_run_killed_between_any_two_writes_resumes_or_starts_anew(tmp_path, monkeypatch):
-    """Before each rename and removal; tests/torture/training.py kills processes, at every call."""
+    """Before each rename and removal; tests/fuzz/test_runs.py kills processes, at every call."""
     two = dataclasses.replace(ONE_STEP, epochs=2)
     tiny_run(tmp_path / "whole", config=two)
     whole = contents(tmp_path / "whole")

@@ -14,14 +14,15 @@ pytest.importorskip("onnx", reason="needs fkd[onnx]")
 from hostile_onnx import HOSTILE, write
 from onnx import helper
 from onnx_files import constant, mean_face
-from torture.case import refused
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_file_is_refused_in_a_sentence(name, tmp_path):
     content, said = HOSTILE[name]
     write(content, tmp_path / "net.onnx")
-    sentence = refused(lambda: load(f"onnx:{tmp_path / 'net.onnx'}"))
+    with pytest.raises(ValueError) as error:  # noqa: PT011 - the sentence is searched below
+        load(f"onnx:{tmp_path / 'net.onnx'}")
+    sentence = str(error.value)
     assert sentence.startswith("net.onnx") and str(tmp_path) not in sentence
     assert re.search(said, sentence), sentence
 

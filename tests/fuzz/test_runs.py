@@ -1,0 +1,287 @@
+"""Runs that are killed, find the disk full or another run: each resumes or starts anew, or says why not.
+
+A run is a child forked from this process, which has torch loaded: one takes a fraction of a second. In one thread, a
+recovered run must end with the bytes of an uninterrupted one. `make fuzz` runs these.
+"""
+
+import functools
+import io
+import json
+import os
+import random
+import re
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import draw_faces
+from sentences import check_sentence, one_sentence, refused
+from tqdm import tqdm
+
+from fkd.data.split import Split
+from fkd.errors import is_for_user
+from fkd.learn.config import TrainConfig
+from fkd.learn.models import ModelConfig
+from fkd.learn.run_state import STATE
+from fkd.learn.train import train
+from fuzz.spoil import spoil
+
+pytestmark = pytest.mark.fuzz
+CONFIG = TrainConfig(epochs=3, batch_size=4, precision="fp32")
+WRITES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate"}  # audited before they happen, as open is
+BUSY = "another run is training into|already holds a run"
+
+
+@dataclass(frozen=True)
+class End:
+    """How a child ended: exit status (negative: the signal), the sentence if it was refused, how often it wrote."""
+
+    status: int
+    sentence: str = ""
+    writes: int = 0
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch):
+    """A fork of one thread has nothing to wait for."""
+    import torch  # noqa: PLC0415 - only here
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    monkeypatch.setattr(tqdm, "monitor_interval", 0)  # which would be a thread
+    tqdm.set_lock(threading.RLock())  # its own is shared with all children, and one that is killed would keep it
+    yield
+    torch.set_num_threads(threads)
+
+
+def run(out: Path, resume: bool = False, config: TrainConfig = CONFIG) -> object:
+    split = Split(np.arange(4), np.arange(4, 6), np.arange(6, 8))
+    return train(ModelConfig("test_resnet", head="regression"), config, draw_faces(8), split, out, "d", resume=resume)
+
+
+def fork(work: Callable[[], object], die_at: int = 0, under: Path | None = None) -> Callable[[], End]:
+    """Start `work` in a child; returns a function that waits for its end. die_at: of its writes into `under`."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        status, sentence, counted = 2, "", [0]
+        try:
+            sys.stderr = io.StringIO()  # the progress bar's
+            if under:
+                sys.addaudithook(_dying(counted, die_at, str(under)))
+            work()
+            status = 0
+        except BaseException as error:
+            status, sentence = (1, str(error)) if is_for_user(error) else (2, traceback.format_exc())
+        finally:
+            os.write(writing, json.dumps([sentence, counted[0]]).encode())
+            os._exit(status)
+    os.close(writing)
+
+    def wait() -> End:
+        with open(reading, "rb") as file:
+            said = file.read()
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        sentence, writes = json.loads(said) if said else ("", 0)
+        assert status != 2, f"a traceback: {sentence[-500:]}"
+        if status == 1:
+            check_sentence(sentence)
+        return End(status, sentence, writes)
+
+    wait.child = child
+    return wait
+
+
+def _dying(counted: list[int], die_at: int, under: str) -> Callable[[str, tuple], None]:
+    def hook(event: str, arguments: tuple) -> None:
+        writes = event in WRITES or (event == "open" and isinstance(arguments[2], int) and arguments[2] & 3)
+        paths = (str(argument) for argument in arguments[:2] if isinstance(argument, str | Path))
+        if writes and any(path.startswith(under) for path in paths):
+            counted[0] += 1
+            if counted[0] == die_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return hook
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The files of a run; safetensors writes a header's keys in any order."""
+    found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    for name in found:
+        if name.endswith(".safetensors"):
+            end = 8 + int.from_bytes(found[name][:8], "little")
+            header = json.dumps(json.loads(found[name][8:end]), sort_keys=True)
+            found[name] = header.encode() + found[name][end:]
+    return found
+
+
+@functools.cache
+def whole() -> tuple[dict[str, bytes], float, int]:
+    """What an uninterrupted run leaves, how long it takes (s), and how many writes it makes."""
+    with tempfile.TemporaryDirectory() as folder:
+        run(Path(folder) / "warm")  # here, so that a child finds everything imported
+        start, out = time.perf_counter(), Path(folder) / "m"
+        end = fork(lambda: run(out), under=out)()
+        assert end.status == 0, end.sentence
+        return contents(out), time.perf_counter() - start, end.writes
+
+
+def recover(folder: Path) -> None:
+    """Do what the sentences say; the outcome, and nothing else, must be an uninterrupted run's."""
+    end = fork(lambda: run(folder, resume=True))()
+    if end.status == 1 and "start without --resume" in end.sentence:
+        end = fork(lambda: run(folder))()
+    assert end.status == 0, end.sentence
+    found, expected = contents(folder), whole()[0]
+    assert sorted(found) == sorted(os.listdir(folder)) == sorted(expected), f"left: {sorted(os.listdir(folder))}"
+    for name, data in expected.items():
+        assert found[name] == data, f"{name} differs from an uninterrupted run's"
+
+
+def stopped(folder: Path, epochs: int) -> None:
+    """Leave the folder of a run that was killed right after it wrote the state of its n-th epoch."""
+
+    def work() -> None:
+        place = sys.modules["fkd.learn.train"]
+        original = place.save_state
+
+        def save(path, run, history, *models):
+            original(path, run, history, *models)
+            if len(history) == epochs:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        place.save_state = save
+        run(folder)
+
+    assert fork(work)().status == -signal.SIGKILL and (folder / STATE).exists()
+
+
+def test_a_run_killed_at_any_write_recovers(tmp_path):
+    for moment in range(1, whole()[2] + 1):
+        out = tmp_path / f"{moment}"
+        assert fork(lambda out=out: run(out), moment, out)().status == -signal.SIGKILL
+        recover(out)
+
+
+def test_a_resumed_run_killed_at_any_write_recovers(tmp_path):
+    for moment in range(1, 2 * whole()[2] // 3 + 5):
+        out = tmp_path / f"{moment}"
+        stopped(out, 1)
+        fork(lambda out=out: run(out, resume=True), moment, out)()
+        recover(out)
+
+
+def test_a_run_killed_at_any_time_and_again_recovers(tmp_path):
+    chance, took = random.Random(0), whole()[1]
+    for number in range(50):
+        for resume in (False, True)[: 1 + (number % 4 == 0)]:
+            end = fork(lambda out=tmp_path / f"{number}", resume=resume: run(out, resume))
+            time.sleep(chance.uniform(0, 1.05 * took))
+            os.kill(end.child, signal.SIGKILL)
+            end()
+        recover(tmp_path / f"{number}")
+
+
+@contextmanager
+def mounted(folder: Path, size: int) -> Iterator[Path]:
+    """A file system of its own, of so many bytes."""
+    folder.mkdir()
+    mount(folder, "-t", "tmpfs", "-o", f"size={size}", "none")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def mount(folder: Path, *options: str) -> None:
+    try:
+        done = subprocess.run(["mount", *options, str(folder)], capture_output=True, text=True)
+    except OSError as error:
+        pytest.skip(f"no mount here ({error.strerror})")
+    if done.returncode:
+        pytest.skip(f"a file system cannot be mounted here ({done.stderr.strip()})")
+
+
+@pytest.mark.parametrize("share", [0.005, 0.05, 0.2, 0.4, 0.6, 0.8, 1.0])
+def test_a_full_disk_is_said_and_the_run_continues_when_there_is_room(share, tmp_path):
+    room = 6 * sum(map(len, whole()[0].values()))
+    with mounted(tmp_path / "disk", int(room * share)) as folder:
+        end = fork(lambda: run(folder / "m"))()
+        if end.status == 1:
+            assert "free some space" in end.sentence, end.sentence
+            assert not list((folder / "m").glob(".*")), "temporary files are left"
+            mount(folder, "-o", f"remount,size={2 * room}")
+        recover(folder / "m")
+
+
+@pytest.mark.parametrize("epochs", [0, 1, 2])
+def test_a_disk_that_became_read_only_is_said_and_the_run_continues_later(epochs, tmp_path):
+    with mounted(tmp_path / "disk", 100_000_000) as folder:
+        if epochs:
+            stopped(folder / "m", epochs)
+        mount(folder, "-o", "remount,ro")
+        end = fork(lambda: run(folder / "m", resume=bool(epochs)))()
+        assert end.status == 1 and "make it writable or choose another folder" in end.sentence, end
+        assert ("--resume" in end.sentence) == bool(epochs), end.sentence
+        mount(folder, "-o", "remount,rw")
+        recover(folder / "m")
+
+
+@pytest.mark.parametrize("limit", [10, 1_000, 100_000, 1_000_000])
+def test_a_file_that_may_not_grow_is_said(limit, tmp_path):
+    def work() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        run(tmp_path / "m")
+
+    end = fork(work)()
+    assert end.status == 1 and "cannot be written" in end.sentence, end
+    recover(tmp_path / "m")
+
+
+def test_of_runs_into_one_folder_at_once_one_trains_and_the_others_are_refused(tmp_path):
+    for number in range(10):
+        out = tmp_path / f"{number}"
+        children = [fork(lambda out=out: run(out)) for _ in range(3)]
+        ends = sorted((child() for child in children), key=lambda end: end.status)
+        assert [end.status for end in ends] == [0, 1, 1], ends
+        assert all(re.search(BUSY, end.sentence) for end in ends[1:]), ends
+        recover(out)
+
+
+def test_a_lock_dies_with_its_process(tmp_path):
+    child = fork(lambda: run(tmp_path / "m", config=replace(CONFIG, epochs=10_000)))
+    while not (tmp_path / "m" / STATE).exists():
+        time.sleep(0.01)
+    assert "another run is training into" in fork(lambda: run(tmp_path / "m", resume=True))().sentence
+    os.kill(child.child, signal.SIGKILL)
+    child()
+    assert "continue it with --resume" in fork(lambda: run(tmp_path / "m"))().sentence
+
+
+def test_a_damaged_state_is_refused_and_stays(tmp_path):
+    stopped(tmp_path / "m", 2)
+    state = (tmp_path / "m" / STATE).read_bytes()
+    header = 8 + int.from_bytes(state[:8], "little")
+
+    def resume_with(content: bytes) -> None:
+        (tmp_path / "m" / STATE).write_bytes(content)
+        run(tmp_path / "m", resume=True)
+
+    for damaged in [state[:size] for size in (0, 1, 7, 8, 9, header, header + 1, len(state) - 1)] + [state + b"x"]:
+        refused(lambda damaged=damaged: resume_with(damaged))
+        assert (tmp_path / "m" / STATE).read_bytes() == damaged, "the state was changed"
+    for seed in range(100):
+        one_sentence(lambda seed=seed: resume_with(spoil(state[:header], seed) + state[header:]))

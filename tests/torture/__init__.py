@@ -1,1 +1,0 @@
-"""Hostile and unlucky input, area by area: `make torture`."""
