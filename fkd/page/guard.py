@@ -235,8 +235,16 @@ async def say_nothing(request: Request, error: Exception) -> Response:
 
 
 async def say_unknown(request: Request, error: Exception) -> JSONResponse:
-    """For a request to a handler that the page does not have."""
+    """For a request to a handler that the page does not have; any other KeyError is a bug, and logged."""
+    if isinstance(error, KeyError) and not isinstance(error.args[0], int):  # Gradio looks handlers up by number
+        return await say_fault(request, error)
     return JSONResponse({"detail": NOT_FITTING}, status_code=400)
+
+
+async def say_fault(request: Request, error: Exception) -> JSONResponse:
+    """For a visitor whose request met a bug in a route; the host finds it in the log."""
+    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return JSONResponse({"detail": FAULT}, status_code=500)
 
 
 HANDLERS = {

@@ -60,6 +60,7 @@ LAUNCH: dict[str, Any] = {
     "footer_links": [],
     "mcp_server": False,  # even where GRADIO_MCP_SERVER is set: it would fetch URLs for strangers
     "run_history": False,
+    "enable_monitoring": False,
     **LIMITS,
 }
 

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import gradio as gr
 import pytest
+from gradio import routes
 from gradio.state_holder import SessionState, StateHolder
 from huggingface_hub import constants
 from PIL import Image
@@ -133,6 +134,19 @@ def test_what_the_page_does_not_have_is_refused_in_a_sentence(page):
     assert NOT_FITTING in page.join(9999, [], "nobody")[1]["error"]
     direct = page.client.post("gradio_api/run/predict", json={"data": []})
     assert direct.status_code == 404 and "queue" in direct.json()["detail"]
+
+
+def test_a_key_error_in_a_route_is_an_apology_and_a_log_entry(page, monkeypatch, caplog):
+    monkeypatch.setattr(routes.client_utils, "construct_args", lambda *_: {}["/home/host/secret"])
+    with caplog.at_level(logging.ERROR):
+        answer = page.client.post("gradio_api/call/v2/predict", json={})
+    assert answer.status_code == 500 and answer.json() == {"detail": FAULT}
+    assert "/home/host/secret" in caplog.text and "Traceback" in caplog.text
+
+
+@pytest.mark.parametrize("path", ["monitoring", "monitoring/summary", "monitoring/key"])
+def test_nobody_is_told_how_the_page_is_used(page, path):
+    assert page.client.get(path).status_code in (403, 404)
 
 
 def test_a_file_of_the_server_is_not_served(page, secret):
