@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from fkd.data.record import DataRecord
+from fkd.errors import FkdError
 from fkd.keypoints import FRAME_SIZE, NAMES, unmirror
 from fkd.photo.crop import apply, crop, frame_matrix, invert
 from fkd.photo.face import Face, FaceBox
@@ -64,10 +65,10 @@ class LandmarkDetector:
     def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox], precise: bool = False) -> list[Face]:
         """The faces in boxes, each of its own photo, as `Detector.on_photos`, cropped from it at SIZE px.
 
-        There are no precise answers, for which it raises ValueError: averaged over crops, dlib's were no better.
+        There are no precise answers, for which it raises FkdError: averaged over crops, dlib's were no better.
         """
         if precise:
-            raise ValueError(f"{self.name} has no precise answers: ask it without `precise`, or another model")
+            raise FkdError(f"{self.name} has no precise answers: ask it without `precise`, or another model")
         faces = []
         for photo, box in zip(photos, boxes, strict=True):
             to_frame = frame_matrix(box.box, box.turn)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from fkd.data.conventions import COMPETITION, Convention, Outputs, ambiguous, label_points, merge
 from fkd.data.record import DataRecord
+from fkd.errors import FkdError
 from fkd.files import one_line
 from fkd.keypoints import FRAME_SIZE, NAMES, unmirror
 from fkd.photo.colours import PALETTE
@@ -50,7 +51,7 @@ class OnnxDetector:
         texts = {key: _text(file, key, most) for key, most in TEXTS.items()}
         keypoints = file.metadata.get("keypoints")
         if keypoints is not None and tuple(keypoints.replace(" ", "").split(",")) != NAMES:
-            raise ValueError(f"{file.where}: its metadata names other keypoints than fkd's 15, or in another order")
+            raise FkdError(f"{file.where}: its metadata names other keypoints than fkd's 15, or in another order")
         shown = name or texts["name"] or one_line(path.stem, 60)
         detector = cls(file, shown, texts["owner"], texts["licence"] or texts["license"], path)
         ramp = np.tile(np.linspace(0, 255, FRAME_SIZE, dtype=np.uint8), (FRAME_SIZE, 1))
@@ -58,11 +59,11 @@ class OnnxDetector:
             points = detector.on_frames(np.stack([ramp, ramp.T, np.full_like(ramp, 128)]))
         except ValueError as error:  # whoever reads a file may read why; a visitor of the page may not
             why = str(error.__cause__ or "").rpartition("Status Message: ")[2]
-            raise ValueError(f"{error}: {one_line(why, 200)}" if why else str(error)) from None
+            raise FkdError(f"{error}: {one_line(why, 200)}" if why else str(error)) from None
         outside = np.abs(points - FRAME_SIZE / 2) > 1.5 * FRAME_SIZE
         if outside.any():
             found = f"answers with a point at {points[outside][0]:.4g}"
-            raise ValueError(f"{file.where} {found}, expected pixels of the {FRAME_SIZE} x {FRAME_SIZE} frame")
+            raise FkdError(f"{file.where} {found}, expected pixels of the {FRAME_SIZE} x {FRAME_SIZE} frame")
         return detector
 
     @property
@@ -126,24 +127,22 @@ class OnnxDetector:
 def _checked(
     file: OnnxFile, conventions: Sequence[Convention], outputs: Sequence[np.ndarray], count: int
 ) -> Mapping[str, np.ndarray]:
-    """A batch's outputs by name, the first as "points". Raises ValueError for a wrong name, shape, type or value."""
+    """A batch's outputs by name, the first as "points". Raises FkdError for a wrong name, shape, type or value."""
     others, choices = sum(len(each.own) for each in conventions), len(ambiguous(conventions))
     expected_shapes = {UNCERTAINTY: (len(NAMES),), OTHER_POINTS: (others, 2), CONVENTION: (choices,)}  # for one face
     named = {"points": outputs[0]} | dict(zip(file.outputs[1:], outputs[1:], strict=True))
     for name, value in named.items():
         if name != "points" and name not in expected_shapes:
-            raise ValueError(
-                f"{file.where} has the output {one_line(name, 40)}, expected {' or '.join(expected_shapes)}"
-            )
+            raise FkdError(f"{file.where} has the output {one_line(name, 40)}, expected {' or '.join(expected_shapes)}")
         shapes = [(count, 15, 2), (count, 30)] if name == "points" else [(count, *expected_shapes[name])]
         if value.dtype != np.float32 or value.shape not in shapes:
             expected = " or ".join(map(str, map(list, shapes)))
             found = f"{value.dtype} {list(value.shape)}"
-            raise ValueError(f"{file.where} answers {count} face(s) with {name} {found}, expected float32 {expected}")
+            raise FkdError(f"{file.where} answers {count} face(s) with {name} {found}, expected float32 {expected}")
         if not (np.abs(value) < FURTHEST).all():  # nor is it where it is NaN
-            raise ValueError(f"{file.where} answers with {name} that are not finite, or far outside the frame")
+            raise FkdError(f"{file.where} answers with {name} that are not finite, or far outside the frame")
         if name == UNCERTAINTY and (value < 0).any():
-            raise ValueError(f"{file.where} answers with an uncertainty below 0")
+            raise FkdError(f"{file.where} answers with an uncertainty below 0")
     return named | {"points": named["points"].reshape(count, len(NAMES), 2)}
 
 
@@ -151,5 +150,5 @@ def _text(file: OnnxFile, key: str, most: int) -> str:
     """A text of the metadata that is shown, "" if it has none. Raises ValueError for more than a plain line."""
     text = file.metadata.get(key, "")
     if len(text) > most or not text.isprintable() or "<" in text:
-        raise ValueError(f"{file.where}: its metadata has the {key} {one_line(text, 40)!r}, expected a plain line")
+        raise FkdError(f"{file.where}: its metadata has the {key} {one_line(text, 40)!r}, expected a plain line")
     return text.strip()
