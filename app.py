@@ -5,9 +5,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import gradio as gr
+
 from fkd.errors import FkdError, is_for_user
 from fkd.page import site
-from fkd.page.guard import Page
 
 HOME = Path(__file__).parent
 CHECKPOINTS, LEADERBOARD = HOME / "checkpoints", HOME / "leaderboard"
@@ -17,21 +18,27 @@ def build_app(
     checkpoints: Path = CHECKPOINTS,
     leaderboard: Path = LEADERBOARD,
     models: Sequence[str] = (),
-) -> Page:
-    """Builds the page for a folder of checkpoints and one of entries, unlaunched; raises as `site.build_app` does.
+) -> gr.Blocks:
+    """Build the page for a folder of checkpoints and one of entries, unlaunched.
 
-    models: references such as hf:user/repo or onnx:FILE (`fkd.hub.reference.load`), beside what lies in `checkpoints`.
+    Args:
+        checkpoints: Folder of checkpoints and model files.
+        leaderboard: Folder of entries.
+        models: More references, such as hf:user/repo or onnx:FILE.
+
+    Raises:
+        FkdError: As `site.build_app`.
     """
     return site.build_app([*site.references_in(checkpoints), *models], leaderboard, HOME)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Serve the page of this clone.")
-    parser.add_argument("models", nargs="*", help="hf:user/repo, onnx:FILE, ..., beside the checkpoints here")
+    parser.add_argument("models", nargs="*", help="hf:user/repo, onnx:FILE, ..., in addition to the checkpoints here")
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
-    asked = parser.parse_args()
+    args = parser.parse_args()
     try:
-        site.launch(build_app(models=asked.models), LEADERBOARD, asked.open)
+        site.launch(build_app(models=args.models), LEADERBOARD, args.open)
     except (FkdError, OSError) as error:
         if not is_for_user(error):
             raise

@@ -22,9 +22,9 @@ START = """
 import sys
 sys.path.insert(0, {root!r})
 from app import build_app
-from fkd.page.site import LAUNCH
+from fkd.page.site import launch_options
 app = build_app({arguments})
-app.launch(quiet=True, prevent_thread_lock=True, **LAUNCH)
+app.launch(quiet=True, prevent_thread_lock=True, **launch_options())
 print("AT " + app.local_url, flush=True)
 app.block_thread()
 """

@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import gradio as gr
+from PIL import Image
 
 from fkd.board.entries import find_benchmark, read_benchmarks
-from fkd.page.guard import as_path, pick
-from fkd.page.own import Own
+from fkd.errors import FkdError
+from fkd.files import one_line
+from fkd.page.components import Photo
+from fkd.page.guard import handler, pick
+from fkd.page.own import LazyDetectors
 from fkd.page.standings import ranked
 from fkd.photo.comparison import compare
 from fkd.photo.detector import Detector
@@ -16,13 +20,11 @@ from fkd.photo.many_photos import find_at_most
 from fkd.photo.predict import predict
 from fkd.photo.reading import read_photo
 
-Answer = TypeVar("Answer")
 
-
-def api(detectors: Own, root: Path) -> None:
-    """Adds the endpoints to the page. detectors: by name. root: of the leaderboard's entries."""
+def api(detectors: LazyDetectors, root: Path) -> None:
+    """Add the endpoints to the page. root: folder of the leaderboard's entries."""
     benchmarks = [one.name for one in sorted(read_benchmarks(root), key=lambda one: not one.fingerprint)]
-    photo = as_path(gr.Image(type="filepath", label="photo", visible=False))
+    photo = Photo(type="filepath", label="photo", visible=False)
     answer = gr.JSON(label="answer", visible=False)
 
     # Gradio documents an endpoint by the name, parameters and docstring of its handler.
@@ -79,37 +81,29 @@ def api(detectors: Own, root: Path) -> None:
         compare: [photo, several, precisely],
         leaderboard: [which],
     }
-    for handler, given in endpoints.items():
-        gr.Button(visible=False).click(handler, given, answer, api_name=handler.__name__)
+    for function, inputs in endpoints.items():
+        gr.Button(visible=False).click(handler(function), inputs, answer, api_name=function.__name__)
 
 
 def _predict(detectors: Mapping[str, Detector], photo: str | None, name: str, precise: bool) -> dict[str, Any]:
     detector = pick(detectors, name)
-    faces = _in_a_sentence(lambda: predict(detector, read_photo(_given(photo)), find=find_at_most, precise=precise))
+    faces = predict(detector, _read(photo), find=find_at_most, precise=precise)
     return {"faces": [face.to_json() for face in faces]}
 
 
 def _compare(detectors: Mapping[str, Detector], photo: str | None, names: str, precise: bool) -> dict[str, Any]:
-    asked = dict.fromkeys(name.strip() for name in (names or "").split(","))
-    chosen = [pick(detectors, name) for name in asked]
-    found = _in_a_sentence(lambda: compare(chosen, read_photo(_given(photo)), find=find_at_most, precise=precise))
-    return found.to_json()
+    chosen = [pick(detectors, name) for name in dict.fromkeys(name.strip() for name in str(names or "").split(","))]
+    return compare(chosen, _read(photo), find=find_at_most, precise=precise).to_json()
 
 
 def _leaderboard(root: Path, folders: Mapping[str, Path], name: str) -> list[dict[str, Any]]:
-    benchmark = _in_a_sentence(lambda: find_benchmark(root, name))
-    return [row.record() for row in ranked(root, benchmark, folders.values())]
+    names = [benchmark.name for benchmark in read_benchmarks(root)]
+    if name not in names:
+        raise FkdError(f"unknown benchmark {one_line(name)!r}: expected one of {', '.join(names)}")
+    return [row.record() for row in ranked(root, find_benchmark(root, name), folders.values())]
 
 
-def _given(photo: str | None) -> str:
+def _read(photo: str | None) -> Image.Image:
     if photo is None:
-        raise ValueError("no photo was given")
-    return photo
-
-
-def _in_a_sentence(work: Callable[[], Answer]) -> Answer:
-    """A caller's mistake becomes the endpoint's error, in one sentence."""
-    try:
-        return work()
-    except ValueError as error:
-        raise gr.Error(str(error), print_exception=False) from None
+        raise FkdError("no photo was sent")
+    return read_photo(photo)

@@ -1,4 +1,4 @@
-"""The tab for many photos at once."""
+"""The Batch tab: many photos at once."""
 
 import dataclasses
 import html
@@ -17,9 +17,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from fkd.errors import FkdError
 from fkd.keypoints import LEFT_EYE, RIGHT_EYE
-from fkd.page.guard import MOST_SESSIONS, pick
-from fkd.page.own import Own
+from fkd.page.guard import MAX_SESSIONS, handler, pick
+from fkd.page.own import LazyDetectors
 from fkd.page.uploads import new_folder
 from fkd.photo.detector import Detector
 from fkd.photo.draw import draw_points
@@ -29,14 +30,15 @@ from fkd.photo.point_files import to_table
 from fkd.photo.reading import PHOTOS
 
 INTRODUCTION = f"""Photos, or zips of photos: up to {MOST_PHOTOS} at a time, {MOST_BYTES / 1e6:.0f} MB unpacked. One row
-per face; the points are in the files below. Nothing is kept beyond the hour."""
+per face; the points are in the files below. Files are deleted within an hour."""
+Update = dict[gr.blocks.Block, Any]
 WAITING = "<p>Waiting for its turn ...</p>"  # one batch runs at a time, for all visitors
-EVERY = 1.0  # s between two looks at the rows and drawings so far; all are sent each time
+INTERVAL = 1.0  # s between updates of the table and the gallery, which are sent whole
 DRAWN, GALLERY = 2000, 800  # px, longest side of the drawings in the zip, and of those that the gallery shows
 
 
-def batch_tab(detectors: Own) -> None:
-    """Builds the tab."""
+def batch_tab(detectors: LazyDetectors) -> None:
+    """Build the tab."""
     gr.Markdown(INTRODUCTION)
     with gr.Row():
         files = gr.File(
@@ -59,44 +61,61 @@ def batch_tab(detectors: Own) -> None:
     )
     rows = gr.Dataframe(interactive=False, max_height=400, visible=False, elem_id="batch-table", elem_classes="ranking")
     shown = [status, rows, downloads, *saves, gallery]
-    stops: dict[int, threading.Event] = {}  # by session: set where its batch is to end after the photo at hand
+    stops: dict[int, threading.Event] = {}  # by session; set to end its batch after the current photo
 
-    # Functions of their own: Gradio gives the request to those that ask for it, not to a partial.
-    def begin(request: gr.Request) -> list[Any]:
+    # Nested, because Gradio passes the request to functions only, not to a partial.
+    def begin(request: gr.Request) -> Update:
         stops[hash(request.session_hash)] = threading.Event()
-        for session in list(stops)[:-MOST_SESSIONS]:  # who began, and left
+        for session in list(stops)[:-MAX_SESSIONS]:  # visitors who left
             del stops[session]
-        return [WAITING, *buttons(True)]
+        return {status: WAITING} | buttons(running=True)
 
-    def answer_all(files: list[str] | None, name: str, request: gr.Request) -> Iterator[list[Any]]:
+    def answer_all(files: list[str] | None, name: str, request: gr.Request) -> Iterator[Update]:
         session = hash(request.session_hash)
         stop = stops.get(session, threading.Event())
         try:
             for view in _run(pick(detectors, name), files or [], stop):
-                yield view.outputs()
+                yield show(view)
         finally:
             stops.pop(session, None)
 
+    def show(view: View) -> Update:
+        if view.faces is None:
+            return {status: view.status}
+        has_faces = len(view.faces) > 0
+        names = ("points.csv", "points.json", "drawn.zip")
+        return {
+            status: view.status,
+            rows: gr.Dataframe(view.faces, visible=has_faces),
+            downloads: gr.Row(visible=has_faces and view.folder is not None),
+            gallery: gr.Gallery(view.pictures or None, visible=bool(view.pictures)),
+            **{save: view.folder and str(view.folder / name) for save, name in zip(saves, names, strict=True)},
+        }
+
     def stop_after_this(request: gr.Request) -> None:
-        if stop := stops.get(hash(request.session_hash)):
-            stop.set()
+        if event := stops.get(hash(request.session_hash)):
+            event.set()
 
-    def buttons(running: bool) -> list[gr.Button]:
-        return [gr.Button(interactive=not running), gr.Button(interactive=running)]
+    def buttons(running: bool) -> Update:
+        return {run: gr.Button(interactive=not running), stop: gr.Button(interactive=running)}
 
-    # Whatever becomes of the batch, its button is back afterwards.
-    run.click(begin, None, [status, run, stop], api_visibility="private").then(
-        answer_all, [files, model], shown, show_progress="hidden", api_visibility="private"
-    ).then(lambda: buttons(False), None, [run, stop], api_visibility="private")
-    stop.click(stop_after_this, api_visibility="private")
+    # The button comes back whatever happens to the batch.
+    private: dict[str, Any] = {"api_visibility": "private"}
+    run.click(handler(begin), None, [status, run, stop], **private).then(
+        handler(answer_all), [files, model], shown, show_progress="hidden", **private
+    ).then(lambda: buttons(running=False), None, [run, stop], queue=False, **private)
+    stop.click(handler(stop_after_this), queue=False, **private)
 
 
 @dataclass(frozen=True)
 class View:
-    """What the tab shows.
+    """The state of the tab.
 
-    status: HTML. faces: the table's rows, None if they stay as they are. pictures: of the gallery, (path, caption)
-    each. folder: of points.csv, points.json and drawn.zip, when they are written.
+    Attributes:
+        status: HTML.
+        faces: Rows of the table; None if they stay as they are.
+        pictures: (path, caption) for the gallery.
+        folder: Where points.csv, points.json and drawn.zip are, once written.
     """
 
     status: str
@@ -104,23 +123,13 @@ class View:
     pictures: list[tuple[str, str]] = field(default_factory=list)
     folder: Path | None = None
 
-    def outputs(self) -> list[Any]:
-        """For (status, table, row of downloads, csv, json, zip, gallery)."""
-        if self.faces is None:
-            return [self.status, *[gr.skip()] * 6]
-        has_faces = len(self.faces) > 0
-        files = [self.folder and str(self.folder / name) for name in ("points.csv", "points.json", "drawn.zip")]
-        table = gr.Dataframe(self.faces, visible=has_faces)
-        gallery = gr.Gallery(self.pictures or None, visible=bool(self.pictures))
-        return [self.status, table, gr.Row(visible=has_faces and self.folder is not None), *files, gallery]
-
 
 def _run(detector: Detector, files: list[str], stop: threading.Event) -> Iterator[View]:
-    """What the tab shows after each photo, until all are done or `stop` is set."""
+    """Yield the state of the tab after each photo, until all are done or `stop` is set."""
     yield View("<p>Reading the files ...</p>", _rows([]))
     try:
         sources = list_sources(files)
-    except ValueError as error:
+    except FkdError as error:
         yield View(f"<p><b>{html.escape(str(error))}</b></p>")
         return
     done: list[Answered] = []
@@ -137,7 +146,7 @@ def _run(detector: Detector, files: list[str], stop: threading.Event) -> Iterato
                 stopped = f"Stopped after {number} of {len(sources)} photos. "
                 break
             status = _progress(number, len(sources)) + _not_answered(done)
-            if time.monotonic() - shown < EVERY:
+            if time.monotonic() - shown < INTERVAL:
                 yield View(status)
             else:
                 yield View(status, _rows(_faces(done)), _pictures(done, folder))
@@ -146,7 +155,7 @@ def _run(detector: Detector, files: list[str], stop: threading.Event) -> Iterato
 
 
 def _save(drawn: Image.Image, file: str, archive: zipfile.ZipFile, folder: Path) -> None:
-    """Adds a drawing to the archive, and to the folder as the gallery shows it."""
+    """Write a drawing to the archive, and a smaller one for the gallery to the folder."""
     drawn.thumbnail((DRAWN, DRAWN))
     with archive.open(file, "w") as member:
         drawn.save(member, "JPEG", quality=90)

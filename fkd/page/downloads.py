@@ -1,4 +1,4 @@
-"""Files of the answers on a photo, each made when a visitor asks for it."""
+"""Downloads of the answers on a photo, written on request."""
 
 import functools
 import json
@@ -7,8 +7,10 @@ from pathlib import Path
 
 import gradio as gr
 
+from fkd.errors import FkdError
 from fkd.files import file_stem
 from fkd.page.answers import GONE, Answered
+from fkd.page.guard import handler
 from fkd.page.uploads import new_folder
 from fkd.photo.point_files import to_pts, to_table
 
@@ -21,7 +23,7 @@ SAVE = """file => {
 
 
 def download_row(answered: gr.State, face: gr.Dropdown) -> None:
-    """Builds a button for each kind of file. answered: an `Answered` or None; face: the number of the chosen one."""
+    """Place a button for each kind of file. answered: an `Answered` or None; face: the number of the selected one."""
     with gr.Row():
         for ending, (label, write) in KINDS.items():
             button = gr.Button(label, size="sm", min_width=110, elem_id=f"save-{ending}")
@@ -29,16 +31,16 @@ def download_row(answered: gr.State, face: gr.Dropdown) -> None:
 
 
 def save_on_click(button: gr.Button, make: Callable[..., str], inputs: Sequence[gr.components.Component]) -> None:
-    """Makes a file of the inputs when the button is clicked, and saves it in the browser. make: gives its path."""
+    """Write a file when the button is clicked, and save it in the browser. make: returns its path."""
     file = gr.File(visible="hidden")
-    made = button.click(make, list(inputs), file, api_visibility="private")
+    made = button.click(handler(make), list(inputs), file, api_visibility="private")
     made.success(None, file, js=SAVE)
 
 
 def _make(write: Callable[[Answered, int, Path], Path], answered: Answered | None, face: int | None) -> str:
-    """Handler: a file of the answers."""
+    """Write the answers, and return the path."""
     if answered is None or not answered.comparison.boxes or not Path(answered.path).exists():
-        raise gr.Error(GONE, print_exception=False)
+        raise FkdError(GONE)
     return str(write(answered, face or 0, new_folder()))
 
 

@@ -1,8 +1,6 @@
 """The figures below a ranking, and the paper's table next to ours."""
 
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ import gradio as gr
 import pandas as pd
 
 from fkd.board.record import Evaluation
+from fkd.errors import FkdError
 from fkd.files import typed_rows
 from fkd.learn.record import Epoch
 from fkd.page.face_plots import error_face
@@ -21,7 +20,7 @@ COUNT = 5  # figures
 
 
 def plot_places() -> list[gr.Plot]:
-    """Place the figures, in the order of `Figures.outputs`."""
+    """Place the figures, in the order of `figures`."""
     places = []
 
     def place(title: str, name: str, about: str = "", scale: int = 1) -> None:
@@ -45,21 +44,6 @@ def plot_places() -> list[gr.Plot]:
     return places
 
 
-@dataclass(frozen=True)
-class Figures:
-    """The figures of some entries, each None where there is nothing to draw."""
-
-    time: object = None
-    cumulative: object = None
-    ellipses: object = None
-    degraded: object = None
-    keypoints: object = None
-
-    def outputs(self) -> list[object]:
-        """In the order of `plot_places`."""
-        return [getattr(self, field.name) for field in dataclasses.fields(self)]
-
-
 def plotted_first(entries: Sequence[Evaluation]) -> list[str]:
     """The models in the plots until a visitor chooses: the first four of a checkpoint's own predictions.
 
@@ -69,33 +53,32 @@ def plotted_first(entries: Sequence[Evaluation]) -> list[str]:
     return (plain or [entry.name for entry in entries])[:4]
 
 
-def figures(
-    every: Sequence[Evaluation],
-    models: Sequence[str],
-    across: int = 4,
-) -> Figures:
-    """The figures of some of a benchmark's entries.
+def figures(every: Sequence[Evaluation], models: Sequence[str], across: int = 4) -> list[object]:
+    """Draw some of a benchmark's entries, in the order of `plot_places`; None where there is nothing to draw.
 
-    models: names of the entries to draw. across: how many small figures fit in a row.
+    Args:
+        every: All entries, which decide the colours.
+        models: Names of the entries to draw.
+        across: How many small figures fit in a row.
     """
     colours = entry_colours(every)
     entries = sorted((entry for entry in every if entry.name in models), key=lambda entry: entry.accuracy.rmse)
     if not entries:
-        return Figures()
-    return Figures(
-        time=trade_off(entries, colours),
-        cumulative=cumulative_errors(entries, colours),
-        ellipses=error_face({entry.name: entry.detail for entry in entries}, colours),
-        degraded=robustness_curves({entry.name: entry.robustness for entry in entries}, colours, across),
-        keypoints=keypoint_errors(entries, colours),
-    )
+        return [None] * COUNT
+    return [
+        trade_off(entries, colours),
+        cumulative_errors(entries, colours),
+        error_face({entry.name: entry.detail for entry in entries}, colours),
+        robustness_curves({entry.name: entry.robustness for entry in entries}, colours, across),
+        keypoint_errors(entries, colours),
+    ]
 
 
 def history(folder: Path) -> pd.DataFrame | None:
     """A checkpoint's training, one row per epoch; None if it is not recorded, or not as fkd records it."""
     try:
         return pd.DataFrame(typed_rows(folder / "history.csv", Epoch))
-    except (ValueError, OSError):
+    except (FkdError, OSError):
         return None
 
 

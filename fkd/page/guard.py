@@ -1,265 +1,250 @@
-"""What stands between strangers and the page: files that were uploaded here, time limits, errors in one sentence."""
+"""Guards the public page: allowed routes, uploaded files only, request limits, time limits, one-sentence errors."""
 
 import asyncio
-import base64
 import contextlib
-import datetime
+import contextvars
 import functools
-import io
+import inspect
+import json
 import logging
 import os
+import re
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import gradio as gr
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
-from gradio.block_function import BlockFunction
-from gradio.data_classes import ImageData
-from gradio.exceptions import InvalidPathError
 from gradio.route_utils import FnIndexInferError, GradioMultiPartParser
-from gradio.utils import get_upload_folder, is_in_or_equal
-from gradio_client.utils import is_http_url_like
 from starlette.formparsers import MultiPartException
 from starlette.middleware import Middleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from fkd.errors import FkdError
 from fkd.files import one_line
-from fkd.page.uploads import KEPT, keep_swept, photo_folder
+from fkd.page.uploads import photo_folder, start_sweeping
 from fkd.photo.detector import Detector
 
 ANSWER_LIMIT = 60  # s, of one answer, or of one step of a batch
-MOST_WAITING = 60  # requests in all queues together
-MOST_SESSIONS = 200  # whose settings and answers are kept; the one unused for longest makes room
-MOST_UPLOADED = 100_000_000  # bytes of one file: a zip of photos may be larger than a photo
+MAX_WAITING = 60  # requests in all queues together
+MAX_SESSIONS = 200  # the least recently used one is dropped first
+MAX_FILE_BYTES = 100_000_000  # one uploaded file: a zip of photos may be larger than a photo
+MAX_UPLOAD_BYTES = 520_000_000  # one upload: a whole batch
+MAX_REQUEST_BYTES = 8_000_000  # any other request; a camera frame is the largest
+MAX_FIELD_BYTES = 10_000  # a form field that is not a file
+# The routes that the page and its API need; every other path gets a 404.
+ROUTES = re.compile(
+    r"""/ | /(config|theme\.css|favicon\.ico|robots\.txt|manifest\.json) | /(static|assets|svelte)/.+
+    | /gradio_api/(info|app_id|startup-events|theme\.css|upload|upload_progress|cancel|reset)
+    | /gradio_api/(queue/(join|data)|heartbeat/[^/]+|run/[^/]+|stream/[^/]+(/close)?|call/(?!v2/)[^/]+(/[^/]+)?)
+    | /gradio_api/file=/.+""",
+    re.VERBOSE,
+)
+MARK = {"_type": "gradio.FileData"}  # Gradio's mark of a value that names a file
 
-MOST_REQUESTED = 8_000_000  # bytes of any other request; a frame of the camera is the largest
-MOST_AT_ONCE = 520_000_000  # bytes of the files of one upload: a whole batch
-MOST_IN_FIELD = 10_000  # bytes of what is not a file in a form
-# What Gradio serves besides, and no page of ours asks for; /file= of an address is refused too.
-UNUSED = ("/process_recording", "/proxy=", "/component_server", "/deep_link", "/runs", "/run-history", "/vibe-")
-MARK = {"_type": "gradio.FileData"}  # by which Gradio tells that a value names a file
-
-NOT_UPLOADED = "This file was not uploaded here: upload it to this page first, then send the path that was answered."
-NOT_FITTING = "This request does not fit the page: it is to send what the page itself, or its API page, says."
-FAULT = "A fault on this page, not in what was sent, kept it from an answer. Please try again."
+NOT_UPLOADED = "This file was not uploaded here: upload it first, then send the path that the upload returns."
+MALFORMED = "Malformed request. See the API page for the expected inputs."
+FAULT = "Something went wrong on our side. Please try again."
 TOO_SLOW = f"No answer within {ANSWER_LIMIT} seconds: try again later, or with a smaller photo."
-BUSY = f"{MOST_WAITING} requests are already waiting here: try again in a minute."
+BUSY = f"{MAX_WAITING} requests are already waiting here: try again in a minute."
+Result = TypeVar("Result")
+_threads = ThreadPoolExecutor(40, thread_name_prefix="handler")
 _log = logging.getLogger(__name__)
 
 
-class RequestLimits:
-    """Turns requests away that are larger than their kind can be, as they come (413), or that no page of ours makes
-    (404): Gradio would fetch addresses for anyone, or keep recordings for ever.
-    """
+class Guard:
+    """ASGI middleware that passes requests to ROUTES only, within the size limits, with uploaded files only."""
 
     def __init__(self, app: ASGIApp):
-        self._upload = RequestBodyLimitMiddleware(app, max_body_size=MOST_AT_ONCE)
-        self._other = RequestBodyLimitMiddleware(app, max_body_size=MOST_REQUESTED)
+        self._app = app
+        self._upload = RequestBodyLimitMiddleware(app, max_body_size=MAX_UPLOAD_BYTES)
+        self._other = RequestBodyLimitMiddleware(self._check_files, max_body_size=MAX_REQUEST_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves a request, or turns it away."""
-        path = str(scope.get("path", "")).removeprefix(scope.get("root_path", "")).removeprefix("/gradio_api")
-        if path.startswith(UNUSED) or (path.startswith("/file=") and not path.startswith("/file=/")):
+        """Serve a request or refuse it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path = str(scope["path"]).removeprefix(scope.get("root_path", ""))
+        path = path.rstrip("/") or "/"
+        if not ROUTES.fullmatch(path):
             await Response(status_code=404)(scope, receive, send)
         else:
-            await (self._upload if path.rstrip("/") == "/upload" else self._other)(scope, receive, send)
+            await (self._upload if path == "/gradio_api/upload" else self._other)(scope, receive, send)
 
-
-def bound_fields() -> None:
-    """Bounds what a form may hold besides files, of which Gradio would take any number of bytes into memory."""
-    take = GradioMultiPartParser.on_part_data
-
-    def on_part_data(self: GradioMultiPartParser, data: bytes, start: int, end: int) -> None:
-        if self._current_part.file is None and len(self._current_part.data) + end - start > MOST_IN_FIELD:
-            raise MultiPartException(f"a field has more than {MOST_IN_FIELD:,} bytes")
-        take(self, data, start, end)
-
-    GradioMultiPartParser.on_part_data = on_part_data  # type: ignore[method-assign]
-
-
-class Page(gr.Blocks):
-    """gr.Blocks in which every error reaches the visitor as one sentence, and no answer takes for ever.
-
-    once_open: what the page needs soon, but not to open; its server does it then.
-    """
-
-    once_open: Sequence[Callable[[], object]] = ()
-
-    async def preprocess_data(self, block_fn: BlockFunction, inputs: list[Any], *given: Any, **named: Any) -> list[Any]:
-        """The handler's inputs. Raises gr.Error for a file that was not uploaded, or what does not fit the page."""
-        check_files(inputs)
-        if block_fn.api_visibility == "public":  # a program without gradio_client may leave the last ones out, too
-            inputs = [*inputs, *(getattr(part, "value", None) for part in block_fn.inputs[len(inputs) :])]
+    async def _check_files(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request unless its JSON names a file that was not uploaded."""
+        if scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
         try:
-            values: list[Any] = await super().preprocess_data(block_fn, inputs, *given, **named)
-        except gr.Error:
-            raise
-        except InvalidPathError:
-            raise gr.Error(NOT_UPLOADED, print_exception=False) from None
-        except Exception:
-            raise gr.Error(NOT_FITTING, print_exception=False) from None
-        for part, value in zip(block_fn.inputs, values, strict=True):
-            # Gradio lets an empty list pass for one of the choices.
-            if isinstance(part, gr.Dropdown) and not part.multiselect and isinstance(value, list):
-                raise gr.Error(NOT_FITTING, print_exception=False)
-        return values
+            body = await Request(scope, receive).body()
+        except ClientDisconnect:
+            return
+        messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def process_api(self, block_fn: Any, *given: Any, **named: Any) -> dict[str, Any]:
-        """Runs a handler. Raises gr.Error in one sentence, also if there is no answer within ANSWER_LIMIT."""
-        if getattr(block_fn, "fn", True) is None:  # it is for the browser alone
-            raise gr.Error(NOT_FITTING, print_exception=False)
-        work = asyncio.ensure_future(super().process_api(block_fn, *given, **named))
+        async def replay() -> Message:
+            return messages.pop() if messages else await receive()
+
         try:
-            # A thread cannot be stopped: it is left to end by itself, and its visitor is told.
-            done, _ = await asyncio.wait([work], timeout=ANSWER_LIMIT)
-        except asyncio.CancelledError:
-            work.cancel()
-            raise
-        if not done:
-            work.cancel()  # what the thread still answers is not put into the session, over what comes after
-            raise gr.Error(TOO_SLOW, print_exception=False)
-        try:
-            return work.result()
-        except gr.Error as error:
-            error.print_exception = False
-            raise
-        except Exception:
-            _log.exception("a handler failed")
-            raise gr.Error(FAULT, print_exception=False) from None
-
-    def launch(self, *given: Any, **named: Any) -> Any:
-        """As gr.Blocks.launch, which would leave parts of this page in app_kwargs, for the next one to stumble over."""
-        return super().launch(*given, **named | {"app_kwargs": dict(named.get("app_kwargs") or {})})
-
-
-def pick(detectors: Mapping[str, Detector], name: object) -> Detector:
-    """The detector of this name. Raises gr.Error for one that the page does not have."""
-    if not isinstance(name, str) or name not in detectors:
-        said = one_line(name)
-        raise gr.Error(f"there is no model {said!r}: expected one of {', '.join(detectors)}", print_exception=False)
-    return detectors[name]
-
-
-def told(event: gr.EventData, name: str) -> object:
-    """What the browser says of an event under a name: anything at all, or None."""
-    return event._data.get(name) if isinstance(event._data, dict) else None
-
-
-def as_path(image: gr.Image) -> gr.Image:
-    """Makes a component give its handler the path of the uploaded file, for `read_photo` to open.
-
-    Gradio would open it first, in any format, and answer a bad one with a bare "Error". No handler may have the
-    component as an output: Gradio would make it anew for that visitor, without this.
-    """
-    vars(image)["preprocess"] = lambda payload: payload and payload.path
-    return image
-
-
-def as_frame(image: gr.Image) -> gr.Image:
-    """As `as_path`, for a camera: the handler gets a frame, which comes within the request, as an open file."""
-
-    def preprocess(payload: ImageData | None) -> str | io.BytesIO | None:
-        if payload is None:
-            return None
-        if payload.path:
-            return payload.path
-        return io.BytesIO(base64.b64decode(str(payload.url).partition(",")[2]))
-
-    vars(image)["preprocess"] = preprocess
-    return image
+            check_files(json.loads(body or b"null"))
+        except FkdError as error:
+            await JSONResponse({"detail": str(error)}, status_code=400)(scope, receive, send)
+        except (ValueError, RecursionError):
+            await JSONResponse({"detail": MALFORMED}, status_code=400)(scope, receive, send)
+        else:
+            await self._app(scope, replay, send)
 
 
 def check_files(value: object) -> None:
-    """Raises gr.Error if a request names a file, in whatever way, that does not lie in the folder of uploads.
+    """Raise FkdError if a JSON value names a file outside the upload folder, in whatever way.
 
-    Gradio checks only what bears the mark of its FileData, which some components do not insist on. The error is the
-    same whether there is such a file or not.
+    Gradio 6.31 reads any image of the server if its payload lacks `meta`. The error does not depend on whether the file
+    exists.
     """
-    waiting = [value]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, dict):
-            waiting.extend(value.values())
-            if "path" in value or "url" in value:
-                if value.get("path") is None and _is_frame(value.get("url")):
-                    continue
-                if value.get("meta") != MARK or not _is_uploaded(value.get("path")):
-                    raise gr.Error(NOT_UPLOADED, print_exception=False)
-        elif isinstance(value, list | tuple):
-            waiting.extend(value)
+    pending = [value]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, list):
+            pending.extend(value)
+        elif isinstance(value, dict):
+            pending.extend(value.values())
+            is_frame = value.get("path") is None and str(value.get("url")).startswith("data:image/")
+            is_file = value.get("meta") == MARK and is_uploaded(value.get("path"))
+            if ("path" in value or "url" in value) and not (is_frame or is_file):
+                raise FkdError(NOT_UPLOADED)
 
 
-def _is_frame(url: object) -> bool:
-    return isinstance(url, str) and url.startswith("data:image/")
-
-
-def _is_uploaded(path: object) -> bool:
-    # An address is refused too: Gradio would download it, for anyone and of any size.
-    if not isinstance(path, str) or is_http_url_like(path) or "\0" in path:
+def is_uploaded(path: object) -> bool:
+    """Whether a path, its links resolved, is a file in the upload folder; False for a URL."""
+    if not isinstance(path, str) or "\0" in path:
         return False
     real = os.path.realpath(path)
-    return is_in_or_equal(real, get_upload_folder()) and os.path.isfile(real)
+    return real.startswith(f"{photo_folder()}{os.sep}") and os.path.isfile(real)
+
+
+def handler(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Run an event handler in a thread, with a time limit, and turn its errors into one sentence.
+
+    FkdError is shown as it is. Any other exception is a bug: the visitor gets an apology, the log a traceback. A
+    generator has the time limit for each step.
+    """
+    if not inspect.isgeneratorfunction(function):
+
+        @functools.wraps(function)
+        async def answer(*args: Any) -> Any:
+            return await _in_one_sentence(function, *args)
+
+        return answer
+
+    @functools.wraps(function)
+    async def steps(*args: Any) -> AsyncIterator[Any]:
+        iterator, end = function(*args), object()
+        while (value := await _in_one_sentence(next, iterator, end)) is not end:
+            yield value
+
+    return steps
+
+
+async def _in_one_sentence(function: Callable[..., Result], *args: Any) -> Result:
+    try:
+        # A thread cannot be stopped: it is left to finish, and its result is dropped.
+        work = functools.partial(contextvars.copy_context().run, function, *args)
+        return await asyncio.wait_for(asyncio.get_running_loop().run_in_executor(_threads, work), ANSWER_LIMIT)
+    except gr.Error:
+        raise
+    except FkdError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+    except TimeoutError:
+        raise gr.Error(TOO_SLOW, print_exception=False) from None
+    except Exception:
+        _log.exception("a handler failed")
+        raise gr.Error(FAULT, print_exception=False) from None
+
+
+def pick(detectors: Mapping[str, Detector], name: object) -> Detector:
+    """Return the detector with this name. Raises FkdError if the page does not have it."""
+    if not isinstance(name, str) or name not in detectors:
+        raise FkdError(f"unknown model {one_line(name)!r}: expected one of {', '.join(detectors)}")
+    return detectors[name]
+
+
+def event_value(event: gr.EventData, name: str) -> object:
+    """Return an untrusted value from the event data, or None."""
+    try:
+        return getattr(event, name, None)
+    except TypeError:  # the data is not an object
+        return None
+
+
+def bound_fields() -> None:
+    """Limit form fields that are not files: Gradio keeps them in memory, whatever their size.
+
+    The one patch of Gradio here: there is no public setting (https://github.com/gradio-app/gradio/issues).
+    """
+    on_part_data = GradioMultiPartParser.on_part_data
+
+    def limited(self: GradioMultiPartParser, data: bytes, start: int, end: int) -> None:
+        if self._current_part.file is None and len(self._current_part.data) + end - start > MAX_FIELD_BYTES:
+            raise MultiPartException(f"a field has more than {MAX_FIELD_BYTES:,} bytes")
+        on_part_data(self, data, start, end)
+
+    GradioMultiPartParser.on_part_data = limited  # type: ignore[method-assign]
 
 
 @contextlib.asynccontextmanager
 async def lifespan(app: ASGIApp) -> AsyncIterator[None]:
-    """While the page is served, its folder of photos is swept, and sessions go as their photos do."""
-    ended = threading.Event()
-    keep_swept(photo_folder(), ended, functools.partial(forget_sessions, app))
+    """Delete old photos for as long as the page is served."""
+    stop = threading.Event()
+    start_sweeping(photo_folder(), stop)
     yield
-    ended.set()
-
-
-def forget_sessions(app: Any) -> None:
-    """Removes the sessions that nobody has used for KEPT: Gradio keeps the picture that each was shown last."""
-    holder = app.state_holder
-    limit = datetime.datetime.now() - datetime.timedelta(seconds=KEPT)
-    with holder.lock:
-        for session in [session for session, used in list(holder.time_last_used.items()) if used < limit]:
-            holder.session_data.pop(session, None)
-            del holder.time_last_used[session]
+    stop.set()
 
 
 async def say_busy(request: Request, error: Exception) -> JSONResponse:
-    """For a visitor who finds every queue full."""
+    """Answer a visitor when the queue is full."""
     return JSONResponse({"detail": BUSY}, status_code=503, headers={"Retry-After": "60"})
 
 
 async def say_nothing(request: Request, error: Exception) -> Response:
-    """For a visitor who left in the middle of an upload: nobody hears it."""
+    """Answer an upload whose client has disconnected."""
     return Response(status_code=400)
 
 
 async def say_unknown(request: Request, error: Exception) -> JSONResponse:
-    """For a request to a handler that the page does not have; any other KeyError is a bug, and logged."""
+    """Answer a request for a handler that does not exist; any other KeyError is a bug."""
     if isinstance(error, KeyError) and not isinstance(error.args[0], int):  # Gradio looks handlers up by number
         return await say_fault(request, error)
-    return JSONResponse({"detail": NOT_FITTING}, status_code=400)
+    return JSONResponse({"detail": MALFORMED}, status_code=400)
 
 
 async def say_fault(request: Request, error: Exception) -> JSONResponse:
-    """For a visitor whose request met a bug in a route; the host finds it in the log."""
+    """Apologize for a bug in a route, and log it."""
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return JSONResponse({"detail": FAULT}, status_code=500)
 
 
-HANDLERS = {
+HANDLERS: dict[int | type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
     503: say_busy,
-    KeyError: say_unknown,  # this and the next are how Gradio meets a handler that the page does not have
+    KeyError: say_unknown,  # this and the next: what Gradio raises for an unknown handler
     FnIndexInferError: say_unknown,
     ClientDisconnect: say_nothing,
 }
-# For `launch`.
-LIMITS = {
-    "max_file_size": MOST_UPLOADED,
-    "state_session_capacity": MOST_SESSIONS,
-    "app_kwargs": {
-        "lifespan": lifespan,
-        "exception_handlers": HANDLERS,
-        "middleware": [Middleware(RequestLimits)],
-    },
-}
+
+
+def limits() -> dict[str, Any]:
+    """Return new arguments for `launch`, which changes the dictionary it is given."""
+    return {
+        "max_file_size": MAX_FILE_BYTES,
+        "state_session_capacity": MAX_SESSIONS,
+        "enable_monitoring": False,
+        "app_kwargs": {
+            "lifespan": lifespan,
+            "exception_handlers": HANDLERS,
+            "middleware": [Middleware(Guard)],
+        },
+    }

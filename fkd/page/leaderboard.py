@@ -13,10 +13,12 @@ import gradio as gr
 
 from fkd.board.entries import SYNCED, read_benchmarks, read_entries
 from fkd.board.ranking import RankingRow
+from fkd.errors import FkdError
 from fkd.hub.claims import sync
 from fkd.page.address import remember
 from fkd.page.downloads import save_on_click
-from fkd.page.figures import COUNT, figures, plot_places, plotted_first
+from fkd.page.figures import figures, plot_places, plotted_first
+from fkd.page.guard import handler
 from fkd.page.ranking import COPY, SORT, published_view, ranking_view
 from fkd.page.ranking_table import FIRST_STATUSES, OPTIONAL, STATUSES, Choice, csv_file, json_file
 from fkd.page.standings import Board, hub_text, problems_text, view
@@ -48,16 +50,16 @@ def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tab: 
             label="Search models", placeholder="Search models", max_length=100, container=False, min_width=140,
             elem_id="search",
         )  # fmt: skip
-        averaged = gr.Checkbox(label="Also ensembles and flip averaging", container=False, elem_id="averaged")
+        averaged = gr.Checkbox(label="Include ensembles and flip averaging", container=False, elem_id="averaged")
     with gr.Row():
         with gr.Column(scale=4, min_width=320):
-            shown = ranking_view()
+            table = ranking_view()
             sort = gr.Textbox("rank", label="Sorted by", visible=False)
             with gr.Row(elem_id="board-buttons"):
                 link = gr.Button("Copy link to this view", size="sm", min_width=120, elem_id="copy-link")
                 csv = gr.Button("Table as CSV", size="sm", min_width=120, elem_id="ranking-csv")
                 as_json = gr.Button("Entries as JSON", size="sm", min_width=120, elem_id="ranking-json")
-                again = gr.Button("Read the Hub again", size="sm", min_width=120, elem_id="sync")
+                again = gr.Button("Refresh from the Hub", size="sm", min_width=120, elem_id="sync")
             from_hub = gr.Markdown(elem_id="from-hub", elem_classes="caption")
             broken = gr.Markdown(elem_id="problems")
             with gr.Accordion("Filters and columns", open=False, elem_id="filters"):
@@ -85,46 +87,62 @@ def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tab: 
         plots = plot_places()
 
     chosen = [benchmark, search, averaged, status, columns, sort, models]
-    shown_parts = [about, shown, elsewhere, csv, as_json, drawn, models]
+    shown_parts = [about, table, elsewhere, csv, as_json, drawn, models]
     keep, keep_selected = (
         f"""(...values) => ({remember("leaderboard", *NAMES, selected=selected)})(...values.map(
         (value, number) => !value || String(value) === {json.dumps(FIRST)}[number] ? '' : value))"""
         for selected in (False, True)
     )
 
-    def show(*values: Any) -> list[Any]:
-        return view(board, Choice.of(*values)).outputs()
+    @handler
+    def show(*values: Any) -> dict[gr.blocks.Block, Any]:
+        shown = view(board, Choice.of(*values))
+        any_entry = bool(shown.measured)
+        update = {
+            about: shown.about,
+            table: shown.ranking,
+            elsewhere: shown.published,
+            csv: gr.Button(visible=any_entry),
+            as_json: gr.Button(visible=any_entry),
+            drawn: gr.Accordion(visible=any_entry),
+        }
+        if shown.replots:
+            update[models] = gr.Dropdown(choices=shown.measured, value=shown.plotted)
+        return update
 
-    def draw(name: str, models: list[str], is_wide: bool | None) -> list[Any]:
+    @handler
+    def draw(name: str, models: list[str], is_wide: bool | None) -> dict[gr.blocks.Block, Any]:
         if is_wide is None:
-            return [gr.skip()] * COUNT
+            return {plots[0]: gr.skip()}
         entries = read_entries(root, board.benchmark(name)).measured
-        return figures(entries, models, 4 if is_wide else 2).outputs()
+        return dict(zip(plots, figures(entries, models, 4 if is_wide else 2), strict=True))
 
-    def open_view(request: gr.Request) -> list[Any]:  # a partial would not be given the request
+    @handler
+    def open_view(request: gr.Request) -> list[Any]:
         return _open(board, request)
 
     def download(write: Callable[[str, Sequence[RankingRow]], str], *values: Any) -> str:
         choice = Choice.of(*values)
         return write(board.benchmark(choice.benchmark).name, board.rows(choice))
 
-    page.load(functools.partial(hub_text, root), None, from_hub, api_visibility="private")
-    page.load(functools.partial(problems_text, root), None, broken, api_visibility="private")
+    private: dict[str, Any] = {"api_visibility": "private", "queue": False}
+    page.load(handler(functools.partial(hub_text, root)), None, from_hub, **private)
+    page.load(handler(functools.partial(problems_text, root)), None, broken, **private)
     shows: dict[str, Any] = {
         "fn": show,
         "inputs": chosen,
         "outputs": shown_parts,
         "show_progress": "hidden",
-        "api_visibility": "private",
+        **private,
     }
-    page.load(open_view, None, chosen, api_visibility="private").then(**shows)
+    page.load(open_view, None, chosen, **private).then(**shows)
     for part in (benchmark, search, averaged, status, columns):
         part.input(**shows, trigger_mode="always_last").then(None, chosen, js=keep)
-    shown.input(None, None, sort, js=SORT).then(None, chosen, js=keep)
-    shown.input(
+    table.input(None, None, sort, js=SORT).then(None, chosen, js=keep)
+    table.input(
         **shows, trigger_mode="always_last", js=f"(...values) => values.with({NAMES.index('sort')}, ({SORT})())"
     )
-    again.click(functools.partial(_read_again, root), outputs=from_hub, api_visibility="private").then(**shows)
+    again.click(handler(functools.partial(_read_again, root)), outputs=from_hub, api_visibility="private").then(**shows)
     tab.select(None, chosen, js=keep_selected)
     models.input(None, chosen, js=keep)
     for button, write in ((csv, csv_file), (as_json, json_file)):
@@ -141,8 +159,8 @@ def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tab: 
         "api_visibility": "private",
     }
     models.change(**draws)
-    tab.select(lambda wide: gr.Accordion(open=wide), asks_width, drawn, js=IS_WIDE, api_visibility="private")
-    drawn.expand(lambda wide: wide, asks_width, is_wide, js=IS_WIDE, api_visibility="private").then(**draws)
+    tab.select(lambda wide: gr.Accordion(open=wide), asks_width, drawn, js=IS_WIDE, **private)
+    drawn.expand(lambda wide: wide, asks_width, is_wide, js=IS_WIDE, **private).then(**draws)
 
 
 def _open(board: Board, request: gr.Request) -> list[Any]:
@@ -162,6 +180,6 @@ def _read_again(root: Path) -> str:
     """Handler: reads the Hub again, but once a minute at most, and says what is then known about it."""
     kept = root / SYNCED
     if not kept.exists() or time.time() - kept.stat().st_mtime > PAUSE:
-        with contextlib.suppress(ValueError):  # it is kept with the claims, and shown with them
+        with contextlib.suppress(FkdError):  # it is kept with the claims, and shown with them
             sync(root)
     return hub_text(root)

@@ -1,6 +1,5 @@
-"""The tab of one model: its card, its training curves, and its errors."""
+"""The Model tab: card, training curves and errors of one model."""
 
-import dataclasses
 import json
 import os
 from dataclasses import dataclass
@@ -10,13 +9,14 @@ from typing import Any
 import gradio as gr
 
 from fkd.board.record import read_evaluation
+from fkd.errors import FkdError
 from fkd.hub.card import model_card
 from fkd.hub.repository import EVALUATION
 from fkd.page.address import remember
 from fkd.page.face_plots import error_face
 from fkd.page.figures import history, paper_section
-from fkd.page.guard import pick
-from fkd.page.own import Own
+from fkd.page.guard import handler, pick
+from fkd.page.own import LazyDetectors
 from fkd.page.plots import training_curves
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
@@ -26,24 +26,16 @@ IN_PAPER = ("fcnn", "resnet50")
 
 @dataclass(frozen=True)
 class View:
-    """The contents of the tab.
-
-    text: the card, Markdown. curves, ellipses: figures of its training and of its errors. in_paper: whether the paper
-    has such a network.
-    """
+    """The contents of the tab: the card as Markdown, its figures, and whether the paper has such a network."""
 
     text: str
     curves: Any = None
     ellipses: Any = None
     in_paper: bool = False
 
-    def outputs(self) -> list[Any]:
-        """For (card, ellipses, curves, the paper's section)."""
-        return [self.text, self.ellipses, self.curves, gr.Accordion(visible=self.in_paper)]
 
-
-def model_tab(detectors: Own, paper: Path | None, page: gr.Blocks, tab: gr.Tab) -> None:
-    """Builds the tab, inside `tab` of `page`. paper: the figures of benchmarks/paper.py, None where they are not."""
+def model_tab(detectors: LazyDetectors, paper: Path | None, page: gr.Blocks, tab: gr.Tab) -> None:
+    """Build the tab, inside `tab` of `page`. paper: the figures of benchmarks/paper.py, if there are any."""
     first = detectors.by_error()[0]
     chosen = gr.Dropdown(list(detectors), value=first, label="Model", elem_id="model")
     with gr.Row():
@@ -54,29 +46,30 @@ def model_tab(detectors: Own, paper: Path | None, page: gr.Blocks, tab: gr.Tab) 
             ellipses = gr.Plot(show_label=False, elem_classes="ellipses")
             gr.Markdown("### Training\nSolid: validation. Dotted: training, on augmented faces.")
             curves = gr.Plot(show_label=False, elem_classes="model-curves")
-    with gr.Accordion("Beside the paper", open=False, visible=False, elem_id="of-paper") as section:
+    with gr.Accordion("Compared with the paper", open=False, visible=False, elem_id="of-paper") as section:
         if paper and paper.exists():
             paper_section(json.loads(paper.read_text()))
 
-    def show(name: str, is_seen: bool) -> list[Any]:
+    @handler
+    def show(name: str, is_seen: bool) -> dict[gr.blocks.Block, Any]:
         if not is_seen:
-            return [gr.skip()] * len(shown)
+            return {card: gr.skip()}
         view = _view(pick(detectors, name))
-        return (view if paper else dataclasses.replace(view, in_paper=False)).outputs()
+        in_paper = gr.Accordion(visible=bool(paper) and view.in_paper)
+        return {card: view.text, ellipses: view.ellipses, curves: view.curves, section: in_paper}
 
-    shown = [card, ellipses, curves, section]
-
+    @handler
     def open_view(request: gr.Request) -> str:
-        """Handler: the model that the address asks for: ?tab=model&model=NAME."""
-        asked = str(request.query_params.get("model", ""))
-        return asked if asked in detectors else first
+        """Return the model that the URL names: ?tab=model&model=NAME."""
+        name = str(request.query_params.get("model", ""))
+        return name if name in detectors else first
 
-    seen = gr.State(False)  # nothing is drawn before somebody looks at this tab
-    page.load(open_view, None, chosen, api_visibility="private")
-    chosen.change(show, [chosen, seen], shown, api_visibility="private")
-    tab.select(lambda: True, None, seen, api_visibility="private").then(
-        show, [chosen, seen], shown, api_visibility="private"
-    )
+    shown: list[gr.blocks.Block] = [card, ellipses, curves, section]
+    seen = gr.State(False)  # nothing is drawn before the tab is opened
+    private: dict[str, Any] = {"api_visibility": "private"}
+    page.load(open_view, None, chosen, queue=False, **private)
+    chosen.change(show, [chosen, seen], shown, **private)
+    tab.select(lambda: True, None, seen, queue=False, **private).then(show, [chosen, seen], shown, **private)
     tab.select(None, chosen, js=remember("model", "model", selected=True))
     chosen.input(None, chosen, js=remember("model", "model"))
 
@@ -94,7 +87,7 @@ def _view(detector: Detector) -> View:
         card = model_card(detector.checkpoint, evaluation, name if "/" in name else "").split("---\n", 2)[2]
     except FileNotFoundError:
         return View(f"# {name}\nIt has not been evaluated.", curves)
-    except ValueError as error:
+    except FkdError as error:
         reason = str(error).replace(f"{folder}{os.sep}", "").replace("`", "")  # visitors read it
         return View(f"# {name}\nIts records cannot be read: `{reason}`.", curves)
     in_paper = detector.checkpoint.model.config.name in IN_PAPER

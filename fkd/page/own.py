@@ -1,14 +1,12 @@
-"""The page's own detectors, by name; the page opens before the networks of its checkpoint folders are read."""
+"""Detectors loaded on first use, so that the page opens before all networks are read."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
+from fkd.errors import FkdError
 from fkd.files import read_json
 from fkd.hub.reference import load
-from fkd.keypoints import FRAME_SIZE
 from fkd.learn.record import CONFIG, WEIGHTS
 from fkd.photo.colours import network_colour
 from fkd.photo.detector import Detector
@@ -16,11 +14,15 @@ from fkd.photo.detector import Detector
 NEEDED = (CONFIG, WEIGHTS)  # of a checkpoint folder
 
 
-class Own(Mapping[str, Detector]):
-    """Detectors by name, each checkpoint folder read when it is first asked for.
+class LazyDetectors(Mapping[str, Detector]):
+    """Detectors by name; a checkpoint folder is read on first use.
 
-    folders: those that have one, by name. colours: by name, as far as the records tell.
-    Raises ValueError or FileNotFoundError for a reference that names no detector, or if two have one name.
+    Attributes:
+        folders: Checkpoint folders by name.
+        colours: Colours by name.
+
+    Raises:
+        FkdError: Two detectors have one name, or a reference cannot be read.
     """
 
     def __init__(self, references: Sequence[Path | str | Detector]):
@@ -39,29 +41,26 @@ class Own(Mapping[str, Detector]):
                 folder = detector.folder
                 self._read.setdefault(name, detector)
             if name in self._errors:
-                raise ValueError(f"two of the checkpoints have the name {name}: the page needs one name for each")
+                raise FkdError(f"two of the checkpoints have the name {name}: the page needs one name for each")
             self.colours[name], self._errors[name] = colour, error
             if folder:
                 self.folders[name] = folder
 
     def by_error(self) -> list[str]:
-        """The names, the lowest validation RMSE first."""
+        """List the names, the lowest validation RMSE first."""
         return sorted(self._errors, key=self._errors.__getitem__)
 
-    def read(self) -> None:
-        """Reads every detector that has not been read, and has it answer once: a network is compiled for that.
-
-        Raises ValueError or FileNotFoundError as `load` does.
-        """
-        for name in self:
-            self._reading_once(name).on_frames(np.zeros((1, FRAME_SIZE, FRAME_SIZE), np.uint8))
+    def read(self, names: Iterable[str]) -> None:
+        """Read detectors now. Raises FkdError or FileNotFoundError if one is damaged."""
+        for name in names:
+            self._reading_once(name)
 
     def __getitem__(self, name: str) -> Detector:
         if name not in self._errors:
             raise KeyError(name)
         try:
             return self._reading_once(name)
-        except (ValueError, OSError) as error:  # for the host, who hears of it from `read`, not for visitors
+        except (FkdError, OSError) as error:  # the host's mistake: visitors get an apology, the log the reason
             raise RuntimeError(f"{name} cannot be read") from error
 
     def _reading_once(self, name: str) -> Detector:
@@ -82,9 +81,9 @@ class Own(Mapping[str, Detector]):
 
 
 def _stated(folder: Path) -> tuple[str, float]:
-    """A colour and a validation RMSE, px, as a config.json has them: `load` is strict about it later.
+    """Return colour and validation RMSE, px, from a config.json, which `load` checks later.
 
-    Raises ValueError if it is not JSON.
+    Raises FkdError if it is not JSON.
     """
     config = read_json(folder / CONFIG)
     try:

@@ -45,7 +45,8 @@ class Choice:
         """Build a choice from the inputs, in the order of the fields; invalid text is replaced by the default."""
         choice = cls(*values)
         is_key = str(choice.sort).removeprefix("-") in sort_keys()
-        return dataclasses.replace(choice, search=choice.search or "", sort=choice.sort if is_key else cls.sort)
+        search = choice.search if isinstance(choice.search, str) else ""
+        return dataclasses.replace(choice, search=search, sort=choice.sort if is_key else cls.sort)
 
     @classmethod
     def from_address(cls, asked: Mapping[str, str]) -> "Choice":

@@ -1,7 +1,6 @@
-"""The page: two detectors side by side on your own photo, and the leaderboard."""
+"""The page: detectors side by side on your own photo, and the leaderboard."""
 
 import ctypes
-import functools
 import sys
 import threading
 import time
@@ -11,20 +10,19 @@ from typing import Any
 
 import gradio as gr
 
-from fkd.board.entries import read_benchmarks
+from fkd.errors import FkdError
 from fkd.hub.available import read_pinned
 from fkd.hub.claims import sync
 from fkd.learn.record import CONFIG
 from fkd.page.address import remember
 from fkd.page.api import api
 from fkd.page.batch import batch_tab
-from fkd.page.compare import compare_tab
-from fkd.page.guard import LIMITS, MOST_WAITING, Page, bound_fields
+from fkd.page.compare import CompareTab
+from fkd.page.guard import MAX_WAITING, bound_fields, handler, limits
 from fkd.page.leaderboard import leaderboard_tab
 from fkd.page.live import live_tab
 from fkd.page.model import model_tab
-from fkd.page.own import Own
-from fkd.page.standings import ranked
+from fkd.page.own import LazyDetectors
 from fkd.page.uploads import photo_folder
 from fkd.page.visitors import Detectors
 from fkd.photo.detector import Detector
@@ -51,53 +49,58 @@ THEME = gr.themes.Default(
 
 bound_fields()
 
-# How the page is served, wherever that is.
-LAUNCH: dict[str, Any] = {
-    "theme": THEME,
-    "css_paths": [STYLE],
-    "head": f"<script>{SCRIPT.read_text('utf-8')}</script>",
-    "ssr_mode": False,
-    "footer_links": [],
-    "mcp_server": False,  # even where GRADIO_MCP_SERVER is set: it would fetch URLs for strangers
-    "run_history": False,
-    "enable_monitoring": False,
-    **LIMITS,
-}
+
+def launch_options() -> dict[str, Any]:
+    """Return the arguments of `gr.Blocks.launch` with which the page is always served."""
+    return {
+        "theme": THEME,
+        "css_paths": [STYLE],
+        "head": f"<script>{SCRIPT.read_text('utf-8')}</script>",
+        "ssr_mode": False,
+        "footer_links": [],
+        "mcp_server": False,  # even where GRADIO_MCP_SERVER is set: it would fetch URLs for strangers
+        "run_history": False,
+        **limits(),
+    }
 
 
 def references_in(checkpoints: Path) -> list[str]:
-    """Returns references to what lies in a folder of checkpoints: folders, files, and the Hub models pinned there.
+    """Return references to the folders, files and pinned Hub models in a folder of checkpoints.
 
-    Raises ValueError for a pinned.json that is not a list of Hub models.
+    Raises FkdError for a pinned.json that is not a list of Hub models.
     """
     own = [str(path.parent) for path in sorted(checkpoints.glob(f"*/{CONFIG}"))]
     files = [f"{ENDINGS[path.suffix]}:{path}" for path in files_in(checkpoints)]
     return [*own, *files, *map(str, read_pinned(checkpoints))]
 
 
-def build_app(references: Sequence[str | Detector], leaderboard: Path, clone: Path | None = None) -> Page:
-    """Builds the page for these detectors and the leaderboard in a folder, unlaunched.
+def build_app(references: Sequence[str | Detector], leaderboard: Path, clone: Path | None = None) -> gr.Blocks:
+    """Build the page, unlaunched.
 
-    references: detectors, or what `fkd.hub.reference.load` takes. clone: a clone of fkd, whose example photos and table
-    of the paper are then shown.
-    A checkpoint folder is read when the page first needs it, or is `launch`ed.
-    Raises ValueError if there is no checkpoint, another reference cannot be read, or two have one name.
+    Args:
+        references: Detectors, or references for `fkd.hub.reference.load`. A checkpoint folder is read when it is first
+            needed.
+        leaderboard: Folder of the entries.
+        clone: A clone of fkd, for its example photos and the table of the paper.
+
+    Raises:
+        FkdError: There is no checkpoint, a reference cannot be read, or two have one name.
     """
     if not references:
-        raise ValueError(
+        raise FkdError(
             "there is no checkpoint to show: name folders or hf:user/repo, or train one with "
             "`fkd train --data DIR --out checkpoints/mine`"
         )
-    detectors = Own(references)
+    detectors = LazyDetectors(references)
     examples = [path for stem in EXAMPLES for path in (clone / "examples").glob(f"{stem}.*")] if clone else []
     paper = clone / "benchmarks" / "paper.json" if clone else None
-    photo_folder()  # before any part of the page is made: each notes where its files are to lie
-    page = Page(title="fkd: facial keypoint detectors", analytics_enabled=False)
+    photo_folder()  # before the components, which note where their files go
+    page: gr.Blocks = gr.Blocks(title="fkd: facial keypoint detectors", analytics_enabled=False)
     with page:
         gr.Markdown(TITLE, elem_id="title")
         with gr.Tabs() as tabs:
             with gr.Tab("Compare", id="compare") as compare:
-                landing = compare_tab(Detectors(detectors), examples, page)
+                CompareTab(Detectors(detectors), examples, page)
             with gr.Tab("Leaderboard", id="leaderboard") as board:
                 leaderboard_tab(leaderboard, detectors.folders, page, board)
             with gr.Tab("Live", id="live") as live:
@@ -108,49 +111,36 @@ def build_app(references: Sequence[str | Detector], leaderboard: Path, clone: Pa
                 model_tab(detectors, paper, page, about)
         for tab, name in ((compare, "compare"), (live, "live"), (batch, "batch")):
             tab.select(None, js=remember(name, selected=True))
-        page.load(_open_tab, None, tabs, api_visibility="private")
+        page.load(_open_tab, None, tabs, queue=False, api_visibility="private")
         api(detectors, leaderboard)
-    page.queue(max_size=MOST_WAITING, api_open=False)
-    page.once_open = [detectors.read, landing, functools.partial(_rank, leaderboard, detectors)]
+    page.queue(max_size=MAX_WAITING, api_open=False)
     return page
 
 
-def _rank(root: Path, detectors: Own) -> None:
-    """Reads and ranks all entries, which takes long where there are thousands."""
-    for benchmark in read_benchmarks(root):
-        ranked(root, benchmark, detectors.folders.values(), averaged=False)
-
-
+@handler
 def _open_tab(request: gr.Request) -> Any:
-    """Handler: the tab that the address asks for, ?tab=NAME."""
-    asked = request.query_params.get("tab")
-    return gr.Tabs(selected=asked) if asked in TABS else gr.skip()
+    """Select the tab that the URL names, ?tab=NAME."""
+    tab = request.query_params.get("tab")
+    return gr.Tabs(selected=tab) if tab in TABS else gr.skip()
 
 
 def keep_synced(root: Path) -> None:
-    """Reads the Hub's models now and every hour, beside whatever visitors do; runs until the process ends."""
+    """Read the Hub's models now and every hour, until the process ends."""
     while True:
         try:
             sync(root)
-        except (ValueError, OSError) as error:  # the page says so too, and what was read before stays
+        except (FkdError, OSError) as error:  # the page says so too, and keeps the earlier models
             print(f"fkd: {error}", file=sys.stderr)
         time.sleep(3600)
 
 
-def launch(app: Page, leaderboard: Path, open_browser: bool = False) -> None:
-    """Serves the page until the process is stopped, and keeps the leaderboard's folder, if there is one, synced.
-
-    Raises ValueError or OSError if one of the page's checkpoints cannot be read, soon after the page has opened.
-    """
+def launch(app: gr.Blocks, leaderboard: Path, open_browser: bool = False) -> None:
+    """Serve the page until the process is stopped; the leaderboard's folder, if it exists, is kept in sync."""
     if leaderboard.is_dir():
         threading.Thread(target=keep_synced, args=[leaderboard], daemon=True).start()
     one_thread_per_answer()
     libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt"):  # else glibc keeps apart what each thread has freed, and memory grows with the crowd
+    if hasattr(libc, "mallopt"):  # glibc keeps freed memory per thread, and would grow with concurrent users
         libc.mallopt(M_ARENA_MAX, 2)
-    app.launch(inbrowser=open_browser, prevent_thread_lock=True, **LAUNCH)
-    for work in app.once_open:
-        work()
-    if hasattr(libc, "malloc_trim"):  # reading networks takes more than having them
         libc.malloc_trim(0)
-    app.block_thread()
+    app.launch(inbrowser=open_browser, **launch_options())

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
-
 from fkd.board.entries import KAGGLE, Benchmark, Entries, problems, read_entries, read_published, read_synced
 from fkd.board.ranking import RankingRow, ranking
 from fkd.hub.available import weights_there
@@ -68,19 +66,6 @@ class View:
     measured: list[str]
     plotted: list[str]
     replots: bool  # whether the models in the figures are others than before
-
-    def outputs(self) -> list[Any]:
-        """For (about, ranking, published, csv, json, figures, models)."""
-        any_entry = bool(self.measured)
-        return [
-            self.about,
-            self.ranking,
-            self.published,
-            gr.Button(visible=any_entry),
-            gr.Button(visible=any_entry),
-            gr.Accordion(visible=any_entry),
-            gr.Dropdown(choices=self.measured, value=self.plotted) if self.replots else gr.skip(),
-        ]
 
 
 def view(board: Board, choice: Choice) -> View:

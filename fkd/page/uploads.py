@@ -1,112 +1,97 @@
-"""Where visitors' photos lie and when they go: a folder of this process's own, swept by age alone."""
+"""Where visitors' photos are stored, and how they are deleted: one folder, swept by age."""
 
-import atexit
 import functools
 import logging
 import os
-import secrets
-import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Collection
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+import gradio as gr
 
-KEPT, EVERY = 50 * 60, 60  # s: how long a file is kept, and how often old ones are removed: all within the hour
-RUN = "fkd-photos-"
-_stay: set[Path] = set()
+from fkd.errors import FkdError
+
+MAX_AGE, SWEEP_INTERVAL = 50 * 60, 60  # s; together less than an hour
 _log = logging.getLogger(__name__)
 
 
 @functools.cache
 def photo_folder() -> Path:
-    """This process's folder for uploads, answers and downloads, made at the first call.
+    """Return the folder for uploads, answers and downloads, which Gradio uses from the first call on.
 
-    It is the folder that Gradio takes as its own from then on, and goes with the process. What killed processes left
-    behind is removed.
+    All fkd pages of a user share it, so that photos left by a killed process are deleted by the next one.
+
+    Raises:
+        FkdError: Somebody else owns the folder.
     """
     parent = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()).resolve()
-    parent.mkdir(parents=True, exist_ok=True)
-    remove_dead(parent)
-    folder = parent / f"{RUN}{secrets.token_hex(8)}"
-    lock = FileLock(f"{folder}.lock")  # the system lets go of it however the process ends
-    lock.acquire(timeout=0)
-    folder.mkdir(mode=0o700)
+    user = os.getuid() if hasattr(os, "getuid") else 0  # Windows has a temporary folder per user
+    folder = parent / f"fkd-photos-{user}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.is_symlink() or folder.lstat().st_uid != user:
+        raise FkdError(f"{folder} belongs to somebody else: set GRADIO_TEMP_DIR to a folder of your own")
+    folder.chmod(0o700)
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
-
-    @atexit.register
-    def leave_nothing() -> None:
-        shutil.rmtree(folder, ignore_errors=True)
-        lock.release()
-        Path(lock.lock_file).unlink(missing_ok=True)
-
     return folder
 
 
-def remove_dead(parent: Path) -> None:
-    """Removes the folders under `parent` whose processes have ended without removing them."""
-    for file in parent.glob(f"{RUN}*.lock"):
-        lock = FileLock(file)
-        try:
-            lock.acquire(timeout=0)
-        except (Timeout, OSError):  # it lives, or is another user's
-            continue
-        shutil.rmtree(file.with_suffix(""), ignore_errors=True)
-        lock.release()
-        file.unlink(missing_ok=True)
-
-
 def new_folder() -> Path:
-    """A folder for files that a handler returns; Gradio serves them from there, and they go with the others."""
+    """Make a folder for files that a handler returns; Gradio serves them, and the sweep deletes them."""
     return Path(tempfile.mkdtemp(prefix="answer-", dir=photo_folder()))
 
 
-def stays(path: Path) -> None:
-    """Keeps a file of the page itself, which is made after it has opened, from the sweeps."""
-    _stay.add(path)
+def page_folder() -> Path:
+    """Make a folder for a page's own pictures, which Gradio serves for as long as the process runs."""
+    return Path(tempfile.mkdtemp(dir=_static_folder().name))
 
 
-def sweep(folder: Path, kept: Collection[Path] = (), now: float | None = None) -> int:
-    """Removes what has not been changed for KEPT seconds under `folder`, whoever made it; returns how many files.
+@functools.cache
+def _static_folder() -> tempfile.TemporaryDirectory[str]:
+    folder = tempfile.TemporaryDirectory(prefix="fkd-page-")  # deleted at exit
+    gr.set_static_paths([folder.name])
+    return folder
 
-    kept: files that stay. now: s since 1970; the present if None. A file that cannot be removed is left for the next
-    sweep, and an empty folder goes when it is as old.
+
+def address(path: Path) -> str:
+    """Return the URL of a file in either folder, relative to the page."""
+    return f"gradio_api/file={path.as_posix()}"
+
+
+def sweep(folder: Path, now: float | None = None) -> int:
+    """Delete everything under `folder` that has not changed for MAX_AGE, and return the number of files deleted.
+
+    Args:
+        folder: The folder; it stays itself.
+        now: Seconds since 1970; the present if None.
     """
-    limit = (time.time() if now is None else now) - KEPT
-    gone = 0
+    limit = (time.time() if now is None else now) - MAX_AGE
+    count = 0
     for place, _, names in os.walk(folder, topdown=False):
-        for name in names:
-            path = Path(place, name)
+        for path in [Path(place, name) for name in names]:
             try:
-                if path not in kept and path.lstat().st_ctime < limit:
+                if path.lstat().st_ctime < limit:
                     path.unlink()
-                    gone += 1
-            except OSError:
+                    count += 1
+            except OSError:  # the next sweep tries again
                 continue
         try:
             if Path(place) != folder and Path(place).lstat().st_ctime < limit:
                 Path(place).rmdir()
-        except OSError:  # it is not empty, or just used
+        except OSError:  # not empty, or just used
             continue
-    return gone
+    return count
 
 
-def keep_swept(folder: Path, ended: threading.Event, also: Callable[[], object] = lambda: None) -> threading.Thread:
-    """Starts a thread that sweeps until `ended` is set. What is there now, such as the examples, stays.
-
-    also: called after each sweep.
-    """
-    kept = {path for path in folder.rglob("*") if path.is_file()}
+def start_sweeping(folder: Path, stop: threading.Event) -> threading.Thread:
+    """Start a thread that sweeps a folder until `stop` is set."""
 
     def run() -> None:
-        while not ended.wait(EVERY):
+        while not stop.wait(SWEEP_INTERVAL):
             try:
-                sweep(folder, kept | _stay)
-                also()
-            except Exception:  # whatever it was: photos must not stay because of it
-                _log.exception("the sweep of %s failed; the next is in %d s", folder, EVERY)
+                sweep(folder)
+            except Exception:  # photos must be deleted whatever happens
+                _log.exception("the sweep of %s failed; the next is in %d s", folder, SWEEP_INTERVAL)
 
     thread = threading.Thread(target=run, name="sweep of photos", daemon=True)
     thread.start()

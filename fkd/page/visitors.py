@@ -5,54 +5,55 @@ import threading
 from collections import ChainMap
 from pathlib import Path
 
+from fkd.errors import FkdError
 from fkd.hub.errors import HostError
 from fkd.hub.reference import SCHEME, HubModel
 from fkd.hub.repository import pull
-from fkd.page.own import Own
+from fkd.page.own import LazyDetectors
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 
-MOST, LARGEST = 12, 200_000_000  # models of all visitors together; bytes of one's weights
+MAX_MODELS, MAX_BYTES = 12, 200_000_000  # models of all visitors together; weights of one
 
 
 class Detectors(ChainMap[str, Detector]):
-    """The page's own detectors and those that visitors added, by name; the oldest of the latter make room.
+    """The page's own detectors and those added by visitors, by name; the oldest of the latter are dropped first.
 
-    What visitors add lies in folders of its own: it neither fills the host's cache of the Hub nor empties it.
+    Visitors' models are stored outside the host's cache of the Hub.
     """
 
-    def __init__(self, own: Own):
+    def __init__(self, own: LazyDetectors):
         self.own = own
         self._added: dict[str, Detector] = {}
         self._folders: dict[str, tempfile.TemporaryDirectory[str]] = {}
         self._turn = threading.Lock()
         super().__init__(self._added, own)  # type: ignore[arg-type]  # only the first is ever written
 
-    def add(self, asked: str) -> str:
-        """Pulls user/repo or user/repo@revision, as anybody may read it, and returns its name here.
+    def add(self, reference: str) -> str:
+        """Pull a public user/repo or user/repo@revision, and return its name here.
 
-        Raises ValueError, with what to do, if it is no checkpoint that is safe to load.
+        Raises FkdError if it is not a checkpoint that is safe to load.
         """
-        name = asked.strip().removeprefix("https://huggingface.co/").removeprefix(SCHEME).strip("/")
+        name = reference.strip().removeprefix("https://huggingface.co/").removeprefix(SCHEME).strip("/")
         if not name:
-            raise ValueError("Name a Hub model: user/repo, or user/repo@revision.")
+            raise FkdError("Name a Hub model: user/repo, or user/repo@revision.")
         if name in self.own:
             return name
         model = HubModel.parse(name)
         folder = tempfile.TemporaryDirectory(prefix="fkd-model-", ignore_cleanup_errors=True)
         try:
-            pulled = pull(model.repo_id, model.revision or None, LARGEST, anonymous=True, cache=Path(folder.name))
+            pulled = pull(model.repo_id, model.revision or None, MAX_BYTES, anonymous=True, cache=Path(folder.name))
             detector = CheckpointDetector.read(pulled, name, model.owner)
         except BaseException as error:
             folder.cleanup()
             if isinstance(error, HostError):
-                raise ValueError("The Hub cannot be read from this page at the moment: try again later.") from None
+                raise FkdError("The Hub cannot be read from this page at the moment: try again later.") from None
             raise
         with self._turn:
             if name in self._added:
                 self._remove(name)
             self._added[name], self._folders[name] = detector, folder
-            while len(self._added) > MOST:
+            while len(self._added) > MAX_MODELS:
                 self._remove(next(iter(self._added)))
         return name
 

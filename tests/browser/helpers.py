@@ -14,7 +14,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from app import build_app
 from fkd.board.entries import SYNCED, find_benchmark
 from fkd.board.ranking import RankingRow
-from fkd.page.site import LAUNCH
+from fkd.page.site import launch_options
 from fkd.page.standings import ranked
 
 ROOT = Path(__file__).parent.parent.parent
@@ -34,9 +34,7 @@ READY = "text=Which detector finds your face better?"
 @contextmanager
 def launched(**given):
     page = build_app(**{"leaderboard": BOARD} | given)
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **LAUNCH)
-    for work in page.once_open:
-        work()
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch_options())
     yield url
     page.close()
 

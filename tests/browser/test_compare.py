@@ -113,7 +113,7 @@ def test_a_small_face_is_opened_close_and_its_number_chooses_it(page, tmp_path):
     settle(page)
     expect(page.locator("#viewer .label text", has_text=re.compile("^2"))).to_have_count(2)
     big = page.locator(f"{PANELS} .point .ink").first.bounding_box()["width"]
-    page.get_by_role("button", name="To the face").click()
+    page.get_by_role("button", name="Zoom to face").click()
     settle(page)
     if page.size == "desktop":  # on a phone both are as small as marks get
         close = page.locator(f"{PANELS} .point .ink").first.bounding_box()["width"]

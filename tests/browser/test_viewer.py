@@ -229,7 +229,7 @@ def test_zoom_is_the_same_in_all_panels_and_points_tell_their_numbers(page):
     page.locator(PICTURES).nth(1).press("ArrowRight")
     page.locator(PICTURES).nth(1).press("-")
     assert len(view_boxes(page)) == 1
-    press(page, "To the face")
+    press(page, "Zoom to face")
     assert state(page)["view"]["width"] < 650
     page.mouse.dblclick(*screen(page, 263, 330))
     assert view_boxes(page) == {"-0.5 -0.5 1024 600"}
@@ -238,7 +238,7 @@ def test_zoom_is_the_same_in_all_panels_and_points_tell_their_numbers(page):
     apart = np.hypot(x - x2, y - y2)
     tip = page.locator("#viewer .tip")
     if page.size == "phone":
-        press(page, "To the face")
+        press(page, "Zoom to face")
         page.touchscreen.tap(*point(page, 12))
     else:
         page.mouse.move(*point(page, 12))
@@ -346,7 +346,7 @@ def test_every_way_to_look_is_painted_and_legible_in_both_themes(page, theme):
     assert not hurdles(page)
     shot(page, f"side-{theme}")
 
-    for name in ("One picture", "Differences", "Names", "To the face"):
+    for name in ("One picture", "Differences", "Names", "Zoom to face"):
         press(page, name)
     assert painted(page) == [True, True, True]
     assert not hurdles(page)

@@ -1,3 +1,4 @@
+import asyncio
 import json
 
 import pytest
@@ -30,7 +31,7 @@ def test_a_page_opens_beside_bad_files_and_its_api_names_them(board, evaluated, 
     (board / "claims.json").write_text("[]")
     page = build_app(checkpoints=evaluated.parent, leaderboard=board)
     (rank,) = (one.fn for one in page.fns.values() if one.api_name == "leaderboard")
-    rows = {row["model"]: row for row in rank("drawn")}
+    rows = {row["model"]: row for row in asyncio.run(rank("drawn"))}
     assert rows["net"]["rank"] == 1 and rows["net"]["status"] == "verified"
     assert rows["forged"]["rank"] is None and rows["forged"]["status"] == "not verified"
     assert "its checkpoint (000000000000) is missing" in rows["forged"]["unranked"]
@@ -39,13 +40,13 @@ def test_a_page_opens_beside_bad_files_and_its_api_names_them(board, evaluated, 
     assert all(name in said for name in ("broken/benchmark.json", "drawn/published.json", "claims.json"))
     assert str(tmp_path) not in f"{said}{rows}", "where the host keeps its files is nothing for visitors"
     folders = {"net": evaluated}
-    drawn = figures(read_entries(board, find_benchmark(board, "drawn")).measured, ["net", "forged"]).outputs()
+    drawn = figures(read_entries(board, find_benchmark(board, "drawn")).measured, ["net", "forged"])
     assert len(drawn) == COUNT and all(drawn)
     (board / "drawn" / "net.json").unlink()
     (board / "drawn" / "forged.json").unlink()
     shown = Board(board, {"drawn": find_benchmark(board, "drawn")}, folders)
-    about, ranking, *_ = view(shown, Choice("drawn", status=["unreadable"])).outputs()
-    assert "10 held-out faces" in about and "expected 5" in ranking["rows"][0]["note"]
+    seen = view(shown, Choice("drawn", status=["unreadable"]))
+    assert "10 held-out faces" in seen.about and "expected 5" in seen.ranking["rows"][0]["note"]
 
 
 def test_a_model_whose_records_cannot_be_read_still_has_its_tab(evaluated, tmp_path):
@@ -54,10 +55,10 @@ def test_a_model_whose_records_cannot_be_read_still_has_its_tab(evaluated, tmp_p
     for path in evaluated.iterdir():
         (folder / path.name).write_bytes(path.read_bytes())
     detector = CheckpointDetector.read(folder)
-    text, ellipses, curves, *_ = _view(detector).outputs()
-    assert "9216-500-30" in text and ellipses and curves
+    seen = _view(detector)
+    assert "9216-500-30" in seen.text and seen.ellipses and seen.curves
     (folder / "evaluation.json").write_text('{"x": 1}')
     (folder / "history.csv").write_text("epoch\nbest\n")
-    text, ellipses, curves, *_ = _view(detector).outputs()
-    assert "Its records cannot be read" in text and "expected 5" in text and not ellipses and not curves
-    assert str(tmp_path) not in text
+    seen = _view(detector)
+    assert "Its records cannot be read" in seen.text and "expected 5" in seen.text
+    assert not seen.ellipses and not seen.curves and str(tmp_path) not in seen.text

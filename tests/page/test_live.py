@@ -3,14 +3,14 @@
 import io
 from collections import Counter
 
-import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
+from fkd.errors import FkdError
 from fkd.keypoints import MEAN_FACE
 from fkd.page import live
-from fkd.page.live import FULL, NONE, Followed, _frame
+from fkd.page.live import FULL, NONE, Track, _frame
 from fkd.photo.colours import GREEN, RED
 from fkd.photo.face import Face, FaceBox
 
@@ -59,7 +59,7 @@ def test_two_models_are_drawn_in_one_picture_each_in_its_colour_and_told(searche
     searches.boxes = [BOX]
     picture, status, seen = _frame(detectors, camera(), "one", "<two>", None)
     assert colours_in(picture) == {RED, GREEN}
-    assert "one" in status and "&lt;two&gt;" in status and "A face is followed." in status
+    assert "one" in status and "&lt;two&gt;" in status and "Tracking a face." in status
     for _ in range(3):
         picture, status, seen = _frame(detectors, camera(), "one", "<two>", seen)
     assert colours_in(picture) == {RED, GREEN} and "frames a second" in status
@@ -90,10 +90,10 @@ def test_without_a_face_all_looks_are_taken_once_in_a_while(searches):
 
 def test_nonsense_is_told_and_ends_what_was_followed(searches):
     detectors = {"one": MeanFace("one", GREEN, 0)}
-    seen = Followed(times=(1.0, 2.0))
-    assert _frame(detectors, None, "one", NONE, seen) == (None, "", Followed())
+    seen = Track(times=(1.0, 2.0))
+    assert _frame(detectors, None, "one", NONE, seen) == (None, "", Track())
     nothing, said, seen = _frame(detectors, io.BytesIO(b"<b>"), "one", NONE, seen)
-    assert nothing is None and "the frame is not a readable image" in said and seen == Followed()
+    assert nothing is None and "the frame is not a readable image" in said and seen == Track()
     for names in ((NONE, NONE), ("one", "two")):
-        with pytest.raises(gr.Error, match="there is no model"):
+        with pytest.raises(FkdError, match="unknown model"):
             _frame(detectors, camera(), *names, None)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fkd.page import own
-from fkd.page.own import Own
+from fkd.page.own import LazyDetectors
 
 
 @pytest.fixture
@@ -25,20 +25,20 @@ def test_a_network_is_read_when_it_is_first_asked_for_and_once(two, monkeypatch)
     read = []
     load = own.load
     monkeypatch.setattr(own, "load", lambda folder: read.append(folder.name) or load(folder))
-    detectors = Own(two)
+    detectors = LazyDetectors(two)
     assert list(detectors) == ["worse", "better"] and "better" in detectors and "other" not in detectors
     assert detectors.by_error() == ["better", "worse"] and set(detectors.folders) == set(detectors) and not read
     assert detectors["better"] is detectors["better"] and read == ["better"]
-    detectors.read()
+    detectors.read(detectors)
     assert read == ["better", "worse"] and detectors["worse"].validation_rmse == 3.0
     assert {name: one.colour for name, one in detectors.items()} == detectors.colours
 
 
 def test_what_cannot_be_read_is_the_hosts_to_hear(two):
     (Path(two[0]) / "model.safetensors").write_bytes(b"nothing")
-    detectors = Own(two)
+    detectors = LazyDetectors(two)
     with pytest.raises(ValueError, match=r"worse/model.safetensors is damaged"):
-        detectors.read()
+        detectors.read(detectors)
     with pytest.raises(RuntimeError, match="^worse cannot be read$"):  # which a visitor hears of as a fault
         detectors["worse"]
     assert detectors["better"].name == "better"
@@ -47,6 +47,6 @@ def test_what_cannot_be_read_is_the_hosts_to_hear(two):
 def test_two_of_one_name_are_refused(two, tmp_path):
     shutil.copytree(two[0], tmp_path / "other" / "worse")
     with pytest.raises(ValueError, match="two of the checkpoints have the name worse"):
-        Own([*two, str(tmp_path / "other" / "worse")])
+        LazyDetectors([*two, str(tmp_path / "other" / "worse")])
     with pytest.raises(FileNotFoundError, match="has no config.json"):
-        Own([str(tmp_path / "missing")])
+        LazyDetectors([str(tmp_path / "missing")])

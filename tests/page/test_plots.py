@@ -37,9 +37,9 @@ def test_submitted_predictions_are_in_every_figure_but_those_of_cost_and_only_if
     theirs = entry("b", 2.0, weights=[], cost=None)
     every = [theirs, entry("a", 3.0)]
     assert plotted_first(every) == ["a"] and plotted_first([theirs]) == ["b"]
-    drawn = figures(every, ["a", "b"])
-    assert [trace.name for trace in drawn.time.data] == ["Pareto front", "a"]
-    assert [trace.name for trace in drawn.cumulative.data] == ["b", "a"]
+    time, cumulative, *_ = figures(every, ["a", "b"])
+    assert [trace.name for trace in time.data] == ["Pareto front", "a"]
+    assert [trace.name for trace in cumulative.data] == ["b", "a"]
 
 
 def test_half_of_the_errors_lie_in_the_ellipse():

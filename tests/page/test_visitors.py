@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save
 
 from fkd.hub.repository import cached, pull
 from fkd.page import visitors
-from fkd.page.own import Own
+from fkd.page.own import LazyDetectors
 from fkd.page.visitors import Detectors
 
 
@@ -22,7 +22,7 @@ def put(hub, folder: Path, repo: str, **settings) -> None:
 
 @pytest.fixture
 def detectors(evaluated) -> Detectors:
-    return Detectors(Own([evaluated]))
+    return Detectors(LazyDetectors([evaluated]))
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_what_only_the_owner_of_the_page_may_read_is_shown_to_nobody(hub, detect
 def test_what_is_wrong_is_said_in_a_sentence(hub, detectors, evaluated, monkeypatch):
     put(hub, evaluated, "bea/net")
     hub.put("bea/pickle", {"model.pkl": b"", "config.json": b"{}", "model.safetensors": b""})
-    monkeypatch.setattr(visitors, "LARGEST", 1000)
+    monkeypatch.setattr(visitors, "MAX_BYTES", 1000)
     for asked, said in {
         "  ": "Name a Hub model",
         "no name at all": "names no model on the Hub: expected user/repo",
@@ -76,7 +76,7 @@ def test_what_is_meant_for_the_host_reaches_no_visitor(hub, detectors, evaluated
 
 
 def test_the_oldest_makes_room_in_memory_and_on_disk(hub, detectors, evaluated, tmp_path, folders, monkeypatch):
-    monkeypatch.setattr(visitors, "MOST", 2)
+    monkeypatch.setattr(visitors, "MAX_MODELS", 2)
     for number in range(3):
         put(hub, evaluated, f"bea/net{number}")
         detectors.add(f"bea/net{number}")
@@ -98,7 +98,7 @@ def test_a_refused_model_leaves_nothing_on_disk(hub, detectors, evaluated, tmp_p
 
 
 def test_visitors_cannot_take_away_what_the_host_pulled(hub, detectors, evaluated, monkeypatch):
-    monkeypatch.setattr(visitors, "MOST", 1)
+    monkeypatch.setattr(visitors, "MAX_MODELS", 1)
     put(hub, evaluated, "bea/best")
     kept = pull("bea/best")  # as `fkd verify` does, so that its entry is ranked
     for repo in ("bea/best", "eve/net"):

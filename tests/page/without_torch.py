@@ -14,8 +14,8 @@ from served import FILE, Caller
 from app import build_app
 from fkd.cli.commands import find_command
 from fkd.learn import apart
-from fkd.page.own import Own
-from fkd.page.site import LAUNCH
+from fkd.page.own import LazyDetectors
+from fkd.page.site import launch_options
 from fkd.page.visitors import Detectors
 
 
@@ -30,19 +30,15 @@ def error_of(function, *arguments) -> list[str]:
 def main(checkpoint: Path, broken: Path, photo: Path, leaderboard: Path) -> None:
     find_command("app")
     page = build_app(checkpoint.parent, leaderboard)
-    started = apart._child is not None
-    for work in page.once_open:
-        work()
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **LAUNCH)
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch_options())
     caller = Caller(url)
     asked = {"path": caller.upload(photo.name, photo.read_bytes()), "meta": FILE}
-    detectors = Detectors(Own([str(checkpoint)]))
+    detectors = Detectors(LazyDetectors([str(checkpoint)]))
     found = {
-        "started": started,
-        "predicted": caller.call("predict", [asked, checkpoint.name]),
+        "predicted": caller.call("predict", [asked, checkpoint.name, False]),
         "added": [detectors.add("bea/net"), *detectors],
         "misfit": error_of(detectors.add, "bea/misfit"),
-        "broken": error_of(Own([str(broken)]).read),
+        "broken": error_of(LazyDetectors([str(broken)]).read, ["broken"]),
         "died": error_of(apart.with_torch, "os", "_exit", 3),
     }
     apart.IDLE = 0.0

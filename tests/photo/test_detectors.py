@@ -16,7 +16,7 @@ from fkd.board.submission import submission
 from fkd.data.record import DataRecord
 from fkd.keypoints import MEAN_FACE
 from fkd.learn.config import ModelConfig
-from fkd.page.answers import Wishes, answer_photo
+from fkd.page.answers import Options, answer_photo
 from fkd.page.guard import pick
 from fkd.page.model import _view
 from fkd.page.site import build_app
@@ -69,7 +69,7 @@ def test_a_detector_of_one_class_stands_beside_ours(resnet):
     assert comparison.colours == {"resnet18": GREEN, "mean face": PALETTE[3]}
     assert "mean face apart, %" in points_table(comparison, 0)
     detectors = {detector.name: detector for detector in (resnet, mean)}
-    shown = answer_photo(detectors, str(PHOTO), Wishes(list(detectors)))
+    shown = answer_photo(detectors, str(PHOTO), Options(list(detectors)))
     assert [model["name"] for model in shown.picture["models"]] == ["resnet18", "mean face"]
     assert pick(detectors, "mean face") is mean and "By ada. Terms: MIT." in _view(mean).text
 

@@ -7,7 +7,7 @@ from conftest import EXAMPLES
 from PIL import Image
 
 from fkd.hub.reference import load
-from fkd.page.answers import Wishes, answer_photo
+from fkd.page.answers import Options, answer_photo
 
 pytest.importorskip("onnx", reason="needs fkd[onnx]")
 
@@ -42,8 +42,8 @@ def test_a_network_that_fails_on_one_photo_is_a_sentence_there_and_answers_the_n
         )
     }
     Image.new("L", (200, 200)).save(tmp_path / "dark.png")
-    wishes = Wishes(list(detectors), whole=True)
+    wishes = Options(list(detectors), whole=True)
     dark = answer_photo(detectors, str(tmp_path / "dark.png"), wishes)
     assert dark.status == "**net.onnx answers with points that are not finite, or far outside the frame**"
     assert dark.picture is None
-    assert answer_photo(detectors, str(EXAMPLES / "grace_hopper.jpg"), Wishes(list(detectors))).picture
+    assert answer_photo(detectors, str(EXAMPLES / "grace_hopper.jpg"), Options(list(detectors))).picture

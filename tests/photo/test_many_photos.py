@@ -108,12 +108,12 @@ def test_the_page_keeps_no_photo_and_writes_each_drawing_as_it_comes(tmp_path, m
     detector = CheckpointDetector.read(tiny_checkpoint)
     *_, last = page_batch._run(detector, files, threading.Event())
     assert most <= 1, "photos are kept while others are read"
-    status, _, _, csv, points, drawn, gallery = last.outputs()
-    assert "4 faces" in status and len(json.loads(Path(points).read_text())) == 4 and Path(csv).exists()
-    with zipfile.ZipFile(drawn) as archive:
+    points = json.loads((last.folder / "points.json").read_text())
+    assert "4 faces" in last.status and len(points) == 4 and (last.folder / "points.csv").exists()
+    with zipfile.ZipFile(last.folder / "drawn.zip") as archive:
         assert archive.namelist() == [f"{n:03}-grace_hopper.jpg" for n in range(1, 5)]
         assert Image.open(archive.open("001-grace_hopper.jpg")).size == (512, 600)
-    assert len(gallery.value) == 4
+    assert len(last.pictures) == 4
 
 
 def test_a_zip_named_a_thousand_times_is_opened_a_few(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from PIL import Image
 from fkd.data.record import DataRecord
 from fkd.learn.checkpoint import load_checkpoint, save_checkpoint
 from fkd.learn.models import ModelConfig
-from fkd.page.answers import Wishes, answer_photo
+from fkd.page.answers import Options, answer_photo
 from fkd.page.model import _view
 from fkd.photo.comparison import compare
 from fkd.photo.detectors.by_torch import load_by_torch
@@ -68,7 +68,7 @@ def test_fcnn_resnet_and_its_export_stand_side_by_side(resnet, exported):
     assert np.abs(ours.points - theirs.points).max() < 0.01
     assert np.abs(ours.spread - theirs.spread).max() < 0.01 and abs(ours.doubt - theirs.doubt) < 1e-3
     detectors = {each.name: each for each in (fcnn, resnet, detector)}
-    shown = answer_photo(detectors, str(EXAMPLES / "grace_hopper.jpg"), Wishes(list(detectors)))
+    shown = answer_photo(detectors, str(EXAMPLES / "grace_hopper.jpg"), Options(list(detectors)))
     assert [model["whose"] for model in shown.picture["models"]] == ["", *[f"by ada; {resnet.licence}"] * 2]
     assert len(shown.picture["models"]) == 3 and "non-commercial" in _view(detector).text
 

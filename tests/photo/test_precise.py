@@ -7,8 +7,9 @@ import pytest
 from conftest import EXAMPLES
 from PIL import Image
 
+from fkd.errors import FkdError
 from fkd.keypoints import MEAN_FACE
-from fkd.page.answers import Wishes, answer_again, answer_photo
+from fkd.page.answers import Options, answer_again, answer_photo
 from fkd.photo import frames
 from fkd.photo.comparison import compare
 from fkd.photo.crop import apply, frame_matrix, invert
@@ -98,13 +99,12 @@ def test_a_detector_without_precise_answers_says_so_and_gives_no_others():
 def test_the_page_answers_precisely_and_keeps_the_photo_where_a_model_cannot():
     fcnn = CheckpointDetector.read(EXAMPLES.parent / "checkpoints" / "fcnn")
     detectors, photo = {"fcnn": fcnn, "shape": LANDMARKS}, str(EXAMPLES / "grace_hopper.jpg")
-    plain = answer_photo(detectors, photo, Wishes(["fcnn"]))
-    precise = answer_again(detectors, plain.answered, Wishes(["fcnn"], precise=True))
+    plain = answer_photo(detectors, photo, Options(["fcnn"]))
+    precise = answer_again(detectors, plain.answered, Options(["fcnn"], precise=True))
     one, two = (view.answered.comparison.answers["fcnn"][0].points for view in (plain, precise))
     assert 0.1 < np.abs(one - two).max() < 10  # px
-    refused = answer_again(detectors, precise.answered, Wishes(["shape"], precise=True))
-    assert "shape has no precise answers" in refused.status and refused.picture is None and refused.outputs()
-    assert answer_again(detectors, refused.answered, Wishes(["fcnn"])).answered.comparison.boxes
+    with pytest.raises(FkdError, match="shape has no precise answers"):
+        answer_again(detectors, precise.answered, Options(["shape"], precise=True))
 
 
 def test_crops_are_turned_both_ways_by_the_same_angle():

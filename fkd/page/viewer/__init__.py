@@ -1,52 +1,45 @@
-"""The viewer: the answers of up to four models on one photo, looked at in the browser.
+"""The viewer: a photo with the answers of up to four models, shown in the browser.
 
-`view` makes the value; drawing, zooming and choosing happen in the modules beside this file, joined to one script when
-the page is built. What the viewer tells Python:
+`view` makes the value. The modules next to this file draw it; they are joined into one script when the page is built.
+Events that reach Python:
 
-    def chosen(event: gr.EventData): event.face          # a face was clicked: its index
+    def chosen(event: gr.EventData): event.face            # a face was clicked: its index
     def drawn(event: gr.EventData): event.box, event.face  # a box was drawn (face None) or corrected (its index)
 
-    shown = viewer()
+    shown = Viewer()
     shown.select(chosen, None, ...)
     shown.input(drawn, None, ...)
-
-Do not give the viewer itself to a handler as an input: the browser would send the photo back.
 """
 
-import base64
-import io
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 import numpy as np
-from PIL import Image
 
 from fkd.keypoints import EDGES, NAMES
 from fkd.photo.face import Face, FaceBox
 
-LONGEST = 1600  # px of the longer side of the picture that is sent
 HERE = Path(__file__).parent
-# The modules of the script, in the order in which they are joined: each imports only from those before it.
+# The modules of the script, in order: each imports only from earlier ones.
 MODULES = (
     "geometry", "elements", "shapes", "state", "loupe", "zoom", "drawing", "gestures", "share", "keys", "start",
 )  # fmt: skip
-MOST_MODELS = 4  # drawing.js gives each a shape of its own, for those who cannot tell the colours apart
+MAX_MODELS = 4  # one shape each in drawing.js, for the colour-blind
 TEMPLATE = """
 <div class="viewer" role="region" aria-label="Photo with keypoints">
 <p class="begin">Choose a photo to begin.</p>
 <div class="filled" hidden>
   <div class="bar">
-    <div class="segments" role="group" aria-label="How to look">
+    <div class="segments" role="group" aria-label="View">
       <button type="button" data-mode="side">Side by side</button>
       <button type="button" data-mode="one">One picture</button>
       <button type="button" data-mode="slider">Slider</button>
     </div>
     <button type="button" class="opens" data-opens="layers" aria-expanded="false">Layers</button>
-    <div class="chips" id="fkd-layers" role="group" aria-label="What is drawn">
+    <div class="chips" id="fkd-layers" role="group" aria-label="Layers">
       <button type="button" data-layer="points">Points</button>
       <button type="button" data-layer="lines">Lines</button>
       <button type="button" data-layer="boxes">Boxes</button>
@@ -63,7 +56,7 @@ TEMPLATE = """
       <button type="button" data-zoom="out" aria-label="Zoom out">&minus;</button>
       <button type="button" data-zoom="in" aria-label="Zoom in">+</button>
       <button type="button" data-zoom="fit">Fit</button>
-      <button type="button" data-zoom="face">To the face</button>
+      <button type="button" data-zoom="face">Zoom to face</button>
     </div>
     <div class="buttons" role="group" aria-label="Correct">
       <button type="button" data-tool="draw">Draw a box</button>
@@ -81,25 +74,23 @@ TEMPLATE = """
 """
 
 
-def viewer(**given: Any) -> gr.HTML:
-    """The component, empty; given: what else gr.HTML takes, such as `value` or `visible`."""
-    return gr.HTML(
-        html_template=TEMPLATE,
-        css_template=(HERE / "viewer.css").read_text("utf-8"),
-        js_on_load=script(),
-        apply_default_css=False,
-        **({"elem_id": "viewer"} | given),
-    )
-
-
 def script() -> str:
-    """The modules as one script, which Gradio runs as a function body: without `import` lines and `export` words."""
+    """Join the modules into one function body, as Gradio runs it: without `import` lines and `export` words."""
     text = "\n".join((HERE / f"{name}.js").read_text("utf-8") for name in MODULES)
     return re.sub(r"^(import .*\n|export )", "", text, flags=re.MULTILINE)
 
 
+LOOK: dict[str, Any] = {
+    "html_template": TEMPLATE,
+    "css_template": (HERE / "viewer.css").read_text("utf-8"),
+    "js_on_load": script(),
+    "apply_default_css": False,
+    "elem_id": "viewer",
+}
+
+
 def view(
-    photo: Image.Image | None,
+    photo: str,
     models: Sequence[Mapping[str, Any]],
     boxes: Sequence[FaceBox],
     truth: Sequence[np.ndarray | None],
@@ -107,16 +98,21 @@ def view(
     size: tuple[int, int],
     zoomed: bool = False,
 ) -> dict[str, Any]:
-    """The viewer's value for an upright photo and 1 to 4 models' answers, coordinates in its pixels.
+    """Return the viewer's value for an upright photo; coordinates are its pixels.
 
-    photo: None for the one that the viewer shows already. models: each {"name": str, "colour": "#rrggbb", "whose":
-    whose it is and its licence, if it is somebody else's, "faces": a `Face` for each of `boxes`}. truth: [15, 2] for
-    each face, or None. size: of the photo (width, height), px. zoomed: it opens on the chosen face. A point that is
-    not finite is not drawn.
+    Args:
+        photo: URL of the photo on this server.
+        models: 1 to 4 of {"name": str, "colour": "#rrggbb", "whose": owner and licence if not ours, "faces": a `Face`
+            for each of `boxes`}. Points that are not finite are not drawn.
+        boxes: The faces.
+        truth: True points [15, 2] of each face, or None.
+        chosen: The selected face, from 0.
+        size: Width and height of the photo, px.
+        zoomed: Whether the picture opens on the selected face.
     """
     width, height = size
     return {
-        "photo": photo and _data_url(photo),
+        "photo": photo,
         "width": width,
         "height": height,
         "names": list(NAMES),
@@ -150,12 +146,3 @@ def _numbers(values: Iterable[float]) -> list[float | None]:
 
 def _points(points: np.ndarray) -> list[list[float | None] | None]:
     return [_numbers(point) if np.isfinite(point).all() else None for point in np.asarray(points, float)]
-
-
-def _data_url(photo: Image.Image) -> str:
-    """The photo as a JPEG, shrunk to LONGEST, in a data: address."""
-    small = photo.convert("RGB")
-    small.thumbnail((LONGEST, LONGEST))
-    file = io.BytesIO()
-    small.save(file, "JPEG", quality=88)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

@@ -10,8 +10,8 @@ const HINTS = {
   draw: "Drag around a face, or press Enter on the picture for a box to adjust. Shift: a square. Escape cancels.",
   correct: "Drag the handles of the box. Escape cancels.",
   points: "Drag a point to where it belongs, or move it by the arrow keys. Escape ends it.",
-  mouse: "Hover a point to magnify it. Turn the wheel to zoom, drag to move.",
-  touch: "Tap a point to magnify it. Pinch or double tap to zoom, drag to move.",
+  mouse: "Hover a point to magnify it. Ctrl and scroll to zoom, drag to pan.",
+  touch: "Tap a point to magnify it. Pinch or double-tap to zoom, drag to pan.",
 };
 const unique = Math.random().toString(36).slice(2); // for the ids of clip paths
 
@@ -57,7 +57,7 @@ function makePanel(models, shown) {
   const panel = { node, svg, frame, models, marks: [], dots: [], arrows: [], clips: [], handles: [] };
   svg.append(
     make("image", {
-      href: safePhoto(data.photo), x: -0.5, y: -0.5, width: data.width, height: data.height,
+      href: photoUrl(), x: -0.5, y: -0.5, width: data.width, height: data.height,
       preserveAspectRatio: "none", role: "img", "aria-label": altText(models),
     }),
   );
@@ -86,10 +86,12 @@ function makePanel(models, shown) {
   return panel;
 }
 
-/** Only this server and data: addresses: a photo from elsewhere would tell another host who looks at it. */
-function safePhoto(address) {
-  const local = address.startsWith("data:image/") || new URL(address, location.href).origin === location.origin;
-  return local ? address : "";
+/** The photo's address; in a private Space it carries the visitor's signature. */
+function photoUrl() {
+  const url = new URL(state.data.photo, document.baseURI);
+  const sign = new URLSearchParams(location.search).get("__sign");
+  if (sign && url.protocol !== "data:") url.searchParams.set("__sign", sign);
+  return url.href;
 }
 
 const dim = (face) => ({ class: face !== state.chosen && faceCount() > 1 ? "face dim" : "face" });

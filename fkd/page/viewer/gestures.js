@@ -176,8 +176,8 @@ function cancel(event) {
 function wheel(event) {
   const panel = state.data && panelOf(event.target);
   if (!panel) return;
-  // With all of the photo in view, scrolling down scrolls the page, so that nobody is caught in the picture.
-  if (event.deltaY > 0 && !event.ctrlKey && !root.hasAttribute("data-zoomed")) return;
+  // While the whole photo is visible the wheel scrolls the page, unless Ctrl is held.
+  if (!event.ctrlKey && !root.hasAttribute("data-zoomed")) return;
   event.preventDefault();
   const step = event.deltaY * (event.deltaMode ? 0.05 : event.ctrlKey ? 0.01 : 0.002);
   zoom(Math.exp(-clamp(step, -0.7, 0.7)), placeIn(panel, event));

@@ -40,6 +40,7 @@ export const share = async () => {
 };
 
 async function compose() {
+  const photo = await inlined(state.panels[0].svg.querySelector("image").getAttribute("href"));
   const panels = state.panels.map((panel) => ({ panel, box: panel.svg.getBoundingClientRect() }));
   const columns = panels.length > 1 ? 2 : 1;
   const { width, height } = panels[0].box;
@@ -61,7 +62,7 @@ async function compose() {
       write(at + 20, y + 16, name);
       at += 34 + 0.58 * TEXT * name.length;
     }
-    all.append(picture(panel.svg, { x, y: y + LINE, width, height }));
+    all.append(picture(panel.svg, photo, { x, y: y + LINE, width, height }));
     if (panel.divider) {
       const across = x + dividerAt(width, state.split) * width;
       all.append(make("path", { d: `M${across} ${y + LINE}v${height}`, stroke: "#fff", "stroke-width": 2 }));
@@ -73,8 +74,19 @@ async function compose() {
   return toPng(all, total, high);
 }
 
-function picture(svg, place) {
+/** The photo as a data: URL: an SVG that becomes a picture loads nothing else. */
+async function inlined(url) {
+  const blob = await (await fetch(url)).blob();
+  return new Promise((done) => {
+    const reader = new FileReader();
+    reader.onload = () => done(reader.result);
+    reader.readAsDataURL(blob);
+  });
+}
+
+function picture(svg, photo, place) {
   const copy = svg.cloneNode(true);
+  copy.querySelector("image").setAttribute("href", photo);
   const [from, to] = [svg, copy].map((node) => [...node.querySelectorAll("*")]);
   to.forEach((node, index) => {
     const style = getComputedStyle(from[index]);

@@ -12,7 +12,7 @@ const boxesIn = (data) => (data?.models?.[0]?.faces ?? []).map(({ box }) => Stri
 /** Points that the visitor has moved stay with their face, whatever models answer for it. */
 function keepCorrected(before, data) {
   const [old, now] = [boxesIn(before), boxesIn(data)];
-  const isOther = !before || (data.photo && data.photo !== before.photo) || now.length < old.length;
+  const isOther = !before || data.photo !== before.photo || now.length < old.length;
   if (isOther) state.corrected = {};
   for (const face of Object.keys(state.corrected)) if (old[face] !== now[face]) delete state.corrected[face];
 }
@@ -27,7 +27,6 @@ function show() {
   if (!data) return void panelsBox.replaceChildren();
   if (data.truth && !before?.truth) memory.layers.truth = true;
   keepCorrected(before, data);
-  data.photo ??= before?.photo ?? ""; // another face of the same photo: it is not sent again
   data.models = (data.models ?? []).slice(0, 4);
   for (const model of data.models) for (const face of model.faces) face.points ??= [];
   state.aspect = clamp(data.width / data.height, 0.8, 2.2);
