@@ -16,7 +16,7 @@ from sentences import check_sentence
 from served import FILE, Served, served
 
 from fkd.page.guard import BUSY, FAULT
-from fkd.page.uploads import KEPT, sweep
+from fkd.page.uploads import MAX_AGE, sweep
 from fuzz.test_pictures import TEXTS, bombs, readable
 
 pytestmark = pytest.mark.fuzz
@@ -37,7 +37,7 @@ def test_memory_stays_flat_over_hundreds_of_pictures(page):
     memory = []
     for number, content in enumerate(itertools.islice(pictures, PICTURES)):
         photo = {"path": page.upload(f"{number}.jpg", content), "meta": FILE}
-        kind, said = page.call("predict", [photo, "fcnn"])
+        kind, said = page.call("predict", [photo, "fcnn", False])
         if number % 2 == 0:
             assert kind == "complete", said
         else:
@@ -58,7 +58,7 @@ def test_uploads_that_are_cut_off_are_swept_too(page):
             time.sleep(0.3)
     time.sleep(0.5)
     left = [path for path in set(page.folder.rglob("*")) - before if path.is_file()]
-    sweep(page.folder, before, now=time.time() + KEPT + 5)
+    sweep(page.folder, before, now=time.time() + MAX_AGE + 5)
     assert not [path for path in left if path.exists()]
 
 
@@ -69,14 +69,14 @@ def test_a_crowd_beside_idle_connections_and_visitors_who_leave_is_answered(page
 
     def leave() -> None:
         for _ in range(IDLE):
-            started = page.client.post("gradio_api/call/predict", json={"data": [photo, "fcnn"]}).json()
+            started = page.client.post("gradio_api/call/predict", json={"data": [photo, "fcnn", False]}).json()
             if "event_id" in started:
                 with contextlib.suppress(httpx.HTTPError):
                     httpx.get(f"{page.url}gradio_api/call/predict/{started['event_id']}", timeout=0.02)
             time.sleep(0.1)
 
     def ask(_: int) -> str:
-        kind, said = page.call("predict", [photo, "fcnn"])
+        kind, said = page.call("predict", [photo, "fcnn", False])
         assert kind == "complete" or (kind == "503" and BUSY in str(said)), said
         return kind
 
