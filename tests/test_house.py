@@ -29,7 +29,7 @@ PLACES = {
     "networkx": ["data"],
     "onnx": ["photo"],
     "onnxruntime": ["photo"],
-    "openvino": ["photo.detectors.compiled"],
+    "openvino": ["photo.detectors.compiled", "photo.runtime"],
     "pandas": ["data", "learn", "photo", "board", "cli", "page"],  # where tables are read or shown
     "pillow_heif": ["photo.reading"],
     "plotly": ["page.plots", "page.face_plots"],

@@ -27,9 +27,9 @@ def test_a_package_has_the_same_bounds_wherever_it_is_named():
     assert all(one.specifier == bounds[canonicalize_name(one.name)] for one in declared)
 
 
-def test_requirements_txt_is_what_fkd_with_its_app_and_openvino_needs():
+def test_requirements_txt_is_what_fkd_with_its_app_needs():
     extras = PROJECT["optional-dependencies"]
-    needed = map(Requirement, [*PROJECT["dependencies"], *extras["app"], *extras["openvino"]])
+    needed = map(Requirement, [*PROJECT["dependencies"], *extras["app"]])
     assert {canonicalize_name(one.name) for one in needed} == REQUIRED.keys()
 
 
