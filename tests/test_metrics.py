@@ -112,7 +112,7 @@ def test_a_fourth_metric_is_one_more_item_of_the_list(fourth_metric, tmp_path, e
     rows = ranking(benchmark, read_entries(tmp_path, benchmark), KNOWN)
     assert rows[0].status == "verified" and rows[0].record()["median_nme"] == value
     (shown,) = table(rows, Choice(), {}, {})["rows"]
-    assert shown["values"]["median_nme"] == value
+    assert shown["texts"]["median_nme"] == f"{value:.2f}"
     assert "**median error, %**" in column_words()
     assert f"{value:.2f}%" in run("leaderboard", "--leaderboard", tmp_path)
     card = model_card(load_checkpoint(evaluated), evaluation)

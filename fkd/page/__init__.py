@@ -1,1 +1,1 @@
-"""The parts of the page, a file a tab."""
+"""The web page: one file per tab."""

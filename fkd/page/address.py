@@ -1,12 +1,11 @@
-"""Lasting addresses: what several tabs need. `window.fkd` is made by page.js."""
+"""Permanent URLs of the tabs. page.js makes `window.fkd`."""
 
 import json
 
 
 def remember(tab: str, *names: str, selected: bool = False) -> str:
-    """JavaScript that keeps a tab and its inputs, under these names, in the address; lists are joined by commas.
+    """Return JavaScript that writes a tab and its inputs, under these names, to the URL; lists are joined by commas.
 
-    selected: because the tab was selected, which an address that has it already stays as it is for: as the page opens,
-    the inputs do not have the address's values yet.
+    selected: True for a select event; a URL that already names the tab is left unchanged.
     """
     return f"(...values) => {{ window.fkd.openTab({json.dumps([tab, names])}, values, {json.dumps(selected)}); }}"

@@ -272,7 +272,7 @@ class CompareTab:
 
     @handler
     def open_view(self, photo: str | None, request: gr.Request) -> Update:
-        """Show what the URL asks for, ?example=NAME&models=A,B, or the photo of this browser session."""
+        """Show the view in the URL, ?example=NAME&models=A,B, or the photo of this browser session."""
         listed = dict.fromkeys(str(request.query_params.get("models", "")).split(","))
         names = [name for name in listed if name in self.detectors.own][:MAX_MODELS] or self.first
         example = next((path for path in self.examples if path.stem == request.query_params.get("example")), None)

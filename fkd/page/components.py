@@ -12,7 +12,7 @@ from fkd.page.guard import NOT_UPLOADED, is_uploaded
 
 
 class Photo(gr.Image):
-    """An image whose handler gets the path of the upload; Gradio would decode the file first, in any format."""
+    """An image as the path of its upload; Gradio would decode the file first, in any format."""
 
     is_template = True
 
@@ -26,7 +26,7 @@ class Photo(gr.Image):
 
 
 class Frame(gr.Image):
-    """A camera whose handler gets each frame, sent within the request, as an open file."""
+    """A camera; each frame, sent within the request, is an open file."""
 
     is_template = True
 

@@ -33,12 +33,8 @@ def plot_places() -> list[gr.Plot]:
         place("Cumulative error distribution", "cumulative", "Up and left is better.")
     with gr.Row():
         place("Errors on the face", "face-plot", "Half of a point's errors are inside its ellipse.", 2)
-        place(
-            "Accuracy on degraded faces",
-            "degraded",
-            "RMSE, px (log scale), on the same faces made worse step by step.",
-            3,
-        )
+        degraded = "RMSE, px (log scale), on the same faces made worse step by step."
+        place("Accuracy on degraded faces", "degraded", degraded, 3)
     with gr.Accordion("Error of each keypoint", open=False, elem_id="more-figures"):
         places.append(gr.Plot(show_label=False, elem_classes="errors"))
     return places

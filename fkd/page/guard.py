@@ -184,7 +184,7 @@ def event_value(event: gr.EventData, name: str) -> object:
 def bound_fields() -> None:
     """Limit form fields that are not files: Gradio keeps them in memory, whatever their size.
 
-    The one patch of Gradio here: there is no public setting (https://github.com/gradio-app/gradio/issues).
+    The only patch of Gradio here, because Gradio has no setting for it.
     """
     on_part_data = GradioMultiPartParser.on_part_data
 
@@ -211,7 +211,7 @@ async def say_busy(request: Request, error: Exception) -> JSONResponse:
 
 
 async def say_nothing(request: Request, error: Exception) -> Response:
-    """Answer an upload whose client has disconnected."""
+    """Answer an upload after its client has disconnected."""
     return Response(status_code=400)
 
 
@@ -230,7 +230,7 @@ async def say_fault(request: Request, error: Exception) -> JSONResponse:
 
 HANDLERS: dict[int | type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
     503: say_busy,
-    KeyError: say_unknown,  # this and the next: what Gradio raises for an unknown handler
+    KeyError: say_unknown,  # Gradio raises this or the next for an unknown handler
     FnIndexInferError: say_unknown,
     ClientDisconnect: say_nothing,
 }

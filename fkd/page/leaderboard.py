@@ -19,7 +19,7 @@ from fkd.page.address import remember
 from fkd.page.downloads import save_on_click
 from fkd.page.figures import figures, plot_places, plotted_first
 from fkd.page.guard import handler
-from fkd.page.ranking import COPY, SORT, published_view, ranking_view
+from fkd.page.ranking import COPY, SORT, published_view, ranking_html, ranking_view
 from fkd.page.ranking_table import FIRST_STATUSES, OPTIONAL, STATUSES, Choice, csv_file, json_file
 from fkd.page.standings import Board, hub_text, problems_text, view
 from fkd.page.words import CITATION, QUESTIONS, column_words
@@ -70,15 +70,9 @@ def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tab: 
                 gr.Markdown(f"{column_words()}\n\n{QUESTIONS}")
             with gr.Accordion("Cite this", open=False, elem_id="cite"):
                 gr.Code(
-                    CITATION,
-                    language=None,
-                    label="BibTeX",
-                    show_label=False,
-                    buttons=[],
-                    show_line_numbers=False,
-                    wrap_lines=True,
-                    elem_id="citation",
-                )
+                    CITATION, language=None, label="BibTeX", show_label=False, buttons=[], show_line_numbers=False,
+                    wrap_lines=True, elem_id="citation",
+                )  # fmt: skip
                 cite = gr.Button("Copy the citation", size="sm", elem_id="copy-citation")
         with gr.Column(scale=1, min_width=240):
             elsewhere = published_view()
@@ -100,7 +94,7 @@ def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tab: 
         any_entry = bool(shown.measured)
         update = {
             about: shown.about,
-            table: shown.ranking,
+            table: ranking_html(shown.ranking),
             elsewhere: shown.published,
             csv: gr.Button(visible=any_entry),
             as_json: gr.Button(visible=any_entry),
@@ -128,13 +122,9 @@ def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tab: 
     private: dict[str, Any] = {"api_visibility": "private", "queue": False}
     page.load(handler(functools.partial(hub_text, root)), None, from_hub, **private)
     page.load(handler(functools.partial(problems_text, root)), None, broken, **private)
-    shows: dict[str, Any] = {
-        "fn": show,
-        "inputs": chosen,
-        "outputs": shown_parts,
-        "show_progress": "hidden",
-        **private,
-    }
+    shows: dict[str, Any] = private | {
+        "fn": show, "inputs": chosen, "outputs": shown_parts, "show_progress": "hidden",
+    }  # fmt: skip
     page.load(open_view, None, chosen, **private).then(**shows)
     for part in (benchmark, search, averaged, status, columns):
         part.input(**shows, trigger_mode="always_last").then(None, chosen, js=keep)
@@ -152,12 +142,8 @@ def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tab: 
 
     # Figures take a second to draw, so they wait until they are seen: is_wide is None until then.
     is_wide, asks_width = gr.State(None), gr.Checkbox(visible=False)
-    draws: dict[str, Any] = {
-        "fn": draw,
-        "inputs": [benchmark, models, is_wide],
-        "outputs": plots,
-        "api_visibility": "private",
-    }
+    draws: dict[str, Any] = {"fn": draw, "inputs": [benchmark, models, is_wide], "outputs": plots}
+    draws["api_visibility"] = "private"
     models.change(**draws)
     tab.select(lambda wide: gr.Accordion(open=wide), asks_width, drawn, js=IS_WIDE, **private)
     drawn.expand(lambda wide: wide, asks_width, is_wide, js=IS_WIDE, **private).then(**draws)

@@ -1,7 +1,7 @@
-// What the whole page needs in the browser: its address, names for screen readers, a photo pasted or dropped anywhere.
+// Shared by all tabs in the browser: the page's URL, names for screen readers, a photo pasted or dropped anywhere.
 window.fkd = (() => {
   const STAY = ["__theme", "__sign"]; // Gradio's own
-  let hasLeft = false; // the first tab is also "selected" as the page opens
+  let hasLeft = false; // the first tab is also "selected" when the page opens
 
   function write(asked, push) {
     const query = asked.toString().replaceAll("%2C", ",");
@@ -44,7 +44,7 @@ window.fkd = (() => {
 
   // ---- the photo of this browser session: a reload answers for it again
 
-  /** photo: what Gradio knows of an upload, or null where an example was chosen. */
+  /** photo: Gradio's description of an upload, or null after an example was chosen. */
   function keepPhoto(photo, example = null) {
     try {
       if (photo) sessionStorage.setItem("fkd-photo", JSON.stringify(photo));
@@ -87,7 +87,7 @@ window.fkd = (() => {
     give(event.dataTransfer?.files?.[0]);
   });
 
-  // ---- the camera of Live: Gradio goes on sending frames while another tab is open, or none of the page is seen
+  // ---- the camera of Live: Gradio keeps sending frames while another tab is open, or the page is hidden
 
   const LONGEST_RUN = 120_000; // ms
   let lastClick; // the timer that ends a run
@@ -96,7 +96,7 @@ window.fkd = (() => {
     const video = document.querySelector("#camera video");
     if (!video) return;
     if (video.dataset.sends) document.querySelector("#camera .capture-button").click();
-    video.srcObject?.getTracks().forEach((track) => track.stop()); // its light goes out
+    video.srcObject?.getTracks().forEach((track) => track.stop()); // turns its light off
     video.srcObject = null;
   }
 
@@ -119,7 +119,7 @@ window.fkd = (() => {
 
   window.addEventListener("popstate", () => location.reload());
 
-  // Gradio leaves a few of its parts without a name for screen readers; they come and go with what is shown.
+  // A few of Gradio's parts have no name for screen readers; they are replaced as the page changes.
   const UNNAMED = {
     ".search-input": () => "Search the table",
     ".modebar-btn[data-title]": (part) => part.dataset.title,

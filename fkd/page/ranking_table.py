@@ -236,7 +236,6 @@ def _row(
     note = _predictions(row) if entry and not is_single(entry) else ""
     return {
         "texts": {part.key: part.text(row) for part in parts},
-        "values": {part.key: part.value(row) for part in parts},
         "tied": row.tied,
         "model": model,  # one of the page's models; others may be on the Hub
         "href": f"{HUB}/{quote(row.name)}" if row.owner and not model else "",

@@ -84,7 +84,7 @@ def build_app(references: Sequence[str | Detector], leaderboard: Path, clone: Pa
         clone: A clone of fkd, for its example photos and the table of the paper.
 
     Raises:
-        FkdError: There is no checkpoint, a reference cannot be read, or two have one name.
+        FkdError: No checkpoint was found, a reference cannot be read, or two have one name.
     """
     if not references:
         raise FkdError(

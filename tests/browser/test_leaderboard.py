@@ -126,7 +126,7 @@ def test_a_heading_sorts_up_and_down_by_pointer_and_by_keyboard(board):
 def test_ensembles_and_flip_averaging_are_behind_one_switch(board):
     assert set(cells(board, "model")) == {"fcnn", "resnet18", "resnet50"}
     expect(board.locator("#ranking .note")).to_contain_text("3 more entries (ensembles, flip averaging) are hidden")
-    board.get_by_label("Also ensembles and flip averaging").check()
+    board.get_by_label("Include ensembles and flip averaging").check()
     expect(board.locator(ROWS)).to_have_count(6, timeout=20_000)
     settle(board)
     rows = standing(averaged=True)
@@ -209,7 +209,7 @@ def test_figures_are_large_enough_to_read(board):
 
 @pytest.mark.slow
 def test_an_address_opens_the_same_view_in_a_fresh_browser(board, browser):
-    board.get_by_label("Also ensembles and flip averaging").check()
+    board.get_by_label("Include ensembles and flip averaging").check()
     expect(board.locator(ROWS)).to_have_count(6, timeout=20_000)
     board.locator("#search").get_by_role("textbox").press_sequentially("RESNET18")
     expect(board.locator(ROWS)).to_have_count(3, timeout=20_000)
@@ -234,7 +234,7 @@ def test_an_address_opens_the_same_view_in_a_fresh_browser(board, browser):
     unfold(other, "#filters")
     expect(other.get_by_label("unreadable")).not_to_be_checked()
     assert other.locator("#search").get_by_role("textbox").input_value() == "RESNET18"
-    expect(other.get_by_label("Also ensembles and flip averaging")).to_be_checked()
+    expect(other.get_by_label("Include ensembles and flip averaging")).to_be_checked()
     other.close()
 
 

@@ -32,7 +32,7 @@ def start(page: Page) -> None:
 
 
 def followed(page: Page) -> None:
-    expect(page.locator("#live-status")).to_contain_text(re.compile(r"A face is followed\. \d+ frames"), timeout=30_000)
+    expect(page.locator("#live-status")).to_contain_text(re.compile(r"Tracking a face\. \d+ frames"), timeout=30_000)
 
 
 def sent_in(page: Page, milliseconds: int) -> list[str]:

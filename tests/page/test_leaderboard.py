@@ -7,6 +7,7 @@ from forged import KNOWN, WEIGHTS, entry
 from fkd.board.entries import Benchmark, Claim, Entries, Published, read_benchmarks, write_entry
 from fkd.board.ranking import RankingRow, ranking
 from fkd.page.leaderboard import NAMES
+from fkd.page.ranking import ranking_html
 from fkd.page.ranking_table import OPTIONAL, STATUSES, Choice, first_columns, published, sorted_rows, table
 from fkd.page.standings import Board, view
 
@@ -148,3 +149,18 @@ def test_a_click_ranks_again_only_what_has_changed(tmp_path, monkeypatch):
     assert [row.name for row in board.rows(Choice())] == ["b", "a"] and len(ranked) == 2
     (tmp_path / "claims.json").write_text(json.dumps({"date": "2026-01-01", "claims": [dataclasses.asdict(CLAIM)]}))
     assert CLAIM.repo in [row.name for row in board.rows(Choice())] and len(ranked) == 3
+
+
+def test_the_table_is_sorted_and_escaped_by_python():
+    evil = '<img src=x onerror=alert(1)>"'
+    value = value_of(entry("b", 2.0), entry("a", 3.0), sort="-rmse") | {"any": True, "note": evil}
+    value["rows"][1]["texts"]["model"] = evil
+    value["rows"][1]["note"] = evil
+    html = ranking_html(value)
+    assert "<img" not in html and html.count("&lt;img src=x onerror=alert(1)&gt;&quot;") == 4
+    assert html.index(">3.000") < html.index(">2.000")
+    assert 'data-column="rmse" aria-sort="descending"' in html.replace(" data-number", "")
+    assert 'data-sort="rmse" data-next="rmse"' in html and 'data-sort="rank" data-next="rank"' in html
+    assert "Sorted by RMSE, px, largest first." in html
+    assert "No model fits" in html and '<p class="none" hidden>' in html
+    assert '<p class="none">' in ranking_html(value | {"rows": []})

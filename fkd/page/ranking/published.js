@@ -1,4 +1,11 @@
 // Lists published scores; `element`, `props` and `watch` come from Gradio.
+/** An element; children that are strings become text, never HTML: names come from strangers. */
+function make(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
 const scores = element.querySelector(".scores");
 const WIDE = 700; // px of the window from which the list is open at first
 scores.open = window.innerWidth >= WIDE;

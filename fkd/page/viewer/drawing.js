@@ -1,4 +1,4 @@
-// The panels: a picture each, with the marks of some models. What only moves with the view is left to zoom.js.
+// The panels: one picture each, with the marks of some models. zoom.js moves the marks with the view.
 import { HANDLES, handleAt, sameBox } from "./geometry.js";
 import { find, findAll, haloed, make, panelsBox, stage } from "./elements.js";
 import { boxOf, drawn, faceCount, memory, mode, numbers, pointOf, possible, state } from "./state.js";
@@ -15,7 +15,7 @@ const HINTS = {
 };
 const unique = Math.random().toString(36).slice(2); // for the ids of clip paths
 
-/** Draws everything anew. */
+/** Redraws everything. */
 export function draw() {
   const held = document.activeElement?.closest?.(".point, .handle, .picture, .knob, .side");
   const again = stage.contains(held) && [state.panels.findIndex(({ node }) => node.contains(held)), held.dataset.key];
@@ -200,7 +200,7 @@ function trueMarks(panel) {
   return group;
 }
 
-/** What the visitor has corrected: the points of the moved model, in white. */
+/** Points corrected by the visitor, in white. */
 function correctedMarks(panel) {
   const group = make("g", { class: "true corrected" });
   for (const [face, places] of Object.entries(state.corrected)) {

@@ -1,4 +1,4 @@
-// Where things lie, without the page and without state. A place is [x, y] and a box [x0, y0, x1, y1], both in pixels
+// Pure geometry, without the page and without state. A place is [x, y] and a box [x0, y0, x1, y1], both in pixels
 // of the photo, (0, 0) the centre of its top-left pixel; a view {x, y, w, h} is the part of the photo that is shown.
 export const HANDLES = [[0, 0], [0.5, 0], [1, 0], [1, 0.5], [1, 1], [0.5, 1], [0, 1], [0, 0.5]]; // shares of a box
 const MOST_ZOOM = 40; // px of the screen for one of the photo
@@ -37,11 +37,6 @@ export function around([x0, y0, x1, y1], aspect) {
 /** The place of the photo at a point of the window; rect: the picture's {left, top, width, height} there. */
 export function toPhoto(view, { left, top, width, height }, [x, y]) {
   return [view.x + ((x - left) / width) * view.w, view.y + ((y - top) / height) * view.h];
-}
-
-/** The point of the window at a place of the photo. */
-export function toWindow(view, { left, top, width, height }, [x, y]) {
-  return [left + ((x - view.x) / view.w) * width, top + ((y - view.y) / view.h) * height];
 }
 
 /** The divider's share of the width: a range's knob stops half its own width before each end. */
@@ -84,27 +79,6 @@ export function smallestAround(boxes, [x, y]) {
   );
   const area = ([, box]) => (box[2] - box[0]) * (box[3] - box[1]);
   return inside.sort((a, b) => area(a) - area(b))[0]?.[0] ?? null;
-}
-
-/** Whether two boxes share any place. */
-export const overlap = (a, b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
-
-/** The top-left corner of a thing beside a place that covers none of some boxes, if there is room for one.
- *
- * size: the thing's {width, height}. room: the {width, height} in which it has to stay.
- */
-export function besides([x, y], size, room, boxes, gap = 16) {
-  const right = Math.max(0, room.width - size.width);
-  const bottom = Math.max(0, room.height - size.height);
-  const ways = [
-    [x + gap, y + gap], [x + gap, y - gap - size.height], [x - gap - size.width, y + gap],
-    [x - gap - size.width, y - gap - size.height], [x + gap, bottom], [right, bottom], [0, bottom], [right, 0], [0, 0],
-  ].map(([left, top]) => [clamp(left, 0, right), clamp(top, 0, bottom)]);
-  const isFree = ([left, top]) => {
-    const own = [left, top, left + size.width, top + size.height];
-    return !boxes.some((box) => overlap(own, box)) && !overlap(own, [x - 4, y - 4, x + 4, y + 4]);
-  };
-  return ways.find(isFree) ?? [clamp(x + gap, 0, right), room.height + gap / 2]; // below the picture
 }
 
 // ---- points and names

@@ -48,7 +48,7 @@ export function send() {
   trigger("input", { box: draft.box, face: draft.face });
 }
 
-/** Forgets the fingers that are down, and what they were doing. */
+/** Forgets all pointers and the current gesture. */
 export function letGo() {
   gesture = lastTap = state.draft = null;
   pointers.clear();
@@ -97,7 +97,7 @@ function move(event) {
   const before = pointers.get(event.pointerId);
   if (!before || !gesture) return hover(event);
   const after = [event.clientX, event.clientY];
-  // Drawing anew makes new panels.
+  // Redrawing makes new panels.
   if (!gesture.panel.svg.isConnected) gesture.panel = state.panels[gesture.number];
   const { panel, kind, at } = gesture;
   if (kind === "pinch") return pointers.size > 1 ? pinch(panel, event.pointerId, after) : undefined;
@@ -137,7 +137,7 @@ function up(event) {
   gesture = null;
   if (kind === "draw" && moved && state.draft) finishDrawing(panel);
   if (kind === "handle" && moved) send();
-  if (kind === "point" && moved) choose(dot.face); // whose points can then be saved
+  if (kind === "point" && moved) choose(dot.face); // so that its points can be saved
   if (kind === "pan" && !moved) tap(panel, event);
   ask();
 }
@@ -159,7 +159,7 @@ function tap(panel, event) {
   const dot = dotAt(panel, at, event.pointerType === "mouse" ? 12 : 22);
   const face = dot ? dot.face : faceAt(panel, at);
   if (face !== null) choose(face);
-  // Choosing draws anew: the dot of before is no longer on the page.
+  // Selecting redraws: the earlier dot is no longer on the page.
   const { panels } = state;
   const index = panels.length > 1 ? panels.findIndex((other) => other.models[0] === panel.models[0]) : 0;
   activate(panels[index], dot && panels[index].dots.find(({ node }) => node.dataset.key === dot.node.dataset.key));

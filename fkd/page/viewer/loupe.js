@@ -6,7 +6,7 @@ import { CROSS, SHAPES } from "./shapes.js";
 
 const SIDE = 120; // px of the screen
 const TIMES = 6;
-const LEAST_TIMES = 2; // to show another model's answer that lies further off
+const LEAST_TIMES = 2; // reached if another model's answer is far away
 const LEAST = 6; // px of the photo across, however far one has zoomed in
 
 /** The surroundings of a point, up to TIMES larger than on the screen, with the answers of the models that are compared. */

@@ -1,5 +1,4 @@
-// Points of a model, in pixels of the screen: a shape each, for those who cannot tell the colours apart. They are drawn
-// as outlines, so that what lies under a point stays to be seen.
+// One shape per model, in pixels of the screen, for the colour-blind: outlines, so that the photo stays visible.
 export const SHAPES = [
   "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0z",
   "M-4.6-4.6h9.2v9.2h-9.2z",

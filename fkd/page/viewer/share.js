@@ -99,7 +99,7 @@ function picture(svg, photo, place) {
   return copy;
 }
 
-/** Lines of at most so many letters. */
+/** Breaks text into lines of at most `most` characters. */
 function wrap(text, most) {
   const lines = [];
   for (const word of text.split(/\s+/)) {

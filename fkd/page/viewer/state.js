@@ -1,10 +1,10 @@
-// What is shown and how, and what can be asked of it.
+// The state of the viewer, and queries on it.
 import { distance, eyeDistance, words } from "./geometry.js";
 
 const LAYERS = ["points", "lines", "boxes", "names", "differences", "uncertainty", "truth"];
 const MODES = ["side", "one", "slider"];
 
-/** How the address says that one looks at photos: ?mode=slider&layers=points,lines. */
+/** View settings from the URL: ?mode=slider&layers=points,lines. */
 function fromAddress() {
   const asked = new URLSearchParams(location.search);
   const on = asked.has("layers") ? asked.get("layers").split(",") : ["points", "lines", "boxes"];
@@ -14,7 +14,7 @@ function fromAddress() {
   };
 }
 
-// How one looks at photos outlives this element: Gradio makes a new one whenever a hidden viewer is shown again.
+// The settings outlive this element: Gradio makes a new one whenever a hidden viewer is shown again.
 export const memory = (window.fkdViewerMemory ??= fromAddress());
 
 export function toAddress() {
@@ -29,8 +29,8 @@ export const state = {
   aspect: 1, // its width over its height
   chosen: 0, // a face
   pair: [0, 1], // the slider's models
-  split: 0.5, // where its divider stands
-  active: null, // the point whose numbers are shown
+  split: 0.5, // position of its divider
+  active: null, // the point in the tip
   tool: null, // "draw" or "correct" a box, or correct "points"
   draft: null, // {box, face} being drawn or corrected
   corrected: {}, // points that the visitor has moved, [15] places by face
@@ -51,7 +51,7 @@ export function boxOf(face, models = state.data.models.keys()) {
   return null;
 }
 
-/** Slider needs two models; the wish is kept for the next photo. */
+/** Slider needs two models; the choice is kept for the next photo. */
 export const mode = () => (state.data.models.length < 2 ? "one" : memory.mode);
 
 export function possible(layer) {
@@ -63,7 +63,7 @@ export function possible(layer) {
 
 export const drawn = (layer) => memory.layers[layer] && possible(layer);
 
-/** How wide a face is on the screen compared with what marks are made for, at most 1: in groups they shrink. */
+/** Scale of the marks on a face, at most 1: on small faces they shrink. */
 export function faceScale(face, px) {
   const box = boxOf(face);
   return box ? Math.min(1, Math.max(0.4, (box[2] - box[0]) / px / 160)) : 1;
@@ -82,7 +82,7 @@ export function numbers({ model, face, index, at }) {
   const apart = distance(a, b);
   const eyes = ["left_eye_center", "right_eye_center"].map((name) => names.indexOf(name));
   const ocular = eyeDistance(two.map((which) => eyes.map((eye) => pointOf(which, face, eye))));
-  const share = ocular > 0 ? `, ${((100 * apart) / ocular).toFixed(1)}% of the eyes' distance` : "";
+  const share = ocular > 0 ? `, ${((100 * apart) / ocular).toFixed(1)}% of the eye distance` : "";
   const [first, second] = two.map((which) => models[which].name);
   return [...lines, `${first} and ${second}: ${apart.toFixed(1)} px apart${share}`];
 }

@@ -1,8 +1,8 @@
 // The view, and all that moves with it. `px` is how many pixels of the photo one pixel of the screen shows.
 import { around, clamp, distance, dividerAt, inView, resized, shortName } from "./geometry.js";
-import { besides, spreadOut, tidy, toWindow, within, words } from "./geometry.js";
-import { haloed, make, root, set, stage, tip } from "./elements.js";
-import { boxOf, drawn, faceScale, numbers, pointOf, state } from "./state.js";
+import { spreadOut, tidy, within, words } from "./geometry.js";
+import { haloed, make, root, set, tip } from "./elements.js";
+import { boxOf, drawn, faceScale, numbers, state } from "./state.js";
 import { loupe } from "./loupe.js";
 
 let frameAsked = false;
@@ -132,30 +132,4 @@ function showTip() {
   const [name, ...rest] = numbers(active);
   const text = make("div", {}, make("strong", {}, name), ...rest.map((line) => make("div", {}, line)));
   tip.replaceChildren(loupe(active, pixel(active.panel)), text);
-  if (getComputedStyle(tip).position !== "absolute") return; // on a phone it stands below the picture
-  const outer = stage.getBoundingClientRect();
-  const [left, top] = toWindow(view, active.panel.svg.getBoundingClientRect(), active.at);
-  const size = { width: tip.offsetWidth, height: tip.offsetHeight };
-  const eyes = state.panels.flatMap((panel) => eyesOnScreen(panel, active.face, outer));
-  const [x, y] = besides([left - outer.left, top - outer.top], size, outer, eyes);
-  tip.style.left = `${x}px`;
-  tip.style.top = `${y}px`;
-}
-
-/** The part of a panel where a face's eyes are, as boxes in px of the stage. */
-function eyesOnScreen(panel, face, outer) {
-  const rect = panel.svg.getBoundingClientRect();
-  const eyes = ["left_eye_center", "right_eye_center"].map((name) => state.data.names.indexOf(name));
-  return panel.models.flatMap((model) => {
-    const places = eyes.map((eye) => pointOf(model, face, eye)).filter(Boolean);
-    if (places.length < 2) return [];
-    const reach = 0.35 * distance(...places);
-    const xs = places.map(([x]) => x);
-    const ys = places.map(([, y]) => y);
-    const corners = [
-      [Math.min(...xs) - reach, Math.min(...ys) - reach], [Math.max(...xs) + reach, Math.max(...ys) + reach],
-    ];
-    const [[x0, y0], [x1, y1]] = corners.map((corner) => toWindow(state.view, rect, corner));
-    return [[x0 - outer.left, y0 - outer.top, x1 - outer.left, y1 - outer.top]];
-  });
 }
