@@ -8,6 +8,6 @@ class FkdError(ValueError):
 def is_for_user(error: BaseException) -> bool:
     """Whether the text of an error is for the user, who can act on it; any other error is a bug.
 
-    An OSError is, if it names a file, or carries a text of its own in place of an error number.
+    An OSError is for the user if it names a file, or has a written text in place of an error number.
     """
     return isinstance(error, FkdError) or (isinstance(error, OSError) and (bool(error.filename) or error.errno is None))

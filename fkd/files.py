@@ -54,7 +54,7 @@ EXPECTED = {
 
 
 def one_line(text: object, most: int = 100) -> str:
-    """Makes untrusted text safe to quote in a message: printable, one line, truncated."""
+    """Make untrusted text safe to quote in a message: printable, one line, truncated."""
     text = " ".join("".join(letter if letter.isprintable() else " " for letter in str(text)).split())
     return text if len(text) <= most else text[: most - 1] + "…"
 
@@ -65,7 +65,7 @@ def file_stem(name: str) -> str:
 
 
 def open_regular(path: Path | str, most_bytes: int) -> io.BufferedReader:
-    """Opens a file to read its bytes.
+    """Open a file to read its bytes.
 
     Raises FkdError, naming the file, if it is missing, cannot be opened, has more than `most_bytes`, or is not a
     regular file: to open a pipe would wait for ever, and a device may never end.
@@ -89,7 +89,7 @@ def open_regular(path: Path | str, most_bytes: int) -> io.BufferedReader:
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """Yields a temporary path to write to, and renames it to `path` if the block ends without an error."""
+    """Yield a temporary path to write to, and rename it to `path` if the block ends without an error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=_temporary_prefix(path)) as folder:
@@ -99,7 +99,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 
 def remove_leftovers(path: Path | str) -> None:
-    """Removes temporary files of interrupted writes of `path`. Nothing may be writing `path` meanwhile."""
+    """Remove temporary files of interrupted writes of `path`. Nothing may be writing `path` meanwhile."""
     path = Path(path)
     for sibling in path.parent.iterdir():
         if sibling.name.startswith(_temporary_prefix(path)) and sibling.is_dir():
@@ -119,7 +119,7 @@ def file_sha256(path: Path) -> str:
 
 
 def write_json(path: Path | str, value: Any) -> None:
-    """Writes a value as indented JSON."""
+    """Write a value as indented JSON."""
     with replacing(path) as unfinished:
         unfinished.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
 
@@ -148,7 +148,7 @@ def read_json(path: Path | str, largest: int = LARGEST) -> Any:
 
 
 def parse_json(content: bytes, where: str) -> Any:
-    """Parses standard UTF-8 JSON: without NaN, huge numbers, duplicate keys or deep nesting.
+    """Parse standard UTF-8 JSON: without NaN, huge numbers, duplicate keys or deep nesting.
 
     Raises FkdError of one line that begins with `where`.
     """
@@ -169,7 +169,7 @@ def parse_json(content: bytes, where: str) -> Any:
 
 
 def typed(value: Any, result_type: type[Result], where: str) -> Result:
-    """Makes a `result_type` (a dataclass that is STRICT, or a list of them) of a JSON value, field by field.
+    """Make a `result_type` (a dataclass that is STRICT, or a list of them) of a JSON value, field by field.
 
     Raises FkdError of one line: `where`, the field, its value and the expected one.
     """

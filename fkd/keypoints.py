@@ -53,7 +53,7 @@ MIRROR = tuple(NAMES.index(name.replace("left", "~").replace("right", "left").re
 
 
 def unmirror(points: Points) -> Points:
-    """Takes points [N, 15, 2] of mirrored faces (array or tensor) to where they lie in the faces themselves."""
+    """Take points [N, 15, 2] of mirrored faces (array or tensor) to where they lie in the faces themselves."""
     unmirrored = points[:, list(MIRROR)]
     unmirrored[..., 0] = FRAME_SIZE - 1 - unmirrored[..., 0]
     return unmirrored

@@ -188,7 +188,7 @@ class Detail:
 
 
 def accuracy(predicted: np.ndarray, points: np.ndarray, resamples: int = 2000) -> Accuracy:
-    """Compares predictions with labels, both [N, 15, 2] px, labels NaN where missing.
+    """Compare predictions with labels, both [N, 15, 2] px, labels NaN where missing.
 
     Raises FkdError if nothing is labelled, or a prediction is not finite where there is a label.
     """
@@ -233,7 +233,7 @@ def mean_offsets(predicted: np.ndarray, points: np.ndarray, convention: np.ndarr
 
 
 def detail(predicted: np.ndarray, points: np.ndarray) -> Detail:
-    """Compares predictions with labels, both [N, 15, 2] px, labels NaN where missing, face by face."""
+    """Compare predictions with labels, both [N, 15, 2] px, labels NaN where missing, face by face."""
     errors = predicted.astype(np.float64) - points  # [N, 15, 2] px, NaN where missing
     squares, values = np.nansum(errors**2, (1, 2)), np.isfinite(errors).sum((1, 2))  # [N]
     nme = _nme(errors, points)

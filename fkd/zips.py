@@ -14,7 +14,7 @@ STEP = 4096  # bytes unpacked from at a time: bzip2 makes up to 80 MB of them
 
 
 def open_zip(file: io.BufferedReader | io.BytesIO, name: str) -> zipfile.ZipFile:
-    """Opens a zip; `name` is its name in messages.
+    """Open a zip; `name` is its name in messages.
 
     Raises FkdError if it is damaged or not a zip, or its table of contents is longer than MOST_LISTING.
     """
@@ -25,7 +25,7 @@ def open_zip(file: io.BufferedReader | io.BytesIO, name: str) -> zipfile.ZipFile
 
 
 def open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int, name: str) -> io.BufferedReader:
-    """Opens a member of a zip for reading; `name` is its name in messages.
+    """Open a member of a zip for reading; `name` is its name in messages.
 
     Reading raises FkdError where the member is damaged, encrypted or packed in an unknown way, and as soon as more
     than `most` bytes have come out of it, whatever size the zip states.
@@ -34,7 +34,7 @@ def open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int, na
 
 
 def open_gzip(file: io.BufferedReader, most: int, name: str) -> io.BufferedReader:
-    """Opens a gzip file for reading, within the same bounds as `open_member`."""
+    """Open a gzip file for reading, within the same bounds as `open_member`."""
     return io.BufferedReader(_Unpacked(lambda: gzip.GzipFile(fileobj=file), most, name))
 
 

@@ -1,4 +1,4 @@
-"""What a mistake must end in: one sentence for the user, and never another exception."""
+"""Check that a mistake ends in one sentence for the user, and not in another exception."""
 
 from collections.abc import Callable
 

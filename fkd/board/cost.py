@@ -17,7 +17,7 @@ from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 
 def cost(detectors: Sequence[Detector], mirror: bool = False, repeats: int = 30) -> Cost:
-    """Counts parameters and multiply-adds of all that one answer takes, and times it where the detectors answer."""
+    """Count parameters and multiply-adds of all that one answer takes, and time it where the detectors answer."""
     networks = [detector.checkpoint.model for detector in detectors if isinstance(detector, CheckpointDetector)]
     models = [build_model(network.config).eval() for network in networks]
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:

@@ -131,7 +131,7 @@ class Synced:
 
 
 def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> Path:
-    """Writes an evaluation as the entry ROOT/BENCHMARK/NAME.json and returns that path.
+    """Write an evaluation as the entry ROOT/BENCHMARK/NAME.json and return that path.
 
     The entry of the Hub model user/name is user--name.json.
     The first entry of a benchmark defines it (benchmark.json); a later one with other test data is

@@ -25,11 +25,11 @@ COMPETITION_ROWS = 7049
 def measure(
     detectors: Sequence[Detector], data: Path, benchmark: str = "", name: str = "", mirror: bool = False
 ) -> Evaluation:
-    """Measures a detector, or the mean of several, on the held-out tenth of a training file.
+    """Measure a detector, or the mean of several, on the held-out tenth of a training file.
 
     benchmark: the ranking's name, or "kaggle" for the competition's; the data's name if empty. name: the
     entry's; the first detector's if empty. mirror: average predictions over the image and its horizontal flip (flip
-    averaging); an entry without a name of its own then has the ending -mirror, so that it replaces no other.
+    averaging); an entry without a given name then ends in -mirror, so that it does not replace another.
     Raises FkdError if the ranking is the competition's but the data is not.
     """
     faces, split = split_data(data)
@@ -57,7 +57,7 @@ def measure(
 def mean_face_rmse(data: Path) -> float:
     """The RMSE in px of the simplest answer to the held-out faces: the mean of the training labels.
 
-    The rows of four points have a mean of their own, as their labels are placed elsewhere. Raises as `read_training`.
+    Faces with four points have a separate mean, as their labels follow another convention. Raises as `read_training`.
     """
     faces, split = split_data(data)
     training, test = faces[split.train], faces[split.test]
@@ -97,7 +97,7 @@ def aligned_points(
 
 
 def measure_again(entries: Sequence[Evaluation], folders: Mapping[str, Path], data: Path) -> Iterator[tuple[str, str]]:
-    """Measures every entry of a benchmark again; yields its name, and what differs or an empty text.
+    """Measure every entry of a benchmark again; yield its name, and the first difference or an empty string.
 
     folders: the available checkpoints, folders or files, by the sha256 of their weights.
     """
@@ -140,7 +140,7 @@ def _exactly(value: float | None) -> str:
 def ranking_name(benchmark: str, data: Path, rows: int) -> str:
     """The name of a ranking: "kaggle" is short for the competition's; the data's name if empty.
 
-    Raises FkdError if it is the competition's but the data, of so many training rows, is not.
+    rows: the number of training rows. Raises FkdError if the ranking is the competition's but the data is not.
     """
     if benchmark not in ("kaggle", KAGGLE):
         return benchmark or data_name(data)
@@ -153,6 +153,6 @@ def ranking_name(benchmark: str, data: Path, rows: int) -> str:
 
 
 def data_name(data: Path) -> str:
-    """What a data set is called in records: its folder's or file's name."""
+    """Return the name of a data set in records: its folder's or file's."""
     path = data.resolve()
     return path.stem if path.is_file() else path.name

@@ -96,7 +96,7 @@ class RankingRow:
 def ranking(
     benchmark: Benchmark, entries: Entries, weights: Container[str], claims: Iterable[Claim] = ()
 ) -> list[RankingRow]:
-    """Ranks entries by test RMSE; those that may not be ranked come last, with the reason.
+    """Rank entries by test RMSE; those that may not be ranked come last, with the reason.
 
     An entry that is `tied` with the best of a rank shares it. weights: the sha256 of the weights at hand; an entry with
     any others is not verified.

@@ -37,7 +37,7 @@ def submission(detectors: Sequence[Detector], data: Path | str, mirror: bool = F
 
 
 def write_submission(answers: pd.DataFrame, lookup: pd.DataFrame, path: Path | str) -> None:
-    """Writes a submission to a temporary file, reads it back against the lookup table, then renames it.
+    """Write a submission to a temporary file, read it back against the lookup table, then rename it.
 
     Raises FkdError if its RowIds are not exactly the table's, or a value is missing.
     """

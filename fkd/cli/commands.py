@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from fkd.errors import FkdError
+from fkd.errors import FkdError, is_for_user
 
 # Command -> its file in this folder, and the first paragraph of its help.
 COMMANDS = {
@@ -36,7 +36,7 @@ COMMANDS = {
 
 
 def find_command(name: str) -> Any:
-    """Imports the file of a command and returns the command itself."""
+    """Import the file of a command and return the command itself."""
     module = importlib.import_module(f"fkd.cli.{COMMANDS[name][0]}")
     return typer.main.get_group(module.app).commands[name]
 
@@ -66,9 +66,11 @@ def commands() -> None:
 
 
 def main() -> None:
-    """Runs a command; a user's mistake ends in one sentence and exit status 1."""
+    """Run a command; a user's mistake ends in one sentence and exit status 1, a bug in a traceback."""
     try:
         app()
     except (FkdError, OSError) as error:
+        if not is_for_user(error):
+            raise
         typer.echo(f"fkd: {error}", err=True)
         raise SystemExit(1) from None

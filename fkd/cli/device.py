@@ -1,4 +1,4 @@
-"""The device that --device names."""
+"""Choose the device of --device."""
 
 import re
 
@@ -8,7 +8,7 @@ from fkd.errors import FkdError
 
 
 def chosen_device(name: str) -> str:
-    """The device that --device names, as torch names it.
+    """Return the torch device for a value of --device.
 
     Raises FkdError if torch does not find it here.
     """

@@ -1,4 +1,4 @@
-"""fkd evaluate, score, verify and submit: what measures checkpoints, and predictions."""
+"""fkd evaluate, score, verify and submit: measure checkpoints and predictions."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -86,7 +86,7 @@ def score_command(
     """Score a file of predictions, made by any program, and enter it as submitted.
 
     It is measured as a checkpoint is, on the held-out tenth of the training file, except for time, size and degraded
-    faces. A submitted entry is shown without a rank: nobody here ran what made it.
+    faces. A submitted entry has no rank, as its predictions cannot be reproduced here.
     """
     evaluation = score(predictions, data, name, benchmark, trained_on)
     path = write_entry(root, evaluation, _description(data))
@@ -137,7 +137,7 @@ def verify_command(
 
 
 def _warn_of_untrained(detectors: Sequence[Detector]) -> None:
-    """Names the checkpoints that never saw a row of four points: they answer such images by their nearest outputs."""
+    """Name the checkpoints that never saw a row of four points: they answer such images by their nearest outputs."""
     for detector in detectors:
         if isinstance(detector, CheckpointDetector):
             conventions = detector.checkpoint.model.config.conventions
@@ -150,7 +150,7 @@ def _warn_of_untrained(detectors: Sequence[Detector]) -> None:
 
 
 def _description(data: Path) -> str:
-    """What a benchmark is that its first entry begins."""
+    """Return the description of a new benchmark."""
     return f"The held-out tenth of {data_name(data)}'s training file: by content, no look-alike of a training face"
 
 

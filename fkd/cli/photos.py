@@ -50,7 +50,7 @@ def predict_command(
     detector = _load(checkpoint, precise)
     run = {"model": detector.name, "sha256": detector.sha256, "precise": precise}
     journal = Journal(out, run, resume)
-    # What each worker loads: a Hub model lies in its folder by now.
+    # Each worker loads this: a Hub model is already in its folder.
     where = str(detector.folder if isinstance(detector, CheckpointDetector) else checkpoint)
     todo = (path for path in paths if str(path) not in journal.done)
     rows = _rows(detector, where, todo, workers or _cores(), draw, precise)

@@ -64,9 +64,9 @@ def check_command(
     checkpoints: Checkpoints = CHECKPOINTS,
     root: Root = LEADERBOARD,
 ) -> None:
-    """Measure every entry again, and list those whose figures differ; exit status 1 if there is one.
+    """Measure every entry again, and list the entries with other figures; exit status 1 if any has.
 
-    Predictions that were submitted are listed apart: there is nothing to measure again.
+    Submitted predictions are listed separately: they cannot be measured again.
     """
     from fkd.board.measuring import data_name, measure_again  # noqa: PLC0415 - needs torch, and the ranking does not
 
@@ -82,9 +82,9 @@ def check_command(
     measured = [entry for entry in entries.measured if not entry.submitted]
     for entry in entries.measured:
         if entry.submitted:
-            typer.echo(f"{entry.name}: submitted, so there is nothing to measure again")
+            typer.echo(f"{entry.name}: submitted, so it cannot be measured again")
     for name, why in itertools.chain(entries.unreadable.items(), measure_again(measured, folders, data)):
-        typer.echo(f"{name}: {why or 'comes out'}")
+        typer.echo(f"{name}: {why or 'reproduced'}")
         wrong = wrong or bool(why)
     if wrong:
         raise typer.Exit(1)
@@ -92,7 +92,7 @@ def check_command(
 
 @board.command("sync")
 def sync_command(root: Root = LEADERBOARD) -> None:
-    """Read what Hub models claim, and store it with the entries."""
+    """Read the claims of Hub models, and store them with the entries."""
     claims = sync(root).claims
     refused = [claim for claim in claims if claim.refused]
     typer.echo(f"{len(claims) - len(refused)} claims, {len(refused)} refused; {root / SYNCED}")
@@ -101,7 +101,7 @@ def sync_command(root: Root = LEADERBOARD) -> None:
 
 
 def _paths(checkpoints: Path) -> list[Path]:
-    """The checkpoints that are there; what is pinned wrongly hides none of them."""
+    """Return the checkpoints in a folder; a broken pinned.json hides none of them."""
     try:
         return checkpoint_paths(checkpoints)
     except (FkdError, OSError) as error:

@@ -1,4 +1,4 @@
-"""Which checkpoints are available: folders, files, and what was pulled from the Hub. Never uses the network."""
+"""Find the available checkpoints: folders, files, and models pulled from the Hub. Never uses the network."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,9 +18,9 @@ Reference = Annotated[str, Field(pattern=PATTERN, max_length=300)]
 
 
 def read_pinned(checkpoints: Path) -> list[HubModel]:
-    """The Hub models that are shown with a folder of checkpoints.
+    """Return the Hub models that are shown with a folder of checkpoints.
 
-    Raises FkdError for a pinned.json that is not a list of them.
+    Raises FkdError if pinned.json is not a list of Hub models.
     """
     path = checkpoints / PINNED
     if not path.exists():
@@ -29,24 +29,23 @@ def read_pinned(checkpoints: Path) -> list[HubModel]:
 
 
 def weights_there(paths: Iterable[Path], entries: Iterable[Evaluation] = ()) -> dict[str, Path]:
-    """Checkpoint folders and files of weights, by the sha256 of their weights: these, and what `pull` brought of the
-    entries' repositories.
+    """Map the sha256 of weights to their checkpoint folder or file.
 
-    Any other folder is left out.
+    Includes the given paths and the entries' repositories, if `pull` downloaded them; skips any other folder.
     """
     pulled = {cached(entry.name, entry.revision) for entry in entries if entry.revision}
     return weights_in([*paths, *(folder for folder in pulled if folder)])
 
 
 def checkpoint_paths(checkpoints: Path) -> list[Path]:
-    """The checkpoints in one folder, and those pinned there that were pulled, without network access.
+    """Return the checkpoints in a folder, and the pinned ones that were pulled, without network access.
 
-    Raises FkdError for a pinned.json that is not a list of models.
+    Raises FkdError if pinned.json is not a list of Hub models.
     """
     pulled = [cached(model.repo_id, model.revision) for model in read_pinned(checkpoints)]
     return [*paths_in(checkpoints), *(folder for folder in pulled if folder)]
 
 
 def paths_in(checkpoints: Path) -> list[Path]:
-    """The checkpoints in one folder: folders, then files."""
+    """Return the checkpoints in a folder: folders first, then files."""
     return [*sorted(path.parent for path in checkpoints.glob(f"*/{CONFIG}")), *files_in(checkpoints)]

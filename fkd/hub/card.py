@@ -31,9 +31,8 @@ def model_card(
 ) -> str:
     """Markdown with the Hub's front matter, for the README.md of a checkpoint or of its repository.
 
-    repo_id: user/name on the Hub. pictures: which of PICTURES are pushed with it, for the card to show. before: the
-    card that is there now; what is not ours in it stays: text outside our marks, front matter that we do not fill,
-    tags.
+    repo_id: user/name on the Hub. pictures: the PICTURES that are pushed too, for the card to show. before: the
+    current card; text outside our marks, tags, and front matter that we do not fill are kept.
     """
     text = _text(checkpoint, evaluation, repo_id, pictures)
     front, above, below = _front_matter(checkpoint, evaluation), "\n", "\n"

@@ -1,7 +1,7 @@
-"""What Hub models claim: listed, checked one by one, stored, and shown with our entries.
+"""List the claims of Hub models, check each, and store them to be shown with our entries.
 
-A claim is what a model's card states (its model-index, which `fkd push` writes). It is not ranked: `fkd verify`
-measures a model to rank it.
+A claim is a figure in a model's card (its model-index, written by `fkd push`). It is not ranked: `fkd verify` measures
+a model to rank it.
 """
 
 import dataclasses
@@ -37,7 +37,7 @@ class Stated(TypedDict, total=False):
 
 @with_config(OTHERS)
 class Source(TypedDict, total=False):
-    """What a card's figures were measured on."""
+    """The data set of a card's figures."""
 
     type: Any
     revision: Any
@@ -60,9 +60,9 @@ class Index(TypedDict):
 
 
 def sync(root: Path | str) -> Synced:
-    """Lists the Hub's models tagged fkd, checks what they claim, and stores it in ROOT/claims.json (`SYNCED`).
+    """List the Hub's models tagged fkd, check their claims, and store them in ROOT/claims.json (`SYNCED`).
 
-    Raises FkdError if the Hub does not answer; what was stored before then stays, with a note of the failure.
+    Raises FkdError if the Hub does not answer; the stored claims are then kept, with a note of the failure.
     """
     path = Path(root) / SYNCED
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -81,8 +81,8 @@ def _list(root: Path | str) -> list[Claim]:
     benchmarks = {benchmark.name: benchmark for benchmark in read_benchmarks(root)}
     params = {"filter": TAG, "limit": 1000, "expand": ["sha", "lastModified", "model-index", "safetensors", "tags"]}
     with in_a_sentence("the list of models"):
-        # As anybody: a host's own private models are nothing for a page. Plain JSON, not the client's types: a model
-        # whose card breaks them must not break the list.
+        # Without a token: a host's private models must not appear on a page. Plain JSON, not the client's types: one
+        # model with a broken card must not break the list.
         models = paginate(f"{constants.ENDPOINT}/api/models", params, build_hf_headers(token=False), TIMEOUT)
         try:
             return [claim for model in itertools.islice(models, MOST) for claim in _claims(model, benchmarks)]
@@ -105,7 +105,7 @@ def _claims(model: Any, benchmarks: dict[str, Benchmark]) -> list[Claim]:
         return [_claim(model, "", {}, "its card has no model-index with results")]
     claims, keys = [], {metric.key for metric in METRICS}
     strange = [name for name in by_benchmark if name not in benchmarks]
-    for name in strange[1:]:  # one claim stands for all of them: a card may hold any number
+    for name in strange[1:]:  # one claim is enough: a card may name any number of benchmarks
         del by_benchmark[name]
     for name, results in by_benchmark.items():
         stated = [(str(each.get("type")), each.get("value")) for result in results for each in result["metrics"]]

@@ -1,4 +1,4 @@
-"""What the Hub's client raises, in a sentence that says what to do."""
+"""Turn errors of the Hub's client into one sentence with advice."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,12 +19,12 @@ from fkd.errors import FkdError
 
 
 class HostError(FkdError):
-    """What only the person running fkd here can fix: a token, a setting, the network. Nothing for a page's visitors."""
+    """An error that only the host of a page can fix (a token, a setting, the network), so visitors do not see it."""
 
 
 @contextmanager
 def in_a_sentence(repo_id: str, anonymous: bool = False) -> Iterator[None]:
-    """Turns what huggingface_hub raises into an FkdError of one sentence: what happened, and what to do.
+    """Turn the errors of huggingface_hub into an FkdError of one sentence, with advice.
 
     anonymous: only public repositories were requested, so no login would help.
     """
@@ -33,7 +33,7 @@ def in_a_sentence(repo_id: str, anonymous: bool = False) -> Iterator[None]:
     except HFValidationError:
         raise FkdError(f"{repo_id!r} is not a repository name: expected user/name") from None
     except LocalTokenNotFoundError:
-        raise HostError("the Hub does not know you: run `hf auth login`, or set HF_TOKEN") from None
+        raise HostError("you are not logged in to the Hub: run `hf auth login`, or set HF_TOKEN") from None
     except GatedRepoError:
         if anonymous:
             raise FkdError(f"{repo_id} is gated: only models that everybody may read can be added here") from None
@@ -58,7 +58,7 @@ def in_a_sentence(repo_id: str, anonymous: bool = False) -> Iterator[None]:
 
 @contextmanager
 def uploading(repo_id: str) -> Iterator[None]:
-    """Turns what the client raises for an upload that failed into an FkdError; the reason is its cause."""
+    """Turn the error of a failed upload into an FkdError; the client keeps the reason in `__cause__`."""
     try:
         yield
     except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""What the weights in a Hub repository contain, read and checked before they are downloaded."""
+"""Read and check the header of the weights in a Hub repository before the weights are downloaded."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -30,10 +30,10 @@ class Tensor:
 
 
 def read_header(where: str, repo_id: str, revision: str, token: bool | None) -> dict[str, Tensor]:
-    """What the weights in a repository contain, before they are downloaded.
+    """Return the tensors in a repository's weights, before the weights are downloaded.
 
-    The client's own function takes what it finds there for what it expects. where: what errors begin with.
-    Raises FkdError for anything but the header of a safetensors file, and what the client raises for the network.
+    The client's own function does not check the header. where: the beginning of error messages.
+    Raises FkdError for anything but the header of a safetensors file; the client's network errors pass through.
     """
     url, headers = hf_hub_url(repo_id, WEIGHTS, revision=revision), build_hf_headers(token=token)
 
@@ -63,7 +63,7 @@ def read_header(where: str, repo_id: str, revision: str, token: bool | None) -> 
 
 
 def check_header(where: str, tensors: dict[str, Tensor], config: ModelConfig) -> None:
-    """Compares a header with what a model needs.
+    """Compare a header with the weights of a model.
 
     Raises FkdError for the first tensor of another type or shape, or that is missing or unknown.
     """

@@ -41,7 +41,7 @@ def _overlay(detector: CheckpointDetector, path: Path) -> Image.Image:
     photo = read_photo(path)
     faces = predict(detector, photo)
     if not faces:
-        raise FkdError(f"{path}: no face is found in it, so it cannot show what the model does: choose another")
+        raise FkdError(f"{path}: no face is found in it, so it cannot show the model's answer: choose another")
     return draw_points(photo, [face.points for face in faces], detector.colour)
 
 

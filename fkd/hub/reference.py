@@ -1,4 +1,4 @@
-"""What a reference names, a folder, a model on the Hub or a file, becomes a detector here and nowhere else."""
+"""Load the detector of a reference: a folder, a model on the Hub or a file."""
 
 import re
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class HubModel:
 
     @property
     def owner(self) -> str:
-        """The user or organisation whose repository it is."""
+        """The user or organisation that owns the repository."""
         return self.repo_id.partition("/")[0]
 
     def __str__(self) -> str:
@@ -40,16 +40,16 @@ class HubModel:
 
 
 def load(reference: Path | str, name: str = "", device: str = "cpu") -> Detector:
-    """Loads a detector: a checkpoint folder, hf:user/repo, hf:user/repo@revision, dlib:FILE (a shape predictor
+    """Load a detector: a checkpoint folder, hf:user/repo, hf:user/repo@revision, dlib:FILE (a shape predictor
     of 68 points), mediapipe:FILE (a face landmarker's .task) or onnx:FILE.
 
-    name: what it is called; what it calls itself, or its folder, repository or file is called, if empty. device: where
-    a checkpoint's model answers, as torch names it; all others answer on the CPU.
+    name: the detector's name; if empty, its own, or that of its folder, repository or file. device: the torch device
+    of a checkpoint's model; all others answer on the CPU.
 
     >>> load("onnx:FILE").on_frames(np.zeros((1, 96, 96), np.uint8)).shape
     (1, 15, 2)
 
-    Raises FileNotFoundError or FkdError, with what is wrong, as `load_trained` and the file's reader do.
+    Raises FileNotFoundError or FkdError, as `load_trained` and the file's reader do.
     """
     kind, colon, file = str(reference).partition(":")
     if colon and kind in READERS:
@@ -58,11 +58,10 @@ def load(reference: Path | str, name: str = "", device: str = "cpu") -> Detector
 
 
 def load_trained(reference: Path | str, name: str = "", device: str = "cpu") -> CheckpointDetector:
-    """Loads a checkpoint of fkd's: a folder, or hf:user/repo, or hf:user/repo@revision.
+    """Load an fkd checkpoint: a folder, or hf:user/repo, or hf:user/repo@revision.
 
-    name: what it is called; the folder's or repository's name if empty. device: where its model answers, as torch
-    names it.
-    Raises FileNotFoundError or FkdError, with what is wrong, as `load_checkpoint` and `pull` do.
+    name: the detector's name; the folder's or repository's if empty. device: the torch device of its model.
+    Raises FileNotFoundError or FkdError, as `load_checkpoint` and `pull` do.
     """
     if not str(reference).startswith(SCHEME):
         return CheckpointDetector.read(reference, name, device=device)
@@ -71,9 +70,9 @@ def load_trained(reference: Path | str, name: str = "", device: str = "cpu") -> 
 
 
 def checkpoint_folder(reference: Path | str) -> Path:
-    """The folder of a checkpoint, downloaded if it is on the Hub (hf:user/repo, hf:user/repo@revision).
+    """Return the folder of a checkpoint, downloaded if it is on the Hub (hf:user/repo, hf:user/repo@revision).
 
-    Raises FkdError, with what is wrong, as `pull` does.
+    Raises FkdError, as `pull` does.
     """
     if not str(reference).startswith(SCHEME):
         return Path(reference)

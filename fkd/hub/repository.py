@@ -1,7 +1,7 @@
-"""Checkpoints on the Hugging Face Hub: a repository is a checkpoint folder, pushed and pulled as it is.
+"""Push and pull checkpoints on the Hugging Face Hub: a repository is a checkpoint folder.
 
-What comes from the Hub may be anyone's: only certain files are downloaded, of limited size, safetensors and JSON, and
-each is checked before the next.
+A repository is untrusted: only certain files are downloaded, safetensors and JSON of limited size, and each is checked
+before the next.
 """
 
 import re
@@ -61,12 +61,12 @@ def pull(
     anonymous: bool = False,
     cache: Path | None = None,
 ) -> Path:
-    """Downloads a checkpoint into huggingface_hub's cache and returns its folder, named by its commit.
+    """Download a checkpoint into huggingface_hub's cache and return its folder, named by its commit.
 
-    A revision that is a full commit hash, and is in the cache, is not requested again. largest: bytes that its
-    weights may have. anonymous: read public repositories only, whatever token this process has. cache: a folder in
-    place of huggingface_hub's own. A checkpoint that is refused does not stay there.
-    Raises FkdError if there is no such repository or it is not a checkpoint that is safe to load.
+    A revision that is a full commit hash and already cached is not requested again. largest: limit of the weights'
+    size, bytes. anonymous: read public repositories only, even if this process has a token. cache: a folder to use in
+    place of huggingface_hub's. A refused checkpoint is removed from the cache.
+    Raises FkdError if the repository does not exist or is not a checkpoint that is safe to load.
     """
     where = f"hf:{repo_id}"
     with in_a_sentence(repo_id, anonymous):
@@ -87,7 +87,7 @@ def pull(
             folder = _download(repo_id, name, commit, hashes[name], token, cache).parent
     with _named(where, folder):
         try:
-            _check(folder)  # what is broken is refused now, not when it is needed
+            _check(folder)  # refuse a broken checkpoint now, not when it is needed
         except FkdError:
             scan_cache_dir(folder.parents[2]).delete_revisions(folder.name).execute()
             raise
@@ -108,15 +108,14 @@ def cached(repo_id: str, revision: str) -> Path | None:
 def push(
     folder: Path | str, repo_id: str, files: dict[str, bytes], private: bool = False, pull_request: bool = False
 ) -> Pushed:
-    """Brings a model repository to the state of a checkpoint folder in one commit, or a pull request.
+    """Publish a checkpoint folder in one commit, or in a pull request.
 
-    files: what else belongs to it, by its path in the repository. What is in the repository and not named here
-    stays, but for an ONNX file of other weights. The repository is made if there is none; if then the commit fails, it
-    is removed again.
-    Raises FkdError, with what to do, for a missing right, name or network.
+    files: more files to publish, by path in the repository. Other files in the repository are kept, except for an ONNX
+    file of other weights. A missing repository is created, and removed again if the commit fails.
+    Raises FkdError, with advice, for a missing permission, name or network.
     """
     folder = Path(folder)
-    _check(folder)  # nothing is published that nobody could load
+    _check(folder)  # publish nothing that cannot be loaded
     contents: dict[str, Path | bytes] = {
         name: folder / name for name in (CONFIG, WEIGHTS, EVALUATION, HISTORY) if (folder / name).exists()
     }
@@ -130,7 +129,7 @@ def push(
             raise LocalTokenNotFoundError
         made = not api.repo_exists(repo_id)
         if made and pull_request:
-            raise FkdError(f"{repo_id} does not exist, so it takes no pull request: push without --pr to make it")
+            raise FkdError(f"{repo_id} does not exist, so it takes no pull request: push without --pr to create it")
         before, outdated = None, False
         if made:
             api.create_repo(repo_id, private=private)
@@ -160,7 +159,7 @@ def push(
 
 
 def remote_card(repo_id: str) -> str:
-    """The repository's README.md, or an empty text where there is none yet."""
+    """Return the repository's README.md, or an empty string."""
     with in_a_sentence(repo_id):
         try:
             return str(ModelCard.load(repo_id, ignore_metadata_errors=True).content)
@@ -178,7 +177,7 @@ def _named(where: str, folder: Path) -> Iterator[None]:
 
 
 def _check(folder: Path) -> None:
-    """Raises what `load_checkpoint` raises."""
+    """Check a checkpoint; raises as `load_checkpoint` does."""
     with_torch("fkd.learn.checkpoint", "check_checkpoint", folder)
 
 
@@ -195,7 +194,7 @@ def _download(repo_id: str, name: str, revision: str, digest: str, token: bool |
 
 
 def _safe_names(where: str, sizes: dict[str, int], largest_weights: int) -> list[str]:
-    """Which files to download, of what a repository has (name -> bytes)."""
+    """Return the names of the files to download. sizes: the files in the repository, name -> bytes."""
     for name in sizes:
         if PurePosixPath(name).suffix.lower() in RUNS_CODE:
             raise FkdError(f"{where} holds {name}, a kind of file that can run code when it is read: not loaded")

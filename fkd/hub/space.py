@@ -28,11 +28,11 @@ CHECKPOINTS, REFERENCES = "checkpoints/*/*", f"checkpoints/{PINNED}"
 
 
 def deploy(home: Path, repo_id: str, private: bool = False, models: Sequence[str] = ()) -> str:
-    """Makes or updates a Gradio Space that is the page, in one commit, and returns its address.
+    """Create or update a Gradio Space that serves the page, in one commit, and return its address.
 
     home: the folder of app.py. models: Hub models, user/name, to show in place of home's `checkpoints`; each is
     pulled first, so that it is known to be safe, and pinned to that commit.
-    Raises FkdError, with what to do, for a missing right, name or network, or a file that is no detector.
+    Raises FkdError, with advice, for a missing permission, name or network, or a file that is not a detector.
     """
     patterns = PAGE if models else [*PAGE, CHECKPOINTS]
     paths = sorted(path for pattern in patterns for path in home.glob(pattern) if path.is_file())
@@ -41,7 +41,7 @@ def deploy(home: Path, repo_id: str, private: bool = False, models: Sequence[str
     }
     files = [] if models else files_in(home / "checkpoints")
     for file in files:
-        read_detector(file)  # what the page could not read is refused now
+        read_detector(file)  # refuse a file now that the page could not read
         contents[f"checkpoints/{file.name}"] = file
     contents["requirements.txt"] = _requirements(home, {ENDINGS[file.suffix] for file in files})
     if models:

@@ -67,7 +67,7 @@ def test_a_checkpoints_own_submission_scores_as_its_answers_do(competition, tmp_
     shown = run("leaderboard").splitlines()
     assert shown[-2].split()[:3] == ["1", "verified", "net"] and shown[-1].split()[:3] == ["-", "submitted", "theirs"]
     said = run("leaderboard", "check", "--data", competition)
-    assert "theirs: submitted, so there is nothing to measure again" in said and "net: comes out" in said
+    assert "theirs: submitted, so it cannot be measured again" in said and "net: reproduced" in said
     assert "'net' already has a measured entry" in fails("score", "s.csv", "--data", competition, "--name", "net")
     assert json.loads(Path("leaderboard/drawn/net.json").read_text()) == net
 

@@ -12,6 +12,7 @@ import pytest
 from commands import run
 from conftest import EXAMPLES
 
+from fkd.cli import commands
 from fkd.cli.commands import main
 from fkd.errors import FkdError
 from fkd.learn.checkpoint import load_checkpoint
@@ -137,3 +138,23 @@ def test_a_killed_run_resumes(competition, tmp_path):
         time.sleep(0.1)
     process.kill()
     process.wait()
+
+
+@pytest.mark.parametrize(
+    ("error", "is_bug"),
+    [
+        (FkdError("row 17 has 9,215 pixels"), False),
+        (FileNotFoundError(2, "No such file or directory", "a.csv"), False),
+        (OSError(5, "Input/output error"), True),
+        (ValueError("operands could not be broadcast together"), True),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_a_bug_a_traceback(error, is_bug, monkeypatch, capsys):
+    def app():
+        raise error
+
+    monkeypatch.setattr(commands, "app", app)
+    with pytest.raises(type(error) if is_bug else SystemExit) as raised:
+        main()
+    assert (raised.value is error) == is_bug
+    assert capsys.readouterr().err == ("" if is_bug else f"fkd: {error}\n")

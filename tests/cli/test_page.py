@@ -1,4 +1,4 @@
-"""fkd app: which checkpoints the page gets, and what is said without any, or without Gradio."""
+"""fkd app: the checkpoints of the page, and the errors without any, or without Gradio."""
 
 import shutil
 import subprocess

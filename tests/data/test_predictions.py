@@ -173,7 +173,7 @@ def test_a_bad_file_is_refused_in_one_sentence_that_says_what_is_wrong(tmp_path)
         assert said.startswith("s.csv") and expected in said and said.isprintable(), f"{name}: {said}"
 
 
-@pytest.mark.parametrize(("name", "make", "expected"), _special())
+@pytest.mark.parametrize(("name", "make", "expected"), list(_special()))
 def test_what_is_not_a_csv_file_is_refused(name, make, expected, tmp_path):
     make(tmp_path / "s.csv")
     assert expected in refused(lambda: read_predictions(tmp_path / "s.csv", WANTED)), name

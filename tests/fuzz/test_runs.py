@@ -1,4 +1,4 @@
-"""Runs that are killed, find the disk full or another run: each resumes or starts anew, or says why not.
+"""Runs that are killed, meet a full disk or another run: each resumes, starts again, or ends in one sentence.
 
 A run is a child forked from this process, which has torch loaded: one takes a fraction of a second. In one thread, a
 recovered run must end with the bytes of an uninterrupted one. `make fuzz` runs these.
@@ -129,7 +129,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @functools.cache
 def whole() -> tuple[dict[str, bytes], float, int]:
-    """What an uninterrupted run leaves, how long it takes (s), and how many writes it makes."""
+    """The files of an uninterrupted run, its time (s), and its number of writes."""
     with tempfile.TemporaryDirectory() as folder:
         run(Path(folder) / "warm")  # here, so that a child finds everything imported
         start, out = time.perf_counter(), Path(folder) / "m"
@@ -139,7 +139,7 @@ def whole() -> tuple[dict[str, bytes], float, int]:
 
 
 def recover(folder: Path) -> None:
-    """Do what the sentences say; the outcome, and nothing else, must be an uninterrupted run's."""
+    """Follow the advice of the error; the outcome, and nothing else, must be an uninterrupted run's."""
     end = fork(lambda: run(folder, resume=True))()
     if end.status == 1 and "start without --resume" in end.sentence:
         end = fork(lambda: run(folder))()
@@ -196,7 +196,7 @@ def test_a_run_killed_at_any_time_and_again_recovers(tmp_path):
 
 @contextmanager
 def mounted(folder: Path, size: int) -> Iterator[Path]:
-    """A file system of its own, of so many bytes."""
+    """Mount a separate file system of `size` bytes."""
     folder.mkdir()
     mount(folder, "-t", "tmpfs", "-o", f"size={size}", "none")
     try:

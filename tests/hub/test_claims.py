@@ -129,7 +129,7 @@ def test_verify_measures_a_model_of_the_hub(hub, competition, tmp_path):
     assert shown.count(" verified ") == 2, "what was pulled from the Hub is there, and has the same weights"
 
     board = ["--data", competition, "--leaderboard", root, "--checkpoints", tmp_path]
-    assert run("leaderboard", "check", *board).splitlines() == ["ada/net: comes out", "net: comes out"]
+    assert run("leaderboard", "check", *board).splitlines() == ["ada/net: reproduced", "net: reproduced"]
     forged = evaluation_of(tmp_path / "net")
     for name, key in (("forged", "rmse"), ("half", "nme")):
         figures = forged.accuracy.figures | {key: forged.accuracy.figures[key] / 2}
@@ -144,7 +144,7 @@ def test_verify_measures_a_model_of_the_hub(hub, competition, tmp_path):
     assert said.exit_code == 1 and "forged: its RMSE is" in said.output
     assert "half: its mean error is" in said.output and "moved: its aligned RMSE is 0.1000, but" in said.output
     assert "gone: its checkpoint (000000000000) is not here" in said.output
-    assert "bad.json is not readable" in said.output and "net: comes out" in said.output
+    assert "bad.json is not readable" in said.output and "net: reproduced" in said.output
 
 
 def test_a_card_of_countless_benchmarks_is_one_refused_claim(hub, board, card):

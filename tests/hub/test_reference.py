@@ -74,7 +74,7 @@ def test_an_export_is_measured_ranked_and_checked_like_its_checkpoint(tmp_path, 
     assert (second.model, second.data, second.held_out) == ("onnx", record, True)
     shown = run("leaderboard")
     assert shown.count("verified") == 2 and "not verified" not in shown
-    assert run("leaderboard", "check", "--data", data).splitlines() == ["net-onnx: comes out", "net: comes out"]
+    assert run("leaderboard", "check", "--data", data).splitlines() == ["net-onnx: reproduced", "net: reproduced"]
     page = build_app(Path("checkpoints"), Path("leaderboard"))
     assert '"net-onnx"' in json.dumps(page.get_config_file(), default=str)
     (tmp_path / "checkpoints" / "net.onnx").unlink()
