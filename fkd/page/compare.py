@@ -266,7 +266,7 @@ class CompareTab:
     @handler
     def choose_face(self, answered: Answered | None, face: int | None) -> Update:
         """Show a face chosen from the list."""
-        if answered is None or face is None:
+        if answered is None or type(face) is not int:  # Gradio passes on an empty list
             return {self.status: BEGIN}
         return {self.viewer: picture_of(answered, face)} | self._show_face(answered.comparison, face)
 

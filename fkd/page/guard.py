@@ -184,7 +184,7 @@ def event_value(event: gr.EventData, name: str) -> object:
 def bound_fields() -> None:
     """Limit form fields that are not files: Gradio keeps them in memory, whatever their size.
 
-    The only patch of Gradio here, because Gradio has no setting for it.
+    The only patch of Gradio here. Gradio bounds files and their names (gradio-app/gradio#11433), not other fields.
     """
     on_part_data = GradioMultiPartParser.on_part_data
 

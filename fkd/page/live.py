@@ -77,7 +77,7 @@ def _frame(
     before = before or Track()
     if frame is None:
         return None, "", Track()
-    chosen = [pick(detectors, name) for name in dict.fromkeys((one, two)) if name != NONE or name == one]
+    chosen = [pick(detectors, name) for name in ([one] if two in (NONE, one) else [one, two])]
     try:
         photo = read_photo(frame, "the frame", MAX_MEGAPIXELS)
     except FkdError as error:

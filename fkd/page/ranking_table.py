@@ -46,7 +46,8 @@ class Choice:
         choice = cls(*values)
         is_key = str(choice.sort).removeprefix("-") in sort_keys()
         search = choice.search if isinstance(choice.search, str) else ""
-        return dataclasses.replace(choice, search=search, sort=choice.sort if is_key else cls.sort)
+        sort = choice.sort if is_key else cls.sort
+        return dataclasses.replace(choice, search=search, averaged=bool(choice.averaged), sort=sort)
 
     @classmethod
     def from_address(cls, asked: Mapping[str, str]) -> "Choice":

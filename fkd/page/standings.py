@@ -29,7 +29,7 @@ class Board:
 
     def benchmark(self, name: str) -> Benchmark:
         """The benchmark of that name; the first for any other name."""
-        return self.benchmarks.get(name) or next(iter(self.benchmarks.values()))
+        return self.benchmarks.get(str(name)) or next(iter(self.benchmarks.values()))
 
     def rows(self, choice: Choice) -> list[RankingRow]:
         """Return the rows chosen by the visitor, ranked among single models or among all entries."""
