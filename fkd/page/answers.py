@@ -186,7 +186,7 @@ def status_of(comparison: Comparison, face: int) -> str:
     count = len(comparison.boxes)
     if not count:
         return NO_FACE
-    faces = "" if count == 1 else f"Face {face + 1} of {count}. "
+    faces = "" if count == 1 else f"{count} faces, number {face + 1} selected. "
     text = faces + verdict(comparison, face)
     return f'<span title="{html.escape(stages)}">{html.escape(text or "1 face.")}</span>'
 
