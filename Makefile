@@ -66,5 +66,5 @@ $(SERVES): requirements.txt requirements.lock
 	@touch $@
 
 $(READY): $(SERVES) pyproject.toml
-	$(PY) -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev,dlib,onnx,parquet,ray]'
+	$(PY) -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev,dlib,parquet,ray]'
 	@touch $@

@@ -112,6 +112,11 @@ def _temporary_prefix(path: Path) -> str:
     )
 
 
+def cache_folder() -> Path:
+    """Return the folder for what can be computed again: FKD_CACHE, or ~/.cache/fkd."""
+    return Path(os.environ.get("FKD_CACHE") or Path.home() / ".cache" / "fkd")
+
+
 def file_sha256(path: Path) -> str:
     """The sha256 of a file's bytes, as hex digits."""
     with path.open("rb") as file:

@@ -27,6 +27,7 @@ from fkd.learn.config import TrainingRecord
 from fkd.learn.models import KeypointModel, ModelConfig, build_model
 from fkd.learn.record import Checkpoint
 from fkd.metrics import Accuracy, Detail
+from fkd.photo.detectors import checkpoint as checkpoint_detector
 from fkd.photo.detectors.by_torch import TorchModel
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 
@@ -51,12 +52,21 @@ def same_start(request, monkeypatch):
     torch.set_flush_denormal(False)  # training switches it on
     if request.config.getoption("--no-bf16"):
         monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+        monkeypatch.setattr(checkpoint_detector, "has_bf16", lambda: False)
+
+
+@pytest.fixture(scope="session")
+def networks(tmp_path_factory) -> Path:
+    """Exported checkpoints, each under the hash of its weights: a session exports each of them once."""
+    return tmp_path_factory.mktemp("networks")
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory, monkeypatch):
+def own_cache(tmp_path_factory, networks, monkeypatch):
     """No test reads or fills the user's cache."""
-    monkeypatch.setenv("FKD_CACHE", str(tmp_path_factory.mktemp("cache")))
+    cache = tmp_path_factory.mktemp("cache")
+    (cache / "networks").symlink_to(networks)
+    monkeypatch.setenv("FKD_CACHE", str(cache))
 
 
 @pytest.fixture(scope="session")

@@ -28,8 +28,7 @@ PLACES = {
     "mediapipe": ["photo.detectors.mediapipe"],
     "networkx": ["data"],
     "onnx": ["photo"],
-    "onnxruntime": ["photo"],
-    "openvino": ["photo.detectors.compiled", "photo.runtime"],
+    "openvino": ["photo.runtime"],
     "pandas": ["data", "learn", "photo", "board", "cli", "page"],  # where tables are read or shown
     "pillow_heif": ["photo.reading"],
     "plotly": ["page.plots", "page.face_plots"],

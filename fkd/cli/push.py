@@ -1,6 +1,5 @@
 """fkd push."""
 
-import dataclasses
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -41,7 +40,7 @@ def push_command(
     files = publication(detector, evaluation, repo, photo, remote_card(repo))
     if onnx:
         with tempfile.TemporaryDirectory() as folder:
-            export_onnx(dataclasses.replace(detector, owner=repo.partition("/")[0]), Path(folder) / ONNX)
+            export_onnx(checkpoint, Path(folder) / ONNX, owner=repo.partition("/")[0])
             files[ONNX] = (Path(folder) / ONNX).read_bytes()
     pushed = push(checkpoint, repo, files, private, pr)
     typer.echo(f"{pushed.url}: {f'commit {pushed.commit}' if pushed.changed else 'nothing has changed'}")

@@ -13,7 +13,7 @@ import safetensors
 from safetensors.numpy import save_file
 from safetensors.torch import load_file
 
-from fkd.files import replacing
+from fkd.files import cache_folder, replacing
 
 CACHE_VERSION = 1
 
@@ -25,7 +25,7 @@ def cached(
 
     Cached arrays are memory-mapped copy-on-write: a caller may change them.
     """
-    root = Path(os.environ.get("FKD_CACHE") or Path.home() / ".cache" / "fkd")
+    root = cache_folder()
     path = root / f"{name}-v{CACHE_VERSION}-{_digest(file, root)[:32]}.safetensors"
     if path.exists():
         try:

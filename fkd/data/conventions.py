@@ -7,12 +7,12 @@ so, but the file's order does, so a change of convention is a change point of th
 
 import dataclasses
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from fkd.data.faces import is_four_point
@@ -269,8 +269,10 @@ def _eye_frame(points: np.ndarray) -> np.ndarray:
 
 def _quantile(places: np.ndarray, share: float) -> np.ndarray:
     """A quantile of each point's places [N, 15, 2], NaN for one without a label."""
-    flat = pd.DataFrame(places.reshape(len(places), -1))
-    return flat.quantile(share).to_numpy(np.float64).reshape(places.shape[1:])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of a point without a label
+        quantile: np.ndarray = np.nanquantile(places.astype(np.float64), share, axis=0)
+    return quantile
 
 
 def _standard_error(places: np.ndarray) -> np.ndarray:
@@ -298,7 +300,8 @@ def _change_point(series: np.ndarray) -> int | None:
     count = len(series)
     if count < 2 * MIN_ROWS:
         return None
-    ranks = pd.Series(series).rank().to_numpy()
+    _, index, counts = np.unique(series, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[index]  # equal values share their mean rank
     lead = np.abs(2 * np.cumsum(ranks)[:-1] - np.arange(1, count) * (count + 1))  # |U| after each item
     lead[: MIN_ROWS - 1] = lead[count - MIN_ROWS :] = 0
     change = int(lead.argmax()) + 1

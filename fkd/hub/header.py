@@ -9,8 +9,6 @@ from pydantic import Field
 
 from fkd.errors import FkdError
 from fkd.files import STRICT, Count, Line, parse_json, typed
-from fkd.learn.apart import with_torch
-from fkd.learn.config import ModelConfig
 from fkd.learn.record import WEIGHTS
 
 LARGEST = 1_000_000  # bytes; a resnet152's has 90,000
@@ -62,13 +60,8 @@ def read_header(where: str, repo_id: str, revision: str, token: bool | None) -> 
     return typed(value, dict[Line, Tensor], name)
 
 
-def check_header(where: str, tensors: dict[str, Tensor], config: ModelConfig) -> None:
-    """Compare a header with the weights of a model.
-
-    Raises FkdError for the first tensor of another type or shape, or that is missing or unknown.
-    """
+def check_header(where: str, tensors: dict[str, Tensor]) -> None:
+    """Raise FkdError for the first tensor that is not of floats, before anything is downloaded."""
     for name, tensor in tensors.items():
         if tensor.dtype not in KINDS and not (tensor.dtype == "I64" and tensor.shape == []):  # batch counters
             raise FkdError(f"{where}: {name} is {tensor.dtype}, expected {' or '.join(sorted(KINDS))}")
-    shapes = {name: tensor.shape for name, tensor in tensors.items()}
-    with_torch("fkd.learn.checkpoint", "check_shapes", shapes, config, f"{where}: {WEIGHTS}")

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fkd.errors import FkdError
-from fkd.hub.repository import pull
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.kinds import READERS
@@ -76,5 +75,7 @@ def checkpoint_folder(reference: Path | str) -> Path:
     """
     if not str(reference).startswith(SCHEME):
         return Path(reference)
+    from fkd.hub.repository import pull  # noqa: PLC0415 - the Hub's client takes 0.3 s, which a folder does without
+
     model = HubModel.parse(str(reference))
     return pull(model.repo_id, model.revision or None)

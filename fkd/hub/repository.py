@@ -32,8 +32,8 @@ from fkd.errors import FkdError
 from fkd.files import LARGEST, file_sha256
 from fkd.hub.errors import in_a_sentence, uploading
 from fkd.hub.header import TIMEOUT, check_header, read_header
-from fkd.learn.apart import with_torch
 from fkd.learn.record import CONFIG, LARGEST_CONFIG, WEIGHTS, read_config
+from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 EVALUATION, HISTORY = "evaluation.json", "history.csv"
 SIZES = {CONFIG: LARGEST_CONFIG, EVALUATION: LARGEST, HISTORY: LARGEST, WEIGHTS: 1_000_000_000}  # bytes at most
@@ -81,13 +81,13 @@ def pull(
         commit = str(info.sha)
         path = _download(repo_id, CONFIG, commit, hashes[CONFIG], token, cache)
         with _named(where, path.parent):
-            config = read_config(path)
-        check_header(where, read_header(where, repo_id, commit, token), config.model)
+            read_config(path)
+        check_header(where, read_header(where, repo_id, commit, token))
         for name in names:
             folder = _download(repo_id, name, commit, hashes[name], token, cache).parent
     with _named(where, folder):
         try:
-            _check(folder)  # refuse a broken checkpoint now, not when it is needed
+            _check(folder, cache)  # refuse a broken checkpoint now, not when it is needed
         except FkdError:
             scan_cache_dir(folder.parents[2]).delete_revisions(folder.name).execute()
             raise
@@ -176,9 +176,14 @@ def _named(where: str, folder: Path) -> Iterator[None]:
         raise FkdError(str(error).replace(str(folder), where)) from None
 
 
-def _check(folder: Path) -> None:
-    """Check a checkpoint; raises as `load_checkpoint` does."""
-    with_torch("fkd.learn.checkpoint", "check_checkpoint", folder)
+def _check(folder: Path, cache: Path | None = None) -> None:
+    """Raises what `CheckpointDetector.read` raises; cache: as for `pull`."""
+    CheckpointDetector.read(folder, networks=networks_in(cache) if cache else None)
+
+
+def networks_in(cache: Path) -> Path:
+    """Where the networks of the models in a cache of their own are exported to."""
+    return cache / "networks"
 
 
 def _download(repo_id: str, name: str, revision: str, digest: str, token: bool | None, cache: Path | None) -> Path:

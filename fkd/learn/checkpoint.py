@@ -15,7 +15,7 @@ from fkd.errors import FkdError
 from fkd.files import file_sha256, replacing, write_json
 from fkd.learn.config import ModelConfig, TrainingRecord
 from fkd.learn.models import KeypointModel, build_model
-from fkd.learn.record import CONFIG, FORMAT, WEIGHTS, Checkpoint, Config, read_config
+from fkd.learn.record import CONFIG, FORMAT, WEIGHTS, Checkpoint, Config, check_files, read_config
 
 
 def save_checkpoint(
@@ -57,9 +57,7 @@ def load_checkpoint(folder: Path | str, name: str = "") -> Checkpoint[KeypointMo
     Raises FileNotFoundError if a file is missing, FkdError for a config or weights that do not fit exactly.
     """
     folder = Path(folder)
-    for file in (CONFIG, WEIGHTS):
-        if not (folder / file).is_file():
-            raise FileNotFoundError(f"{folder} has no {file}: expected a checkpoint folder as `fkd train` writes it")
+    check_files(folder)
     config = read_config(folder / CONFIG)
     weights = folder / WEIGHTS
     try:
@@ -102,11 +100,6 @@ def start_from(model: KeypointModel, source: KeypointModel) -> None:
             kept = theirs == ours and source.choice is not None
             tensors[name] = source.state_dict()[name] if kept else own[name]
     model.load_state_dict(tensors)
-
-
-def check_checkpoint(folder: Path | str) -> None:
-    """Reads a checkpoint folder and keeps nothing of it. Raises as `load_checkpoint` does."""
-    load_checkpoint(folder)
 
 
 def check_shapes(shapes: dict[str, list[int]], config: ModelConfig, where: str) -> None:

@@ -40,10 +40,6 @@ class Head(nn.Module):
         """
         raise NotImplementedError
 
-    def heatmaps(self, output: Any) -> torch.Tensor | None:
-        """Where the head looks for each point: logits [B, K, S, S] over the frame; None if it has none."""
-        return None
-
     def spread(self, output: Any) -> torch.Tensor | None:
         """How uncertain each point is: standard deviation along an axis [B, K] px; None if the head cannot say."""
         return None
@@ -121,10 +117,6 @@ class HeatmapHead(Head):
     def loss(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor | None:
         """The mean cross-entropy with a Gaussian about each label."""
         return heatmap_loss(output, target)
-
-    def heatmaps(self, output: torch.Tensor) -> torch.Tensor:
-        """The output itself."""
-        return output
 
     def spread(self, output: torch.Tensor) -> torch.Tensor:
         """The standard deviation of each heatmap."""

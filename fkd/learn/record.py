@@ -61,6 +61,13 @@ class Config:
     format: Literal["fkd-2"] = FORMAT
 
 
+def check_files(folder: Path) -> None:
+    """Raise FileNotFoundError if a file of a checkpoint folder is missing."""
+    for file in (CONFIG, WEIGHTS):
+        if not (folder / file).is_file():
+            raise FileNotFoundError(f"{folder} has no {file}: expected a checkpoint folder as `fkd train` writes it")
+
+
 def read_config(path: Path) -> Config:
     """Reads a config.json, which may come from anyone.
 

@@ -26,8 +26,8 @@ from fkd.page.own import LazyDetectors
 from fkd.page.uploads import photo_folder
 from fkd.page.visitors import Detectors
 from fkd.photo.detector import Detector
-from fkd.photo.detectors.compiled import one_thread_per_answer
 from fkd.photo.kinds import ENDINGS, files_in
+from fkd.photo.runtime import one_thread_per_answer
 
 M_ARENA_MAX = -8  # of malloc.h
 HERE = Path(__file__).parent

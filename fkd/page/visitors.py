@@ -8,7 +8,7 @@ from pathlib import Path
 from fkd.errors import FkdError
 from fkd.hub.errors import HostError
 from fkd.hub.reference import SCHEME, HubModel
-from fkd.hub.repository import pull
+from fkd.hub.repository import networks_in, pull
 from fkd.page.own import LazyDetectors
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
@@ -43,7 +43,7 @@ class Detectors(ChainMap[str, Detector]):
         folder = tempfile.TemporaryDirectory(prefix="fkd-model-", ignore_cleanup_errors=True)
         try:
             pulled = pull(model.repo_id, model.revision or None, MAX_BYTES, anonymous=True, cache=Path(folder.name))
-            detector = CheckpointDetector.read(pulled, name, model.owner)
+            detector = CheckpointDetector.read(pulled, name, model.owner, networks=networks_in(Path(folder.name)))
         except BaseException as error:
             folder.cleanup()
             if isinstance(error, HostError):

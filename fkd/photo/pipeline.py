@@ -18,19 +18,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-import torch
 from PIL import Image
 
 from fkd.errors import FkdError
 from fkd.files import replacing
 from fkd.photo.answer_files import Row
 from fkd.photo.detector import Detector
-from fkd.photo.detectors.compiled import one_thread_per_answer
 from fkd.photo.draw import draw_points
 from fkd.photo.face import FaceBox
 from fkd.photo.finder import find_faces
 from fkd.photo.predict import TOGETHER, predict_together
 from fkd.photo.reading import read_photo
+from fkd.photo.runtime import one_thread_per_answer
 
 Load = Callable[..., Detector]  # of a reference, and the `device` that answers
 CHUNK = 16  # photos that a process takes at a time
@@ -103,7 +102,7 @@ def start_workers(count: int) -> Iterator[ProcessPoolExecutor]:
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     if "forkserver" in methods:
-        context.set_forkserver_preload(["fkd.photo.pipeline", "fkd.photo.detectors.conversion", "fkd.hub.reference"])
+        context.set_forkserver_preload(["fkd.photo.pipeline", "fkd.photo.detectors.checkpoint", "fkd.hub.reference"])
     pool = ProcessPoolExecutor(count, context)
     try:
         yield pool
@@ -148,7 +147,7 @@ def _answer_chunk(load: Load, reference: str, paths: list[str], draw: Path | Non
 
 @functools.cache
 def own_detector(load: Load, reference: str) -> Detector:
-    """The detector of a worker, loaded once, on a GPU if there is one.
+    """The detector of a worker, loaded once.
 
     From then on the worker takes one core, and ends if its parent does.
     """
@@ -156,7 +155,7 @@ def own_detector(load: Load, reference: str) -> Detector:
     parent = multiprocessing.parent_process()
     if parent:
         threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
-    return load(reference, device="cuda" if torch.cuda.is_available() else "cpu")
+    return load(reference)
 
 
 def _end_after(parent: multiprocessing.process.BaseProcess) -> None:

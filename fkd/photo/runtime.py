@@ -6,6 +6,7 @@ docs/serving.md has the measurements behind it.
 import functools
 import os
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +42,22 @@ class Network:
         precision: what it computes in, "bf16" or "f32".
     """
 
-    def __init__(self, model: Path | bytes, precision: str = "f32", cache: Path | None = None):
+    def __init__(
+        self,
+        model: Path | bytes,
+        outputs: Collection[str],
+        precision: str = "f32",
+        cache: Path | None = None,
+        at_once: int = MAX_AT_ONCE,
+    ):
         """Compile a network.
 
         Args:
             model: an ONNX file, or its content.
+            outputs: the names that its outputs may have; OpenVINO knows some by other names, too.
             precision: "bf16" or "f32".
             cache: a folder for what OpenVINO compiles, so that the next process starts sooner.
+            at_once: images that a stream takes at once.
 
         Raises:
             RuntimeError: if OpenVINO cannot read the network.
@@ -59,15 +69,21 @@ class Network:
         }
         if cache:
             options["CACHE_DIR"] = str(cache)
-        self.precision = precision
+        self.precision, self._at_once = precision, at_once
         source = str(model) if isinstance(model, Path) else _core().read_model(model)
         self._compiled = _core().compile_model(source, "CPU", options)
-        self.outputs = [output.any_name for output in self._compiled.outputs]
+        self._outputs = [
+            next((name for name in outputs if name in output.get_names()), output.any_name)
+            for output in self._compiled.outputs
+        ]
 
     def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the outputs by name for images float32 [N, channels, height, width], MAX_AT_ONCE in each stream."""
+        """Return the outputs by name for images float32 [N, channels, height, width].
+
+        Raises RuntimeError if a foreign network fails.
+        """
         evenly = -(-len(images) // streams())  # on an idle machine a face and its mirror image take half the time
-        size = max(1, min(MAX_AT_ONCE, evenly))
+        size = max(1, min(self._at_once, evenly))
         requests = []
         for start in range(0, len(images), size):
             requests.append(self._compiled.create_infer_request())
@@ -75,7 +91,23 @@ class Network:
         for request in requests:
             request.wait()
         parts = zip(*(request.results.values() for request in requests), strict=True)
-        return {name: np.concatenate(part) for name, part in zip(self.outputs, parts, strict=True)}
+        return {name: np.concatenate(part) for name, part in zip(self._outputs, parts, strict=True)}
+
+
+def read_metadata(file: Path) -> dict[str, str]:
+    """Return the metadata of an ONNX file, by key. Raises RuntimeError if OpenVINO cannot read the file."""
+    model = _core().read_model(file)
+    return dict(model.get_rt_info(["framework"]).value) if model.has_rt_info(["framework"]) else {}
+
+
+def has_bf16() -> bool:
+    """Return whether the processor multiplies bfloat16 numbers; OpenVINO takes it where that is emulated, too."""
+    if os.environ.get("ONEDNN_MAX_CPU_ISA"):  # its user limits OpenVINO's instructions
+        return False
+    try:
+        return "avx512_bf16" in Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
 
 
 @functools.cache

@@ -46,4 +46,4 @@ def detect(pixels: np.ndarray, lowest: float) -> tuple[np.ndarray, np.ndarray]:
 
 @functools.cache
 def _network() -> Network:
-    return Network(WEIGHTS)
+    return Network(WEIGHTS, [f"{kind}_{stride}" for kind in ("scores", "points") for stride in STRIDES])

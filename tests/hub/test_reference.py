@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from commands import run
 from conftest import EXAMPLES, TRAINING, draw_faces, untrained, write_competition
+from onnx_files import mean_face
 
 from app import build_app
 from fkd.board.entries import read_benchmarks, read_entries
@@ -16,10 +17,6 @@ from fkd.hub.reference import load, load_trained
 from fkd.keypoints import MEAN_FACE
 from fkd.learn.checkpoint import save_checkpoint
 from fkd.learn.models import ModelConfig
-
-pytest.importorskip("onnx", reason="needs fkd[onnx]")
-
-from onnx_files import mean_face
 
 
 @pytest.fixture

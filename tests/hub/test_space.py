@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from commands import fails, run
 from huggingface_hub import HfApi, RepoCard
+from onnx_files import mean_face
 
 from app import build_app
 from fkd.errors import FkdError
@@ -53,16 +54,13 @@ def test_a_space_of_models_that_are_on_the_hub(hub, evaluated):
 
 
 def test_a_space_gets_the_files_of_its_folder_and_what_runs_them(hub, tmp_path):
-    pytest.importorskip("onnx", reason="needs fkd[onnx]")
-    from onnx_files import mean_face  # noqa: PLC0415 - it needs onnx
-
     for name in ("app.py", "requirements.lock", "pyproject.toml"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "mean.onnx").write_bytes(mean_face().SerializeToString())
     deploy(tmp_path, "ada/page")
     files = hub.files("ada/page", repo_type="space")
-    assert "checkpoints/mean.onnx" in files and "onnxruntime>=" in files["requirements.txt"].decode()
+    assert "checkpoints/mean.onnx" in files and "openvino==" in files["requirements.txt"].decode()
     (tmp_path / "checkpoints" / "mean.onnx").write_bytes(b"broken")
     with pytest.raises(ValueError, match="mean.onnx is not an ONNX file"):
         deploy(tmp_path, "ada/other")

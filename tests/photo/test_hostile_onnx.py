@@ -4,16 +4,13 @@ import re
 
 import pytest
 from conftest import EXAMPLES
+from hostile_onnx import HOSTILE, write
+from onnx import helper
+from onnx_files import constant, mean_face
 from PIL import Image
 
 from fkd.hub.reference import load
 from fkd.page.answers import Options, answer_photo
-
-pytest.importorskip("onnx", reason="needs fkd[onnx]")
-
-from hostile_onnx import HOSTILE, write
-from onnx import helper
-from onnx_files import constant, mean_face
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -1,30 +1,35 @@
 """Our own networks: a checkpoint as a detector."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from PIL import Image
+from safetensors import safe_open
 
-from fkd.data.conventions import Outputs, ambiguous, label_points
+from fkd.data.conventions import label_points
 from fkd.data.record import DataRecord
-from fkd.keypoints import NAMES, unmirror
-from fkd.learn.apart import with_torch
-from fkd.learn.config import ModelConfig
-from fkd.learn.record import Checkpoint
+from fkd.files import file_sha256
+from fkd.learn.config import HEATMAP, ModelConfig
+from fkd.learn.record import CONFIG, WEIGHTS, Checkpoint, check_files, read_config
 from fkd.photo.colours import network_colour
-from fkd.photo.detectors.compiled import CompiledModel, ConvertedModel, openvino_is_here
+from fkd.photo.detectors.exported import networks_folder, onnx_file
+from fkd.photo.detectors.outputs import OUTPUTS, frame_answers, label_outputs
 from fkd.photo.face import Face, FaceBox
 from fkd.photo.frames import FrameAnswers, faces_by_frames
+from fkd.photo.runtime import Network, has_bf16, streams
 
-BATCH = 32  # frames: what a CPU's cache holds; 256 take 1.8 times as long
 
+class Model(Protocol):
+    """What computes a checkpoint's answers.
 
-class Network(Protocol):
-    """What computes a checkpoint's answers. device: where, as torch names it. runtime: by what, "" for torch.
-    label_offset: px [C], as in `fkd.learn.models.KeypointModel`.
+    Attributes:
+        config: the network.
+        label_offset: px [C], as in `fkd.learn.models.KeypointModel`.
+        device: where it runs, as torch names it.
+        runtime: what runs it, as a leaderboard entry states it; empty for torch.
     """
 
     config: ModelConfig
@@ -32,38 +37,76 @@ class Network(Protocol):
     device: str
     runtime: str
 
-    def __call__(self, images: np.ndarray) -> list[np.ndarray]:
-        """Points [N, K, 2] px; logits [N, C], if only the picture tells the convention; and from heatmaps the points'
-        spread [N, K] px and logits [N, K, S, S].
+    def __call__(self, images: np.ndarray) -> Mapping[str, np.ndarray]:
+        """Return the outputs of `fkd.photo.detectors.outputs` for images float32 [N, 1, 96, 96] in 0..1."""
 
-        images: float32 [N, 1, 96, 96] in 0..1.
-        """
+
+class OnnxModel:
+    """A model that OpenVINO runs.
+
+    In bfloat16 if the processor multiplies such numbers and the head has heatmaps, of which a coordinate is a mean;
+    from the last convolution on in float32, and otherwise in float32 throughout.
+    """
+
+    device = "cpu"
+
+    def __init__(self, file: Path, networks: Path, config: ModelConfig, label_offset: np.ndarray):
+        """Compile an ONNX file; networks: the folder for what OpenVINO caches."""
+        self.config, self.label_offset = config, label_offset
+        precision = "bf16" if config.head == HEATMAP and has_bf16() else "f32"
+        self._network = Network(file, OUTPUTS, precision, networks)
+        self.runtime = f"OpenVINO {self._network.precision}, {streams()} threads"
+
+    def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the outputs by name, as `Model`."""
+        return self._network(images)
 
 
 @dataclass(frozen=True)
 class CheckpointDetector:
-    """A checkpoint that answers for frames and photos; folder: where it lies. owner: as in `Detector`.
+    """A checkpoint that answers for frames and photos.
 
-    Whoever wants the weights reads the folder by `load_checkpoint`.
+    Attributes:
+        folder: the checkpoint folder; `load_checkpoint` reads the weights themselves.
+        owner: as in `Detector`.
     """
 
-    checkpoint: Checkpoint[Network]
+    checkpoint: Checkpoint[Model]
     folder: Path
     owner: str = ""
 
     @classmethod
-    def read(cls, folder: Path | str, name: str = "", owner: str = "", device: str = "cpu") -> "CheckpointDetector":
-        """Reads a checkpoint folder; name: its own, the folder's if empty. device: where its model answers, as torch
-        names it; on a CPU by OpenVINO if that is installed, else by torch. Raises as `load_checkpoint` does.
-        """
-        if device == "cpu" and openvino_is_here():
-            converted: Checkpoint[ConvertedModel] = with_torch(
-                "fkd.photo.detectors.conversion", "convert_checkpoint", folder, name
-            )
-            return cls(converted.by(CompiledModel(converted.model)), Path(folder), owner)
-        from fkd.photo.detectors.by_torch import load_by_torch  # noqa: PLC0415 - torch, which OpenVINO does without
+    def read(
+        cls, folder: Path | str, name: str = "", owner: str = "", device: str = "cpu", networks: Path | None = None
+    ) -> "CheckpointDetector":
+        """Read a checkpoint folder.
 
-        return cls(load_by_torch(folder, name, device), Path(folder), owner)
+        Args:
+            folder: with config.json and model.safetensors.
+            name: its name; the folder's if empty.
+            owner: as in `Detector`.
+            device: where it answers, as torch names it: on a CPU by OpenVINO, elsewhere by torch.
+            networks: the folder for its ONNX file; the cache's if not given.
+
+        Raises:
+            FileNotFoundError: if a file is missing.
+            FkdError: if the config or the weights are wrong, as `load_checkpoint`.
+        """
+        folder = Path(folder)
+        if device != "cpu":
+            from fkd.photo.detectors.by_torch import load_by_torch  # noqa: PLC0415 - torch, which serving does without
+
+            return cls(load_by_torch(folder, name, device), folder, owner)
+        check_files(folder)
+        config = read_config(folder / CONFIG)
+        sha256 = file_sha256(folder / WEIGHTS)
+        networks = networks or networks_folder()
+        file = onnx_file(folder, config.model, sha256, networks)
+        with safe_open(folder / WEIGHTS, "np") as weights:
+            label_offset = weights.get_tensor("label_offset")
+        model = OnnxModel(file, networks, config.model, label_offset)
+        checkpoint = Checkpoint(name or folder.resolve().name, model, config.training, config.data, sha256)
+        return cls(checkpoint, folder, owner)
 
     @property
     def name(self) -> str:
@@ -101,40 +144,20 @@ class CheckpointDetector:
         return self.checkpoint.training.validation_rmse
 
     def on_frames(self, images: np.ndarray, four_point: np.ndarray | None = None, mirror: bool = False) -> np.ndarray:
-        """Points float32 [N, 15, 2], as `Detector.on_frames`."""
+        """Return points float32 [N, 15, 2], as `Detector.on_frames`."""
         model = self.checkpoint.model
-        return label_points(self._outputs, model.config.conventions, model.label_offset, images, four_point, mirror)
+        return label_points(
+            lambda frames: label_outputs(model, frames),
+            model.config.conventions,
+            model.label_offset,
+            images,
+            four_point,
+            mirror,
+        )
 
     def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox], precise: bool = False) -> list[Face]:
-        """The faces in boxes, each of its own photo, as `Detector.on_photos`."""
+        """Return the faces in boxes, each of its own photo, as `Detector.on_photos`."""
         return faces_by_frames(self._answer, photos, boxes, self.validation_rmse, precise)
 
     def _answer(self, frames: np.ndarray) -> FrameAnswers:
-        count, both = len(frames), np.concatenate([frames, frames[:, :, ::-1]])
-        every, *others = self.checkpoint.model(_as_input(both))
-        every = every[:, : len(NAMES)]
-        of_maps = [part[:, : len(NAMES)] for part in others[1 if self._is_ambiguous else 0 :]]
-        points, flipped = every[:count], unmirror(every[count:])
-        if not of_maps:
-            return FrameAnswers(points, flipped)
-        return FrameAnswers(points, flipped, of_maps[0][:count])
-
-    def _outputs(self, images: np.ndarray) -> Outputs:
-        """All points [N, K, 2] px and the conventions' logits, for images uint8 [N, 96, 96]."""
-        points = np.empty((len(images), self.checkpoint.model.config.outputs, 2), np.float32)
-        logits = []
-        for start in range(0, len(images), BATCH):
-            rows = slice(start, start + BATCH)
-            points[rows], *others = self.checkpoint.model(_as_input(images[rows]))
-            logits += others[:1]
-        return points, np.concatenate(logits) if self._is_ambiguous and logits else None
-
-    @property
-    def _is_ambiguous(self) -> bool:
-        return bool(ambiguous(self.checkpoint.model.config.conventions))
-
-
-def _as_input(frames: np.ndarray) -> np.ndarray:
-    """Frames uint8 [N, 96, 96] -> float32 [N, 1, 96, 96] in 0..1, as a `Network` takes them."""
-    batch: np.ndarray = frames[:, None].astype(np.float32) / 255
-    return batch
+        return frame_answers(self.checkpoint.model, frames)

@@ -1,6 +1,7 @@
 """Read ONNX files: one file of limited size, standard operators only, with the input and outputs fkd expects."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,10 @@ from fkd.data.record import DataRecord
 from fkd.errors import FkdError
 from fkd.files import STRICT, Line, Signed, one_line, open_regular, parse_json, typed
 from fkd.learn.config import MAX_CONVENTIONS
-from fkd.photo.detectors.compiled import threads
+from fkd.photo.runtime import MAX_AT_ONCE, Network
 
+FLOAT = 1  # onnx.TensorProto.FLOAT
 LARGEST = 500_000_000  # bytes of a file
-NEEDED = "ONNX files need ONNX Runtime: pip install 'fkd[onnx]'"
 
 
 @dataclass(frozen=True)
@@ -45,71 +46,81 @@ class Trained:
 
 @dataclass(frozen=True)
 class OnnxFile:
-    """A checked file. batch: faces at once, None for any number. outputs: their names. metadata: by key, as anyone may
-    have written it. trained: what `fkd export` wrote of its checkpoint, None in any other file.
+    """A checked file.
+
+    Attributes:
+        where: its name, for messages.
+        network: what OpenVINO made of it.
+        outputs: their names.
+        metadata: by key, as anyone may have written it.
+        trained: what `fkd export` wrote about its checkpoint, None in any other file.
+        sha256: of the file.
     """
 
     where: str
-    session: Any
-    batch: int | None
+    network: Network
     outputs: list[str]
     metadata: dict[str, str]
     trained: Trained | None
     sha256: str
 
-    def run(self, images: np.ndarray) -> list[np.ndarray]:
-        """Its outputs for images float32 [N, 1, 96, 96].
+    def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Return its outputs for images float32 [N, 1, 96, 96], the first one as "points".
 
-        Raises ValueError if ONNX Runtime fails, with its error as the cause.
+        Raises FkdError if the network fails, with OpenVINO's error as the cause.
         """
         try:
-            outputs: list[np.ndarray] = self.session.run(None, {self.session.get_inputs()[0].name: images})
-        except Exception as error:  # ONNX Runtime's errors share no base class
-            raise ValueError(f"{self.where} fails on {len(images)} face(s)") from error
-        return outputs
+            outputs = self.network(images)
+        except RuntimeError as error:
+            raise FkdError(f"{self.where} fails on {len(images)} face(s)") from error
+        first, *others = self.outputs
+        return {"points": outputs[first]} | {name: outputs[name] for name in others}
 
 
 def read_onnx(path: Path) -> OnnxFile:
-    """Reads and checks a file, without running it.
+    """Read and check a file, without running it.
 
-    Raises ValueError, with the reason, if the file is too large, is not ONNX, refers to other files, has custom
-    operators, or takes anything but one input float32 [N, 1, 96, 96].
+    Raises:
+        FkdError: with the reason, if the file is too large, is not ONNX, refers to other files, has custom operators,
+            takes anything but one input float32 [N, 1, 96, 96], or cannot be read by OpenVINO.
     """
-    try:
-        import onnx  # noqa: PLC0415 - of the extra fkd[onnx]
-        from google.protobuf.message import DecodeError  # noqa: PLC0415 - it comes with onnx
-    except ModuleNotFoundError:
-        raise ValueError(NEEDED) from None
+    import onnx  # noqa: PLC0415 - takes 0.2 s, which only such a file needs
+    from google.protobuf.message import DecodeError  # noqa: PLC0415 - comes with onnx
+
     where = one_line(path.name)
     with open_regular(path, LARGEST) as file:
         content = file.read(LARGEST)
     try:
         model = onnx.ModelProto.FromString(content)
     except DecodeError:
-        raise ValueError(f"{where} is not an ONNX file, or is cut off") from None
+        raise FkdError(f"{where} is not an ONNX file, or is truncated") from None
     if problem := _problem(model):
-        raise ValueError(f"{where} is refused: {problem}")
+        raise FkdError(f"{where} is refused: {problem}")
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     own = metadata.get("fkd")
     trained = typed(parse_json(own.encode(), f"{where}: fkd"), Trained, f"{where}: fkd") if own else None
-    session = _session(where, content)
-    return OnnxFile(
-        where,
-        session,
-        _batch(where, session),
-        [output.name for output in session.get_outputs()],
-        metadata,
-        trained,
-        hashlib.sha256(content).hexdigest(),
-    )
+    outputs = [output.name for output in model.graph.output]
+    at_once = 1 if _takes_one(where, model.graph) else MAX_AT_ONCE
+    try:
+        network = Network(content, outputs, at_once=at_once)
+    except RuntimeError as error:
+        raise FkdError(f"{where} is refused: OpenVINO cannot read it ({why(error)})") from None
+    return OnnxFile(where, network, outputs, metadata, trained, hashlib.sha256(content).hexdigest())
+
+
+def why(error: BaseException) -> str:
+    """Return OpenVINO's reason, without the places in its source that it begins with."""
+    return one_line(re.split(r"failed at \S+:\s*", str(error))[-1], 200)
 
 
 def _problem(model: Any) -> str:
-    """Return why a parsed ModelProto is refused; empty if it is not. ONNX Runtime checks the rest."""
+    """Return why a parsed ModelProto is refused; empty if it is not. OpenVINO checks the rest."""
     if model.functions:
         return "it defines functions of its own"
     if any(isinstance(text, bytes) for entry in model.metadata_props for text in (entry.key, entry.value)):
         return "its metadata is not UTF-8"  # protobuf returns such text as bytes
+    if not model.graph.output:
+        return "it has no output"
     for message in _messages(model):
         kind = message.DESCRIPTOR.name
         if kind == "TensorProto" and (message.data_location or message.external_data):
@@ -128,32 +139,18 @@ def _messages(message: Any) -> Iterator[Any]:
                 yield from _messages(part)
 
 
-def _session(where: str, content: bytes) -> Any:
-    try:
-        import onnxruntime  # noqa: PLC0415 - of the extra fkd[onnx]
-    except ModuleNotFoundError:
-        raise ValueError(NEEDED) from None
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = threads()
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # others need the processor too
-    try:
-        return onnxruntime.InferenceSession(
-            content,
-            options,
-            providers=["CPUExecutionProvider"],
-            enable_fallback=0,  # it would retry the same provider, and print that
-        )
-    except Exception as error:  # ONNX Runtime's errors share no base class
-        raise ValueError(f"{where} is refused: {one_line(error, 200)}") from None
-
-
-def _batch(where: str, session: Any) -> int | None:
-    """Return the batch size of the one input, None if it may be any."""
-    inputs = [(part.type, list(part.shape)) for part in session.get_inputs()]
-    if len(inputs) == 1 and inputs[0][0] == "tensor(float)" and inputs[0][1][1:] == [1, 96, 96]:
+def _takes_one(where: str, graph: Any) -> bool:
+    """Return whether a graph takes one frame at a time, not any number; FkdError if it takes anything else."""
+    weights = {weight.name for weight in graph.initializer}
+    inputs = []
+    for each in graph.input:
+        if each.name not in weights:
+            tensor = each.type.tensor_type
+            kind = "float" if tensor.elem_type == FLOAT else f"type {tensor.elem_type}"
+            inputs.append((kind, [part.dim_value or part.dim_param or "?" for part in tensor.shape.dim]))
+    if len(inputs) == 1 and inputs[0][0] == "float" and inputs[0][1][1:] == [1, 96, 96]:
         first = inputs[0][1][0]
         if first == 1 or not isinstance(first, int):
-            return first if first == 1 else None
+            return bool(first == 1)
     found = one_line("; ".join(f"{kind} {shape}" for kind, shape in inputs) or "none", 100)
-    raise ValueError(f"{where} has the inputs {found}, expected one: tensor(float) [N, 1, 96, 96]")
+    raise FkdError(f"{where} has the inputs {found}, expected one: float [N, 1, 96, 96]")
