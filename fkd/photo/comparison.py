@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from fkd.errors import FkdError
 from fkd.keypoints import LEFT_EYE, NAMES, RIGHT_EYE
 from fkd.photo.colours import distinct
 from fkd.photo.detector import Detector, whose
@@ -57,12 +58,12 @@ def compare(
     """Finds the faces of an upright photo, or takes the given boxes, and runs every detector on each.
 
     truth: the true points of faces in the photo, [15, 2] px each, in any order; each is matched to the face that it
-    lies on, if there is one. precise: as in `predict`. Raises ValueError if two detectors have the same name, or if
+    lies on, if there is one. precise: as in `predict`. Raises FkdError if two detectors have the same name, or if
     one has no precise answers.
     """
     names = [detector.name for detector in detectors]
     if twice := [name for name in names if names.count(name) > 1]:
-        raise ValueError(f"two detectors are called {twice[0]!r}: give one another name")
+        raise FkdError(f"two detectors are called {twice[0]!r}: give one another name")
     start, spent = time.perf_counter(), {}
     if boxes is None:
         boxes = find_confirmed_faces(detectors, photo, find)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
+from fkd.errors import FkdError
 from fkd.photo.pixels import is_deep, to_grey
 
 
@@ -22,7 +23,7 @@ def frame_matrix(box: Sequence[float], turn: float = 0.0, size: int = 96) -> np.
     x0, y0, x1, y1 = box
     side = max(x1 - x0, y1 - y0)
     if not (0 < side < np.inf):
-        raise ValueError(f"a box needs a size, not {box}")
+        raise FkdError(f"a box needs a size, not {box}")
     linear = rotation(turn) * (size / side)
     shift = (size - 1) / 2 - linear @ [(x0 + x1) / 2, (y0 + y1) / 2]
     return np.column_stack([linear, shift])
@@ -38,7 +39,7 @@ def align_matrix(points: ArrayLike, reference: ArrayLike) -> np.ndarray:
     """Return the similarity (rotation, one scale, shift), float64 [2, 3], that takes points to reference.
 
     points: [K, 2], photo px. reference: [K, 2], frame px. Rows with a NaN in either are left out. Least
-    squares in the frame, never mirrored, as in Umeyama 1991. Raises ValueError where fewer than two different
+    squares in the frame, never mirrored, as in Umeyama 1991. Raises FkdError where fewer than two different
     points are left.
     """
     start, goal = np.asarray(points, np.float64), np.asarray(reference, np.float64)
@@ -50,7 +51,7 @@ def align_matrix(points: ArrayLike, reference: ArrayLike) -> np.ndarray:
     spread = np.vdot(from_middle, from_middle).real
     factor = np.vdot(from_middle, from_target) / spread if spread > 0 else 0j
     if factor == 0:
-        raise ValueError("a similarity needs two different points on both sides")
+        raise FkdError("a similarity needs two different points on both sides")
     linear = np.array([[factor.real, -factor.imag], [factor.imag, factor.real]])
     return np.column_stack([linear, target - linear @ middle])
 

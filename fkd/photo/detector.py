@@ -61,7 +61,7 @@ class Detector(Protocol):
         """The faces in boxes, each of its own upright photo, in their order; px of that photo.
 
         All are answered together, those of one photo (which is then named once for each box) as those of many.
-        precise: the points are averaged over several crops of each face, which takes longer. Raises ValueError,
+        precise: the points are averaged over several crops of each face, which takes longer. Raises FkdError,
         whatever the boxes, if it has no such answers.
         """
 

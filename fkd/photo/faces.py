@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fkd.errors import FkdError
 from fkd.keypoints import COLUMNS, NAMES
 from fkd.photo.face import Face
 
@@ -32,11 +33,11 @@ class FacesInPhoto(list[Face]):
 
         >>> supervision.VertexAnnotator().annotate(image, predict(detector, photo).to_supervision())
 
-        Raises ValueError if supervision is not installed.
+        Raises FkdError if supervision is not installed.
         """
         try:
             from supervision import KeyPoints  # noqa: PLC0415 - an extra that only this method needs
         except ModuleNotFoundError:
-            raise ValueError("supervision is not installed: pip install 'fkd[supervision]'") from None
+            raise FkdError("supervision is not installed: pip install 'fkd[supervision]'") from None
         xy = np.array([face.points for face in self], np.float32).reshape(-1, len(NAMES), 2)
         return KeyPoints(xy=xy, class_id=np.zeros(len(self), int))

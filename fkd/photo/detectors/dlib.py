@@ -7,6 +7,7 @@ import numpy as np
 
 from fkd.data.record import DataRecord
 from fkd.data.sixty_eight import FOUR_OF_68, OF_68
+from fkd.errors import FkdError
 from fkd.files import file_sha256
 from fkd.photo.colours import PALETTE
 from fkd.photo.detectors.landmarks import SIZE, LandmarkDetector
@@ -24,7 +25,7 @@ DATA = DataRecord("300-W", "CC0, but trained on iBUG 300-W, whose terms exclude 
 def read_dlib(path: Path | str, name: str = "") -> LandmarkDetector:
     """Reads a shape predictor's .dat file; name: the file's if empty.
 
-    Raises FileNotFoundError, or ValueError for a file that is no shape predictor of 68 points, or without dlib.
+    Raises FileNotFoundError, or FkdError for a file that is no shape predictor of 68 points, or without dlib.
     """
     path = Path(path)
     if not path.is_file():
@@ -32,11 +33,11 @@ def read_dlib(path: Path | str, name: str = "") -> LandmarkDetector:
     try:
         import dlib  # noqa: PLC0415 - an extra: only who has such a file needs it
     except ModuleNotFoundError:
-        raise ValueError("dlib is not installed: pip install 'fkd[dlib]'") from None
+        raise FkdError("dlib is not installed: pip install 'fkd[dlib]'") from None
     try:
         predictor = dlib.shape_predictor(str(path))
     except RuntimeError as error:
-        raise ValueError(f"{path} is not a shape predictor of dlib ({error})") from None
+        raise FkdError(f"{path} is not a shape predictor of dlib ({error})") from None
     zoom, centre = SIZE / 96, SIZE / 2
     left, top = centre - zoom * BOX_SIDE / 2, centre + zoom * (BOX_BELOW - BOX_SIDE / 2)
     edges = (round(edge) for edge in (left, top, left + zoom * BOX_SIDE - 1, top + zoom * BOX_SIDE - 1))
@@ -47,7 +48,7 @@ def read_dlib(path: Path | str, name: str = "") -> LandmarkDetector:
 
     count = len(landmarks(np.zeros((SIZE, SIZE), np.uint8)))
     if count != 68:
-        raise ValueError(f"{path} finds {count} points, expected a shape predictor of the 68 of 300-W")
+        raise FkdError(f"{path} finds {count} points, expected a shape predictor of the 68 of 300-W")
     detector = LandmarkDetector(
         name or path.stem, landmarks, OF_68, FOUR_OF_68, "dlib", file_sha256(path), PALETTE[3], folder=path
     )

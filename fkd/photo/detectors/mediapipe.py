@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fkd.errors import FkdError
 from fkd.files import file_sha256
 from fkd.photo.colours import PALETTE
 from fkd.photo.detectors.landmarks import SIZE, LandmarkDetector
@@ -44,7 +45,7 @@ MARGIN = SIZE // 4
 def read_mediapipe(path: Path | str, name: str = "") -> LandmarkDetector:
     """Reads a face landmarker's .task file; name: the file's if empty.
 
-    Raises FileNotFoundError, or ValueError for a file that is no face landmarker, or without mediapipe.
+    Raises FileNotFoundError, or FkdError for a file that is no face landmarker, or without mediapipe.
     """
     path = Path(path)
     if not path.is_file():
@@ -53,7 +54,7 @@ def read_mediapipe(path: Path | str, name: str = "") -> LandmarkDetector:
         import mediapipe  # noqa: PLC0415 - an extra of 170 MB: only who has such a file needs it
         from mediapipe.tasks.python import BaseOptions, vision  # noqa: PLC0415
     except ModuleNotFoundError:
-        raise ValueError("mediapipe is not installed: pip install 'fkd[mediapipe]'") from None
+        raise FkdError("mediapipe is not installed: pip install 'fkd[mediapipe]'") from None
     options = vision.FaceLandmarkerOptions(
         BaseOptions(model_asset_path=str(path)),
         min_face_detection_confidence=LEAST_CONFIDENCE,
@@ -63,7 +64,7 @@ def read_mediapipe(path: Path | str, name: str = "") -> LandmarkDetector:
         landmarker = vision.FaceLandmarker.create_from_options(options)
     except (RuntimeError, ValueError, OSError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"{path} is not a face landmarker of MediaPipe ({reason})") from None
+        raise FkdError(f"{path} is not a face landmarker of MediaPipe ({reason})") from None
     # With a handle it would close itself when the process ends, and fail there, aloud.
     atexit.register(setattr, landmarker, "_handle", None)
     lock = threading.Lock()  # a landmarker takes one image at a time
