@@ -1,7 +1,6 @@
 """fkd predict."""
 
 import itertools
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -27,15 +26,18 @@ def predict_command(
     checkpoint: Annotated[Path, typer.Option(help="A checkpoint folder, hf:user/repo or onnx:FILE.")],
     out: Annotated[Path, typer.Option(help="Where the points go: a .json, .csv or .parquet file.")],
     draw: Annotated[Path | None, typer.Option(help="A folder for the photos with the points drawn.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; if not given, one per core.")] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes, for folders on machines of many cores: one keeps two cores busy.")
+    ] = 1,
+    device: Annotated[str, typer.Option(help="cpu; cuda, cuda:N or mps (Apple), by torch; or auto.")] = "cpu",
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run that was stopped has ended.")] = False,
     precise: Annotated[bool, typer.Option("--precise", help="Average over several crops of a face: slower.")] = False,
     ray: Annotated[bool, typer.Option("--ray", help="On a Ray cluster; --out is a folder of Parquet files.")] = False,
 ) -> None:
     """Find the faces in photos and their keypoints, in pixels of the upright photo."""
     if ray:
-        if draw or workers or resume:
-            raise FkdError("--ray distributes the work itself: leave out --draw, --workers and --resume")
+        if draw or workers > 1 or resume or device != "cpu":
+            raise FkdError("--ray distributes the work itself: leave out --draw, --workers, --device and --resume")
         _predict_on_ray(photos, checkpoint, out, precise)
         return
     if resume and out.exists() and not journal_of(out).exists():  # as a job that is started again finds it
@@ -47,13 +49,19 @@ def predict_command(
         if len({path.stem for path in listed}) < len(listed):
             raise FkdError("--draw: two of the photos have the same name, so one drawing would replace the other")
         paths = iter(listed)
-    detector = _load(checkpoint, precise)
+    if device != "cpu":
+        from fkd.cli.device import chosen_device  # noqa: PLC0415 - takes torch, which a CPU does without
+
+        device = chosen_device(device)
+        if workers > 1:
+            raise FkdError("--workers is for answers on the CPU: leave out --device")
+    detector = _load(checkpoint, precise, device)
     run = {"model": detector.name, "sha256": detector.sha256, "precise": precise}
     journal = Journal(out, run, resume)
     # Each worker loads this: a Hub model is already in its folder.
     where = str(detector.folder if isinstance(detector, CheckpointDetector) else checkpoint)
     todo = (path for path in paths if str(path) not in journal.done)
-    rows = _rows(detector, where, todo, workers or _cores(), draw, precise)
+    rows = _rows(detector, where, todo, workers, draw, precise)
     for row in tqdm(rows, unit=" photos", disable=None):
         journal.write(row)
     journal.finish()
@@ -63,8 +71,8 @@ def predict_command(
         typer.echo(f"{journal.failed} photo(s) have no answer but an error, such as\n{errors}", err=True)
 
 
-def _load(checkpoint: Path, precise: bool) -> Detector:
-    detector = load(checkpoint)
+def _load(checkpoint: Path, precise: bool, device: str = "cpu") -> Detector:
+    detector = load(checkpoint, device=device)
     detector.on_photos([], [], precise)  # one without precise answers says so now, not once per photo
     return detector
 
@@ -92,7 +100,3 @@ def _predict_on_ray(photos: list[Path], checkpoint: Path, out: Path, precise: bo
     reference = str(checkpoint) if f"{kind}:" == SCHEME else f"{kind}{colon}{Path(file).absolute()}"
     answer_on_ray(photos, out, load, reference, _load(checkpoint, precise).name, precise)
     typer.echo(f"{out}: a folder of Parquet files")
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

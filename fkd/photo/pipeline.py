@@ -12,7 +12,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +34,7 @@ from fkd.photo.runtime import one_thread_per_answer
 Load = Callable[..., Detector]  # of a reference, and the `device` that answers
 CHUNK = 16  # photos that a process takes at a time
 AHEAD = 3  # chunks per process that may be under way, or done before the one whose turn it is
+FOUND_AHEAD = 4  # photos whose faces are found while the detector answers; they wait in memory
 MOST_WAITING = 40_000_000  # pixels of photos that wait in memory until their faces fill a batch
 
 
@@ -59,17 +60,33 @@ def answer_photos(
     precise: as in `predict`.
     """
     waiting: list[Found] = []
-    for name, file in photos:
-        try:
-            photo = read_photo(file, Path(name).name)
-            waiting.append(Found(name, photo, find_faces(photo)))
-        except FkdError as error:
-            waiting.append(Found(name, error=str(error)))
+    for found in _find_ahead(photos):
+        waiting.append(found)
         pixels = sum(found.photo.width * found.photo.height for found in waiting if found.photo)
         if sum(len(found.boxes) for found in waiting) >= TOGETHER or pixels >= MOST_WAITING:
             yield from _rows(detector, waiting, draw, precise)
             waiting = []
     yield from _rows(detector, waiting, draw, precise)
+
+
+def _find_ahead(photos: Iterable[tuple[str, Path | BinaryIO]]) -> Iterator[Found]:
+    """Read photos and find their faces in a thread, FOUND_AHEAD of them while the detector answers for others."""
+    ahead: deque[Future[Found]] = deque()
+    with ThreadPoolExecutor(1) as reader:
+        for name, file in photos:
+            ahead.append(reader.submit(_find, name, file))
+            if len(ahead) > FOUND_AHEAD:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+
+def _find(name: str, file: Path | BinaryIO) -> Found:
+    try:
+        photo = read_photo(file, Path(name).name)
+        return Found(name, photo, find_faces(photo))
+    except FkdError as error:
+        return Found(name, error=str(error))
 
 
 def _rows(detector: Detector, waiting: list[Found], draw: Path | None, precise: bool) -> Iterator[Row]:

@@ -50,6 +50,13 @@ def test_an_unreadable_photo_is_a_row_and_the_others_are_answered(tmp_path, eval
     assert table["error"].notna().tolist() == [True, False] and table["face"].tolist()[1] == 1
 
 
+def test_a_device_that_is_not_there_is_refused(tmp_path, evaluated):
+    for device, said in (("tpu", "expected auto, cpu"), ("cuda:99", "use --device cpu")):
+        assert said in fails(
+            "predict", FACE, "--checkpoint", evaluated, "--device", device, "--out", tmp_path / "x.csv"
+        )
+
+
 def test_several_processes_answer_as_one(tmp_path, evaluated, monkeypatch):
     monkeypatch.setattr(command, "FEW", 2)
     for number in range(20):
@@ -64,8 +71,8 @@ def test_several_processes_answer_as_one(tmp_path, evaluated, monkeypatch):
 
 def test_what_does_not_go_together_is_said(tmp_path, evaluated):
     options = ["--checkpoint", evaluated, "--out", tmp_path / "p", "--ray"]
-    for option in (["--resume"], ["--workers", "2"], ["--draw", tmp_path]):
-        assert "leave out --draw, --workers and --resume" in fails("predict", tmp_path, *options, *option)
+    for option in (["--resume"], ["--workers", "2"], ["--draw", tmp_path], ["--device", "auto"]):
+        assert "leave out --draw, --workers, --device and --resume" in fails("predict", tmp_path, *options, *option)
     said = fails("predict", FACE, "--checkpoint", evaluated, "--out", tmp_path / "p.txt")
     assert "expected a name that ends in .json, .csv, .parquet" in said
 
@@ -111,7 +118,7 @@ def test_precise_goes_to_ray_too(tmp_path, evaluated, monkeypatch):
 
 def test_a_detector_without_precise_answers_is_refused_before_the_first_photo(tmp_path, monkeypatch):
     shape = LandmarkDetector("shape", lambda image: image, {}, {}, "dlib", "", "#000000")
-    monkeypatch.setattr(command, "load", lambda reference: shape)
+    monkeypatch.setattr(command, "load", lambda reference, device: shape)
     for option in ([], ["--ray"]):
         with pytest.raises(ValueError, match="shape has no precise answers"):
             run("predict", FACE, "--checkpoint", "x", "--out", tmp_path / "p.csv", "--precise", *option)

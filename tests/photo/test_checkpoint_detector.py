@@ -115,6 +115,12 @@ def test_every_head_can_be_exported(config, sixty, tmp_path):
     assert np.abs(outputs["points"] - expected.numpy()).max() < 0.5
 
 
+def test_torch_answers_on_any_other_device(evaluated, sixty):
+    ours, reference = CheckpointDetector.read(evaluated, device="cpu:0"), CheckpointDetector.read(evaluated)
+    assert ours.checkpoint.model.runtime == ""
+    np.testing.assert_allclose(ours.on_frames(sixty.images), reference.on_frames(sixty.images), atol=1e-3)
+
+
 def test_a_checkpoint_is_exported_once_and_a_changed_one_again(tmp_path, evaluated, monkeypatch):
     exports, export = [], exported._export
     monkeypatch.setattr(exported, "_export", lambda *of: exports.append(of) or export(*of))
