@@ -37,7 +37,7 @@ def _draw_face(photo: Image.Image, points: np.ndarray, colour: str) -> None:
     scale = SMOOTH if (end - corner).max() * SMOOTH <= 4000 else 1
     layer = Image.new("RGBA", (scale * width, scale * height), ImageColor.getrgb(colour) + (0,))
     pen = ImageDraw.Draw(layer)
-    # A pixel index is a centre: in the enlarged drawing it lies half a pixel further.
+    # A pixel index is a centre: in the enlarged drawing it is half a pixel further.
     at = {name: tuple((point - corner + 0.5) * scale) for name, point in zip(NAMES, points, strict=True)}
     for start, stop in EDGES:
         pen.line(

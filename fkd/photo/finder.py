@@ -21,7 +21,7 @@ MORE_LOOKS = ((0, LARGE), (90, 384), (180, 384), (270, 384))
 SMALL = 1 / 8  # part of the longest side: where the largest face is smaller, there may be some too small for LOOK
 # Scores, chosen on training faces pasted into photos, and on photos without a face, of the kind that
 # benchmarks/faces.py makes, but others.
-LOWEST = 0.5  # below it there is no face; detectors have the last word on weak ones
+LOWEST = 0.5  # below it, not a face; detectors have the last word on weak ones
 SURE = 0.8  # from which no further look is needed, and no detector to confirm the face
 LYING_COST = 0.05  # photos lying on their side or head are rare
 APART = 0.5  # least distance of two faces' centres, in sides of the larger one
@@ -30,7 +30,7 @@ DARK = 160  # grey that is exceeded in a hundredth of the photo, at least
 
 
 def find_faces(photo: Image.Image) -> list[FaceBox]:
-    """Find the faces of a photo, largest first; an empty list where there is none.
+    """Find the faces of a photo, largest first; an empty list if it has none.
 
     photo: any mode, its EXIF turn already applied. By YuNet (Wu, Peng and Yu 2023). A photo whose upright look finds
     nothing sure is looked at again, larger and lying, and the look with the best face counts.

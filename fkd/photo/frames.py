@@ -1,4 +1,4 @@
-"""From answers for frames to answers for a photo: what every detector does that takes a 96 x 96 crop."""
+"""From answers for frames to answers for a photo: shared by all detectors that take a 96 x 96 crop."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from fkd.photo.crop import align_matrix, apply, crop, frame_matrix, invert
 from fkd.photo.face import Face, FaceBox
 
 # The crops of a precise answer, as matrices from the aligned frame's px to theirs: a face is 1.09 times larger in them,
-# turned by 5 degrees and moved by 1.5 px. docs/benchmarks.md has what was tried.
+# turned by 5 degrees and moved by 1.5 px. docs/benchmarks.md has the alternatives.
 TURNS_AND_CENTRES = ((5, 46, 46), (5, 49, 49), (-5, 46, 49), (-5, 49, 46))  # degrees, px of the aligned frame
 VIEWS = [frame_matrix((x - 44, y - 44, x + 44, y + 44), turn) for turn, x, y in TURNS_AND_CENTRES]
 AT_ONCE = 64  # crops of a precise answer: a photo of many faces takes no more memory than one of few

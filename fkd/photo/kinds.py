@@ -1,4 +1,4 @@
-"""The kinds of files that are detectors, each with a reader of its own: kind:FILE, or by the file's ending."""
+"""The kinds of files that are detectors, each with its reader: kind:FILE, or by the file's ending."""
 
 from collections.abc import Callable
 from pathlib import Path

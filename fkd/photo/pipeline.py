@@ -1,7 +1,7 @@
-"""The photos of whole folders -> a row per photo, on all cores at once.
+"""Photos in files and folders -> a row per photo.
 
-Each core has a process with a detector of its own, which takes some photos from their files to their rows: reading,
-finding and answering overlap, and nothing but paths and rows goes from process to process.
+A thread reads photos and finds their faces while OpenVINO answers for others, which keeps two cores busy. On machines
+of many cores, several processes share a folder; only paths and rows pass between them.
 """
 
 import contextlib
@@ -33,8 +33,8 @@ from fkd.photo.runtime import one_thread_per_answer
 
 Load = Callable[..., Detector]  # of a reference, and the `device` that answers
 CHUNK = 16  # photos that a process takes at a time
-AHEAD = 3  # chunks per process that may be under way, or done before the one whose turn it is
-FOUND_AHEAD = 4  # photos whose faces are found while the detector answers; they wait in memory
+AHEAD = 3  # chunks per process that are in progress, or finished early
+FOUND_AHEAD = 4  # photos in memory with their faces, waiting for the detector
 MOST_WAITING = 40_000_000  # pixels of photos that wait in memory until their faces fill a batch
 
 
@@ -114,7 +114,7 @@ def _rows(detector: Detector, waiting: list[Found], draw: Path | None, precise: 
 
 @contextlib.contextmanager
 def start_workers(count: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes for `answer_folder`; what they have not begun is given up where the block ends early."""
+    """Start processes for `answer_folder`; pending work is cancelled on early exit."""
     # Copies of a process that has imported everything share that memory. Windows has none of these.
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")

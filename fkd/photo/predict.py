@@ -43,8 +43,7 @@ def predict(
     """Finds the faces of an upright photo, or takes the given boxes, and answers with their keypoints.
 
     A box in which the detector sees no face at all (its doubt is infinite) has no answer. precise: points averaged over
-    several crops of each face, as `Detector.on_photos`; docs/benchmarks.md has what that gains and how much longer it
-    takes.
+    several crops of each face, as `Detector.on_photos`; docs/benchmarks.md has the gain and the time.
     """
     boxes = find_confirmed_faces([detector], photo, find) if boxes is None else boxes
     faces = detector.on_photos([photo] * len(boxes), boxes, precise)

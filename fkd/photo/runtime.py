@@ -56,7 +56,7 @@ class Network:
             model: an ONNX file, or its content.
             outputs: the names that its outputs may have; OpenVINO knows some by other names, too.
             precision: "bf16" or "f32".
-            cache: a folder for what OpenVINO compiles, so that the next process starts sooner.
+            cache: a folder for compiled networks, so that the next process starts sooner.
             at_once: images that a stream takes at once.
 
         Raises:

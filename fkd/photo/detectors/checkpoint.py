@@ -23,13 +23,13 @@ from fkd.photo.runtime import Network, has_bf16, streams
 
 
 class Model(Protocol):
-    """What computes a checkpoint's answers.
+    """A network that computes a checkpoint's answers.
 
     Attributes:
         config: the network.
         label_offset: px [C], as in `fkd.learn.models.KeypointModel`.
         device: where it runs, as torch names it.
-        runtime: what runs it, as a leaderboard entry states it; empty for torch.
+        runtime: its name in a leaderboard entry; empty for torch.
     """
 
     config: ModelConfig
@@ -51,7 +51,7 @@ class OnnxModel:
     device = "cpu"
 
     def __init__(self, file: Path, networks: Path, config: ModelConfig, label_offset: np.ndarray):
-        """Compile an ONNX file; networks: the folder for what OpenVINO caches."""
+        """Compile an ONNX file; networks: OpenVINO's cache folder."""
         self.config, self.label_offset = config, label_offset
         precision = "bf16" if config.head == HEATMAP and has_bf16() else "f32"
         self._network = Network(file, OUTPUTS, precision, networks)

@@ -1,4 +1,4 @@
-"""A checkpoint -> an ONNX file: what fkd serves, what other programs run without it, and `onnx:FILE` reads back."""
+"""A checkpoint -> an ONNX file, which fkd serves, other programs run, and `onnx:FILE` reads back."""
 
 import dataclasses
 import json

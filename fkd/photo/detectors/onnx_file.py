@@ -50,10 +50,10 @@ class OnnxFile:
 
     Attributes:
         where: its name, for messages.
-        network: what OpenVINO made of it.
+        network: compiled.
         outputs: their names.
-        metadata: by key, as anyone may have written it.
-        trained: what `fkd export` wrote about its checkpoint, None in any other file.
+        metadata: by key; untrusted text.
+        trained: the record of its checkpoint by `fkd export`; None in any other file.
         sha256: of the file.
     """
 

@@ -1,4 +1,4 @@
-"""What a keypoint network answers with, whether torch, OpenVINO or somebody else's file computes it."""
+"""The outputs of a keypoint network, the same from torch, OpenVINO and a foreign file."""
 
 from collections.abc import Callable, Mapping
 
@@ -12,7 +12,7 @@ from fkd.photo.frames import FrameAnswers
 # [N, 15], px, other_points [N, M, 2], which other conventions place differently, and convention [N, C], logits.
 POINTS, UNCERTAINTY, OTHER_POINTS, CONVENTION = "points", "uncertainty", "other_points", "convention"
 OUTPUTS = (POINTS, UNCERTAINTY, OTHER_POINTS, CONVENTION)
-BATCH = 32  # frames: what a CPU's cache holds; 256 take 1.8 times as long
+BATCH = 32  # frames that fit a CPU's cache; 256 take 1.8 times as long
 
 Run = Callable[[np.ndarray], Mapping[str, np.ndarray]]  # images float32 [N, 1, 96, 96] in 0..1 -> the outputs
 
