@@ -133,7 +133,7 @@ def _photos(folder: Path, rng: np.random.Generator, built: Built) -> Iterator[Fr
 def _videos(youtube: Path, part: str, rng: np.random.Generator, built: Built) -> Iterator[Frame]:
     """The frames of one part of the videos; PERSON_12.jpg shows PERSON."""
     label = _table(part)
-    table = pd.read_csv(youtube / label, index_col=0, float_precision="round_trip")
+    table = pd.read_csv(youtube / label, index_col=0)
     values = table.apply(pd.to_numeric, errors="coerce").to_numpy(float)
     if values.shape[1] != 2 * 68 or not np.isfinite(values).all():
         raise ValueError(f"{label}: expected 136 numbers after each name")

@@ -115,7 +115,7 @@ def check_shapes(shapes: dict[str, list[int]], config: ModelConfig, where: str) 
     ):
         if keys:
             first = " ".join(sorted(keys)[0].split())[:100]
-            raise FkdError(f"{where} {problem} {first} ({len(keys)} such), for {config}")
+            raise FkdError(f"{where} {problem} {first} ({len(keys)} such), for {config.name}")
     for key, shape in shapes.items():
         if shape != expected[key]:
             raise FkdError(f"{where}: {key} is {shape}, expected {expected[key]}")

@@ -65,7 +65,7 @@ def edit_config(folder, change):
         (lambda c: c.update(format="fkd-9"), "this version reads 'fkd-2'"),
         (lambda c: c["model"].update(depth=3), "model has the unknown depth"),
         (lambda c: c["model"].update(name="resnet19"), "unknown model 'resnet19'.*did you mean"),
-        (lambda c: c["model"].update(name="resnet34"), "lacks .*for ModelConfig"),
+        (lambda c: c["model"].update(name="resnet34"), "lacks .*for resnet34"),
         (lambda c: c["model"]["conventions"].pop(), r"head.* is \[17.*expected \[15"),
         (lambda c: c["model"].update(conventions=1), "model.conventions is 1, expected a"),
         (lambda c: c["model"].update(conventions=c["model"]["conventions"] * 20), "16 of them at most"),
