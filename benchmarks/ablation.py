@@ -1,4 +1,4 @@
-"""What each part of the recipe is worth: one change at a time, on one fixed leak-free split, several seeds.
+"""The gain of each part of the recipe: one change at a time, on one fixed leak-free split, several seeds.
 
     python benchmarks/ablation.py --data DIR --out ablation.csv          prints the table; goes on with runs in the file
 
@@ -265,7 +265,7 @@ def main() -> None:
     known = {(row["variant"], row["seed"]) for row in done}
     for seed in range(arguments.seeds):
         for name in arguments.only:
-            if (name, seed) in known:  # a stopped run goes on where it stopped
+            if (name, seed) in known:  # a stopped run resumes here
                 continue
             rows = run(name, base, faces, split, seed, arguments.model, device)
             done += [settings | row for row in rows]

@@ -1,4 +1,4 @@
-"""Rows of benchmarks/bench.py: answers by what serves beside torch in float32, and from a photo to its overlays."""
+"""Rows of benchmarks/bench.py: answers of the serving path against torch in float32; a photo to its overlays."""
 
 import contextlib
 import io
@@ -40,7 +40,7 @@ def by_torch(name: str) -> CheckpointDetector:
 
 @contextlib.contextmanager
 def busy(processes: int) -> Iterator[None]:
-    """As many processes beside this one that never rest."""
+    """Busy processes next to this one."""
     beside = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
     try:
         yield
@@ -51,7 +51,7 @@ def busy(processes: int) -> Iterator[None]:
 
 
 def answers(name: str, load: int = 0) -> Callable[[Bench], Pairs]:
-    """Milliseconds for a face and its mirror image, `load` processes beside it."""
+    """Milliseconds for a face and its mirror image, next to `load` busy processes."""
 
     def measure(bench: Bench) -> Pairs:
         frame = np.random.default_rng(0).integers(0, 256, (1, 96, 96), np.uint8)
@@ -70,7 +70,7 @@ def answers(name: str, load: int = 0) -> Callable[[Bench], Pairs]:
 
 
 def together(name: str) -> Callable[[Bench], Pairs]:
-    """Milliseconds a face of eight that go through a network together, beside one after the other."""
+    """Milliseconds per face for eight faces in one batch, against one after the other."""
 
     def measure(bench: Bench) -> Pairs:
         frames, ours = np.random.default_rng(0).integers(0, 256, (8, 96, 96), np.uint8), detector(name)
@@ -146,7 +146,7 @@ def photo_to_overlays(megapixels: float) -> Callable[[Bench], Pairs]:
 
 
 def stage(megapixels: float, name: str) -> Callable[[Bench], Pairs]:
-    """Seconds of one stage beside all of them."""
+    """Seconds of one stage, against all of them."""
 
     def measure(bench: Bench) -> Pairs:
         file, ours = jpeg(megapixels), [detector(name) for name in TWO]

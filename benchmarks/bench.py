@@ -1,4 +1,4 @@
-"""What fkd takes, each time in turn with what it is held against, in one table; exits with 1 where a target is missed.
+"""fkd's time and memory, measured in turn with baselines, in one table; exits with 1 where a target is missed.
 
 python benchmarks/bench.py --data DIR [--runs 5] [--only WORD] [--out benchmarks/RESULTS.md]
 

@@ -1,4 +1,4 @@
-"""Label conventions: checkpoints on the held-out tenth of a file whose 15-point rows have several of them.
+"""Label conventions: checkpoints on the held-out tenth of a file with several among its 15-point rows.
 
 python benchmarks/conventions.py --data DIR CHECKPOINT [CHECKPOINT ...]
 

@@ -1,4 +1,4 @@
-"""Rows of benchmarks/bench.py: how long it takes to find a photo's faces, beside one look by dlib's HOG detector."""
+"""Rows of benchmarks/bench.py: the time to find a photo's faces, against one pass of dlib's HOG detector."""
 
 from collections.abc import Callable, Sequence
 

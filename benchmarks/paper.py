@@ -1,4 +1,4 @@
-"""The paper's Table 1 beside ours: its three models under its settings, on a split without leaks.
+"""The paper's Table 1 and ours: its three models under its settings, on a split without leaks.
 
 Mateus & Zeng train FCNN and ResNet-50 on the completely labelled rows, and ML-ResNet-50 (masked loss, after
 Wu et al.) on all rows: Adam 1e-3, weight decay 5e-4, the learning rate cut when the validation stops falling,

@@ -45,7 +45,7 @@ def photo_of_a_folder(bench: Bench) -> Pairs:
 
 
 def predict_command(bench: Bench, photos: int) -> Pairs:
-    """Seconds of `fkd predict` from the start of its process, with its networks cached, beside importing torch."""
+    """Seconds of `fkd predict` from the start of its process, with its networks cached, against importing torch."""
     with tempfile.TemporaryDirectory() as folder:
         write_photos(Path(folder), photos)
         command = ["-m", "fkd", "predict", folder, "--checkpoint", str(CHECKPOINT), "--out", f"{folder}/points.json"]

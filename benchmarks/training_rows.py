@@ -1,4 +1,4 @@
-"""Rows of benchmarks/bench.py: training, beside the usual way to do it."""
+"""Rows of benchmarks/bench.py: training, against the usual way to do it."""
 
 import itertools
 import tempfile
@@ -58,7 +58,7 @@ def usual_seconds(name: str, faces: Faces) -> float:
     model = build_model(ModelConfig(name)).to(memory_format=torch.contiguous_format).train()  # torch's own layout
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.05)
     batches = iter(DataLoader(UsualDataset(faces), BATCH, shuffle=True, num_workers=2))
-    first = next(batches)  # with which the workers have begun
+    first = next(batches)  # after the workers have started
 
     def epoch() -> None:
         for images, target in itertools.chain([first], batches):

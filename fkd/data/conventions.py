@@ -25,7 +25,7 @@ from fkd.keypoints import BOTTOM_LIP, FOUR_POINT, LEFT_EYE, MEAN_FACE, NAMES, RI
 SAME_PLACE, SURE = 0.01, 3
 MIN_ROWS = 50  # on each side of a change point
 INNER_LIPS, WIDE_LIPS = 0.15, 0.31  # lip gaps between which the outer edges of the lips are marked
-MIN_CHANGE = 0.05  # of the median lip gap: a smaller change is not worth outputs of its own
+MIN_CHANGE = 0.05  # of the median lip gap: a smaller change is not worth separate outputs
 SIGNIFICANCE = 1e-6  # neighbouring rows resemble each other, so Pettitt's p-value is too small by some orders
 PointName = Annotated[str, Field(pattern=f"^({'|'.join(NAMES)})$")]
 
@@ -91,7 +91,7 @@ def find_conventions(points: np.ndarray) -> Conventions:
 
     The rows with no labels but the four points are one. The others are split where the gap between the lips changes
     along the file, by Pettitt's test (1979, "A non-parametric approach to the change-point problem"), applied again to
-    both sides. The first convention is the one whose lip gap is nearest to the outer edges of the lips, as in
+    both sides. The first convention has the lip gap nearest to the outer edges of the lips, as in
     `fkd.keypoints.MEAN_FACE`: photos are answered in it.
 
     Args:
@@ -130,14 +130,14 @@ def find_conventions(points: np.ndarray) -> Conventions:
 
 
 def mix(conventions: Conventions) -> Conventions:
-    """Conventions as a model without outputs of their own knows them: 15 points, and four points if there are any."""
+    """Conventions for a model that shares its outputs between them: 15 points, and four points if there are any."""
     merged = merge(conventions.values)
     four_point = np.array([convention.four_point for convention in conventions.values])
     return Conventions(merged, np.where(four_point[conventions.rows], len(merged) - 1, 0))
 
 
 def merge(values: Sequence[Convention]) -> tuple[Convention, ...]:
-    """At most one convention of 15 points and one of four points, neither with outputs of its own."""
+    """At most one convention of 15 points and one of four points, with shared outputs."""
     of_kind = {convention.four_point: convention for convention in reversed(values)}
     names = {False: "15 points", True: "four points"}
     return tuple(

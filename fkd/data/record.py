@@ -32,7 +32,7 @@ class Fingerprints:
 
 @dataclass(frozen=True)
 class DataRecord:
-    """What a model was trained on. terms: of the data, empty if not stated."""
+    """The training data of a model. terms: of the data, empty if not stated."""
 
     __pydantic_config__ = STRICT
 

@@ -25,7 +25,7 @@ LOOK_ALIKE = 0.93
 # With 31 axes 0.006% of all pairs are left to compare in full on these faces (0.05% with 15), and a shortened vector
 # fills two cache lines.
 AXES = 31
-ROUNDING = 1e-3  # what float32 may take from a product of shortened vectors
+ROUNDING = 1e-3  # float32 tolerance of a product of shortened vectors
 BLOCK = 512  # images at a time: a processor's cache holds the products of two blocks
 
 

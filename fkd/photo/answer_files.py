@@ -1,4 +1,4 @@
-"""The rows of `fkd predict`: a journal as they come, from which a killed run goes on, then json, csv or Parquet.
+"""The rows of `fkd predict`: a journal as they come, from which a killed run resumes, then json, csv or Parquet.
 
 A json is a list of the rows as they are. A table, csv or Parquet, has a row per face, or one without a face for a photo
 that has none: photo, face (from 1), model, box, the competition's columns, the spread of each point, error; all in px
@@ -22,13 +22,13 @@ TABLE = ("photo", "face", "model", *BOX, *COLUMNS, *SPREAD, "error")
 FORMATS = (".json", ".csv", ".parquet")
 MOST_ERRORS = 10  # that are kept to be said at the end
 AT_ONCE = 10_000  # rows of a Parquet file that are in memory while it is written
-Row = dict[str, Any]  # {"photo": name, "faces": [Face.to_json(), ...]}; "error" too where there is no answer
+Row = dict[str, Any]  # {"photo": name, "faces": [Face.to_json(), ...]}; "error" too if it has no answer
 
 
 class Journal:
     """The file OUT.part, which has a line about the run, then a line for each photo that is done.
 
-    run: what must be the same when a run is resumed. done: the photos that an earlier run has done. photos, faces: how
+    run: settings that a resumed run must share. done: the photos that an earlier run has done. photos, faces: how
     many there are by now. failed: how many photos have no answer; errors: why, of the first MOST_ERRORS. Raises
     FkdError if there is a journal and `resume` is not asked for, or if it is of another run.
     """
@@ -50,7 +50,7 @@ class Journal:
 
     def _take_up(self, run: Row) -> None:
         self.file.seek(0)
-        whole = 0  # bytes; what a kill has cut off is no line, and goes
+        whole = 0  # bytes; a line truncated by a kill is dropped
         for line in iter(self.file.readline, b""):
             if not line.endswith(b"\n"):
                 break
@@ -104,14 +104,14 @@ class Journal:
 
 
 def journal_of(out: Path) -> Path:
-    """Where the journal of a run that writes `out` lies."""
+    """The journal of a run that writes `out`."""
     return out.with_name(f"{out.name}.part")
 
 
 def to_table(rows: Iterable[Row], model: str) -> Iterator[Row]:
-    """The rows of a table, with what columns there are of TABLE."""
+    """The rows of a table, with the columns of TABLE that it has."""
     for row in rows:
-        photo = row["photo"].encode(errors="backslashreplace").decode()  # a file's name may be no Unicode
+        photo = row["photo"].encode(errors="backslashreplace").decode()  # a file's name may not be valid Unicode
         if not row["faces"]:
             yield {"photo": photo, "model": model, "error": row.get("error")}
         for number, face in enumerate(row["faces"], 1):

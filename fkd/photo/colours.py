@@ -17,7 +17,7 @@ def distinct(colours: Sequence[str]) -> list[str]:
     """Colours for several detectors shown together: their own, but where an earlier one has it the next one free."""
     chosen: list[str] = []
     for number, colour in enumerate(colours):
-        # What a later detector may ask for stays free as long as there are others.
+        # Colours of later detectors stay free as long as there are others.
         rest = [other for other in PALETTE if other not in chosen]
         unwanted = [other for other in rest if other not in colours]
         free = [*unwanted, *rest, PALETTE[number % len(PALETTE)]]

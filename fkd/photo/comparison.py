@@ -80,7 +80,7 @@ def compare(
 
 
 def verdict(comparison: Comparison, face: int) -> str:
-    """What the detectors' answers for one face come to, in a sentence or two; percent of the inter-ocular distance."""
+    """A summary of the detectors' answers for one face, in a sentence or two; percent of the inter-ocular distance."""
     answers = {name: faces[face] for name, faces in comparison.answers.items()}
     truth = comparison.truth[face]
     sentences = []
@@ -148,7 +148,7 @@ def _ocular(points: np.ndarray) -> float:
 
 
 def _true_points(box: FaceBox, truth: Sequence[np.ndarray]) -> np.ndarray | None:
-    """The face among `truth` whose middle is nearest to the box's, if it lies in the box."""
+    """The face among `truth` with its middle nearest to the box's, if that is in the box."""
     x0, y0, x1, y1 = box.box
     inside = []
     for points in truth:

@@ -72,7 +72,7 @@ def crop(photo: Image.Image, matrix: np.ndarray, size: int = 96) -> np.ndarray:
     """Cut the frame that a matrix [2, 3] (photo px -> frame px) describes, grey uint8 [size, size].
 
     photo: any mode. The part of the photo that the frame covers is shrunk with Pillow's antialiasing where
-    it is larger than the frame, then sampled once, bicubic (Keys 1981); outside the photo its edge goes on.
+    it is larger than the frame, then sampled once, bicubic (Keys 1981); outside the photo, its edge is repeated.
     """
     if is_deep(photo):
         photo = to_grey(photo)
@@ -90,7 +90,7 @@ def crop(photo: Image.Image, matrix: np.ndarray, size: int = 96) -> np.ndarray:
     zoom = np.array(part.size) / (high - low)
     linear = zoom[:, None] * back[:, :2]
     shift = zoom * (back[:, 2] + 0.5 - low) - linear @ [0.5, 0.5]
-    # Pillow takes what lies outside as black, so the edge is drawn on first, as far as the frame reaches.
+    # Pillow fills the outside with black, so the edge is extended first, as far as the frame reaches.
     corners = apply(np.column_stack([linear, shift]), [[0, 0], [size, 0], [0, size], [size, size]])
     pad = int(np.clip(max(-corners.min(), (corners - part.size).max()) + 3, 0, 8 * size))
     # In floats: on bytes Pillow cuts off where it should round.

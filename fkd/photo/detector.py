@@ -1,4 +1,4 @@
-"""What a detector is: whoever compares, serves or draws detectors knows only this."""
+"""The interface of a detector: comparing, serving and drawing rely on nothing else."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,17 +48,17 @@ class Detector(Protocol):
 
     @property
     def folder(self) -> Path | None:
-        """Where its weights lie, if they do: its checkpoint folder, or its file."""
+        """The place of its weights, if any: its checkpoint folder, or its file."""
 
     def on_frames(self, images: np.ndarray, four_point: np.ndarray | None = None, mirror: bool = False) -> np.ndarray:
-        """Points float32 [N, 15, 2], frame px, where a data set's labels lie, for frames uint8 [N, 96, 96].
+        """Points float32 [N, 15, 2], frame px, at the positions of a data set's labels, for frames uint8 [N, 96, 96].
 
         four_point: bool [N], the faces to answer in the four-point convention. mirror: flip averaging, the mean of
         the answers for the image and for its horizontal flip.
         """
 
     def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox], precise: bool = False) -> list[Face]:
-        """The faces in boxes, each of its own upright photo, in their order; px of that photo.
+        """The faces in boxes, one upright photo for each, in their order; px of that photo.
 
         All are answered together, those of one photo (which is then named once for each box) as those of many.
         precise: the points are averaged over several crops of each face, which takes longer. Raises FkdError,

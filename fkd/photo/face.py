@@ -16,7 +16,7 @@ class FaceBox:
     """A face's square in a photo, framed like the competition's pictures.
 
     box: (x0, y0, x1, y1), photo px, edges, may reach outside the photo. score: the finder's, 0 to 1, NaN for
-    a box that was drawn by hand. turn: degrees the photo has to be turned counter-clockwise for the face to stand
+    a box that was drawn by hand. turn: degrees the photo has to be turned counter-clockwise for the face to be
     upright (the box stays as wide and is turned about its centre); 0 in nearly every photo.
     """
 

@@ -84,7 +84,7 @@ def _look(grey: Image.Image, turn: int, longest: int, zoom: float) -> list[FaceB
 
 
 def _boxes(scores: np.ndarray, points: np.ndarray) -> list[FaceBox]:
-    """The frames in which the mean face lies on YuNet's points [N, 5, 2], px, by least squares."""
+    """The frames that put the mean face on YuNet's points [N, 5, 2], px, by least squares."""
     mean = np.array(MEAN_FACE)[list(yunet.POINTS)] @ [1, 1j]  # [5], x + iy of the frame
     seen = points @ [1, 1j]  # [N, 5]
     centred = mean - mean.mean()

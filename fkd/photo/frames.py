@@ -39,7 +39,7 @@ def faces_by_frames(
 ) -> list[Face]:
     """The faces in boxes, each of an upright photo, by a detector that answers for frames, uint8 [N, 96, 96].
 
-    Each face is cropped twice: by its box, then so that the first pass's points lie like the mean face, which
+    Each face is cropped twice: by its box, then so that the first pass's points match the mean face, which
     frees the answer from how tightly the finder happened to draw its box. Answers are averaged over the crop and its
     mirror image. photos: one for each box. validation_rmse: frame px, the unit of the faces' doubt. precise: the points
     are then averaged over VIEWS, too; all else of a face stays that of the aligned crop.

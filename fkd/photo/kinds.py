@@ -23,6 +23,6 @@ def files_in(checkpoints: Path) -> list[Path]:
 
 
 def read_detector(path: Path) -> Detector:
-    """Reads a checkpoint folder, or a file whose ending names its kind. Raises as its reader does."""
+    """Reads a checkpoint folder, or a file of a kind that its ending tells. Raises as its reader does."""
     kind = ENDINGS.get(path.suffix)
     return READERS[kind](path, "") if kind and path.is_file() else CheckpointDetector.read(path)

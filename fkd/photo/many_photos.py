@@ -1,4 +1,4 @@
-"""Many photos at once: from files and zips, one after the other; what cannot be read is reported with the rest."""
+"""Many photos at once: from files and zips, one after the other; unreadable files are reported with the rest."""
 
 import io
 import zipfile
@@ -47,7 +47,7 @@ class Source:
 def list_sources(files: Sequence[Path | str]) -> list[Source]:
     """The photos among files and in zips (not zips in zips), in the order given; other files are left out.
 
-    A damaged zip is a source with a problem. Raises FkdError if there is no photo, more than MOST_PHOTOS, or more
+    A damaged zip is a source with a problem. Raises FkdError for no photo at all, more than MOST_PHOTOS, or more
     than MOST_BYTES.
     """
     sources: list[Source] = []
@@ -88,7 +88,7 @@ def answer(detector: Detector, sources: Sequence[Source]) -> Iterator[Answered]:
 
 
 def find_at_most(photo: Image.Image) -> list[FaceBox]:
-    """As `find_faces`, the largest MOST_FACES: whoever sends a photo of thousands has no claim on hours."""
+    """As `find_faces`, the largest MOST_FACES: so a crowd photo cannot block the server for hours."""
     return find_faces(photo)[:MOST_FACES]
 
 

@@ -15,7 +15,7 @@ from fkd.photo.answer_files import arrow_table, to_table
 from fkd.photo.folders import walk_photos
 from fkd.photo.pipeline import CHUNK, Load, answer_photos, own_detector
 
-LITTLE = 0.05  # of a core: reading paths and writing rows goes on beside the actors, not after them
+LITTLE = 0.05  # of a core: reading paths and writing rows overlap with the actors' work
 BLOCK = 16 * CHUNK  # photos that are done again where a worker is killed
 ROWS_PER_FILE = 50_000
 

@@ -136,7 +136,7 @@ def answer_folder(
     draw: Path | None = None,
     precise: bool = False,
 ) -> Iterator[Row]:
-    """The rows of `answer_photos`, in the order of the photos, by so many workers; paths are taken as they are needed.
+    """The rows of `answer_photos`, in the order of the photos, by `workers` processes; paths are taken as needed.
 
     load: a function that modules can import, which makes the detector of a reference, once in each worker. Raises
     FkdError if a worker is killed.

@@ -31,7 +31,7 @@ def to_table(rows: Sequence[tuple[str, int, str, np.ndarray]]) -> pd.DataFrame:
     """
     values = []
     for photo, face, model, points in rows:
-        name = photo.encode(errors="backslashreplace").decode()  # a file's name may be no Unicode
+        name = photo.encode(errors="backslashreplace").decode()  # a file's name may not be valid Unicode
         values.append([name, face, model, *np.round(points, 2).reshape(-1)])
     return pd.DataFrame(values, columns=["photo", "face", "model", *COLUMNS])
 
@@ -47,7 +47,7 @@ def read_points(path: Path | str) -> list[np.ndarray]:
 
     A csv has the competition's columns, in any order and among others; a JSON is what `fkd predict` writes, or one
     face's {"points": {name: [x, y]}}. 68 points become 15 as `to_15` says.
-    Raises FkdError, with what was expected, for anything else.
+    Raises FkdError, naming the expected format, for anything else.
     """
     path = Path(path)
     name = one_line(path.name)
@@ -79,7 +79,7 @@ def _check(faces: list[np.ndarray]) -> None:
 
 
 def _number(text: str) -> float:
-    """A number as a file has it, NaN where it is empty or says nan. Python alone reads 1_000 as one."""
+    """A number in a file, NaN for an empty cell or nan. Python alone reads 1_000 as one."""
     text = text.strip()
     try:
         return float((text or "nan") if text.isascii() and "_" not in text else "x")

@@ -1,4 +1,4 @@
-"""A photo's file -> an upright RGB picture, whoever made the file.
+"""A photo's file, from an untrusted source -> an upright RGB picture.
 
 Strangers' files reach this: only the formats below are opened, the size is known before a pixel is decoded, and
 whatever a decoder makes of a damaged file ends in one sentence.
@@ -35,9 +35,9 @@ TURNS = {
 
 
 def read_photo(file: Path | str | BinaryIO, name: str = "", most_megapixels: float = MOST_MEGAPIXELS) -> Image.Image:
-    """Opens a photo, the first picture of an animation, turned upright as its EXIF orientation says, as RGB.
+    """Opens a photo, the first picture of an animation, turned upright by its EXIF orientation, as RGB.
 
-    file: a path, or an open file that can seek. name: what to call it in an error; the file's name if empty.
+    file: a path, or an open file that can seek. name: its name in errors; the file's name if empty.
     Raises FkdError with one sentence if it is not a readable image of one of FORMATS, or too large or too small.
     """
     if isinstance(file, (str, Path)):
@@ -69,10 +69,10 @@ def read_photo(file: Path | str | BinaryIO, name: str = "", most_megapixels: flo
 
 
 def upright(photo: Image.Image) -> Image.Image:
-    """Turns a photo as its EXIF orientation says, and converts it to RGB as `to_rgb` does."""
+    """Turns a photo by its EXIF orientation, and converts it to RGB as `to_rgb` does."""
     try:
         turn = TURNS.get(photo.getexif().get(ORIENTATION, 1))
-    except Exception:  # a photo with broken EXIF is shown as it lies, as browsers do
+    except Exception:  # a photo with broken EXIF is not turned, as in browsers
         turn = None
     photo = to_rgb(photo)
     return photo if turn is None else photo.transpose(turn)

@@ -28,7 +28,7 @@ class Model(Protocol):
     Attributes:
         config: the network.
         label_offset: px [C], as in `fkd.learn.models.KeypointModel`.
-        device: where it runs, as torch names it.
+        device: a torch device.
         runtime: its name in a leaderboard entry; empty for torch.
     """
 
@@ -85,7 +85,7 @@ class CheckpointDetector:
             folder: with config.json and model.safetensors.
             name: its name; the folder's if empty.
             owner: as in `Detector`.
-            device: where it answers, as torch names it: on a CPU by OpenVINO, elsewhere by torch.
+            device: a torch device: on a CPU by OpenVINO, elsewhere by torch.
             networks: the folder for its ONNX file; the cache's if not given.
 
         Raises:
@@ -156,7 +156,7 @@ class CheckpointDetector:
         )
 
     def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox], precise: bool = False) -> list[Face]:
-        """Return the faces in boxes, each of its own photo, as `Detector.on_photos`."""
+        """Return the faces in boxes, one photo for each, as `Detector.on_photos`."""
         return faces_by_frames(self._answer, photos, boxes, self.validation_rmse, precise)
 
     def _answer(self, frames: np.ndarray) -> FrameAnswers:

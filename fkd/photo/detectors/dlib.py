@@ -25,7 +25,7 @@ DATA = DataRecord("300-W", "CC0, but trained on iBUG 300-W, whose terms exclude 
 def read_dlib(path: Path | str, name: str = "") -> LandmarkDetector:
     """Reads a shape predictor's .dat file; name: the file's if empty.
 
-    Raises FileNotFoundError, or FkdError for a file that is no shape predictor of 68 points, or without dlib.
+    Raises FileNotFoundError, or FkdError for a file that is not a shape predictor of 68 points, or without dlib.
     """
     path = Path(path)
     if not path.is_file():

@@ -21,7 +21,7 @@ VERSION = 1  # of the export: a change that alters its answers makes new files
 
 
 def onnx_file(folder: Path, config: ModelConfig, sha256: str, networks: Path) -> Path:
-    """Return a checkpoint's ONNX file, exporting it if there is none for these weights.
+    """Return a checkpoint's ONNX file, exporting it if these weights have none yet.
 
     Args:
         folder: the checkpoint folder. Its model.onnx is used if that names the same weights.

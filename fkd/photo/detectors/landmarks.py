@@ -63,9 +63,9 @@ class LandmarkDetector:
         return np.where(np.isfinite(points), points, (FRAME_SIZE - 1) / 2).astype(np.float32)
 
     def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox], precise: bool = False) -> list[Face]:
-        """The faces in boxes, each of its own photo, as `Detector.on_photos`, cropped from it at SIZE px.
+        """The faces in boxes, one photo for each, as `Detector.on_photos`, cropped from it at SIZE px.
 
-        There are no precise answers, for which it raises FkdError: averaged over crops, dlib's were no better.
+        Raises FkdError for precise answers, which it does not have: averaged over crops, dlib's were no better.
         """
         if precise:
             raise FkdError(f"{self.name} has no precise answers: ask it without `precise`, or another model")

@@ -33,7 +33,7 @@ OF_MESH = {
     "mouth_center_top_lip": [0],
     "mouth_center_bottom_lip": [14, 17],
 }
-# By the aligned figure, since the four-point labels of wild15 lie 1.4 px to the right: nose 2 2.41 (1.38), 164 1.69
+# By the aligned figure, since the four-point labels of wild15 are 1.4 px to the right: nose 2 2.41 (1.38), 164 1.69
 # (1.38) but that is below the nose, 94 2.99 (1.53); lip 13 and 14's mean 2.23 (1.47), 14 2.03 (1.74), 13 2.93 (1.65).
 FOUR_OF_MESH = {"nose_tip": [2], "mouth_center_bottom_lip": [13, 14]}
 LEAST_CONFIDENCE = 0.01  # that a crop holds a face is known already
@@ -45,7 +45,7 @@ MARGIN = SIZE // 4
 def read_mediapipe(path: Path | str, name: str = "") -> LandmarkDetector:
     """Reads a face landmarker's .task file; name: the file's if empty.
 
-    Raises FileNotFoundError, or FkdError for a file that is no face landmarker, or without mediapipe.
+    Raises FileNotFoundError, or FkdError for a file that is not a face landmarker, or without mediapipe.
     """
     path = Path(path)
     if not path.is_file():

@@ -20,7 +20,7 @@ from fkd.photo.face import Face, FaceBox
 from fkd.photo.frames import faces_by_frames
 
 TEXTS = {"name": 60, "owner": 60, "licence": 2000, "license": 2000}  # of the metadata, characters at most
-FURTHEST = 10_000.0  # px from the frame's corner: no answer for any face lies there
+FURTHEST = 10_000.0  # px from the frame's corner: no face has points there
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class OnnxDetector:
         ramp = np.tile(np.linspace(0, 255, FRAME_SIZE, dtype=np.uint8), (FRAME_SIZE, 1))
         try:
             points = detector.on_frames(np.stack([ramp, ramp.T, np.full_like(ramp, 128)]))
-        except FkdError as error:  # whoever reads a file may read why; a visitor of the page may not
+        except FkdError as error:  # the owner of the file may see the reason; a visitor of the page may not
             raise FkdError(f"{error}: {why(error.__cause__)}" if error.__cause__ else str(error)) from None
         outside = np.abs(points - FRAME_SIZE / 2) > 1.5 * FRAME_SIZE
         if outside.any():
@@ -101,7 +101,7 @@ class OnnxDetector:
         return COMPETITION if OTHER_POINTS in self.file.outputs else merge(COMPETITION)
 
     def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox], precise: bool = False) -> list[Face]:
-        """Return the faces in boxes, each of its own photo, as `Detector.on_photos`; FkdError if the network fails."""
+        """Return the faces in boxes, one photo for each, as `Detector.on_photos`; FkdError if the network fails."""
         return faces_by_frames(
             lambda frames: frame_answers(self.run, frames), photos, boxes, self.validation_rmse, precise
         )

@@ -32,7 +32,7 @@ def export_onnx(folder: Path | str, path: Path, name: str = "", owner: str = "")
         folder: the checkpoint folder.
         path: the file, which is replaced as a whole.
         name: the checkpoint's name; the folder's if empty.
-        owner: whose it is, as the file states it.
+        owner: the owner stated in the file.
 
     Raises:
         FkdError: if the answers differ by more than TOLERANCE, or the checkpoint is damaged, as `load_checkpoint`.

@@ -23,7 +23,7 @@ LARGEST = 500_000_000  # bytes of a file
 
 @dataclass(frozen=True)
 class Trained:
-    """What `fkd export` writes of the checkpoint that a file is of, as JSON under "fkd".
+    """The metadata that `fkd export` writes about the checkpoint, as JSON under "fkd".
 
     version: of fkd. checkpoint: sha256 of its weights. network, conventions: as in `ModelConfig`. label_offset: px [C],
     as in `KeypointModel`.
