@@ -34,7 +34,7 @@ def test_a_space_is_made_and_updated_with_all_that_the_page_needs(hub, tmp_path)
     code += "; from PIL import Image; from fkd import load, predict"
     code += "; print(len(predict(load('checkpoints/fcnn'), Image.open('examples/eileen_collins.png').convert('RGB'))))"
     built = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "space", capture_output=True, text=True)
-    assert built.stdout.split() == ["Page", "1"], built.stderr
+    assert built.stdout.split() == ["Blocks", "1"], built.stderr
 
     before = hub.commits("ada/page", repo_type="space")
     run("deploy", "ada/page")

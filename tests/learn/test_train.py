@@ -190,7 +190,6 @@ def test_two_processes_end_with_the_weights_of_one(competition, tmp_path):
     for left, right in zip(one.model.parameters(), two.model.parameters(), strict=True):
         # Adam divides a gradient that is rounding alone by its own size: one weight in millions moves.
         assert (~torch.isclose(left, right, atol=1e-5)).float().mean() < 1e-6
-    assert not (tmp_path / "two" / "training-state.safetensors").exists()
 
 
 def test_the_seed_decides(faces, small_split, tmp_path):

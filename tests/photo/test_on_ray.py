@@ -36,7 +36,7 @@ def photos(tmp_path):
 def killed_once(folder):
     """A `load` of detectors, one of which ends its process at its second batch."""
 
-    def load(reference, device):
+    def load(reference):
         class Killed(CheckpointDetector):
             def on_photos(self, photos, boxes, precise=False):
                 batches.append(len(photos))

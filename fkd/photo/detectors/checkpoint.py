@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import safetensors
 from PIL import Image
-from safetensors import safe_open
 
 from fkd.data.conventions import label_points
 from fkd.data.record import DataRecord
@@ -102,7 +102,7 @@ class CheckpointDetector:
         sha256 = file_sha256(folder / WEIGHTS)
         networks = networks or networks_folder()
         file = onnx_file(folder, config.model, sha256, networks)
-        with safe_open(folder / WEIGHTS, "np") as weights:
+        with safetensors.safe_open(folder / WEIGHTS, "np") as weights:
             label_offset = weights.get_tensor("label_offset")
         model = OnnxModel(file, networks, config.model, label_offset)
         checkpoint = Checkpoint(name or folder.resolve().name, model, config.training, config.data, sha256)
