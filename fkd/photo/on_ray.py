@@ -26,15 +26,14 @@ def answer_on_ray(
     """Writes the rows of `answer_files.TABLE` for photos and folders of photos, or for one Parquet file or folder.
 
     A Parquet has a column `path`, the photo's name, and in `bytes` its file, or else the file lies at that path. Each
-    core has an actor that loads the detector once, with its part of a GPU where there are some; what an actor had in
+    core has an actor that loads the detector once; what an actor had in
     hand when it was killed is done again. Files and `out` lie where all machines see them. Runs on the cluster that
     RAY_ADDRESS names, or that this machine belongs to; otherwise on this machine alone.
     """
     if out.exists():
         raise FkdError(f"{out} exists already: choose another --out")
     ray.init(ignore_reinit_error=True, log_to_driver=False)
-    resources = ray.cluster_resources()
-    cores = int(resources["CPU"])
+    cores = int(ray.cluster_resources()["CPU"])
     if len(photos) == 1 and photos[0].suffix.lower() == ".parquet":
         dataset = ray.data.read_parquet(str(photos[0].absolute()), num_cpus=LITTLE)
     else:
@@ -47,7 +46,6 @@ def answer_on_ray(
         batch_size=CHUNK,
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=cores),  # at first Ray lists files with a core
         num_cpus=1 - 2 * LITTLE,
-        num_gpus=min(1.0, resources.get("GPU", 0) / cores),  # a core finds faces more slowly than a GPU answers
     )
     with replacing(out) as unfinished:
         rows.write_parquet(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pandas as pd
 import pytest
 from commands import run
@@ -14,6 +15,7 @@ from conftest import EXAMPLES
 
 from fkd.cli import commands
 from fkd.cli.commands import main
+from fkd.data.split import split_data
 from fkd.errors import FkdError
 from fkd.learn.checkpoint import load_checkpoint
 from fkd.learn.run_state import STATE
@@ -30,6 +32,12 @@ def test_the_whole_path(competition, tmp_path, monkeypatch):
         assert "validation RMSE" in said
         said = run("evaluate", f"checkpoints/{model}", "--data", competition)
         assert f"{model} on drawn: RMSE" in said and "not ranked" not in said
+        faces, split = split_data(competition)
+        labels = faces[split.train]
+        kinds = [np.nanmean(labels.points[labels.four_point == kind], 0) for kind in (False, True)]
+        test = faces[split.test]
+        errors = test.points - np.stack(kinds)[test.four_point.astype(int)]
+        assert f"the mean face, the simplest answer: RMSE {np.sqrt(np.nanmean(errors**2)):.3f} px" in said
         folder = tmp_path / "checkpoints" / model
         assert {p.name for p in folder.iterdir()} == {
             "config.json", "model.safetensors", "evaluation.json", "history.csv", "README.md", STATE,
@@ -48,6 +56,22 @@ def test_the_whole_path(competition, tmp_path, monkeypatch):
     assert "Mine: tried on sheep." in card.read_text() and card.read_text().count("# fcnn") == 1
     said = run("evaluate", "checkpoints/fcnn", "--data", competition, "--mirror")
     assert "fcnn-mirror" in said and (tmp_path / "leaderboard" / "drawn" / "fcnn-mirror.json").exists()
+
+
+def test_a_model_of_complete_rows_says_how_it_answers_four_points(competition, tmp_path):
+    train = ["train", "--model", "fcnn", "--data", competition, *SHORT]
+    run(*train, "--out", tmp_path / "all")
+    run(*train, "--out", tmp_path / "complete", "--labels", "complete")
+    for name, is_warned in (("all", False), ("complete", True)):
+        said = run("submit", "--checkpoint", tmp_path / name, "--data", competition, "--out", tmp_path / "s.csv")
+        assert ("trained without rows of four points" in said) == is_warned
+
+
+def test_training_warns_if_submit_would_fail(competition, tmp_path):
+    train = ["train", "--model", "fcnn", "--data", competition, *SHORT, "--out"]
+    assert "`fkd submit` will fail" not in run(*train, tmp_path / "whole")
+    (competition / "IdLookupTable.csv").unlink()
+    assert "`fkd submit` will fail" in run(*train, tmp_path / "part")
 
 
 def test_an_ensemble_is_entered_as_one_under_its_own_name(competition, tmp_path, monkeypatch):
