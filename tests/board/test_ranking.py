@@ -225,7 +225,7 @@ def test_what_is_no_file_is_a_row_too(tmp_path):
     (tmp_path / "drawn" / "link.json").symlink_to("/dev/zero")
     rows = ranking(tmp_path)
     assert [row.status for row in rows] == ["verified", *["unreadable"] * 3]
-    assert [row.unranked.endswith("is not a file") for row in rows] == [False, True, True, True]
+    assert [row.unranked.endswith("is not a regular file") for row in rows] == [False, True, True, True]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", "[" * 100_000, '{"x": NaN}', '{"name": "../drawn"}'])

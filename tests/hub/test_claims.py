@@ -73,7 +73,7 @@ def test_a_claim_is_shown_but_an_absurd_one_takes_no_place(hub, board, card):
         (("value: 2.5", "value: .inf"), "rmse of inf cannot be"),
         (("value: 2.5", "value: []"), "rmse is no number"),
         (("type: rmse", "type: [rmse]"), "states no rmse"),
-        (("  results:", "  results: 3\n  rest:"), "model-index cannot be read: .0..results is 3, expected a list"),
+        (("  results:", "  results: 3\n  rest:"), ".0..results is 3, expected a valid array"),
         (("revision: f00d", 'revision: "a\\nb"'), "other test data .a b, not f00d"),
         (("value: 2.5", "value: -1"), "rmse of -1 cannot be"),
         (("value: 2.5", "value: 0"), "rmse of 0 cannot be"),

