@@ -26,7 +26,6 @@ PLACES = {
     "huggingface_hub": ["hub"],
     "kagglehub": ["data.kaggle"],
     "mediapipe": ["photo.detectors.mediapipe"],
-    "networkx": ["data"],
     "onnx": ["photo"],
     "openvino": ["photo.runtime"],
     "pandas": ["data", "learn", "photo", "board", "cli", "page"],  # where tables are read or shown

@@ -1,9 +1,7 @@
-"""Cache arrays by the content of the file that they are computed from."""
+"""Cache arrays that take seconds to compute."""
 
 import hashlib
-import io
 import os
-import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -15,18 +13,15 @@ from safetensors.torch import load_file
 
 from fkd.files import cache_folder, replacing
 
-CACHE_VERSION = 1
+VERSION = 2  # of the cached arrays
 
 
-def cached(
-    name: str, file: io.BufferedReader | io.BytesIO, make: Callable[[], dict[str, np.ndarray]]
-) -> dict[str, np.ndarray]:
-    """Returns make(), from the cache if it was stored for a file with these bytes.
+def cached(name: str, key: bytes, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Returns make(), from the cache if it was stored there under this name and key.
 
     Cached arrays are memory-mapped copy-on-write: a caller may change them.
     """
-    root = cache_folder()
-    path = root / f"{name}-v{CACHE_VERSION}-{_digest(file, root)[:32]}.safetensors"
+    path = cache_folder() / f"{name}-v{VERSION}-{hashlib.sha256(key).hexdigest()[:32]}.safetensors"
     if path.exists():
         try:
             return {key: tensor.numpy() for key, tensor in load_file(path).items()}  # torch's loader maps the file
@@ -42,23 +37,7 @@ def cached(
     return arrays
 
 
-def _digest(file: io.BufferedReader | io.BytesIO, root: Path) -> str:
-    """The SHA-256 of a file's bytes; a note in `root` saves hashing an unchanged file again."""
-    if isinstance(file, io.BytesIO):
-        return hashlib.file_digest(file, "sha256").hexdigest()
-    state = os.fstat(file.fileno())
-    # The change time shows an edit by a program that restores the modification time.
-    key = f"{os.path.realpath(file.name)} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}"
-    note = root / f"digest-{hashlib.sha256(os.fsencode(key)).hexdigest()[:32]}.txt"
-    try:
-        if re.fullmatch(r"[0-9a-f]{64}", digest := note.read_text("latin-1")):
-            return digest
-    except OSError:
-        pass
-    digest = hashlib.file_digest(file, "sha256").hexdigest()
-    try:
-        with replacing(note) as unfinished:
-            unfinished.write_text(digest)
-    except OSError:
-        pass  # `cached` warns where it cannot store the arrays
-    return digest
+def file_key(path: Path) -> bytes:
+    """The key of an unchanged file; its change time shows an edit that restores the modification time."""
+    state = path.stat()
+    return os.fsencode(f"{path.resolve()} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}")

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fkd.data.cache import cached
+from fkd.data.cache import cached, file_key
 from fkd.data.faces import Faces, TestSet
-from fkd.data.find import MAX_BYTES, find_csv, open_csv
+from fkd.data.find import find_csv, open_csv
 from fkd.data.table import Table
 from fkd.errors import FkdError
-from fkd.files import one_line, open_regular
+from fkd.files import one_line
 from fkd.keypoints import COLUMNS, FRAME_SIZE, NAMES
 
 PIXELS = FRAME_SIZE * FRAME_SIZE
@@ -21,7 +21,7 @@ BLOCK = 128  # rows with an image, as text 4.5 MB
 
 
 def read_training(data: Path | str) -> Faces:
-    """Reads training.csv; cached by content.
+    """Reads training.csv; cached.
 
     Args:
         data: a folder in one of the layouts of `find_csv`, or a file.
@@ -30,16 +30,14 @@ def read_training(data: Path | str) -> Faces:
         FkdError: the file is missing or has a defect; the message names the row, counted from 1 after the header.
     """
     path = find_csv(Path(data), "training")
-    with open_regular(path, MAX_BYTES) as file:
-        arrays = cached("training", file, lambda: _parse_training(path))
+    arrays = cached("training", file_key(path), lambda: _parse_training(path))
     return Faces(arrays["images"], arrays["points"])
 
 
 def read_test(data: Path | str) -> TestSet:
-    """Reads test.csv; cached by content. Raises as `read_training` does."""
+    """Reads test.csv; cached. Raises as `read_training` does."""
     path = find_csv(Path(data), "test")
-    with open_regular(path, MAX_BYTES) as file:
-        arrays = cached("test", file, lambda: _parse_test(path))
+    arrays = cached("test", file_key(path), lambda: _parse_test(path))
     return TestSet(arrays["images"], arrays["image_ids"])
 
 

@@ -1,14 +1,11 @@
 """A leak-free split: look-alikes stay together, by content and not by row order."""
 
 import hashlib
-import io
 import itertools
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import networkx as nx
 import numpy as np
 import pandas as pd
 import torch
@@ -22,11 +19,7 @@ from fkd.data.record import DataRecord, FaceCounts, Fingerprints
 # Measured on 5,379 real faces, looked at pair by pair: from 0.93 up nearly all pairs are one photo or one
 # video seen twice; below 0.92 different people begin to chain into groups of fifty and more.
 LOOK_ALIKE = 0.93
-# With 31 axes 0.006% of all pairs are left to compare in full on these faces (0.05% with 15), and a shortened vector
-# fills two cache lines.
-AXES = 31
-ROUNDING = 1e-3  # float32 tolerance of a product of shortened vectors
-BLOCK = 512  # images at a time: a processor's cache holds the products of two blocks
+BLOCK = 512  # images at a time, to bound the memory of their products
 
 
 @dataclass(frozen=True)
@@ -80,55 +73,28 @@ def look_alikes(images: np.ndarray) -> np.ndarray:
         return F.normalize(part - part.mean(1, keepdim=True), dim=1)
 
     centre = window(0, 0)
-    axes = torch.linalg.eigh(centre.T @ centre).eigenvectors[:, -AXES:]  # those along which the images differ most
-    # A thread for each shift: threads that share one short product mostly wait for each other.
-    threads = torch.get_num_threads()
-    try:
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            shifts = itertools.product(range(-2, 3), repeat=2)
-            pairs = [*pool.map(lambda shift: _alike(centre, window(*shift), axes), shifts)]
-    finally:
-        torch.set_num_threads(threads)
-    graph: nx.Graph[int] = nx.Graph()
-    graph.add_nodes_from(range(len(images)))
-    graph.add_edges_from(np.concatenate(pairs).tolist())
     # A blank image correlates with nothing, so its exact copies are joined by their bytes.
-    first: dict[bytes, int] = {}
-    for row, image in enumerate(images):
-        graph.add_edge(row, first.setdefault(hashlib.sha256(image).digest(), row))
-    groups = np.empty(len(images), np.int64)
-    for number, rows in enumerate(nx.connected_components(graph)):
-        groups[list(rows)] = number
-    return groups
+    digests = [hashlib.sha256(image).digest() for image in images]
+    _, first, copy = np.unique(digests, return_index=True, return_inverse=True)
+    pairs = [np.stack([np.arange(len(images)), first[copy]], 1)]
+    for dy, dx in itertools.product(range(-2, 3), repeat=2):
+        shifted = window(dy, dx)
+        for start in range(0, len(images), BLOCK):
+            alike = (centre[start : start + BLOCK] @ shifted.T >= LOOK_ALIKE).nonzero()
+            pairs.append(alike.numpy() + [start, 0])
+    return _components(len(images), np.concatenate(pairs))
 
 
-def _alike(a: torch.Tensor, b: torch.Tensor, axes: torch.Tensor) -> np.ndarray:
-    """The pairs of rows, int64 [P, 2], of windows [N, 18 * 18] whose product is at least LOOK_ALIKE.
-
-    Only those are multiplied in full whose shortened vectors (`_shortened`) have that product.
-    """
-    short_a, short_b = _shortened(a, axes), _shortened(b, axes)
-    least = LOOK_ALIKE - ROUNDING
-    pairs = []
-    for i, j in itertools.product(range(0, len(a), BLOCK), range(0, len(b), BLOCK)):
-        bounds = short_a[i : i + BLOCK] @ short_b[j : j + BLOCK].T
-        rows = (bounds.amax(1) >= least).nonzero()[:, 0]  # few
-        row, column = (bounds[rows] >= least).nonzero().T
-        left, right = rows[row] + i, column + j
-        alike = (a[left] * b[right]).sum(1) >= LOOK_ALIKE
-        pairs.append(torch.stack([left[alike], right[alike]], 1))
-    return torch.cat(pairs).numpy()
-
-
-def _shortened(windows: torch.Tensor, axes: torch.Tensor) -> torch.Tensor:
-    """Vectors, [N, AXES + 1], whose products are no less than those of the windows, [N, 18 * 18].
-
-    They hold the windows' components along the axes, and the length of what is left: the product of what is left of
-    two windows is at most the product of these lengths (Cauchy and Schwarz).
-    """
-    along = windows @ axes
-    left = windows.square().sum(1) - along.square().sum(1)
-    return torch.cat([along, left.clamp(min=0).sqrt()[:, None]], 1)
+def _components(count: int, pairs: np.ndarray) -> np.ndarray:
+    """The number of each node's connected component, int64 [count], in the order of first nodes; pairs: [P, 2]."""
+    labels = np.arange(count)
+    while True:
+        lowest = labels.copy()
+        np.minimum.at(lowest, pairs[:, 0], labels[pairs[:, 1]])
+        np.minimum.at(lowest, pairs[:, 1], labels[pairs[:, 0]])
+        if (lowest == labels).all():
+            return np.unique(labels, return_inverse=True)[1]
+        labels = lowest[lowest]
 
 
 def split_data(data: Path | str) -> tuple[Faces, Split]:
@@ -141,8 +107,8 @@ def split_data(data: Path | str) -> tuple[Faces, Split]:
 
 
 def cached_groups(faces: Faces) -> np.ndarray:
-    """As `look_alikes` of the faces' images, int64 [N], which is looked for once."""
-    return cached("groups", io.BytesIO(faces.images.tobytes()), lambda: {"groups": look_alikes(faces.images)})["groups"]
+    """`look_alikes` of the faces' images, int64 [N], cached."""
+    return cached("groups", faces.images.tobytes(), lambda: {"groups": look_alikes(faces.images)})["groups"]
 
 
 def split_faces(faces: Faces, groups: np.ndarray) -> Split:

@@ -2,7 +2,6 @@ import itertools
 
 import numpy as np
 import pytest
-import torch
 from conftest import draw_faces
 
 from fkd.data import competition as competition_module
@@ -76,18 +75,6 @@ def test_look_alikes_are_those_of_every_pair_at_every_shift(monkeypatch):
         expected = look_alikes_in_full(part)
         assert len(part) == 1 or 20 < expected.max() < len(part) - 20, "some are grouped and some are not"
         np.testing.assert_array_equal(look_alikes(part), expected)
-
-
-def test_grouping_leaves_torch_its_threads():
-    threads = torch.get_num_threads()
-    look_alikes(draw_faces(3).images)
-    assert torch.get_num_threads() == threads
-
-
-@pytest.mark.slow
-def test_look_alikes_of_real_faces_are_those_of_every_pair_at_every_shift(real_data):
-    images = read_training(real_data).images
-    np.testing.assert_array_equal(look_alikes(images), look_alikes_in_full(images))
 
 
 def test_blank_images_are_grouped_only_with_their_copies():
