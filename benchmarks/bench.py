@@ -6,35 +6,33 @@ benchmarks/README.md says what each row is, and how to add one.
 """
 
 import argparse
-import contextlib
 import datetime
 import os
 import platform
+import re
 import statistics
 import sys
 import tempfile
-import warnings
 from pathlib import Path
 
 import answer_rows
 import finder_rows
-import load_rows
 import loading_rows
 import numpy as np
+import page_rows
 import pandas as pd
 import photos_rows
-import start_rows
 import torch
 import training_rows
 from rows import Bench, Pairs, Row
 
 from fkd.data.competition import read_training
 from fkd.keypoints import COLUMNS
+from fkd.learn.inference import bf16_is_quick
 
 FACES = 7_049  # as many as the competition's training.csv has
 ROWS = [
-    *loading_rows.ROWS, *start_rows.ROWS, *finder_rows.ROWS, *photos_rows.ROWS, *training_rows.ROWS, *load_rows.ROWS,
-    *answer_rows.ROWS,
+    *loading_rows.ROWS, *page_rows.ROWS, *finder_rows.ROWS, *photos_rows.ROWS, *training_rows.ROWS, *answer_rows.ROWS,
 ]  # fmt: skip
 HEAD = """\
 | what | median | beside | median | ratio (lowest to highest) | target, at most | |
@@ -58,11 +56,12 @@ def line(row: Row, pairs: Pairs) -> tuple[str, bool]:
 
 
 def processor() -> str:
-    with contextlib.suppress(OSError):
-        for text in Path("/proc/cpuinfo").read_text().splitlines():
-            if text.startswith("model name"):
-                return f"{os.cpu_count()} x {text.partition(':')[2].strip()}"
-    return f"{os.cpu_count()} x {platform.processor() or platform.machine()}"
+    """Number of cores, model, and whether it multiplies bfloat16."""
+    cpuinfo = Path("/proc/cpuinfo")
+    text = cpuinfo.read_text() if cpuinfo.exists() else ""
+    model = re.search(r"^model name\s*: (.*)$", text, re.M)
+    kind = "with" if bf16_is_quick(torch.device("cpu")) else "without"
+    return f"{os.cpu_count()} x {model[1] if model else platform.machine()} {kind} bfloat16"
 
 
 def write_training(data: Path, folder: Path) -> None:
@@ -75,20 +74,15 @@ def write_training(data: Path, folder: Path) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="fkd's figures beside what they are held against.")
+    parser = argparse.ArgumentParser(description="fkd's time and memory compared with baselines.")
     parser.add_argument("--data", type=Path, required=True, help="the competition's folder")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--only", default="", help="rows whose names have this word")
     parser.add_argument("--out", type=Path, help="also writes the table to this file")
     arguments = parser.parse_args()
     chosen = [row for row in ROWS if arguments.only in row.name]
-    if not chosen:
-        parser.error(f"no row's name has {arguments.only!r}")
-    if arguments.runs < 1:
-        parser.error("--runs has to be 1 or more")
-    if arguments.only and arguments.out:
-        parser.error("--out takes the whole table: leave out --only")
-    warnings.simplefilter("ignore", DeprecationWarning)  # of np.fromstring
+    if not chosen or (arguments.only and arguments.out):
+        parser.error(f"no row's name has {arguments.only!r}" if not chosen else "--out takes the whole table")
     load, lines, missed = os.getloadavg()[0], [HEAD], 0
     print(HEAD, flush=True)
     with tempfile.TemporaryDirectory() as folder:

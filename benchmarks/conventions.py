@@ -20,7 +20,6 @@ from fkd.data.split import in_order, split_data
 from fkd.hub.reference import load
 from fkd.keypoints import BOTTOM_LIP, LEFT_EYE, RIGHT_EYE, TOP_LIP
 from fkd.metrics import mean_offsets
-from fkd.photo.detector import Detector
 
 
 def lip_gaps(points: np.ndarray) -> np.ndarray:
@@ -40,34 +39,34 @@ def main() -> None:
     conventions, validation = find_conventions(faces.points), faces[split.validation]
     test = faces[in_order(faces, split.test)]
 
+    of_validation = conventions.rows[split.validation]
+
     def errors(answers: np.ndarray) -> str:
         error = answers - test.points
         every, lips = (np.sqrt(np.nanmean(part**2)) for part in (error, error[:, [TOP_LIP, BOTTOM_LIP]]))
         return f"{every:.3f} ({lips:.3f})"
 
-    def row(name: str, photos: np.ndarray, cells: dict[str, str]) -> dict[str, str]:
-        gaps = lip_gaps(photos)
-        for number, convention in enumerate(conventions.values):
-            if not convention.four_point:
-                cells[f"gap, {convention.name}"] = f"{np.nanmedian(gaps[of_validation == number]):.1f}%"
-        return {"checkpoint": name} | cells
+    def gaps(answers: np.ndarray) -> dict[str, str]:
+        return {
+            f"gap, {convention.name}": f"{np.nanmedian(lip_gaps(answers)[of_validation == number]):.1f}%"
+            for number, convention in enumerate(conventions.values)
+            if not convention.four_point
+        }
 
-    def measured(detector: Detector) -> dict[str, str]:
+    rows = [{"checkpoint": "labels"} | gaps(validation.points)]
+    for reference in arguments.checkpoints:
+        detector = load(reference)
         answers = detector.on_frames(test.images, test.four_point, mirror=True)
         fitted = detector.on_frames(validation.images, validation.four_point, mirror=True)
         one = mean_offsets(fitted, validation.points, np.zeros(len(validation), int), 1)[0]
-        return {
+        row = {
+            "checkpoint": reference,
             "RMSE (lips)": errors(answers),
             "aligned": errors(answers - one),
             "aligned by convention": errors(aligned_points([detector], faces, split, answers, mirror=True)),
         }
-
-    of_validation = conventions.rows[split.validation]
-    rows = [row("labels", validation.points, dict.fromkeys(("RMSE (lips)", "aligned", "aligned by convention"), ""))]
-    for reference in arguments.checkpoints:
-        detector = load(reference)
-        rows.append(row(reference, detector.on_frames(validation.images, mirror=True), measured(detector)))
-    print(markdown(pd.DataFrame(rows)))
+        rows.append(row | gaps(detector.on_frames(validation.images, mirror=True)))
+    print(markdown(pd.DataFrame(rows).fillna("")))
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def main() -> None:
     seconds = {name: np.zeros(len(faces)) for name in IN_PHOTOS}
     rng = np.random.default_rng(0)
     for row, frame in enumerate(faces.images):
-        photo, ((x, y, side),) = make_photo(frame[None], [], rng, sides=(240, 240.001))
+        photo, ((x, y, side),) = make_photo(frame[None], rng, sides=(240, 240.001))
         for name, precise in IN_PHOTOS.items():
             start = time.perf_counter()
             found = predict(detector, Image.fromarray(photo), precise=precise)

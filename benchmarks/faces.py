@@ -1,14 +1,15 @@
 """Face finders side by side on photos made of the competition's training faces.
 
-python benchmarks/faces.py --data DIR [--backgrounds DIR] [--photos 200] [--checkpoint checkpoints/resnet18]
+python benchmarks/faces.py --data DIR [--photos 200] [--checkpoint checkpoints/resnet18]
 
 The photos are 640 x 480 px or upright, grey, with noise. Frames of the densely labelled rows are pasted into
-them with soft edges; backgrounds are pictures without a face, or else the frame itself, blurred. A face
+them with soft edges; the background is the frame itself, blurred. A face
 counts as found where a box has its centre within a quarter of the frame's side of the frame's centre and 0.45
-to 1.3 times its side; all other boxes count as false. OpenCV is measured where it is installed.
+to 1.3 times its side; all other boxes count as false. OpenCV and dlib are measured if they are installed.
 """
 
 import argparse
+import contextlib
 import importlib
 import time
 from pathlib import Path
@@ -45,19 +46,12 @@ def paste(photo: np.ndarray, frame: np.ndarray, centre, side: float, roll: float
     photo += (face - photo) * alpha / 255
 
 
-def make_photo(frames, backgrounds, rng, sides, roll=0.0, light=1.0, grid=False):
+def make_photo(frames, rng, sides, roll=0.0, light=1.0, grid=False):
     """Return a photo, uint8 [H, W], and (x, y, side) of each face in it."""
     width, height = (640, 480) if grid or rng.random() < 0.6 else (480, 640)
-    choice = rng.integers(len(backgrounds) + 2)
-    if choice < len(backgrounds):
-        image = backgrounds[choice]
-        part = rng.uniform(0.55, 1) * min(image.width / width, image.height / height)
-        x, y = rng.uniform(0, image.width - part * width), rng.uniform(0, image.height - part * height)
-        box = (x, y, x + part * width, y + part * height)
-        image = image.resize((width, height), Image.Resampling.BICUBIC, box=box)
-    else:
-        image = Image.fromarray(frames[0] if len(frames) else rng.integers(0, 256, (9, 12), np.uint8))
-        image = image.resize((width, height), Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(30))
+    rng.integers(2)  # keeps the photos of earlier versions
+    image = Image.fromarray(frames[0] if len(frames) else rng.integers(0, 256, (9, 12), np.uint8))
+    image = image.resize((width, height), Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(30))
     photo = np.array(image, np.float32)
     faces = []
     for k, frame in enumerate(frames):
@@ -72,7 +66,7 @@ def make_photo(frames, backgrounds, rng, sides, roll=0.0, light=1.0, grid=False)
     return np.clip(np.round(photo), 0, 255).astype(np.uint8), faces
 
 
-def make_sets(images, backgrounds, photos: int) -> dict[str, list]:
+def make_sets(images, photos: int) -> dict[str, list]:
     """Return the named sets of (photo, faces)."""
     rng = np.random.default_rng(0)
     rows = rng.permutation(len(images))
@@ -90,31 +84,25 @@ def make_sets(images, backgrounds, photos: int) -> dict[str, list]:
         sets[name] = []
         for _ in range(photos):
             chosen, rows = rows[:count], np.roll(rows, -count)
-            sets[name].append(make_photo(images[chosen], backgrounds, rng, **settings))
+            sets[name].append(make_photo(images[chosen], rng, **settings))
     return sets
 
 
 def make_finders(detector: CheckpointDetector) -> dict:
     """Return name -> function from a photo, uint8 [H, W], to boxes (x0, y0, x1, y1)."""
     finders = {}
-    try:
+    with contextlib.suppress(ImportError):
         cv2 = importlib.import_module("cv2")
-    except ImportError:
-        print("OpenCV is not installed: its cascades are left out")
-    else:
         for name in ("alt2", "default"):
             cascade = cv2.CascadeClassifier(f"{cv2.data.haarcascades}haarcascade_frontalface_{name}.xml")
             finders[f"OpenCV Haar {name}"] = lambda photo, cascade=cascade: [
                 (x, y, x + width, y + height)
                 for x, y, width, height in cascade.detectMultiScale(photo, 1.1, 5, minSize=(50, 50))
             ]
-    try:
-        frontal = importlib.import_module("dlib").get_frontal_face_detector()
-    except ImportError:
-        print("dlib is not installed: its finder is left out")
-    else:
+    with contextlib.suppress(ImportError):
+        hog = importlib.import_module("dlib").get_frontal_face_detector()
         finders["dlib HOG"] = lambda photo: [
-            (box.left(), box.top(), box.right(), box.bottom()) for box in frontal(photo, 0)
+            (box.left(), box.top(), box.right(), box.bottom()) for box in hog(photo, 0)
         ]
     finders["fkd"] = lambda photo: [face.box for face in find_confirmed_faces([detector], Image.fromarray(photo))]
     return finders
@@ -145,15 +133,12 @@ def measure(find, examples) -> tuple[float, float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Face finders side by side.")
     parser.add_argument("--data", type=Path, required=True, help="the competition's folder")
-    parser.add_argument("--backgrounds", type=Path, help="folder of pictures without a face")
     parser.add_argument("--photos", type=int, default=200, help="photos per set (default 200)")
     parser.add_argument("--checkpoint", type=Path, default=Path("checkpoints/resnet18"), help="confirms weak faces")
     arguments = parser.parse_args()
-    names = sorted(arguments.backgrounds.iterdir()) if arguments.backgrounds else []
-    backgrounds = [Image.open(name).convert("L") for name in names]
     faces = read_training(arguments.data)
     photos = faces.images[~faces.four_point]  # the four-point rows are frames of videos, and blurred
-    sets = make_sets(photos, backgrounds, arguments.photos)
+    sets = make_sets(photos, arguments.photos)
     finders = make_finders(CheckpointDetector.read(arguments.checkpoint))
     print(f"{arguments.photos} photos per set: faces found, false boxes per photo, ms per photo\n")
     print("| photos | " + " | ".join(finders) + " |")

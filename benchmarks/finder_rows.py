@@ -1,69 +1,44 @@
-"""Rows of benchmarks/bench.py: the time to find a photo's faces, against one pass of dlib's HOG detector."""
+"""Rows of benchmarks/bench.py: finding a photo's faces, against one pass of dlib's HOG detector."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 
 import dlib
 import numpy as np
 from faces import make_photo
 from PIL import Image
-from rows import ROOT, Bench, Pairs, Row, seconds
+from rows import ROOT, Bench, Pairs, Row
 
-from fkd.photo.finder import find_faces, glance
-from fkd.photo.pixels import to_grey
+from fkd.photo.finder import find_faces
+from fkd.photo.reading import read_photo
 
-PHOTOS = sorted([*(ROOT / "examples").glob("*.jpg"), *(ROOT / "examples").glob("*.png")])
-LOOK, SMALL_LOOK = 640, 400  # px, longest side of dlib's looks
-FRAME = 480  # px, longest side of the camera's frames in Live
 TIMES = 3  # each photo, in a run
-
-
-def beside_hog(
-    bench: Bench, find: Callable[[Image.Image], object], photos: Sequence[Image.Image], longest: int
-) -> Pairs:
-    """Milliseconds of both for a photo, the mean of all, run by run."""
-    detector = dlib.get_frontal_face_detector()
-    greys = []
-    for photo in photos:
-        grey = to_grey(photo).copy()
-        grey.thumbnail((longest, longest))
-        greys.append(np.asarray(grey))
-    find(photos[0])  # loads the network
-    scale = 1000 / (TIMES * len(photos))
-    pairs = []
-    for _ in range(bench.runs):
-        hog = seconds(lambda: [detector(grey, 0) for grey in TIMES * greys])
-        pairs.append((scale * seconds(lambda: [find(photo) for photo in TIMES * list(photos)]), scale * hog))
-    return pairs
+LOOK = 640  # px
 
 
 def examples() -> list[Image.Image]:
-    photos = []
-    for path in PHOTOS:
-        with Image.open(path) as photo:
-            photos.append(photo.convert("RGB"))
-    return photos
+    return [read_photo(path) for path in sorted((ROOT / "examples").glob("*.*g"))]
 
 
-def everyday(bench: Bench) -> Pairs:
-    return beside_hog(bench, find_faces, examples(), LOOK)
+def faceless() -> list[Image.Image]:
+    rng, none = np.random.default_rng(0), np.empty((0, 96, 96), np.uint8)
+    return [Image.fromarray(make_photo(none, rng, (100, 420))[0]).convert("RGB") for _ in range(4)]
 
 
-def faceless(bench: Bench) -> Pairs:
-    rng = np.random.default_rng(0)
-    photos = [Image.fromarray(make_photo(np.empty((0, 96, 96), np.uint8), [], rng, (100, 420))[0]) for _ in range(4)]
-    return beside_hog(bench, find_faces, photos, LOOK)
+def against_hog(find: Callable[[Image.Image], object], photos: Callable[[], list[Image.Image]], bench: Bench) -> Pairs:
+    """Milliseconds per photo; dlib gets grey copies of at most LOOK px."""
+    hog, ours, greys = dlib.get_frontal_face_detector(), TIMES * photos(), []
+    for photo in photos():
+        grey = photo.convert("L")
+        grey.thumbnail((LOOK, LOOK))
+        greys.append(np.asarray(grey))
+    find(ours[0])  # loads the network
+    pairs = bench.in_turn(lambda: [find(photo) for photo in ours], lambda: [hog(grey, 0) for grey in TIMES * greys])
+    return [(1000 * a / len(ours), 1000 * b / len(ours)) for a, b in pairs]
 
 
-def film(bench: Bench) -> Pairs:
-    frames = examples()
-    for frame in frames:
-        frame.thumbnail((FRAME, FRAME))
-    return beside_hog(bench, glance, frames, SMALL_LOOK)
-
-
-HOG, SMALL_HOG = "dlib HOG, one look of 640 px", "dlib HOG, one look of 400 px"
+HOG = f"dlib HOG, one look of {LOOK} px"
 ROWS = [
-    Row("finding faces, everyday photo", HOG, "ms", everyday, most=22),
-    Row("finding faces, none there", HOG, "ms", faceless, most=60),
-    Row("a glance at a video frame", SMALL_HOG, "ms", film, ratio=1),
+    Row("finding faces, everyday photo", HOG, "ms", partial(against_hog, find_faces, examples), most=22),
+    Row("finding faces, none there", HOG, "ms", partial(against_hog, find_faces, faceless), most=60),
 ]

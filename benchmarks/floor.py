@@ -10,13 +10,11 @@ estimate is an upper bound. A labeller's systematic errors are learnt by both ne
 
 Two networks of different architecture are trained, each on the other half of the training faces (near-duplicates are in
 one half), and answer the held-out faces by flip averaging; the mean offset of each point, fitted on the validation
-faces, is subtracted. The same command continues a run that was stopped. --only 1 and --only 2 train one network each,
-in two processes side by side; without it, the command then measures both.
+faces, is subtracted. The same command continues a run that was stopped.
 """
 
 import argparse
 import dataclasses
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +30,6 @@ from fkd.files import read_json, typed, write_json
 from fkd.keypoints import NAMES
 from fkd.learn.config import TrainConfig
 from fkd.learn.models import ModelConfig
-from fkd.learn.record import CONFIG
 from fkd.learn.run_state import STATE
 from fkd.learn.train import train
 from fkd.photo.kinds import read_detector
@@ -65,10 +62,10 @@ class Shared:
 
 @dataclass(frozen=True)
 class Floor:
-    """The noise floor of a benchmark, over all labels, over those of each label convention and by keypoint.
+    """The noise floor of a benchmark.
 
-    fingerprint: of the test faces. networks: the two, by timm's names. faces: how many each was trained on. epochs: of
-    their training. None without labels.
+    fingerprint: of the test faces. networks: the two, by timm's names. faces: how many each was trained on. parts: over
+    all labels, those of each label convention, and each keypoint; only parts with labels.
     """
 
     benchmark: str
@@ -76,10 +73,7 @@ class Floor:
     networks: list[str]
     faces: list[int]
     epochs: int
-    overall: Shared
-    fifteen_point: Shared | None
-    four_point: Shared | None
-    by_keypoint: dict[str, Shared | None]
+    parts: dict[str, Shared]
 
 
 def shared_error(first: np.ndarray, second: np.ndarray, groups: np.ndarray) -> Shared | None:
@@ -93,7 +87,6 @@ def shared_error(first: np.ndarray, second: np.ndarray, groups: np.ndarray) -> S
         return None
 
     def by_group(values: np.ndarray) -> np.ndarray:
-        """The sum of [N, ...] over the labels of each group's faces."""
         return np.bincount(groups, np.nansum(values.reshape(len(values), -1), 1))
 
     products, counts = by_group(first * second), by_group(labelled)
@@ -106,11 +99,6 @@ def shared_error(first: np.ndarray, second: np.ndarray, groups: np.ndarray) -> S
         rmse=[_root(np.nansum(errors**2) / values) for errors in (first, second)],
         values=values,
     )
-
-
-def by_keypoint(first: np.ndarray, second: np.ndarray, groups: np.ndarray) -> dict[str, Shared | None]:
-    """As `shared_error`, of each keypoint's errors in both axes. first, second: [N, 15, 2] px."""
-    return {name: shared_error(first[:, i], second[:, i], groups) for i, name in enumerate(NAMES)}
 
 
 def _root(mean: float) -> float:
@@ -132,34 +120,22 @@ def errors(folder: Path, faces: Faces, split: Split) -> np.ndarray:
     return test.points.astype(np.float64) - aligned
 
 
-def measure(
-    folders: list[Path], faces: Faces, split: Split, groups: np.ndarray, name: str, networks: list[str], epochs: int
-) -> Floor:
-    """The noise floor from two checkpoints. groups: of all faces [N]."""
-    first, second = [errors(folder, faces, split) for folder in folders]
-    rows = in_order(faces, split.test)
-    test = faces[rows]
-    _, groups_of_test = np.unique(groups[rows], return_inverse=True)
-
-    def among(rows: np.ndarray) -> Shared | None:
-        """What is shared on the faces of `rows` (bool [N])."""
-        chosen = rows[:, None, None]
-        return shared_error(np.where(chosen, first, np.nan), np.where(chosen, second, np.nan), groups_of_test)
-
-    overall = shared_error(first, second, groups_of_test)
-    if not overall:
-        raise ValueError(f"none of the {len(test)} held-out faces has a label: nothing can be measured")
-    return Floor(
-        benchmark=name,
-        fingerprint=fingerprint(test),
-        networks=networks,
-        faces=[len(half.train) for half in halves(faces, split, groups)],
-        epochs=epochs,
-        overall=overall,
-        fifteen_point=among(~test.four_point),
-        four_point=among(test.four_point),
-        by_keypoint=by_keypoint(first, second, groups_of_test),
-    )
+def measure_parts(
+    first: np.ndarray, second: np.ndarray, four_point: np.ndarray, groups: np.ndarray
+) -> dict[str, Shared]:
+    """The parts of a `Floor`. first, second: errors [N, 15, 2] px. four_point: bool [N]. groups: as `shared_error`."""
+    parts = {
+        "all labels": np.ones((len(first), 15, 1), bool),
+        "15-point faces": ~four_point[:, None, None],
+        "four-point faces": four_point[:, None, None],
+    }
+    for number, name in enumerate(NAMES):
+        parts[name.replace("_", " ")] = np.arange(15)[None, :, None] == number
+    shared = {
+        name: shared_error(np.where(part, first, np.nan), np.where(part, second, np.nan), groups)
+        for name, part in parts.items()
+    }
+    return {name: part for name, part in shared.items() if part}
 
 
 def read_floor(path: Path) -> Floor:
@@ -168,21 +144,12 @@ def read_floor(path: Path) -> Floor:
 
 def as_printed(floor: Floor) -> str:
     """The table of the documentation."""
-    parts = {
-        "all labels": floor.overall,
-        "15-point faces": floor.fifteen_point,
-        "four-point faces": floor.four_point,
-        **{name.replace("_", " "): part for name, part in floor.by_keypoint.items()},
-    }
-
-    def rows() -> Iterator[list[str]]:
-        for name, part in parts.items():
-            if part:
-                figures = [f"{part.shared:.3f}", f"{part.low:.3f} to {part.high:.3f}", *(f"{x:.3f}" for x in part.rmse)]
-                yield [name, *figures, f"{part.share:.0%}"]
-
+    rows = []
+    for name, part in floor.parts.items():
+        figures = [f"{part.shared:.3f}", f"{part.low:.3f} to {part.high:.3f}", *(f"{rmse:.3f}" for rmse in part.rmse)]
+        rows.append([name, *figures, f"{part.share:.0%}"])
     heads = ["labels", "shared error, px", "95% interval", *(f"{name}, px" for name in floor.networks)]
-    return markdown(pd.DataFrame(rows(), columns=[*heads, "share of the squared error"]))
+    return markdown(pd.DataFrame(rows, columns=[*heads, "share of the squared error"]))
 
 
 def main() -> None:
@@ -190,11 +157,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="the json file to write")
     parser.add_argument("--epochs", type=int, default=60)
-    parser.add_argument("--seed", type=int, default=0, help="of the first network; the second has the next")
     parser.add_argument("--networks", nargs=2, default=list(NETWORKS), metavar=("FIRST", "SECOND"))
-    parser.add_argument("--only", type=int, choices=(1, 2), help="train this network alone, and measure nothing")
     parser.add_argument("--runs", type=Path, default=Path("artefacts/floor"), help="where both are trained")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args()
     faces, split = split_data(arguments.data)
     groups, name = cached_groups(faces), data_name(arguments.data)
@@ -202,15 +166,23 @@ def main() -> None:
     for number, (network, half) in enumerate(zip(arguments.networks, halves(faces, split, groups), strict=True), 1):
         folder = arguments.runs / f"{number}-{network}"
         folders.append(folder)
-        if arguments.only in (None, number):
-            config = TrainConfig(epochs=arguments.epochs, seed=arguments.seed + number - 1)
-            begun = (folder / STATE).exists() or (folder / CONFIG).exists()
-            done = train(ModelConfig(network), config, faces, half, folder, name, device=arguments.device, resume=begun)
-            print(f"{folder}: validation RMSE {done.validation_rmse:.3f} px at epoch {done.best_epoch}")
-    if not arguments.only:
-        floor = measure(folders, faces, split, groups, name, arguments.networks, arguments.epochs)
-        write_json(arguments.out, dataclasses.asdict(floor))
-        print(as_printed(floor))
+        config, started = TrainConfig(epochs=arguments.epochs, seed=number - 1), (folder / STATE).exists()
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        done = train(ModelConfig(network), config, faces, half, folder, name, device=device, resume=started)
+        print(f"{folder}: validation RMSE {done.validation_rmse:.3f} px at epoch {done.best_epoch}")
+    first, second = [errors(folder, faces, split) for folder in folders]
+    rows = in_order(faces, split.test)
+    test, groups_of_test = faces[rows], np.unique(groups[rows], return_inverse=True)[1]
+    floor = Floor(
+        benchmark=name,
+        fingerprint=fingerprint(test),
+        networks=arguments.networks,
+        faces=[len(half.train) for half in halves(faces, split, groups)],
+        epochs=arguments.epochs,
+        parts=measure_parts(first, second, test.four_point, groups_of_test),
+    )
+    write_json(arguments.out, dataclasses.asdict(floor))
+    print(as_printed(floor))
 
 
 if __name__ == "__main__":

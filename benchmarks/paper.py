@@ -40,6 +40,11 @@ MODELS = {"FCNN": "complete", "ResNet-50": "complete", "ML-ResNet-50": "all"}
 EPOCHS = {"FCNN": 100, "ResNet-50": 40, "ML-ResNet-50": 40}
 PUBLISHED = {"FCNN": 5.60, "ResNet-50": 0.62, "ML-ResNet-50": None}  # the paper's validation loss
 BATCH = 64
+COLUMNS = {
+    "model": "model", "trained on": "trained on", "published": "the paper's validation loss", "epochs": "epochs",
+    "epoch": "best epoch", "validation_rmse": "validation RMSE, px", "test_complete": "test RMSE, complete rows, px",
+    "test_all": "test RMSE, all rows, px",
+}  # fmt: skip
 
 
 class Paper(nn.Module):
@@ -109,14 +114,8 @@ def run(name: str, parts: dict[str, Faces], epochs: int, seed: int, device: torc
                 for part in ("complete", "all")
             }
             best = {"epoch": epoch, "validation_rmse": validation} | {f"test_{k}": v for k, v in scores.items()}
-    row = {
-        "model": name,
-        "trained on": f"{len(training):,} rows ({MODELS[name]})",
-        "published": PUBLISHED[name],
-        "epochs": epochs,
-        **best,
-    }
-    return row, curve
+    rows = f"{len(training):,} rows ({MODELS[name]})"
+    return {"model": name, "trained on": rows, "published": PUBLISHED[name], "epochs": epochs} | best, curve
 
 
 def markdown(table: pd.DataFrame) -> str:
@@ -126,18 +125,8 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def as_printed(table: list[dict]) -> str:
-    """The three rows in words, as README shows them: RMSE in px."""
-    columns = {
-        "model": "model",
-        "trained on": "trained on",
-        "published": "the paper's validation loss",
-        "epochs": "epochs",
-        "epoch": "best epoch",
-        "validation_rmse": "validation RMSE, px",
-        "test_complete": "test RMSE, complete rows, px",
-        "test_all": "test RMSE, all rows, px",
-    }
-    shown = pd.DataFrame(table)[list(columns)].rename(columns=columns)
+    """The three rows in words, as the documentation shows them: RMSE in px."""
+    shown = pd.DataFrame(table)[list(COLUMNS)].rename(columns=COLUMNS)
     return markdown(shown.map(lambda value: f"{value:.3f}" if isinstance(value, float) else value).replace("nan", "-"))
 
 
@@ -160,14 +149,8 @@ def main() -> None:
     for name in arguments.models:
         row, curves[name] = run(name, parts, arguments.epochs or EPOCHS[name], arguments.seed, device)
         table.append(row)
-        result = {
-            "data": arguments.data.resolve().stem,
-            "seed": arguments.seed,
-            "hardware": hardware(str(device)),
-            "table": table,
-            "curves": curves,
-        }
-        write_json(arguments.out, result)  # after each model: the next may take an hour
+        about = {"data": arguments.data.resolve().stem, "seed": arguments.seed, "hardware": hardware(str(device))}
+        write_json(arguments.out, about | {"table": table, "curves": curves})  # the next model may take an hour
     print(as_printed(table))
 
 

@@ -1,4 +1,4 @@
-"""What a row of the table of benchmarks/bench.py is made of, and what rows measure with."""
+"""The rows of benchmarks/bench.py, and their tools."""
 
 import contextlib
 import os
@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 ROOT = Path(__file__).parent.parent
 PEAK = "\nprint(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
@@ -17,10 +18,7 @@ Pairs = list[tuple[float, float]]  # fkd's figure and the other's, run by run
 
 @dataclass(frozen=True)
 class Bench:
-    """What rows measure with.
-
-    runs: of each row. data: the folder that was named. whole: a folder with a training.csv of 7,049 rows.
-    """
+    """Runs per row, the data folder, and a folder with a training.csv of 7,049 rows."""
 
     runs: int
     data: Path
@@ -38,22 +36,15 @@ class Bench:
 @contextlib.contextmanager
 def empty_cache() -> Iterator[None]:
     """A cache with nothing in it."""
-    with tempfile.TemporaryDirectory() as folder:
-        before = os.environ.get("FKD_CACHE")
-        os.environ["FKD_CACHE"] = folder
-        try:
-            yield
-        finally:
-            del os.environ["FKD_CACHE"]
-            if before is not None:
-                os.environ["FKD_CACHE"] = before
+    with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, FKD_CACHE=folder):
+        yield
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row: what is measured, beside what, in which unit, and the targets that medians have to keep.
+    """A row of the table, with its targets for the medians.
 
-    ratio: the most that fkd's figure may be of the other's. most: the most that it may be in the row's unit.
+    ratio: the maximum of fkd's figure divided by the baseline's. most: the maximum of fkd's figure, in the row's unit.
     """
 
     name: str

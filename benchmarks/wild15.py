@@ -9,7 +9,7 @@ import argparse
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,20 +17,21 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
-from fkd.board.entries import find_benchmark
+from fkd.data.competition import read_test, read_training
 from fkd.data.held_out import held_out
 from fkd.data.layout import lookup_lines, new_folder, test_lines, training_lines, write_csv
 from fkd.data.sixty_eight import to_15
 from fkd.data.split import fingerprint
+from fkd.errors import FkdError
 from fkd.keypoints import FOUR_POINT, FRAME_SIZE, NAMES
 
-ROOT = Path(__file__).parent.parent
 SEED = 20261123
+PUBLISHED = "723f1384255e47d6"  # the fingerprint in leaderboard/wild15/benchmark.json
 TRAINING_PHOTOS = ("afw", "helen/trainset", "lfpw/trainset")
 TEST_PHOTOS = ("helen/testset", "lfpw/testset")
 VIDEO_FRAMES = ("training", "test")  # parts of the download; the people of the test set are drawn again
 HELD_OUT_PEOPLE = 5  # one in five people of the videos is in the test set
-INCOMPLETE, MOST_MISSING = 0.06, 4  # share of the dense training rows that lack 1 to 4 points
+INCOMPLETE, MAX_MISSING = 0.06, 4  # share of the dense training rows that lack 1 to 4 points
 
 # The mean of each point over the competition's densely labelled rows, px; a published summary, not its labels.
 TYPICAL = np.array(
@@ -41,15 +42,15 @@ TYPICAL = np.array(
     ]
 )  # fmt: skip
 SCALE_SPREAD, SHIFT_SPREAD = 0.05, 1.8  # standard deviations: of the scale's logarithm, and px
-MOST_TURNED = 7.5  # px, mean distance to TYPICAL along an axis: a face turned or tilted further is left out
-LARGEST_SCALE = 3.0  # frame px per photo px: a smaller face, below 32 px, shows too little
+MAX_TURNED = 7.5  # px, mean distance to TYPICAL along an axis: a face turned or tilted further is left out
+MAX_SCALE = 3.0  # frame px per photo px: a smaller face, below 32 px, shows too little
 BORDER = 64  # photo px added on each side, so that a frame may reach beyond the photo
 OVERSAMPLED = 4  # a frame that shrinks the photo is drawn 4 times larger, and averaged
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame uint8 [96, 96], its points [15, 2] px, whether it is labelled in the four points alone, who it shows."""
+    """A frame uint8 [96, 96] with its points [15, 2] px; those of videos show a person, and are four-point rows."""
 
     image: np.ndarray
     points: np.ndarray
@@ -57,43 +58,32 @@ class Frame:
     person: str
 
 
-@dataclass
-class Built:
-    """The result of `build_wild15`: rows, the held-out tenth's fingerprint, and the photos left out, by reason."""
-
-    training: int = 0
-    test: int = 0
-    fingerprint: str = ""
-    left_out: Counter[str] = field(default_factory=Counter)
-
-
-def build_wild15(w300: Path, youtube: Path, out: Path) -> Built:
-    """Builds wild15 in the competition's layout: training.zip, test.zip, IdLookupTable.csv, SampleSubmission.csv.
+def build_wild15(w300: Path, youtube: Path, out: Path) -> Counter[str]:
+    """Build wild15 in the competition's layout: training.zip, test.zip, IdLookupTable.csv, SampleSubmission.csv.
 
     w300: the folder with afw/, helen/ and lfpw/ as unpacked, each photo with its 68 points in .pts. youtube: the
-    folder with training/, test/ and their two csv of 68 points. The labels of the test set are not kept.
-    Raises ValueError for a download that lacks a part, a csv with a defect, or a folder `out` that holds something.
+    folder with training/, test/ and their two csv of 68 points. The labels of the test set are not kept. Returns how
+    many photos were left out, by reason.
+    Raises FkdError for a download that lacks a part, a csv with a defect, or a folder `out` that is not empty.
     """
     _check(w300, [*TRAINING_PHOTOS, *TEST_PHOTOS])
     _check(youtube, [*VIDEO_FRAMES, *(_table(part) for part in VIDEO_FRAMES)])
-    built, rng = Built(), np.random.default_rng(SEED)
-    training = [frame for part in TRAINING_PHOTOS for frame in _photos(w300 / part, rng, built)]
-    test = [frame for part in TEST_PHOTOS for frame in _photos(w300 / part, rng, built)]
-    videos = [frame for part in VIDEO_FRAMES for frame in _videos(youtube, part, rng, built)]
+    left_out, rng = Counter[str](), np.random.default_rng(SEED)
+    training = [frame for part in TRAINING_PHOTOS for frame in _photos(w300 / part, rng, left_out)]
+    test = [frame for part in TEST_PHOTOS for frame in _photos(w300 / part, rng, left_out)]
+    videos = [frame for part in VIDEO_FRAMES for frame in _videos(youtube, part, rng, left_out)]
     people = sorted({frame.person for frame in videos})
     rng.shuffle(people)
     held = set(people[: len(people) // HELD_OUT_PEOPLE])
     test += [frame for frame in videos if frame.person in held]
     rest = [frame for frame in videos if frame.person not in held]
     if not (training and rest and test):
-        raise ValueError(f"{w300} and {youtube} hold too few faces that can be used: {dict(built.left_out)}")
+        raise FkdError(f"{w300} and {youtube} hold too few faces that can be used: {dict(left_out)}")
     for frames in (test, training, rest):
         rng.shuffle(frames)
     with new_folder(out) as folder:
         _write(folder, training + rest, test, rng)
-    built.training, built.test = len(training) + len(rest), len(test)
-    built.fingerprint = fingerprint(held_out(out))
-    return built
+    return left_out
 
 
 def _write(folder: Path, training: Sequence[Frame], test: Sequence[Frame], rng: np.random.Generator) -> None:
@@ -114,53 +104,49 @@ def _labels(frame: Frame, rng: np.random.Generator) -> np.ndarray:
     if frame.four_point:
         points[[index for index in range(len(NAMES)) if index not in FOUR_POINT]] = np.nan
     elif rng.random() < INCOMPLETE:
-        points[rng.choice(len(NAMES), rng.integers(1, MOST_MISSING + 1), replace=False)] = np.nan
+        points[rng.choice(len(NAMES), rng.integers(1, MAX_MISSING + 1), replace=False)] = np.nan
     return points
 
 
-def _photos(folder: Path, rng: np.random.Generator, built: Built) -> Iterator[Frame]:
-    """Yield the frames of the photos with a .pts of the same name, and count those left out."""
+def _photos(folder: Path, rng: np.random.Generator, left_out: Counter[str]) -> Iterator[Frame]:
+    """Yield the frames of the photos with a .pts of the same name."""
     for path in tqdm(sorted(folder.glob("*.pts")), desc=f"{folder.parent.name}/{folder.name}", disable=None):
-        photo = next((each for end in (".jpg", ".png") if (each := path.with_suffix(end)).exists()), None)
+        photo = next((each for end in (".jpg", ".png") if (each := path.with_suffix(end)).exists()), path)
         try:
             points = read_pts(path)
         except ValueError:
-            built.left_out["without 68 points"] += 1
+            left_out["without 68 points"] += 1
             continue
-        yield from _framed(photo, points, False, "", rng, built)
+        yield from _framed(photo, points, "", rng, left_out)
 
 
-def _videos(youtube: Path, part: str, rng: np.random.Generator, built: Built) -> Iterator[Frame]:
-    """The frames of one part of the videos; PERSON_12.jpg shows PERSON."""
+def _videos(youtube: Path, part: str, rng: np.random.Generator, left_out: Counter[str]) -> Iterator[Frame]:
+    """Yield the frames of one part of the videos; PERSON_12.jpg shows PERSON."""
     label = _table(part)
     table = pd.read_csv(youtube / label, index_col=0)
     values = table.apply(pd.to_numeric, errors="coerce").to_numpy(float)
     if values.shape[1] != 2 * 68 or not np.isfinite(values).all():
-        raise ValueError(f"{label}: expected 136 numbers after each name")
+        raise FkdError(f"{label}: expected 136 numbers after each name")
     for name, row in zip(tqdm(table.index, desc=label, disable=None), values, strict=True):
         if Path(name).name != name:
-            raise ValueError(f"{label} names {name!r}, expected the name of a picture")
-        person = re.sub(r"_\d+\.jpg$", "", name)
-        yield from _framed(youtube / part / name, row.reshape(-1, 2), True, person, rng, built)
+            raise FkdError(f"{label} names {name!r}, expected the name of a picture")
+        yield from _framed(youtube / part / name, row.reshape(-1, 2), re.sub(r"_\d+\.jpg$", "", name), rng, left_out)
 
 
 def _framed(
-    path: Path | None, points: np.ndarray, four_point: bool, person: str, rng: np.random.Generator, built: Built
+    path: Path, points: np.ndarray, person: str, rng: np.random.Generator, left_out: Counter[str]
 ) -> Iterator[Frame]:
-    """The frame of one photo, none if it is left out. points: [68, 2] px of the photo."""
+    """Yield the frame of one photo, or nothing if it is left out. points: [68, 2] px of the photo."""
     try:
-        photo = Image.open(path) if path else None
-        if photo:
-            photo.load()
+        photo = Image.open(path).convert("L")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # Pillow's errors for a damaged file
-        photo = None
-    if not photo:
-        built.left_out["missing or not readable"] += 1
+        left_out["missing or not readable"] += 1
         return
+    four_point = bool(person)
     by, shown = to_15(points), to_15(points, four_point)  # both kinds are framed by the same 15 points
     placement = place(by, rng)
     if not placement or not fits(placement, by, shown):
-        built.left_out["too small, turned, or not inside the frame"] += 1
+        left_out["too small, turned, or not inside the frame"] += 1
         return
     yield Frame(frame_of(photo, placement), placement.apply(shown), four_point, person)
 
@@ -178,9 +164,7 @@ def _table(part: str) -> str:
 def _check(folder: Path, parts: Sequence[str]) -> None:
     missing = [part for part in parts if not (folder / part).exists()]
     if missing:
-        raise ValueError(
-            f"{folder} has no {missing[0]}, expected {', '.join(parts)}: docs/benchmarks.md says from where"
-        )
+        raise FkdError(f"{folder} has no {missing[0]}, expected {', '.join(parts)}: docs/benchmarks.md says from where")
 
 
 @dataclass(frozen=True)
@@ -219,13 +203,13 @@ def fits(placement: Placement, points: np.ndarray, shown: np.ndarray) -> bool:
     placed = placement.apply(shown)
     turned = np.abs(placement.scale * (points - points.mean(0)) - (TYPICAL - TYPICAL.mean(0))).mean()
     inside = placed.min() >= 0 and placed.max() <= FRAME_SIZE - 1
-    return bool(inside and turned <= MOST_TURNED and placement.scale <= LARGEST_SCALE)
+    return bool(inside and turned <= MAX_TURNED and placement.scale <= MAX_SCALE)
 
 
 def frame_of(photo: Image.Image, placement: Placement) -> np.ndarray:
     """The frame's pixels, uint8 [96, 96]: bicubic, averaged over each pixel's area where the photo shrinks."""
     scale, factor = placement.scale, OVERSAMPLED if placement.scale < 1 else 1
-    bordered = Image.fromarray(np.pad(np.asarray(photo.convert("L")), BORDER, mode="edge"))
+    bordered = Image.fromarray(np.pad(np.asarray(photo), BORDER, mode="edge"))
     step = 1 / (scale * factor)
     start = (-placement.shift + (0.5 / factor - 0.5)) / scale + BORDER
     start = start + 0.5 - 0.5 * step  # Pillow counts from a pixel's corner, in both pictures
@@ -243,13 +227,13 @@ def main() -> None:
     parser.add_argument("--youtube", type=Path, required=True, help="YouTube Faces frames with their two csv")
     parser.add_argument("--out", type=Path, required=True, help="the folder to write")
     args = parser.parse_args()
-    built = build_wild15(args.w300, args.youtube, args.out)
-    print(f"{args.out}: {built.training:,} training rows, {built.test:,} test images")
-    for reason, count in built.left_out.items():
+    left_out = build_wild15(args.w300, args.youtube, args.out)
+    print(
+        f"{args.out}: {len(read_training(args.out)):,} training rows, {len(read_test(args.out).images):,} test images"
+    )
+    for reason, count in left_out.items():
         print(f"{count:,} photos left out: {reason}")
-    published = find_benchmark(ROOT / "leaderboard", "wild15").fingerprint
-    same = "the published wild15" if built.fingerprint == published else f"not the published wild15 ({published})"
-    print(f"fingerprint {built.fingerprint}: {same}")
+    print(f"fingerprint {fingerprint(held_out(args.out))}; that of the published wild15 is {PUBLISHED}")
 
 
 if __name__ == "__main__":

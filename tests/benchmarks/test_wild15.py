@@ -10,8 +10,10 @@ from conftest import draw_face
 from PIL import Image
 from wild15 import TYPICAL, Placement, build_wild15, fits, frame_of, place, read_pts
 
+from fkd.board.entries import find_benchmark
 from fkd.data.competition import read_lookup, read_test, read_training
 from fkd.data.sixty_eight import to_15
+from fkd.errors import FkdError
 from fkd.keypoints import MEAN_FACE
 
 # The 68 of 300-W at places that to_15 takes back to the 15: [68, 2] px of a frame.
@@ -67,13 +69,12 @@ def downloads(tmp_path_factory) -> tuple[Path, Path]:
 
 
 def test_a_set_in_the_competitions_layout_comes_out_and_the_same_one_each_time(downloads, tmp_path):
-    first, again = (build_wild15(*downloads, tmp_path / name) for name in ("a", "b"))
-    assert first == again and first.fingerprint and not first.left_out
+    assert not build_wild15(*downloads, tmp_path / "a") and not build_wild15(*downloads, tmp_path / "b")
     names = {"training.zip", "test.zip", "IdLookupTable.csv", "SampleSubmission.csv"}
     assert {path.name for path in (tmp_path / "a").iterdir()} == names
     assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in names)
     training, test, lookup = read_training(tmp_path / "a"), read_test(tmp_path / "a"), read_lookup(tmp_path / "a")
-    assert (len(training), len(test.images)) == (first.training, first.test) == (14 + 21, 6 + 3)
+    assert (len(training), len(test.images)) == (14 + 21, 6 + 3)
     assert training.four_point.tolist() == [False] * 14 + [True] * 21, "two blocks, as in the competition's file"
     wanted = lookup.groupby("ImageId").size().tolist()
     assert sorted(wanted) == [8] * 3 + [30] * 6, "one of five people is in the test set"
@@ -88,8 +89,9 @@ def test_the_script_prints_whether_the_fingerprint_is_the_published_one(download
     monkeypatch.setattr(sys, "argv", [*map(str, command)])
     wild15.main()
     *_, last = capsys.readouterr().out.splitlines()
-    assert last.endswith(": not the published wild15 (723f1384255e47d6)")
-    with pytest.raises(ValueError, match="already exists"):
+    assert last.endswith("; that of the published wild15 is 723f1384255e47d6")
+    assert find_benchmark(Path(__file__).parents[2] / "leaderboard", "wild15").fingerprint == wild15.PUBLISHED
+    with pytest.raises(FkdError, match="already exists"):
         wild15.main()
 
 
@@ -103,8 +105,7 @@ def test_what_cannot_be_used_is_left_out_and_counted(downloads, tmp_path):
     (w300 / "afw" / "image_1.jpg").unlink()
     (w300 / "afw" / "image_2.pts").write_text("version: 1\n{\n1 2\n}\n")
     write_pts(w300 / "afw" / "image_3.pts", FACE[::-1] * 2)
-    built = build_wild15(w300, youtube, tmp_path / "out")
-    assert built.training == 10 + 21 and built.left_out == {
+    assert build_wild15(w300, youtube, tmp_path / "out") == {
         "missing or not readable": 2, "without 68 points": 1, "too small, turned, or not inside the frame": 1,
     }  # fmt: skip
 
@@ -122,10 +123,10 @@ def test_a_download_with_a_defect_is_refused_and_nothing_written(downloads, tmp_
     for part in ("training", "test"):
         (youtube / part).mkdir(parents=True)
         (youtube / f"{part}_frames_keypoints.csv").write_text("," + ",".join(map(str, range(136))) + f"\n{line}\n")
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(FkdError, match=message):
         build_wild15(downloads[0], youtube, tmp_path / "out")
     (youtube / "test").rmdir()
-    with pytest.raises(ValueError, match="youtube has no test, expected training, test, training_frames"):
+    with pytest.raises(FkdError, match="youtube has no test, expected training, test, training_frames"):
         build_wild15(downloads[0], youtube, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
