@@ -18,12 +18,11 @@ from PIL import Image
 from tqdm import tqdm
 
 from fkd.data.competition import read_test, read_training
-from fkd.data.held_out import held_out
-from fkd.data.layout import lookup_lines, new_folder, test_lines, training_lines, write_csv
+from fkd.data.held_out import held_out, lookup_table, new_folder, test_table
 from fkd.data.sixty_eight import to_15
 from fkd.data.split import fingerprint
 from fkd.errors import FkdError
-from fkd.keypoints import FOUR_POINT, FRAME_SIZE, NAMES
+from fkd.keypoints import COLUMNS, FOUR_POINT, FRAME_SIZE, NAMES
 
 SEED = 20261123
 PUBLISHED = "723f1384255e47d6"  # the fingerprint in leaderboard/wild15/benchmark.json
@@ -87,15 +86,23 @@ def build_wild15(w300: Path, youtube: Path, out: Path) -> Counter[str]:
 
 
 def _write(folder: Path, training: Sequence[Frame], test: Sequence[Frame], rng: np.random.Generator) -> None:
-    points = np.stack([_labels(frame, rng) for frame in training])
-    write_csv(folder / "training.zip", training_lines(np.stack([frame.image for frame in training]), points))
-    write_csv(folder / "test.zip", test_lines(np.stack([frame.image for frame in test])))
+    points = np.stack([_labels(frame, rng) for frame in training]).reshape(len(training), -1)
+    labels = pd.DataFrame(points, columns=list(COLUMNS))
+    images = test_table(np.stack([frame.image for frame in training]))["Image"]
+    _write_zip(folder / "training.zip", labels.assign(Image=images))
+    _write_zip(folder / "test.zip", test_table(np.stack([frame.image for frame in test])))
     wanted = np.zeros((len(test), len(NAMES), 2), bool)
     for row, frame in enumerate(test):
         wanted[row, list(FOUR_POINT) if frame.four_point else slice(None)] = True
-    write_csv(folder / "IdLookupTable.csv", lookup_lines(wanted))
-    rows = range(1, int(wanted.sum()) + 1)
-    write_csv(folder / "SampleSubmission.csv", ["RowId,Location", *(f"{row},0" for row in rows)])
+    lookup = lookup_table(wanted)
+    lookup.to_csv(folder / "IdLookupTable.csv", index=False)
+    lookup[["RowId", "Location"]].assign(Location=0).to_csv(folder / "SampleSubmission.csv", index=False)
+
+
+def _write_zip(path: Path, table: pd.DataFrame) -> None:
+    """Packs a csv as the competition packs its files."""
+    compression = {"method": "zip", "archive_name": f"{path.stem}.csv"}
+    table.to_csv(path, index=False, float_format="%.4f", compression=compression)
 
 
 def _labels(frame: Frame, rng: np.random.Generator) -> np.ndarray:

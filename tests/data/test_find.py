@@ -183,7 +183,7 @@ def test_every_form_of_the_test_file_is_read(form, files, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (saved().replace(b",", b"|"), "the header is not separated by commas, semicolons or tabs"),
+        (saved().replace(b",", b"|"), "27 more, separated by commas, semicolons or tabs"),
         (b"<!DOCTYPE html>\n<title>403</title>", "is a web page, not a csv file: download it again"),
         (saved(sep=";", decimal=",").replace(b",", b"'"), "training.csv: row 1 has left_eye_center_x = "),
     ],
@@ -235,7 +235,10 @@ def test_a_search_is_bounded(files, tmp_path, monkeypatch):
         ({"IdLookupTable.csv": None}, "no IdLookupTable.csv in "),
         ({"test.csv": None}, "no test.csv in "),
         ({"test.csv": b"ImageId\n1\n"}, "test.csv: the header lacks Image"),
-        ({"test.csv": b"ImageId,Image\n1,7\n2,7\n"}, "IdLookupTable.csv requests ImageId 3, which test.csv does not"),
+        (
+            {"IdLookupTable.csv": b"RowId,ImageId,FeatureName\n1,9,nose_tip_x\n"},
+            "requests ImageId 9, which",
+        ),
         ({"IdLookupTable.csv": b"RowId,ImageId,FeatureName,Location\n1,1\n"}, "IdLookupTable.csv: row 1 has"),
     ],
 )

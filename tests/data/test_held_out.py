@@ -5,9 +5,8 @@ from commands import run
 from conftest import draw_faces, write_competition
 from PIL import Image
 
-from fkd.data.competition import read_lookup, read_test, read_training
+from fkd.data.competition import read_lookup, read_test
 from fkd.data.held_out import export_test, held_out
-from fkd.data.layout import training_lines, write_csv
 
 
 def test_the_exported_frames_are_the_held_out_ones_without_labels(competition, tmp_path):
@@ -29,7 +28,7 @@ def test_the_numbers_of_frames_follow_the_faces_not_the_order_of_rows(competitio
     assert np.array_equal(held_out(competition).images, held_out(other).images)
 
 
-def test_a_folder_that_holds_something_is_left_alone(competition, tmp_path):
+def test_a_folder_that_is_not_empty_is_left_alone(competition, tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("x")
     (tmp_path / "file").write_text("x")
@@ -39,12 +38,3 @@ def test_a_folder_that_holds_something_is_left_alone(competition, tmp_path):
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine.txt"]
     (tmp_path / "empty").mkdir()
     assert "frames, " in run("data", "export-test", competition, "--out", tmp_path / "empty")
-
-
-def test_what_is_written_in_the_competitions_layout_is_read_back(faces, tmp_path):
-    for name in ("training.csv", "training.zip"):
-        (tmp_path / name[-3:]).mkdir()
-        write_csv(tmp_path / name[-3:] / name, training_lines(faces.images, faces.points))
-        back = read_training(tmp_path / name[-3:])
-        assert np.array_equal(back.images, faces.images)
-        assert np.allclose(back.points, faces.points, atol=1e-4, equal_nan=True)
