@@ -1,5 +1,8 @@
 """The one exception for a user's mistakes; every other exception is a bug in fkd."""
 
+import importlib
+from typing import Any
+
 
 class FkdError(ValueError):
     """An error whose text is written for the user."""
@@ -11,3 +14,11 @@ def is_for_user(error: BaseException) -> bool:
     An OSError is for the user if it names a file, or has a written text in place of an error number.
     """
     return isinstance(error, FkdError) or (isinstance(error, OSError) and (bool(error.filename) or error.errno is None))
+
+
+def require(module: str, extra: str) -> Any:
+    """Import a module of an optional library. Raises FkdError, with the command to install it, if it is missing."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError:
+        raise FkdError(f"{module} is not installed: pip install 'fkd[{extra}]'") from None

@@ -31,15 +31,15 @@ PLACES = {
     "pandas": ["data", "learn", "photo", "board", "cli", "page"],  # where tables are read or shown
     "pillow_heif": ["photo.reading"],
     "plotly": ["page.plots", "page.face_plots"],
-    "pyarrow": ["photo.answer_files"],
+    "pyarrow": ["photo.point_files"],
     "ray": ["photo.on_ray"],
-    "supervision": ["photo.faces"],
+    "supervision": ["photo.point_files"],
     "timm": ["learn"],
     "typer": ["cli"],
     "typing_extensions": ["hub"],
     "yaml": ["hub"],
 }
-UNDECLARED = {"fkd", "google", "gradio_client", "dlib"}  # ours, onnx's protobuf, gradio's client, and of dlib-bin
+UNDECLARED = {"fkd", "google", "gradio_client", "dlib", "pydantic_core"}  # ours, and parts of declared libraries
 FRONT_DOOR = ROOT / "fkd" / "__init__.py"
 
 

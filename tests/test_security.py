@@ -43,7 +43,7 @@ def test_every_promise_names_a_test_that_is_there():
         f"{uploads.MAX_AGE // 60} minutes after it was last written",
         f"{visitors.MAX_BYTES / 1e6:.0f} MB; {visitors.MAX_MODELS} such models",
         f"{files.LARGEST / 1e6:.0f} MB (claims read from the Hub: {LARGEST_SYNCED / 1e6:.0f} MB)",
-        f"{point_files.MOST_BYTES / 1e6:.0f} MB, {point_files.MOST_FACES:,} faces",
+        f"{point_files.MAX_BYTES / 1e6:.0f} MB, {point_files.MAX_FACES:,} faces",
         f"{find.MAX_BYTES / 1e9:.0f} GB unpacked",
     ],
 )

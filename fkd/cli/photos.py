@@ -1,7 +1,5 @@
 """fkd predict."""
 
-import itertools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -9,84 +7,72 @@ import typer
 from tqdm import tqdm
 
 from fkd.errors import FkdError
+from fkd.files import replacing
 from fkd.hub.reference import SCHEME, load
-from fkd.photo.answer_files import Journal, Row, journal_of
 from fkd.photo.detector import Detector
-from fkd.photo.detectors.checkpoint import CheckpointDetector
-from fkd.photo.folders import walk_photos
-from fkd.photo.pipeline import answer_folder, answer_photos, start_workers
+from fkd.photo.draw import draw_points
+from fkd.photo.many_photos import answer_photos, find_photos
+from fkd.photo.point_files import Journal, answer_row, write_rows
 
 app = typer.Typer()
-FEW = 32  # photos that are done before other processes would have started
+MAX_ERRORS = 10  # printed at the end
 
 
 @app.command("predict")
 def predict_command(
-    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos, with the folders in them.")],
+    photos: Annotated[list[Path], typer.Argument(help="Photos, zips of photos, or folders, with the folders in them.")],
     checkpoint: Annotated[Path, typer.Option(help="A checkpoint folder, hf:user/repo or onnx:FILE.")],
     out: Annotated[Path, typer.Option(help="Where the points go: a .json, .csv or .parquet file.")],
     draw: Annotated[Path | None, typer.Option(help="A folder for the photos with the points drawn.")] = None,
-    workers: Annotated[
-        int, typer.Option(min=1, help="Processes, for folders on machines of many cores: one keeps two cores busy.")
-    ] = 1,
     device: Annotated[str, typer.Option(help="cpu; cuda, cuda:N or mps (Apple), by torch; or auto.")] = "cpu",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where a run that was stopped has ended.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")] = False,
     precise: Annotated[bool, typer.Option("--precise", help="Average over several crops of a face: slower.")] = False,
     ray: Annotated[bool, typer.Option("--ray", help="On a Ray cluster; --out is a folder of Parquet files.")] = False,
 ) -> None:
     """Find the faces in photos and their keypoints, in pixels of the upright photo."""
     if ray:
-        if draw or workers > 1 or resume or device != "cpu":
-            raise FkdError("--ray distributes the work itself: leave out --draw, --workers, --device and --resume")
+        if draw or resume or device != "cpu":
+            raise FkdError("--ray distributes the work itself: leave out --draw, --device and --resume")
         _predict_on_ray(photos, checkpoint, out, precise)
         return
-    if resume and out.exists() and not journal_of(out).exists():  # as a job that is started again finds it
+    if resume and out.exists() and not out.with_name(f"{out.name}.part").exists():
         typer.echo(f"{out} already exists; nothing to resume")
         return
-    paths = walk_photos(photos)
+    sources = find_photos(photos)
     if draw:
-        listed = list(paths)
-        if len({path.stem for path in listed}) < len(listed):
+        listed = list(sources)
+        if len({Path(source.name).stem for source in listed}) < len(listed):
             raise FkdError("--draw: two of the photos have the same name, so one drawing would replace the other")
-        paths = iter(listed)
+        sources = iter(listed)
     if device != "cpu":
         from fkd.cli.device import chosen_device  # noqa: PLC0415 - takes torch, which a CPU does without
 
         device = chosen_device(device)
-        if workers > 1:
-            raise FkdError("--workers is for answers on the CPU: leave out --device")
     detector = _load(checkpoint, precise, device)
-    run = {"model": detector.name, "sha256": detector.sha256, "precise": precise}
-    journal = Journal(out, run, resume)
-    # Each worker loads this: a Hub model is already in its folder.
-    where = str(detector.folder if isinstance(detector, CheckpointDetector) else checkpoint)
-    todo = (path for path in paths if str(path) not in journal.done)
-    rows = _rows(detector, where, todo, workers, draw, precise)
-    for row in tqdm(rows, unit=" photos", disable=None):
-        journal.write(row)
-    journal.finish()
-    typer.echo(f"{out}: {journal.faces} face(s) in {journal.photos} photo(s)")
-    if journal.failed:
-        errors = "\n".join(journal.errors)
-        typer.echo(f"{journal.failed} photo(s) have no answer but an error, such as\n{errors}", err=True)
+    journal = Journal(out, {"model": detector.name, "sha256": detector.sha256, "precise": precise}, resume)
+    todo = (source for source in sources if source.name not in journal.done)
+    for answered in tqdm(answer_photos(detector, todo, precise), unit=" photos", disable=None):
+        if draw and answered.photo:
+            with replacing(draw / f"{Path(answered.name).stem}.png") as unfinished:
+                points = [face.points for face in answered.faces]
+                draw_points(answered.photo, points, detector.colour).save(unfinished)
+        journal.write(answer_row(answered.name, detector.name, answered.faces, answered.problem))
+    write_rows(out, journal.rows())
+    faces, errors = [], []
+    for row in journal.rows():
+        faces.append(len(row["faces"]))
+        errors += [row["error"]] if "error" in row else []
+    journal.path.unlink()
+    typer.echo(f"{out}: {sum(faces)} face(s) in {len(faces)} photo(s)")
+    if errors:
+        listed_errors = "\n".join(errors[:MAX_ERRORS])
+        typer.echo(f"{len(errors)} photo(s) have no answer but an error, such as\n{listed_errors}", err=True)
 
 
 def _load(checkpoint: Path, precise: bool, device: str = "cpu") -> Detector:
     detector = load(checkpoint, device=device)
     detector.on_photos([], [], precise)  # one without precise answers says so now, not once per photo
     return detector
-
-
-def _rows(
-    detector: Detector, where: str, paths: Iterator[Path], workers: int, draw: Path | None, precise: bool
-) -> Iterator[Row]:
-    first = list(itertools.islice(paths, FEW))
-    if workers == 1 or len(first) < FEW:
-        photos = ((str(path), path) for path in itertools.chain(first, paths))
-        yield from answer_photos(detector, photos, draw, precise)
-        return
-    with start_workers(workers) as pool:
-        yield from answer_folder(pool, workers, load, where, itertools.chain(first, paths), draw, precise)
 
 
 def _predict_on_ray(photos: list[Path], checkpoint: Path, out: Path, precise: bool) -> None:
@@ -96,7 +82,8 @@ def _predict_on_ray(photos: list[Path], checkpoint: Path, out: Path, precise: bo
         if error.name not in ("ray", "pyarrow"):
             raise
         raise FkdError("--ray needs Ray: pip install 'fkd[ray]', then run this again") from None
+    _load(checkpoint, precise)
     kind, colon, file = str(checkpoint).rpartition(":")
     reference = str(checkpoint) if f"{kind}:" == SCHEME else f"{kind}{colon}{Path(file).absolute()}"
-    answer_on_ray(photos, out, load, reference, _load(checkpoint, precise).name, precise)
+    answer_on_ray(photos, out, load, reference, precise)
     typer.echo(f"{out}: a folder of Parquet files")

@@ -2,7 +2,6 @@
 
 import dataclasses
 import html
-import json
 import re
 import threading
 import time
@@ -25,8 +24,8 @@ from fkd.page.uploads import new_folder
 from fkd.photo.detector import Detector
 from fkd.photo.draw import draw_points
 from fkd.photo.face import Face
-from fkd.photo.many_photos import MOST_BYTES, MOST_PHOTOS, Answered, answer, list_sources
-from fkd.photo.point_files import to_table
+from fkd.photo.many_photos import MOST_BYTES, MOST_PHOTOS, Answered, answer_photos, find_at_most, list_sources
+from fkd.photo.point_files import answer_row, write_rows
 from fkd.photo.reading import PHOTOS
 
 INTRODUCTION = f"""Photos, or zips of photos: up to {MOST_PHOTOS} at a time, {MOST_BYTES / 1e6:.0f} MB unpacked. One row
@@ -136,7 +135,7 @@ def _run(detector: Detector, files: list[str], stop: threading.Event) -> Iterato
     stopped, shown = "", 0.0
     folder = new_folder()
     with zipfile.ZipFile(folder / "drawn.zip", "w") as archive:
-        for number, answered in enumerate(answer(detector, sources), 1):
+        for number, answered in enumerate(answer_photos(detector, sources, find=find_at_most), 1):
             if answered.photo and answered.faces:
                 points = [face.points for face in answered.faces]
                 drawn = draw_points(answered.photo, points, detector.colour)
@@ -170,12 +169,9 @@ def _file_name(number: int, answered: Answered) -> str:
 
 def _finished(done: list[Answered], detector: str, stopped: str, folder: Path) -> View:
     faces = _faces(done)
-    table = to_table([(photo, number, detector, face.points) for photo, number, face in faces])
-    table.to_csv(folder / "points.csv", index=False)
-    answers = [
-        {"photo": photo.name, "faces": [face.to_json() for face in photo.faces]} for photo in done if not photo.problem
-    ]
-    (folder / "points.json").write_text(json.dumps(answers, indent=2))
+    answers = [answer_row(photo.name, detector, photo.faces, photo.problem) for photo in done]
+    for name in ("points.csv", "points.json"):
+        write_rows(folder / name, answers)
     status = f"<p>{stopped}<b>{_count(len(faces), 'face')}</b> in {_count(len(done), 'photo')}.</p>"
     return View(status + _not_answered(done), _rows(faces), _pictures(done, folder), folder)
 

@@ -1,7 +1,6 @@
 """Downloads of the answers on a photo, written on request."""
 
 import functools
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from fkd.files import file_stem
 from fkd.page.answers import GONE, Answered
 from fkd.page.guard import handler
 from fkd.page.uploads import new_folder
-from fkd.photo.point_files import to_pts, to_table
+from fkd.photo.point_files import to_pts, write_rows
 
 SAVE = """file => {
     if (!file) return;
@@ -46,18 +45,13 @@ def _make(write: Callable[[Answered, int, Path], Path], answered: Answered | Non
 
 def _json(answered: Answered, face: int, folder: Path) -> Path:
     path = folder / "keypoints.json"
-    path.write_text(json.dumps(answered.comparison.to_json(), indent=2))
+    write_rows(path, answered.comparison.rows("photo"))
     return path
 
 
 def _csv(answered: Answered, face: int, folder: Path) -> Path:
     path = folder / "keypoints.csv"
-    rows = [
-        ("photo", number, name, face.points)
-        for name, faces in answered.comparison.answers.items()
-        for number, face in enumerate(faces, 1)
-    ]
-    to_table(rows).to_csv(path, index=False)
+    write_rows(path, answered.comparison.rows("photo"))
     return path
 
 

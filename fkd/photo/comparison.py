@@ -16,6 +16,7 @@ from fkd.photo.colours import distinct
 from fkd.photo.detector import Detector, whose
 from fkd.photo.face import Face, FaceBox
 from fkd.photo.finder import find_faces
+from fkd.photo.point_files import Row, answer_row
 from fkd.photo.predict import Finder, find_confirmed_faces
 
 
@@ -36,6 +37,10 @@ class Comparison:
     milliseconds: dict[str, float]
     truth: list[np.ndarray | None]
     whose: dict[str, str]
+
+    def rows(self, photo: str) -> list[Row]:
+        """The answers as rows of `fkd.photo.point_files`."""
+        return [answer_row(photo, name, faces) for name, faces in self.answers.items()]
 
     def to_json(self) -> dict[str, Any]:
         """{"width", "height", "milliseconds": {stage: ms}, "models": {name: {"faces": [...]}}}, px of the photo."""

@@ -15,9 +15,11 @@ from fkd.keypoints import NAMES
 class FaceBox:
     """A face's square in a photo, framed like the competition's pictures.
 
-    box: (x0, y0, x1, y1), photo px, edges, may reach outside the photo. score: the finder's, 0 to 1, NaN for
-    a box that was drawn by hand. turn: degrees the photo has to be turned counter-clockwise for the face to be
-    upright (the box stays as wide and is turned about its centre); 0 in nearly every photo.
+    Attributes:
+        box: (x0, y0, x1, y1), photo px, edges; may reach outside the photo.
+        score: the finder's, 0 to 1; NaN for a box drawn by hand.
+        turn: degrees to turn the photo counter-clockwise for the face to be upright (the box stays as wide and turns
+            about its centre).
     """
 
     box: tuple[float, float, float, float]
@@ -37,13 +39,15 @@ class FaceBox:
 
 @dataclass(frozen=True)
 class Face:
-    """One face in a photo, as a detector answers for it.
+    """A detector's answer for one face, in px of the upright photo.
 
-    box: (x0, y0, x1, y1) and points: float32 [15, 2], both in pixels of the upright photo. frame: uint8
-    [96, 96], the crop that the detector answered for. spread: float32 [15], how uncertain each point is, photo px
-    (the standard deviation of its heatmap along an axis), or None from a detector without heatmaps. doubt: the
-    distance between the answers for the crop and for its mirror image, in units of the detector's validation RMSE; 0
-    from a detector that cannot tell.
+    Attributes:
+        box: (x0, y0, x1, y1).
+        points: float32 [15, 2].
+        frame: uint8 [96, 96], the crop that the detector answered for.
+        spread: float32 [15], the standard deviation of each point along an axis; None from a detector without heatmaps.
+        doubt: the distance between the answers for the crop and for its mirror image, in units of the detector's
+            validation RMSE; 0 from a detector that does not state it, infinite where it sees no face.
     """
 
     box: tuple[float, float, float, float]
@@ -54,10 +58,8 @@ class Face:
 
     def to_json(self) -> dict[str, Any]:
         """{"box": [...], "points": {name: [x, y]}}, and "spread": {name: px} if there is one; rounded to 0.01 px."""
-        points = {
-            name: [round(float(value), 2) for value in point] for name, point in zip(NAMES, self.points, strict=True)
-        }
-        value: dict[str, Any] = {"box": [round(float(value), 2) for value in self.box], "points": points}
+        points = np.round(self.points.astype(float), 2).tolist()
+        value = {"box": [round(float(edge), 2) for edge in self.box], "points": dict(zip(NAMES, points, strict=True))}
         if self.spread is not None:
-            value["spread"] = {name: round(float(px), 2) for name, px in zip(NAMES, self.spread, strict=True)}
+            value["spread"] = dict(zip(NAMES, np.round(self.spread.astype(float), 2).tolist(), strict=True))
         return value

@@ -1,9 +1,17 @@
-"""Many photos at once: from files and zips, one after the other; unreadable files are reported with the rest."""
+"""Many photos, from files, folders and zips -> the faces in each.
+
+A thread reads photos and finds their faces while the network answers for others. A photo that cannot be read is
+reported with the rest.
+"""
 
 import io
+import os
 import zipfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from PIL import Image
@@ -13,78 +21,104 @@ from fkd.files import one_line, open_regular
 from fkd.photo.detector import Detector
 from fkd.photo.face import Face, FaceBox
 from fkd.photo.finder import find_faces
-from fkd.photo.predict import predict
+from fkd.photo.predict import TOGETHER, Finder, predict_together
 from fkd.photo.reading import MOST_FILE_BYTES, PHOTOS, read_photo
 from fkd.zips import open_member, open_zip
 
-MOST_PHOTOS, MOST_BYTES = 200, 500_000_000  # of one batch; bytes as unpacked
-MOST_FACES = 100  # of one photo
-
-
-@dataclass(frozen=True)
-class Answered:
-    """One photo of a batch: its name, the upright photo and its faces, or why it has none of them.
-
-    Photos are large: whoever collects answers keeps them without (`dataclasses.replace(answered, photo=None)`).
-    """
-
-    name: str
-    photo: Image.Image | None
-    faces: list[Face]
-    problem: str
+MOST_PHOTOS, MOST_BYTES = 200, 500_000_000  # of one batch on the page; bytes as unpacked
+MOST_FACES = 100  # of one photo on the page
+FOUND_AHEAD = 4  # photos in memory with their faces, waiting for the detector
+MAX_WAITING = 40_000_000  # pixels of photos that wait in memory until their faces fill a batch
 
 
 @dataclass(frozen=True)
 class Source:
-    """A photo yet to be read: a file, or a member of a zip; or what cannot be one, and the problem with it."""
+    """A photo that has not been read: its name, its size in bytes, and how to read it, which may raise FkdError."""
 
     name: str
-    file: Path
-    member: zipfile.ZipInfo | None = None
+    size: int
+    read: Callable[[], Image.Image]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A photo's name, the upright photo and its faces; or the problem with it.
+
+    Photos are large: to collect answers, drop them (`dataclasses.replace(answered, photo=None)`).
+    """
+
+    name: str
+    photo: Image.Image | None = None
+    faces: list[Face] = field(default_factory=list)
     problem: str = ""
+    boxes: list[FaceBox] = field(default_factory=list)
+
+
+def walk_photos(paths: Iterable[Path | str]) -> Iterator[Path]:
+    """Yield the given files, and the photos in and below the given folders, in order of name within each folder.
+
+    Skips hidden files and folders, and links to folders. Raises FkdError for a path that does not exist or a folder
+    without photos.
+    """
+    for path in map(Path, paths):
+        if not path.is_dir():
+            if not path.exists():
+                raise FkdError(f"{path} does not exist")
+            yield path
+            continue
+        found = False
+        for parent, folders, names in os.walk(path):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in filter(_is_photo, sorted(names)):
+                found = True
+                yield Path(parent, name)
+        if not found:
+            raise FkdError(f"{path} has no photos ({', '.join(PHOTOS)})")
+
+
+def find_photos(paths: Iterable[Path | str]) -> Iterator[Source]:
+    """Yield the photos of files, folders and zips (not zips in zips), named by their paths.
+
+    A damaged zip is a source that cannot be read. Raises FkdError as `walk_photos`.
+    """
+    for path in walk_photos(paths):
+        shown = str(path).encode(errors="backslashreplace").decode()  # a file's name may not be valid Unicode
+        if path.suffix.lower() != ".zip":
+            yield Source(shown, path.stat().st_size, partial(read_photo, path))
+            continue
+        try:
+            with open_regular(path, MOST_BYTES) as file, open_zip(file, one_line(path.name)) as archive:
+                members = [member for member in archive.infolist() if _is_photo(member.filename)]
+        except FkdError as error:
+            yield Source(shown, 0, partial(_fail, error))
+            continue
+        for member in members:
+            name = _harmless(member.filename)
+            yield Source(f"{shown}/{name}", member.file_size, partial(_read_member, path, member, name))
 
 
 def list_sources(files: Sequence[Path | str]) -> list[Source]:
-    """The photos among files and in zips (not zips in zips), in the order given; other files are left out.
+    """The photos of files and zips, as `find_photos`, named without their folders; other files are left out.
 
-    A damaged zip is a source with a problem. Raises FkdError for no photo at all, more than MOST_PHOTOS, or more
-    than MOST_BYTES.
+    Raises FkdError for no photo at all, more than MOST_PHOTOS, or more than MOST_BYTES.
     """
     sources: list[Source] = []
     size = 0
     for file in map(Path, files):
-        _check(len(sources), size)  # before the next is opened: a request may name one zip any number of times
-        if file.suffix.lower() == ".zip":
-            name = one_line(file.name)
-            try:
-                with open_regular(file, MOST_BYTES) as opened, open_zip(opened, name) as archive:
-                    members = [info for info in archive.infolist() if _is_photo(info.filename)]
-            except FkdError as error:
-                sources.append(Source(name, file, problem=str(error)))
-                continue
-            size += sum(info.file_size for info in members)
-            sources += [Source(_harmless(info.filename), file, info) for info in members]
-        elif _is_photo(file.name):
-            size += file.stat().st_size if file.is_file() else 0
-            sources.append(Source(_harmless(file.name), file))
-    if all(source.problem for source in sources):
-        problems = [source.problem for source in sources]
-        raise FkdError("; ".join(problems) or f"there is no photo ({', '.join(PHOTOS)}) among these files")
-    _check(len(sources), size)
+        if file.suffix.lower() != ".zip" and not _is_photo(file.name):
+            continue
+        for source in find_photos([file]):
+            inside = source.name.removeprefix(f"{file}/")
+            sources.append(replace(source, name=_harmless(file.name if inside == source.name else inside)))
+            size += source.size
+        if len(sources) > MOST_PHOTOS or size > MOST_BYTES:  # a request may name one zip any number of times
+            raise FkdError(
+                f"{len(sources):,} photos of {size / 1e6:,.0f} MB are more than one batch takes "
+                f"({MOST_PHOTOS} photos, {MOST_BYTES / 1e6:.0f} MB): split them"
+            )
+    if not sources:
+        raise FkdError(f"there is no photo ({', '.join(PHOTOS)}) among these files")
     return sources
-
-
-def _check(photos: int, size: int) -> None:
-    if photos > MOST_PHOTOS or size > MOST_BYTES:
-        raise FkdError(
-            f"{photos:,} photos of {size / 1e6:,.0f} MB are more than one batch takes "
-            f"({MOST_PHOTOS} photos, {MOST_BYTES / 1e6:.0f} MB): split them"
-        )
-
-
-def answer(detector: Detector, sources: Sequence[Source]) -> Iterator[Answered]:
-    """Finds the faces of each photo and their keypoints, one photo at a time, so that a caller may stop."""
-    return (_answer(detector, source) for source in sources)
 
 
 def find_at_most(photo: Image.Image) -> list[FaceBox]:
@@ -92,12 +126,58 @@ def find_at_most(photo: Image.Image) -> list[FaceBox]:
     return find_faces(photo)[:MOST_FACES]
 
 
-def _answer(detector: Detector, source: Source) -> Answered:
+def answer_photos(
+    detector: Detector, sources: Iterable[Source], precise: bool = False, find: Finder = find_faces
+) -> Iterator[Answered]:
+    """Find the faces of each photo and their keypoints, in order; faces of several photos are answered together.
+
+    precise, find: as in `predict`.
+    """
+    waiting: list[Answered] = []
+    pixels = 0
+    for answered in _find_ahead(sources, find):
+        waiting.append(answered)
+        pixels += answered.photo.width * answered.photo.height if answered.photo else 0
+        if sum(len(each.boxes) for each in waiting) >= TOGETHER or pixels >= MAX_WAITING:
+            yield from _answer(detector, waiting, precise)
+            waiting, pixels = [], 0
+    yield from _answer(detector, waiting, precise)
+
+
+def _find_ahead(sources: Iterable[Source], find: Finder) -> Iterator[Answered]:
+    """Read photos and find their faces in a thread, FOUND_AHEAD of them while the detector answers for others."""
+    ahead: deque[Future[Answered]] = deque()
+    with ThreadPoolExecutor(1) as reader:
+        for source in sources:
+            ahead.append(reader.submit(_find, source, find))
+            if len(ahead) > FOUND_AHEAD:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+
+def _find(source: Source, find: Finder) -> Answered:
     try:
-        photo = _read(source)
-        return Answered(source.name, photo, predict(detector, photo, find=find_at_most), "")
+        photo = source.read()
+        return Answered(source.name, photo, boxes=find(photo))
     except FkdError as error:
-        return Answered(source.name, None, [], str(error))
+        return Answered(source.name, problem=str(error))
+
+
+def _answer(detector: Detector, waiting: list[Answered], precise: bool) -> Iterator[Answered]:
+    pairs = [(each.photo, each.boxes) for each in waiting if each.photo]
+    try:
+        together = predict_together(detector, [photo for photo, _ in pairs], [boxes for _, boxes in pairs], precise)
+    except FkdError as error:
+        if len(waiting) == 1:
+            yield replace(waiting[0], photo=None, problem=str(error))
+            return
+        for each in waiting:  # the others still have answers
+            yield from _answer(detector, [each], precise)
+        return
+    answers = iter(together)
+    for each in waiting:
+        yield replace(each, faces=next(answers)) if each.photo else each
 
 
 def _is_photo(name: str) -> bool:
@@ -112,14 +192,14 @@ def _harmless(name: str) -> str:
     return one_line("/".join(part for part in parts if part not in ("/", "//", "..")))
 
 
-def _read(source: Source) -> Image.Image:
-    if source.problem:
-        raise FkdError(source.problem)
-    if not source.member:
-        return read_photo(source.file, source.name)
+def _fail(error: FkdError) -> Image.Image:
+    raise error
+
+
+def _read_member(path: Path, member: zipfile.ZipInfo, name: str) -> Image.Image:
     with (
-        open_regular(source.file, MOST_BYTES) as opened,
-        open_zip(opened, source.name) as archive,
-        open_member(archive, source.member, MOST_FILE_BYTES, source.name) as member,
+        open_regular(path, MOST_BYTES) as file,
+        open_zip(file, name) as archive,
+        open_member(archive, member, MOST_FILE_BYTES, name) as opened,
     ):
-        return read_photo(io.BytesIO(member.read()), source.name)
+        return read_photo(io.BytesIO(opened.read()), name)

@@ -1,8 +1,9 @@
-"""The photos of folders, or of a Parquet file, -> a folder of Parquet files, on all machines of a Ray cluster."""
+"""Photos -> a folder of Parquet files, on all machines of a Ray cluster."""
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +12,27 @@ import ray
 
 from fkd.errors import FkdError
 from fkd.files import replacing
-from fkd.photo.answer_files import arrow_table, to_table
-from fkd.photo.folders import walk_photos
-from fkd.photo.pipeline import CHUNK, Load, answer_photos, own_detector
+from fkd.photo.detector import Detector
+from fkd.photo.many_photos import Source, answer_photos, walk_photos
+from fkd.photo.point_files import answer_row, to_arrow
+from fkd.photo.reading import read_photo
+from fkd.photo.runtime import one_thread_per_answer
 
-LITTLE = 0.05  # of a core: reading paths and writing rows overlap with the actors' work
+CHUNK = 16  # photos that an actor takes at a time
 BLOCK = 16 * CHUNK  # photos that are done again where a worker is killed
+LITTLE = 0.05  # of a core: reading paths and writing rows overlap with the actors' work
 ROWS_PER_FILE = 50_000
 
 
 def answer_on_ray(
-    photos: Sequence[Path], out: Path, load: Load, reference: str, model: str, precise: bool = False
+    photos: Sequence[Path], out: Path, load: Callable[[str], Detector], reference: str, precise: bool = False
 ) -> None:
-    """Writes the rows of `answer_files.TABLE` for photos and folders of photos, or for one Parquet file or folder.
+    """Write the table of `point_files` for photos and folders of photos, or for one Parquet file or folder.
 
-    A Parquet has a column `path`, the photo's name, and in `bytes` its file, or else the file lies at that path. Each
-    core has an actor that loads the detector once; what an actor had in
-    hand when it was killed is done again. Files and `out` lie where all machines see them. Runs on the cluster that
-    RAY_ADDRESS names, or that this machine belongs to; otherwise on this machine alone.
+    A Parquet file has the column `path`, the photo's name, and optionally `bytes`, its file; without it the file lies
+    at that path. Each core has an actor that loads the detector once; the batch of a killed actor is done again. Files
+    and `out` lie where all machines see them. Runs on the cluster that RAY_ADDRESS names, or that this machine belongs
+    to; otherwise on this machine alone.
     """
     if out.exists():
         raise FkdError(f"{out} exists already: choose another --out")
@@ -41,8 +45,8 @@ def answer_on_ray(
         blocks = max(math.ceil(len(paths) / BLOCK), 4 * cores)
         dataset = ray.data.from_items(paths, override_num_blocks=min(blocks, len(paths)))
     rows = dataset.map_batches(
-        Answers,
-        fn_constructor_args=(load, reference, model, precise),
+        Actor,
+        fn_constructor_args=(load, reference, precise),
         batch_size=CHUNK,
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=cores),  # at first Ray lists files with a core
         num_cpus=1 - 2 * LITTLE,
@@ -53,14 +57,19 @@ def answer_on_ray(
         )
 
 
-class Answers:
-    """An actor: loads its detector, then answers one batch after the other."""
+class Actor:
+    """Loads its detector, then answers one batch after the other."""
 
-    def __init__(self, load: Load, reference: str, model: str, precise: bool):
-        self.detector, self.model, self.precise = own_detector(load, reference), model, precise
+    def __init__(self, load: Callable[[str], Detector], reference: str, precise: bool):
+        one_thread_per_answer()  # there are as many actors as cores
+        self.detector, self.precise = load(reference), precise
 
     def __call__(self, batch: dict[str, np.ndarray]) -> Any:
-        """A pyarrow.Table of `answer_files.TABLE` for the photos of a batch."""
-        files = map(io.BytesIO, batch["bytes"]) if "bytes" in batch else map(Path, batch["path"])
-        rows = answer_photos(self.detector, zip(map(str, batch["path"]), files, strict=True), precise=self.precise)
-        return arrow_table(list(to_table(rows, self.model)))
+        """A pyarrow.Table for the photos of a batch."""
+        names = [str(path) for path in batch["path"]]
+        files: list[Any] = [*map(io.BytesIO, batch["bytes"])] if "bytes" in batch else names
+        sources = [
+            Source(name, 0, partial(read_photo, file, Path(name).name)) for name, file in zip(names, files, strict=True)
+        ]
+        answers = answer_photos(self.detector, sources, self.precise)
+        return to_arrow(answer_row(each.name, self.detector.name, each.faces, each.problem) for each in answers)

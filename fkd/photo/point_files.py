@@ -1,39 +1,92 @@
-"""Points to and from files that other programs read: csv in the competition's columns, .pts of 300-W, JSON.
+"""Answers as rows and as files: JSON, csv, Parquet and .pts, and points read back from them.
 
-Points are in pixels of the upright photo, (0, 0) the centre of its top-left pixel. A .pts file counts from (1, 1),
-as its inventors' Matlab does.
+A row is the answer of one model for one photo: {"photo", "model", "faces": [Face.to_json(), ...]}, and "error" if there
+is none. A table has one line per face, or one without a face, with the columns of TABLE. All coordinates are px of the
+upright photo, (0, 0) the centre of its top-left pixel. A .pts file counts from (1, 1), as its inventors' Matlab does.
 """
 
 import csv
 import io
 import itertools
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from fkd.data.sixty_eight import to_15
-from fkd.errors import FkdError
-from fkd.files import one_line, open_regular
+from fkd.errors import FkdError, require
+from fkd.files import one_line, open_regular, parse_json, remove_leftovers, replacing, typed
 from fkd.keypoints import COLUMNS, NAMES
+from fkd.metrics import Keypoint
+from fkd.photo.face import Face
 
-MOST_BYTES, MOST_FACES = 5_000_000, 1000  # of one file of points
-MOST_PIXELS = 1_000_000  # no photo is as wide: a coordinate beyond is a mistake
+if TYPE_CHECKING:
+    import pandas as pd
+    from supervision import KeyPoints
+
+Row = dict[str, Any]
+BOX = ("box_left", "box_top", "box_right", "box_bottom")
+SPREAD = tuple(f"{name}_spread" for name in NAMES)
+TABLE = ("photo", "face", "model", *BOX, *COLUMNS, *SPREAD, "error")
+CHUNK = 10_000  # lines of a Parquet file that are in memory while it is written
+MAX_BYTES, MAX_FACES = 5_000_000, 1000  # of a file of points that is read
+MAX_PX = 1_000_000  # no photo is as wide: a larger coordinate is a mistake
 
 
-def to_table(rows: Sequence[tuple[str, int, str, np.ndarray]]) -> pd.DataFrame:
-    """(photo, face from 1, model, points [15, 2] px) each -> a table: those three, then the competition's columns.
+def answer_row(photo: str, model: str, faces: Sequence[Face], error: str = "") -> Row:
+    """The row of one model's faces in one photo."""
+    row = {"photo": photo, "model": model, "faces": [face.to_json() for face in faces]}
+    return row | {"error": error} if error else row
 
-    >>> to_table([("me.jpg", 1, "resnet18", face.points)]).to_csv("points.csv", index=False)
+
+def to_table(rows: Iterable[Row]) -> "pd.DataFrame":
+    """Rows as a table with the columns of TABLE.
+
+    >>> to_table([answer_row("me.jpg", "resnet18", faces)]).to_csv("points.csv", index=False)
     """
-    values = []
-    for photo, face, model, points in rows:
-        name = photo.encode(errors="backslashreplace").decode()  # a file's name may not be valid Unicode
-        values.append([name, face, model, *np.round(points, 2).reshape(-1)])
-    return pd.DataFrame(values, columns=["photo", "face", "model", *COLUMNS])
+    import pandas as pd  # noqa: PLC0415 - takes 0.3 s, which `fkd predict` does without
+
+    return pd.DataFrame(_lines(rows), columns=TABLE)
+
+
+class FacesInPhoto(list[Face]):
+    """The faces of a photo, as `fkd.predict` returns them: a list with two conversions."""
+
+    def to_frame(self, photo: str = "", model: str = "") -> "pd.DataFrame":
+        """One row per face, with the columns of TABLE: its number, box, points and spread, px.
+
+        >>> predict(detector, photo).to_frame().to_csv("points.csv", index=False)
+        """
+        return to_table([answer_row(photo, model, self)] if self else [])
+
+    def to_supervision(self) -> "KeyPoints":
+        """The `KeyPoints` of the package supervision: xy float32 [N, 15, 2] px in the order of `fkd.keypoints.NAMES`.
+
+        >>> supervision.VertexAnnotator().annotate(image, predict(detector, photo).to_supervision())
+
+        Raises FkdError if supervision is not installed.
+        """
+        xy = np.array([face.points for face in self], np.float32).reshape(-1, len(NAMES), 2)
+        return require("supervision", "supervision").KeyPoints(xy=xy, class_id=np.zeros(len(self), int))
+
+
+def to_arrow(rows: Iterable[Row]) -> Any:
+    """Rows as a pyarrow.Table with the columns of TABLE. Raises FkdError without pyarrow."""
+    arrow = require("pyarrow", "parquet")
+    types = {"face": arrow.int32(), **dict.fromkeys(("photo", "model", "error"), arrow.string())}
+    schema = arrow.schema([(name, types.get(name, arrow.float32())) for name in TABLE])
+    return arrow.Table.from_pylist(list(_lines(rows)), schema)
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> None:
+    """Write rows to a .json, .csv or .parquet file, whole or not at all. Raises FkdError for another ending."""
+    writer = _writer(path)
+    with replacing(path) as unfinished:
+        writer(unfinished, rows)
 
 
 def to_pts(points: np.ndarray) -> str:
@@ -43,123 +96,164 @@ def to_pts(points: np.ndarray) -> str:
 
 
 def read_points(path: Path | str) -> list[np.ndarray]:
-    """Reads each face's points in a .pts (15 or 68 points), .csv or .json file: float32 [15, 2] px, NaN if missing.
+    """Read each face's points from a .pts (15 or 68 points), .csv or .json file: float32 [15, 2] px, NaN if missing.
 
-    A csv has the competition's columns, in any order and among others; a JSON is what `fkd predict` writes, or one
-    face's {"points": {name: [x, y]}}. 68 points become 15 as `to_15` says.
+    A csv has the competition's columns, in any order and among others; a JSON is rows, as `fkd predict` and the page
+    write them, or one face's {"points": {name: [x, y]}}. 68 points become 15 by `to_15`.
     Raises FkdError, naming the expected format, for anything else.
     """
     path = Path(path)
     name = one_line(path.name)
     reader = {".pts": _read_pts, ".csv": _read_csv, ".json": _read_json}.get(path.suffix.lower())
     if reader is None:
-        raise FkdError(f"{name} is no .pts, .csv or .json file: save the true points as one of these")
-    with open_regular(path, MOST_BYTES) as file:
+        raise FkdError(f"{name} is not a .pts, .csv or .json file: save the true points as one of these")
+    with open_regular(path, MAX_BYTES) as file:
         content = file.read()
     try:
-        faces = reader(content.decode("utf-8-sig"))
-        _check(faces)
+        points = reader(content.decode("utf-8-sig"), name)
     except UnicodeDecodeError:
         raise FkdError(f"{name} is not a text file: expected {path.suffix} with points") from None
-    except FkdError as error:
-        raise FkdError(f"{name}: {one_line(error, 300)}") from None
-    return [face.astype(np.float32) for face in faces]
+    points = points[~np.isnan(points).all((1, 2))]
+    if not len(points):
+        raise FkdError(f"{name} has no points")
+    if len(points) > MAX_FACES:
+        raise FkdError(f"{name} has more than {MAX_FACES:,} faces")
+    if (np.abs(points) > MAX_PX).any():
+        raise FkdError(f"{name}: a point is more than {MAX_PX:,} px away, expected pixels of the photo")
+    if (np.isnan(points).sum(2) == 1).any():
+        raise FkdError(f"{name}: a point has only one of x and y, expected both or none")
+    return list(points.astype(np.float32))
 
 
-def _check(faces: list[np.ndarray]) -> None:
-    if len(faces) > MOST_FACES:
-        raise FkdError(f"it has more than {MOST_FACES:,} faces")
-    points = np.array(faces).reshape(-1, 2)
-    if (np.abs(points) > MOST_PIXELS).any():
-        raise FkdError(f"a point is more than {MOST_PIXELS:,} px away, expected pixels of the photo")
-    if (np.isnan(points).sum(1) == 1).any():
-        raise FkdError("a point has only one of x and y, expected both or none")
-    if np.isnan(points).all():
-        raise FkdError("it holds no point")
+class Journal:
+    """OUT.part: a line with the run's settings, then the row of each photo as it comes, for `--resume`.
+
+    Attributes:
+        done: the photos of an earlier run.
+
+    Raises:
+        FkdError: if the file exists and `resume` is not set, or if it has other settings.
+    """
+
+    def __init__(self, out: Path, settings: Row, resume: bool):
+        _writer(out)
+        self.path, self.done = out.with_name(f"{out.name}.part"), set[str]()
+        if self.path.exists() and not resume:
+            raise FkdError(f"{self.path} is of an unfinished run: continue it with --resume, or delete it")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(out)
+        self.file = self.path.open("ab+")
+        self.file.seek(0)
+        size = 0
+        for line in self.file:
+            if not line.endswith(b"\n"):  # cut short by a kill
+                break
+            row = json.loads(line)
+            if not size and row != settings:
+                raise FkdError(f"{self.path} is of another run ({row}, now {settings}): delete it or change --out")
+            self.done.add(row.get("photo", ""))
+            size += len(line)
+        self.file.truncate(size)
+        if not size:
+            self.write(settings)
+
+    def write(self, row: Row) -> None:
+        """Add a row; a kill of this process loses none that was added."""
+        self.file.write(json.dumps(row, allow_nan=False).encode() + b"\n")
+        self.file.flush()
+
+    def rows(self) -> Iterator[Row]:
+        """All rows, of earlier runs too."""
+        with self.path.open("rb") as file:
+            yield from map(json.loads, itertools.islice(file, 1, None))
 
 
-def _number(text: str) -> float:
-    """A number in a file, NaN for an empty cell or nan. Python alone reads 1_000 as one."""
-    text = text.strip()
+def _lines(rows: Iterable[Row]) -> Iterator[Row]:
+    """The lines of a table, with the columns of TABLE that each has."""
+    for row in rows:
+        start = {"photo": row["photo"], "model": row["model"]}
+        if not row["faces"]:
+            yield start | {"error": row.get("error")}
+        for number, face in enumerate(row["faces"], 1):
+            points = itertools.chain.from_iterable(face["points"][name] for name in NAMES)
+            spread = zip(SPREAD, (face["spread"][name] for name in NAMES), strict=True) if "spread" in face else ()
+            line = start | {"face": number}
+            yield line | dict([*zip(BOX, face["box"], strict=True), *zip(COLUMNS, points, strict=True), *spread])
+
+
+def _writer(path: Path) -> Any:
+    writers = {".json": _write_json, ".csv": _write_csv, ".parquet": _write_parquet}
+    if path.suffix.lower() not in writers:
+        raise FkdError(f"{path.name} has an unknown format, expected a name that ends in {', '.join(writers)}")
+    if path.suffix.lower() == ".parquet":
+        require("pyarrow", "parquet")
+    return writers[path.suffix.lower()]
+
+
+def _write_json(path: Path, rows: Iterable[Row]) -> None:
+    with path.open("w") as file:
+        file.write("[")
+        for number, row in enumerate(rows):
+            file.write(f"{',' if number else ''}\n{json.dumps(row)}")
+        file.write("\n]\n")
+
+
+def _write_csv(path: Path, rows: Iterable[Row]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, TABLE)
+        table.writeheader()
+        table.writerows(_lines(rows))
+
+
+def _write_parquet(path: Path, rows: Iterable[Row]) -> None:
+    rows = iter(rows)
+    with require("pyarrow.parquet", "parquet").ParquetWriter(path, to_arrow([]).schema) as file:
+        while chunk := list(itertools.islice(rows, CHUNK)):
+            file.write_table(to_arrow(chunk))
+
+
+def _read_pts(text: str, name: str) -> np.ndarray:
+    body = re.search(r"\{([^}]*)\}", text)
+    points = _numbers(body[1].split(), name) - 1 if body else np.empty(0)
+    if points.size == 2 * 68:
+        points = to_15(points.reshape(68, 2))
+    if points.size != 2 * len(NAMES):
+        raise FkdError(f"{name}: expected {len(NAMES)} or 68 points, one `x y` per line between {{ and }}")
+    return points.reshape(1, -1, 2)
+
+
+def _read_csv(text: str, name: str) -> np.ndarray:
     try:
-        return float((text or "nan") if text.isascii() and "_" not in text else "x")
-    except ValueError:
-        raise FkdError(f"expected a number or nothing, not {one_line(text, 40)!r}") from None
-
-
-def _read_pts(text: str) -> list[np.ndarray]:
-    _, opened, rest = text.partition("{")
-    body, closed, _ = rest.partition("}")
-    words = body.split(maxsplit=2 * 68 + 1)
-    if not opened or not closed or len(words) % 2:
-        raise FkdError("expected `version: 1`, `n_points: 68` and one `x y` per line between { and }")
-    if len(words) not in (2 * len(NAMES), 2 * 68):
-        raise FkdError(f"it has {len(words) // 2} points, expected {len(NAMES)} or the 68 of 300-W")
-    points = np.array([_number(word) for word in words]).reshape(-1, 2) - 1
-    if len(points) == 68:
-        points = to_15(points)
-    return [points]
-
-
-def _read_csv(text: str) -> list[np.ndarray]:
-    try:
-        lines = filter(None, csv.reader(io.StringIO(text, newline=""), strict=True))
-        header = next(lines, [])
-        rows = list(itertools.islice(lines, MOST_FACES + 1)) if set(COLUMNS) <= set(header) else []
+        table = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        missing = [column for column in COLUMNS if column not in (table.fieldnames or ())]
+        if missing:
+            raise FkdError(f"{name} lacks {len(missing)} of the competition's columns, such as {missing[0]}")
+        rows = [[row[column] or "nan" for column in COLUMNS] for row in itertools.islice(table, MAX_FACES + 1)]
     except csv.Error as error:
-        raise FkdError(f"not readable as csv ({error})") from None
-    missing = [column for column in COLUMNS if column not in header]
-    if missing:
-        raise FkdError(f"it lacks {len(missing)} of the competition's columns, {missing[0]} for one")
-    twice = [column for column in COLUMNS if header.count(column) > 1]
-    if twice:
-        raise FkdError(f"it has the column {twice[0]} more than once")
-    for number, row in enumerate(rows, 1):
-        if len(row) != len(header):
-            raise FkdError(f"row {number} has {len(row):,} cells, expected {len(header):,}")
-    places = [header.index(column) for column in COLUMNS]
-    return [np.array([_number(row[place]) for place in places]).reshape(-1, 2) for row in rows]
+        raise FkdError(f"{name} is not readable as csv ({one_line(error)})") from None
+    return _numbers(rows, name).reshape(-1, len(NAMES), 2)
 
 
-def _read_json(text: str) -> list[np.ndarray]:
+def _numbers(words: Sequence[Any], name: str) -> np.ndarray:
     try:
-        value = json.loads(text, object_pairs_hook=_without_repeats, parse_constant=_no_constant)
-    except RecursionError:
-        raise FkdError("it is nested too deeply") from None
-    except FkdError:
-        raise
-    except ValueError as error:  # json's: a syntax error, or a number of thousands of digits
-        raise FkdError(str(error)) from None
-    faces = []
-    for photo in value if isinstance(value, list) else [value]:
-        inside = photo.get("faces", [photo]) if isinstance(photo, dict) else [photo]
-        faces += inside if isinstance(inside, list) else [inside]
-    return [_read_face(face) for face in faces[: MOST_FACES + 1]]
+        return np.array(words, np.float64)
+    except ValueError as error:
+        raise FkdError(f"{name}: expected numbers ({one_line(error)})") from None
 
 
-def _read_face(face: object) -> np.ndarray:
-    points = face.get("points") if isinstance(face, dict) else None
-    if not isinstance(points, dict) or not set(points) <= set(NAMES):
-        raise FkdError('expected {"points": {name: [x, y], ...}} with the names of the 15 points')
-    return np.array([_pair(points.get(name)) for name in NAMES])
+@dataclass(frozen=True)
+class _FacePoints:
+    """The points of a face in a JSON file."""
+
+    points: dict[Keypoint, tuple[float, float] | None]
 
 
-def _pair(value: object) -> tuple[float, float]:
-    if value is None:
-        return np.nan, np.nan
-    # Of exactly these types: to Python True is a number as well.
-    if not isinstance(value, list) or len(value) != 2 or not all(type(number) in (int, float) for number in value):
-        raise FkdError("expected two numbers for each point")
-    x, y = (min(max(number, -2 * MOST_PIXELS), 2 * MOST_PIXELS) for number in value)  # some integers fit no float
-    return float(x), float(y)
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        raise FkdError("a name is there twice in one object")
-    return value
-
-
-def _no_constant(name: str) -> None:
-    raise FkdError(f"{name} is no JSON number")
+def _read_json(text: str, name: str) -> np.ndarray:
+    value = parse_json(text, name)
+    faces: list[Any] = []
+    for row in value if isinstance(value, list) else [value]:
+        inner = row.get("faces") if isinstance(row, dict) else None
+        faces += inner if isinstance(inner, list) else [row]
+    missing = (np.nan, np.nan)
+    points = [[face.points.get(point) or missing for point in NAMES] for face in typed(faces, list[_FacePoints], name)]
+    return np.array(points, np.float64).reshape(-1, len(NAMES), 2)

@@ -10,8 +10,8 @@ from fkd.keypoints import FRAME_SIZE, MEAN_FACE
 from fkd.photo.crop import align_matrix, apply, invert
 from fkd.photo.detector import Detector
 from fkd.photo.face import Face, FaceBox
-from fkd.photo.faces import FacesInPhoto
 from fkd.photo.finder import SURE, find_faces
+from fkd.photo.point_files import FacesInPhoto
 
 CONFIRMED = 1.25  # doubt up to which a detector takes a weak box for a face: hardly ever elsewhere
 TOGETHER = 16  # faces in a batch: with their mirror images as many frames as a processor's cache holds

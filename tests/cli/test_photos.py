@@ -13,7 +13,7 @@ from PIL import Image
 
 from fkd.cli import photos as command
 from fkd.cli.commands import main
-from fkd.photo import pipeline
+from fkd.photo import yunet
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.detectors.landmarks import LandmarkDetector
 from fkd.photo.predict import predict
@@ -28,7 +28,7 @@ def test_predict_writes_json_and_drawings(tmp_path, tiny_checkpoint):
     found = json.loads((tmp_path / "p.json").read_text())
     assert [item["photo"] for item in found] == list(map(str, photos))
     assert [len(item["faces"]) for item in found] == [1, 1]
-    assert set(found[0]) == {"photo", "faces"} and set(found[0]["faces"][0]) == {"box", "points", "spread"}
+    assert set(found[0]) == {"photo", "model", "faces"} and set(found[0]["faces"][0]) == {"box", "points", "spread"}
     assert sorted(path.name for path in (tmp_path / "d").iterdir()) == ["eileen_collins.png", "grace_hopper.png"]
     assert Image.open(tmp_path / "d" / "grace_hopper.png").size == (512, 600)
 
@@ -57,22 +57,10 @@ def test_a_device_that_is_not_there_is_refused(tmp_path, evaluated):
         )
 
 
-def test_several_processes_answer_as_one(tmp_path, evaluated, monkeypatch):
-    monkeypatch.setattr(command, "FEW", 2)
-    for number in range(20):
-        (tmp_path / f"{number:02}.jpg").write_bytes(FACE.read_bytes() if number % 9 == 0 else b"no photo")
-    for workers in (1, 2):
-        options = ["--checkpoint", evaluated, "--workers", workers, "--out", tmp_path / f"{workers}.csv", "--precise"]
-        assert "3 face(s) in 20 photo(s)" in run("predict", tmp_path, *options)
-    one, two = (pd.read_csv(tmp_path / f"{workers}.csv") for workers in (1, 2))
-    pd.testing.assert_frame_equal(one, two, rtol=0, atol=0.02)  # a face in another batch is rounded otherwise
-    assert one["face"].count() == 3 and "not a readable image" in one["error"][1]
-
-
 def test_what_does_not_go_together_is_said(tmp_path, evaluated):
     options = ["--checkpoint", evaluated, "--out", tmp_path / "p", "--ray"]
-    for option in (["--resume"], ["--workers", "2"], ["--draw", tmp_path], ["--device", "auto"]):
-        assert "leave out --draw, --workers, --device and --resume" in fails("predict", tmp_path, *options, *option)
+    for option in (["--resume"], ["--draw", tmp_path], ["--device", "auto"]):
+        assert "leave out --draw, --device and --resume" in fails("predict", tmp_path, *options, *option)
     said = fails("predict", FACE, "--checkpoint", evaluated, "--out", tmp_path / "p.txt")
     assert "expected a name that ends in .json, .csv, .parquet" in said
 
@@ -134,7 +122,7 @@ def test_a_killed_run_resumes_without_one_photo_twice_or_missing(tmp_path, evalu
     for number in range(150):
         (photos / f"{number:03}.jpg").write_bytes(FACE.read_bytes())
     command = [sys.executable, "-m", "fkd", "predict", photos, "--checkpoint", evaluated, "--out", out]
-    command = [*map(str, command), "--workers", "2", "--resume"]
+    command = [*map(str, command), "--resume"]
     killed_at = []
     for lines in (20, 60):
         process = subprocess.Popen(command, cwd=EXAMPLES.parent, stderr=subprocess.DEVNULL)
@@ -159,8 +147,8 @@ def test_a_killed_run_resumes_without_one_photo_twice_or_missing(tmp_path, evalu
 
 
 def test_a_bug_in_the_face_finder_ends_in_a_traceback_and_not_in_the_results(tmp_path, evaluated, monkeypatch):
-    monkeypatch.setattr(pipeline, "find_faces", lambda photo: np.zeros(3) + np.zeros(2))
-    options = ["--workers", "1", "--checkpoint", str(evaluated), "--out", str(tmp_path / "faces.json")]
+    monkeypatch.setattr(yunet, "detect", lambda pixels, lowest: np.zeros(3) + np.zeros(2))
+    options = ["--checkpoint", str(evaluated), "--out", str(tmp_path / "faces.json")]
     monkeypatch.setattr(sys, "argv", ["fkd", "predict", str(FACE), *options])
     with pytest.raises(ValueError, match="could not be broadcast"):  # which Python prints, and ends with status 1
         main()

@@ -29,7 +29,7 @@ from fkd.hub.header import Tensor
 from fkd.keypoints import COLUMNS, MEAN_FACE, NAMES
 from fkd.learn.models import ModelConfig
 from fkd.learn.record import Epoch, read_config
-from fkd.photo.many_photos import _read, list_sources
+from fkd.photo.many_photos import list_sources
 from fkd.photo.point_files import read_points, to_pts
 from fkd.photo.reading import read_photo
 from fuzz.spoil import SEEDS, fuzz, mutated, spoil
@@ -67,7 +67,7 @@ def check_photo(path: Path) -> None:
 def check_batch(path: Path) -> None:
     for source in list_sources([path]):
         assert source.name.isprintable() and ".." not in Path(source.name).parts
-        one_sentence(lambda source=source: _read(source))
+        one_sentence(source.read)
 
 
 def zipped(**members: bytes) -> bytes:

@@ -1,23 +1,30 @@
+import itertools
 import json
+import os
 import tempfile
 import threading
 import weakref
 import zipfile
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import EXAMPLES
 from PIL import Image
 
+from fkd.errors import FkdError
 from fkd.page import batch as page_batch
-from fkd.photo import many_photos
+from fkd.photo import many_photos, predict
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.face import FaceBox
-from fkd.photo.many_photos import answer, list_sources
+from fkd.photo.many_photos import FOUND_AHEAD, Source, answer_photos, find_photos, list_sources, walk_photos
+from fkd.photo.predict import TOGETHER
 from fkd.photo.reading import read_photo
 from fkd.zips import open_zip
 
-PHOTO = (EXAMPLES / "grace_hopper.jpg").read_bytes()
+GRACE = EXAMPLES / "grace_hopper.jpg"
+PHOTO = GRACE.read_bytes()
 
 
 def pack(path, members):
@@ -27,34 +34,56 @@ def pack(path, members):
     return path
 
 
+def test_photos_are_listed_from_folders_and_those_below_in_order(tmp_path):
+    for name in ("b.jpg", "a.PNG", "_c.heic", "notes.txt", ".hidden.jpg", "in/deep/d.webp", "in/e.jpg", ".cache/f.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "in" / "again").symlink_to(tmp_path)
+    names = [path.relative_to(tmp_path).as_posix() for path in walk_photos([tmp_path])]
+    assert names == ["_c.heic", "a.PNG", "b.jpg", "in/e.jpg", "in/deep/d.webp"]
+    os.mkfifo(tmp_path / "pipe")
+    assert [path.name for path in walk_photos([tmp_path / "pipe", tmp_path / "in"])] == ["pipe", "e.jpg", "d.webp"]
+    (tmp_path / "empty").mkdir()
+    for path, said in ((tmp_path / "empty", "has no photos"), (tmp_path / "nowhere", "does not exist")):
+        with pytest.raises(FkdError, match=said):
+            list(walk_photos([tmp_path, path]))
+
+
+def test_a_name_that_is_not_unicode_is_escaped(tmp_path):
+    Path(os.fsdecode(bytes(tmp_path / "a") + b"\xff.jpg")).write_bytes(PHOTO)
+    (source,) = find_photos([tmp_path])
+    assert source.name == f"{tmp_path}/a\\udcff.jpg" and source.read().size == (512, 600)
+
+
 def test_photos_of_files_and_zips_are_answered_in_order_and_bad_ones_are_said(tmp_path, tiny_checkpoint):
     inside = {"b/one.jpg": PHOTO, "__MACOSX/b/._one.jpg": b"", "notes.txt": b"", "b/cut.jpg": PHOTO[:3000]}
-    sources = list_sources([EXAMPLES / "eileen_collins.png", pack(tmp_path / "more.zip", inside)])
-    assert [source.name for source in sources] == ["eileen_collins.png", "b/one.jpg", "b/cut.jpg"]
-    first, second, third = answer(CheckpointDetector.read(tiny_checkpoint), sources)
+    (tmp_path / "bad.zip").write_bytes(b"PK no")
+    files = [EXAMPLES / "eileen_collins.png", pack(tmp_path / "more.zip", inside), tmp_path / "bad.zip"]
+    assert [source.name for source in find_photos(files)] == [
+        str(files[0]), f"{files[1]}/b/one.jpg", f"{files[1]}/b/cut.jpg", str(files[2])
+    ]  # fmt: skip
+    sources = list_sources(files)
+    assert [source.name for source in sources] == ["eileen_collins.png", "b/one.jpg", "b/cut.jpg", "bad.zip"]
+    first, second, third, fourth = answer_photos(CheckpointDetector.read(tiny_checkpoint), sources)
     assert len(first.faces) == len(second.faces) == 1 and not first.problem and second.photo.size == (512, 600)
     assert third.photo is None and "b/cut.jpg is damaged" in third.problem
+    assert "bad.zip is a damaged zip" in fourth.problem
 
 
-def test_limits_and_damaged_zips_are_said(tmp_path, monkeypatch, tiny_checkpoint):
-    with pytest.raises(ValueError, match="there is no photo"):
+def test_the_limits_of_a_batch_are_said(tmp_path, monkeypatch):
+    with pytest.raises(FkdError, match="there is no photo"):
         list_sources([pack(tmp_path / "none.zip", {"a.txt": b""})])
-    (tmp_path / "bad.zip").write_bytes(b"PK no")
-    with pytest.raises(ValueError, match="bad.zip is a damaged zip"):
-        list_sources([tmp_path / "bad.zip"])
-    bad, good = list_sources([tmp_path / "bad.zip", EXAMPLES / "grace_hopper.jpg"])
-    assert "bad.zip is a damaged zip" in bad.problem and not good.problem
     many = pack(tmp_path / "many.zip", {f"{n}.jpg": b"x" for n in range(201)})
-    with pytest.raises(ValueError, match="201 photos .* more than one batch takes .200 photos"):
+    with pytest.raises(FkdError, match="201 photos .* more than one batch takes .200 photos"):
         list_sources([many])
-    one = list_sources([pack(tmp_path / "one.zip", {"a.jpg": PHOTO})])
+    (one,) = list_sources([pack(tmp_path / "one.zip", {"a.jpg": PHOTO})])
     monkeypatch.setattr(many_photos, "MOST_FILE_BYTES", 1000)
-    (answered,) = answer(CheckpointDetector.read(tiny_checkpoint), one)
-    assert "a.jpg unpacks to more than" in answered.problem
+    with pytest.raises(FkdError, match="a.jpg unpacks to more than"):
+        one.read()
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, "encrypted", "unknown"])
-def test_a_member_that_cannot_be_unpacked_leaves_the_others(method, tmp_path, tiny_checkpoint):
+def test_a_member_that_cannot_be_unpacked_leaves_the_others(method, tmp_path):
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("bad.jpg", PHOTO, method if isinstance(method, int) else zipfile.ZIP_STORED)
@@ -70,44 +99,142 @@ def test_a_member_that_cannot_be_unpacked_leaves_the_others(method, tmp_path, ti
     else:
         content[100:400] = bytes(range(30, 230)) + bytes(100)
     path.write_bytes(content)
-    bad, good = answer(CheckpointDetector.read(tiny_checkpoint), list_sources([path]))
-    assert "bad.jpg cannot be unpacked" in bad.problem and "\n" not in bad.problem
-    assert good.faces and not good.problem
+    bad, good = list_sources([path])
+    with pytest.raises(FkdError, match="^bad.jpg cannot be unpacked.*$"):
+        bad.read()
+    assert good.read().size == (512, 600)
 
 
 def test_a_zip_of_a_hundred_thousand_members_is_refused_at_once(tmp_path):
-    pack(tmp_path / "many.zip", dict.fromkeys(map(str, range(100_000)), b""))
-    with pytest.raises(ValueError, match="many.zip is a damaged zip .its table of contents is longer than 2 MB"):
-        list_sources([tmp_path / "many.zip"])
+    (source,) = list_sources([pack(tmp_path / "many.zip", dict.fromkeys(map(str, range(100_000)), b""))])
+    with pytest.raises(FkdError, match="many.zip is a damaged zip .its table of contents is longer than 2 MB"):
+        source.read()
 
 
-def test_names_lead_nowhere_and_fit_a_line(tmp_path, tiny_checkpoint):
+def test_names_lead_nowhere_and_fit_a_line(tmp_path):
     names = ["../../up.jpg", "/etc/a.jpg", "..\\..\\b.jpg", "two\nlines\x1b[31m.jpg", "x" * 5000 + ".jpg"]
     sources = list_sources([pack(tmp_path / "a.zip", dict.fromkeys(names, b"no picture"))])
     assert [s.name for s in sources[:4]] == ["up.jpg", "etc/a.jpg", "b.jpg", "two lines [31m.jpg"]
     assert len(sources[4].name) <= 100
-    for answered in answer(CheckpointDetector.read(tiny_checkpoint), sources):
-        assert "is not a readable image" in answered.problem and answered.problem.isprintable()
+    for source in sources:
+        with pytest.raises(FkdError, match="is not a readable image") as error:
+            source.read()
+        assert str(error.value).isprintable()
 
 
-def test_the_page_keeps_no_photo_and_writes_each_drawing_as_it_comes(tmp_path, monkeypatch, tiny_checkpoint):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(page_batch, "new_folder", lambda: Path(tempfile.mkdtemp(dir=tmp_path)))
-    photos, most = [], 0
+def test_a_zip_named_a_thousand_times_is_opened_a_few(tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr(many_photos, "open_zip", lambda *given: opened.append(1) or open_zip(*given))
+    path = pack(tmp_path / "a.zip", {f"{number}.jpg": b"" for number in range(100)})
+    with pytest.raises(FkdError, match="more than one batch takes"):
+        list_sources([path] * 1000)
+    assert len(opened) == 3
 
-    def watched(detector, sources):
-        nonlocal most
-        for answered in answer(detector, sources):
-            photos.append(weakref.ref(answered.photo))
-            yield answered
-            del answered
-            most = max(most, sum(photo() is not None for photo in photos))
 
-    monkeypatch.setattr(page_batch, "answer", watched)
-    files = [str(EXAMPLES / "grace_hopper.jpg")] * 4
+def test_of_a_photo_of_hundreds_the_largest_are_answered_for(monkeypatch):
+    boxes = [FaceBox((0, 0, side, side), 9.0) for side in range(400, 200, -1)]
+    monkeypatch.setattr(many_photos, "find_faces", lambda photo: boxes)
+    assert many_photos.find_at_most(Image.new("L", (9, 9))) == boxes[: many_photos.MOST_FACES]
+
+
+# Noise with as many faces as a photo's width says, every third one of them weak.
+
+
+def boxes_of(photo):
+    rng = np.random.default_rng(photo.width)
+    corners = rng.uniform(0, 30, (photo.width - 100, 2))
+    return [FaceBox((x, y, x + 60, y + 60), -0.5 if number % 3 == 2 else 1.0) for number, (x, y) in enumerate(corners)]
+
+
+def noise(faces: int) -> Source:
+    pixels = np.random.default_rng(faces).integers(0, 256, (100, 100 + faces, 3), np.uint8)
+    return Source(f"{faces}.png", 0, partial(Image.fromarray, pixels))
+
+
+BAD = Source("bad.jpg", 0, partial(read_photo, EXAMPLES / "README.md", "bad.jpg"))
+
+
+def test_answers_are_those_of_one_photo_after_the_other(tiny_checkpoint, monkeypatch):
     detector = CheckpointDetector.read(tiny_checkpoint)
-    *_, last = page_batch._run(detector, files, threading.Event())
-    assert most <= 1, "photos are kept while others are read"
+    sources = [noise(1), noise(0), BAD, noise(4), noise(1), noise(5)]
+    weak = [detector.on_photos([photo], boxes_of(photo)[2:3])[0].doubt for photo in (noise(4).read(), noise(5).read())]
+    monkeypatch.setattr(predict, "CONFIRMED", sum(weak) / 2)  # one stays, one goes
+    monkeypatch.setattr(predict, "TOGETHER", 4)  # with faces of a photo in two batches
+    answers = list(answer_photos(detector, sources, find=boxes_of))
+    assert [answered.name for answered in answers] == [source.name for source in sources]
+    assert [len(answered.faces) for answered in answers].count(0) == 2 and sum(len(a.faces) for a in answers) == 10
+    assert answers[2].problem == "bad.jpg is not a readable image: use a JPEG, PNG, WebP or HEIC file"
+    for source, answered in zip(sources, answers, strict=True):
+        alone = [] if source is BAD else predict.predict(detector, source.read(), find=boxes_of)
+        for ours, other in zip(answered.faces, alone, strict=True):
+            assert ours.box == other.box
+            np.testing.assert_allclose(ours.points, other.points, atol=0.02)
+            np.testing.assert_allclose(ours.spread, other.spread, atol=0.02)
+
+
+def test_faces_of_many_photos_go_through_the_network_together(evaluated):
+    batches = []
+
+    class Counted(CheckpointDetector):
+        def on_photos(self, photos, boxes, precise=False):
+            batches.append(len(boxes))
+            return super().on_photos(photos, boxes, precise)
+
+    list(answer_photos(Counted.read(evaluated), [noise(1)] * 2 * TOGETHER, find=boxes_of))
+    assert batches == [TOGETHER, TOGETHER]
+    list(answer_photos(Counted.read(evaluated), [noise(1), noise(20), noise(5)], find=boxes_of))
+    assert max(batches) <= TOGETHER, "a crowd is more than one batch"
+
+
+def test_photos_are_kept_only_until_their_faces_fill_a_batch(evaluated, monkeypatch):
+    read, most = [], 0
+
+    def watched(source):
+        nonlocal most
+        photo = source.read()
+        read.append(weakref.ref(photo))
+        most = max(most, sum(photo() is not None for photo in read))
+        return photo
+
+    detector = CheckpointDetector.read(evaluated)
+
+    def answer_many(source, count):
+        sources = itertools.repeat(Source("a", 0, partial(watched, source)), count)
+        for _ in answer_photos(detector, sources, find=boxes_of):
+            pass
+
+    answer_many(noise(1), 3 * TOGETHER)
+    assert most <= TOGETHER + FOUND_AHEAD + 1
+    most = 0
+    monkeypatch.setattr(many_photos, "MAX_WAITING", 3 * 100 * 100)
+    answer_many(noise(0), 30)
+    assert most <= 3 + FOUND_AHEAD + 1, "photos without a face, or large ones, pile up"
+
+
+def test_one_photo_that_no_answer_comes_for_leaves_the_others(evaluated):
+    class Fails(CheckpointDetector):
+        def on_photos(self, photos, boxes, precise=False):
+            if any(photo.width == 104 for photo in photos):
+                raise FkdError("a similarity needs two different points on both sides")
+            return super().on_photos(photos, boxes, precise)
+
+    answers = list(answer_photos(Fails.read(evaluated), [noise(1), BAD, noise(4), noise(2)], find=boxes_of))
+    assert [answered.problem[:12] for answered in answers] == ["", "bad.jpg is n", "a similarity", ""]
+    assert answers[0].faces and answers[-1].faces
+
+
+def test_a_caller_may_stop(evaluated):
+    read = []
+    sources = (Source("a", 0, lambda: read.append(1) or Image.open(GRACE)) for _ in range(1000))
+    answers = answer_photos(CheckpointDetector.read(evaluated), sources)
+    assert next(answers).faces
+    answers.close()
+    assert len(read) <= TOGETHER + FOUND_AHEAD + 1
+
+
+def test_the_page_writes_each_drawing_as_it_comes(tmp_path, monkeypatch, tiny_checkpoint):
+    monkeypatch.setattr(page_batch, "new_folder", lambda: Path(tempfile.mkdtemp(dir=tmp_path)))
+    *_, last = page_batch._run(CheckpointDetector.read(tiny_checkpoint), [str(GRACE)] * 4, threading.Event())
     points = json.loads((last.folder / "points.json").read_text())
     assert "4 faces" in last.status and len(points) == 4 and (last.folder / "points.csv").exists()
     with zipfile.ZipFile(last.folder / "drawn.zip") as archive:
@@ -116,34 +243,8 @@ def test_the_page_keeps_no_photo_and_writes_each_drawing_as_it_comes(tmp_path, m
     assert len(last.pictures) == 4
 
 
-def test_a_zip_named_a_thousand_times_is_opened_a_few(tmp_path, monkeypatch):
-    opened = []
-    monkeypatch.setattr(many_photos, "open_zip", lambda *given: opened.append(1) or open_zip(*given))
-    path = pack(tmp_path / "a.zip", {f"{number}.jpg": b"" for number in range(100)})
-    with pytest.raises(ValueError, match="more than one batch takes"):
-        list_sources([path] * 1000)
-    assert len(opened) == 3
-
-
-def test_of_a_photo_of_hundreds_the_largest_are_answered_for(tiny_checkpoint, monkeypatch):
-    boxes = [FaceBox((0, 0, side, side), 9.0) for side in range(400, 200, -1)]
-    monkeypatch.setattr(many_photos, "find_faces", lambda photo: boxes)
-    (answered,) = answer(CheckpointDetector.read(tiny_checkpoint), list_sources([EXAMPLES / "grace_hopper.jpg"]))
-    assert [face.box for face in answered.faces] == [box.box for box in boxes[: many_photos.MOST_FACES]]
-
-
 def test_a_batch_that_is_stopped_ends_with_what_it_has(tiny_checkpoint):
     stop = threading.Event()
     stop.set()
-    files = [str(EXAMPLES / "grace_hopper.jpg")] * 4
-    *_, last = page_batch._run(CheckpointDetector.read(tiny_checkpoint), files, stop)
+    *_, last = page_batch._run(CheckpointDetector.read(tiny_checkpoint), [str(GRACE)] * 4, stop)
     assert "Stopped after 1 of 4 photos" in last.status and last.folder
-
-
-def test_a_caller_may_stop(tiny_checkpoint, monkeypatch):
-    read = []
-    monkeypatch.setattr(many_photos, "read_photo", lambda *given: read.append(1) or read_photo(*given))
-    answers = answer(CheckpointDetector.read(tiny_checkpoint), list_sources([EXAMPLES / "grace_hopper.jpg"] * 100))
-    assert next(answers).faces
-    answers.close()
-    assert len(read) <= 2, "at most the next photo was read ahead"

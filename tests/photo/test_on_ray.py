@@ -6,10 +6,9 @@ import pandas as pd
 import pytest
 from conftest import EXAMPLES
 
-from fkd.photo.answer_files import Journal
 from fkd.photo.detectors.checkpoint import CheckpointDetector
-from fkd.photo.folders import walk_photos
-from fkd.photo.pipeline import answer_photos
+from fkd.photo.many_photos import answer_photos, find_photos, walk_photos
+from fkd.photo.point_files import answer_row, to_table
 
 ray = pytest.importorskip("ray")
 on_ray = pytest.importorskip("fkd.photo.on_ray")
@@ -56,33 +55,29 @@ def killed_once(folder):
     return load
 
 
-def without_ray(photos, reference, out, precise=False):
-    journal = Journal(out, {"model": "net"}, resume=False)
-    named = ((str(path), path) for path in walk_photos([photos]))
-    for row in answer_photos(CheckpointDetector.read(reference), named, precise=precise):
-        journal.write(row)
-    journal.finish()
-    return pd.read_parquet(out)
+def without_ray(photos, reference, precise=False):
+    answers = answer_photos(CheckpointDetector.read(reference), find_photos([photos]), precise)
+    return to_table(answer_row(each.name, "net", each.faces, each.problem) for each in answers)
 
 
 def same_rows(found, expected):
     assert len(found) == len(expected) == 40
     found, expected = (table.sort_values("photo", ignore_index=True) for table in (found, expected))
-    pd.testing.assert_frame_equal(found, expected, rtol=0, atol=0.02)
+    pd.testing.assert_frame_equal(found, expected, rtol=0, atol=0.02, check_dtype=False)
 
 
 def test_a_killed_worker_loses_and_doubles_no_row(two_workers, photos, tmp_path, evaluated):
-    on_ray.answer_on_ray([photos], tmp_path / "out", killed_once(tmp_path), str(evaluated), "net")
+    on_ray.answer_on_ray([photos], tmp_path / "out", killed_once(tmp_path), str(evaluated))
     assert (tmp_path / "killed").exists(), "no worker was killed"
     processes = (tmp_path / "loaded").read_text().split()
     assert 2 <= len(processes) <= 3 and len(set(processes)) == len(processes), "each actor loads the model once"
-    same_rows(pd.read_parquet(tmp_path / "out"), without_ray(photos, str(evaluated), tmp_path / "o.parquet"))
+    same_rows(pd.read_parquet(tmp_path / "out"), without_ray(photos, str(evaluated)))
     with pytest.raises(ValueError, match="out exists already: choose another --out"):
-        on_ray.answer_on_ray([photos], tmp_path / "out", CheckpointDetector.read, str(evaluated), "net")
+        on_ray.answer_on_ray([photos], tmp_path / "out", CheckpointDetector.read, str(evaluated))
 
 
 def test_photos_come_in_parquet_files_too(two_workers, photos, tmp_path, evaluated):
-    expected = without_ray(photos, str(evaluated), tmp_path / "o.parquet", precise=True)
+    expected = without_ray(photos, str(evaluated), precise=True)
     paths = list(map(str, walk_photos([photos])))
     table = pd.DataFrame({"path": paths, "bytes": [Path(path).read_bytes() for path in paths]})
     for number, columns in enumerate((["path"], ["path", "bytes"])):
@@ -91,5 +86,5 @@ def test_photos_come_in_parquet_files_too(two_workers, photos, tmp_path, evaluat
         table[columns].iloc[:20].to_parquet(folder / "a.parquet")
         table[columns].iloc[20:].to_parquet(folder / "b.parquet")
         out = tmp_path / f"out{number}"
-        on_ray.answer_on_ray([folder], out, CheckpointDetector.read, str(evaluated), "net", precise=True)
+        on_ray.answer_on_ray([folder], out, CheckpointDetector.read, str(evaluated), precise=True)
         same_rows(pd.read_parquet(out), expected)

@@ -1,19 +1,104 @@
 import json
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from fkd.data.sixty_eight import OF_68
+from fkd.errors import FkdError
 from fkd.keypoints import COLUMNS, MEAN_FACE, NAMES
-from fkd.photo.point_files import read_points, to_pts, to_table
+from fkd.photo.face import Face
+from fkd.photo.point_files import TABLE, FacesInPhoto, Journal, answer_row, read_points, to_pts, to_table, write_rows
 
 POINTS = np.array(MEAN_FACE, np.float32) * 3 + 0.25
+SETTINGS = {"model": "net", "precise": False}
+
+
+def face(move: float, spread: bool = True) -> Face:
+    spreads = np.full(15, 2.5, np.float32) if spread else None
+    return Face((1.0, 2.0, 99.5, 100.25), POINTS + np.float32(move), np.zeros((96, 96), np.uint8), spreads)
+
+
+ROWS = [
+    answer_row("a/one.jpg", "net", [face(0)]),
+    answer_row("a/none, at all.jpg", "net", []),
+    answer_row("a/two.jpg", "net", [face(1, spread=False), face(2)]),
+    answer_row("a/bad.jpg", "net", [], 'bad.jpg is not a "readable" image'),
+]
 
 
 def write(path, text):
     path.write_text(text)
     return path
+
+
+def test_json_csv_and_parquet_have_the_same_rows(tmp_path):
+    pytest.importorskip("pyarrow")
+    for kind in ("json", "csv", "parquet"):
+        write_rows(tmp_path / f"points.{kind}", iter(ROWS))
+    assert json.loads((tmp_path / "points.json").read_text()) == ROWS
+    table, parquet = pd.read_csv(tmp_path / "points.csv"), pd.read_parquet(tmp_path / "points.parquet")
+    assert list(table) == list(TABLE) == list(parquet)
+    pd.testing.assert_frame_equal(table, parquet, check_dtype=False, rtol=1e-6)
+    pd.testing.assert_frame_equal(table, to_table(ROWS), check_dtype=False)
+    assert table["photo"].tolist() == ["a/one.jpg", "a/none, at all.jpg", *["a/two.jpg"] * 2, "a/bad.jpg"]
+    assert table["face"].fillna(0).tolist() == [1, 0, 1, 2, 0]
+    assert table["left_eye_center_x"][3] == ROWS[2]["faces"][1]["points"]["left_eye_center"][0]
+    assert table["nose_tip_spread"].isna().tolist() == [False, True, True, False, True]
+    assert [table[column][0] for column in ("box_left", "box_top", "box_right", "box_bottom")] == [1, 2, 99.5, 100.25]
+    assert table["error"].dropna().tolist() == ['bad.jpg is not a "readable" image']
+    for kind in ("json", "csv"):
+        np.testing.assert_allclose(read_points(tmp_path / f"points.{kind}"), [POINTS, POINTS + 1, POINTS + 2])
+    write_rows(tmp_path / "none.json", [])
+    assert json.loads((tmp_path / "none.json").read_text()) == []
+
+
+def test_faces_become_a_table_and_supervisions_keypoints(monkeypatch):
+    faces = FacesInPhoto([face(0), face(1)])
+    table = faces.to_frame("me.jpg", "net")
+    assert list(table) == list(TABLE) and table["face"].tolist() == [1, 2] and table["photo"][0] == "me.jpg"
+    assert np.allclose(table[list(COLUMNS)].to_numpy(float).reshape(2, 15, 2), [POINTS, POINTS + 1])
+    assert FacesInPhoto().to_frame().shape == (0, len(TABLE))
+    supervision = pytest.importorskip("supervision")
+    points = faces.to_supervision()
+    assert isinstance(points, supervision.KeyPoints) and np.array_equal(points.xy, [POINTS, POINTS + 1])
+    assert len(FacesInPhoto().to_supervision()) == 0
+    monkeypatch.setitem(sys.modules, "supervision", None)
+    with pytest.raises(FkdError, match=r"supervision is not installed: pip install 'fkd\[supervision\]'"):
+        faces.to_supervision()
+
+
+def test_a_journal_shows_no_result_before_the_end(tmp_path):
+    journal = Journal(tmp_path / "points.csv", SETTINGS, resume=False)
+    journal.write(ROWS[0])
+    assert [path.name for path in tmp_path.iterdir()] == ["points.csv.part"]
+    with pytest.raises(FkdError, match=r"points.csv.part is of an unfinished run: continue it with --resume"):
+        Journal(tmp_path / "points.csv", SETTINGS, resume=False)
+    with pytest.raises(FkdError, match=r"points.csv.part is of another run .*'precise': False.*'precise': True"):
+        Journal(tmp_path / "points.csv", SETTINGS | {"precise": True}, resume=True)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_a_line_that_a_kill_left_unfinished_is_written_again(tmp_path, kept):
+    journal = Journal(tmp_path / "a.json", SETTINGS, resume=False)
+    for row in ROWS[: kept + 1]:
+        journal.write(row)
+    journal.file.truncate(journal.path.stat().st_size - 5)
+    again = Journal(tmp_path / "a.json", SETTINGS, resume=True)
+    assert again.done - {""} == {row["photo"] for row in ROWS[:kept]}
+    for row in ROWS[kept:]:
+        again.write(row)
+    assert list(again.rows()) == ROWS
+
+
+def test_another_format_is_refused_before_any_work(tmp_path, monkeypatch):
+    with pytest.raises(FkdError, match=r"a.txt has an unknown format, expected a name that ends in .json, .csv, .par"):
+        Journal(tmp_path / "a.txt", SETTINGS, resume=False)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(FkdError, match=r"pyarrow is not installed: pip install 'fkd\[parquet\]'"):
+        Journal(tmp_path / "a.parquet", SETTINGS, resume=False)
+    assert not list(tmp_path.iterdir())
 
 
 def test_points_come_back_from_each_kind_of_file(tmp_path):
@@ -22,14 +107,9 @@ def test_points_come_back_from_each_kind_of_file(tmp_path):
     for points in (POINTS, some):
         (back,) = read_points(write(tmp_path / "a.pts", to_pts(points)))
         assert np.allclose(back, points, atol=1e-3, equal_nan=True)
-        table = to_table([("me.jpg", 1, "net", points), ("me.jpg", 2, "net", points + 1)])
-        assert list(table.columns) == ["photo", "face", "model", *COLUMNS]
-        one, two = read_points(write(tmp_path / "a.csv", table.to_csv(index=False)))
-        assert np.allclose(one, points, atol=0.01, equal_nan=True) and np.allclose(two - 1, one, equal_nan=True)
-    face = {"box": [0, 0, 1, 1], "points": {name: point.tolist() for name, point in zip(NAMES, POINTS, strict=True)}}
-    for value in (face, [{"photo": "me.jpg", "faces": [face]}]):
-        (back,) = read_points(write(tmp_path / "a.json", json.dumps(value)))
-        assert np.allclose(back, POINTS)
+    one = {"points": {name: point.tolist() for name, point in zip(NAMES, POINTS, strict=True)}}
+    (back,) = read_points(write(tmp_path / "a.json", json.dumps(one)))
+    assert np.allclose(back, POINTS)
 
 
 def test_a_pts_file_counts_from_one_as_300w_does():
@@ -48,47 +128,37 @@ def test_sixty_eight_points_become_fifteen(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.txt", "", "is no .pts, .csv or .json file"),
-        ("a.pts", "1 2 3", "expected `version: 1`"),
-        ("a.pts", "{" + "1 x " * 15 + "}", "expected a number or nothing, not 'x'"),
+        ("a.txt", "", "is not a .pts, .csv or .json file"),
+        ("a.pts", "1 2 3", "expected 15 or 68 points"),
+        ("a.pts", "{" + "1 x " * 15 + "}", "expected numbers .*'x'"),
         ("a.pts", "{" + "1 1e9 " * 15 + "}", "more than 1,000,000 px away"),
         ("a.pts", "{" + "1 -inf " * 15 + "}", "more than 1,000,000 px away"),
-        ("a.pts", "{" + "1 1_0 " * 15 + "}", "not '1_0'"),
         ("a.pts", "{" + "1 nan " * 15 + "}", "only one of x and y"),
-        ("a.pts", to_pts(POINTS[:5]), "has 5 points, expected 15 or the 68"),
-        ("a.pts", to_pts(np.full((15, 2), np.nan)), "holds no point"),
+        ("a.pts", to_pts(POINTS[:5]), "expected 15 or 68 points"),
+        ("a.pts", to_pts(np.full((15, 2), np.nan)), "has no points"),
         ("a.csv", "", "lacks 30"),
-        ("a.csv", "a,b\n1,2\n", "lacks 30 of the competition's columns, left_eye_center_x"),
-        ("a.csv", pd.DataFrame([["x"] * 30], columns=COLUMNS).to_csv(), "expected a number or nothing, not 'x'"),
-        ("a.csv", ",".join([*COLUMNS, "nose_tip_x"]) + "\n" + ",".join("1" * 31), "nose_tip_x more than once"),
-        ("a.csv", ",".join(COLUMNS) + "\n1,2,3\n", "row 1 has 3 cells, expected 30"),
+        ("a.csv", "a,b\n1,2\n", "lacks 30 of the competition's columns, such as left_eye_center_x"),
+        ("a.csv", pd.DataFrame([["x"] * 30], columns=COLUMNS).to_csv(), "expected numbers .*'x'"),
+        ("a.csv", ",".join(COLUMNS) + "\n1,2,3\n", "only one of x and y"),
         ("a.csv", ",".join(COLUMNS) + '\n"1,2', "not readable as csv"),
-        ("a.csv", ",".join(COLUMNS) + "\n" + ",".join(["1\0"] * 30), "expected a number or nothing"),
+        ("a.csv", ",".join(COLUMNS) + "\n" + ",".join(["1\0"] * 30), "a.csv"),
         ("a.csv", ",".join(COLUMNS) + "\n" + ",".join(["x" * 140_000] * 30), "not readable as csv"),
-        ("a.csv", ",".join(COLUMNS), "holds no point"),
+        ("a.csv", ",".join(COLUMNS), "has no points"),
         ("a.csv", "\n".join([",".join(COLUMNS), *[",".join(["1"] * 30)] * 1001]), "has more than 1,000 faces"),
-        ("a.json", "{", "a.json"),
-        ("a.json", "7", "expected {.points"),
-        ("a.json", "[" * 100_000, "nested too deeply"),
-        ("a.json", '{"faces": 7}', "expected {.points"),
-        ("a.json", '{"faces": true}', "expected {.points"),
-        ("a.json", '{"faces": []}', "holds no point"),
-        ("a.json", '{"points": []}', "expected {.points"),
-        ("a.json", '{"points": {"nose_tip": [1, 2]}, "points": {}}', "twice"),
-        ("a.json", '{"points": {"nose_tip": [NaN, 2]}}', "NaN is no JSON number"),
-        ("a.json", '{"points": {"nose_tip": [true, 2]}}', "expected two numbers"),
-        ("a.json", '{"points": {"nose_tip": ["1", "2"]}}', "expected two numbers"),
-        ("a.json", '{"points": {"nose_tip": 7}}', "expected two numbers"),
-        ("a.json", '{"points": {"nose_tip": [1e400, 2]}}', "more than 1,000,000 px away"),
-        ("a.json", '{"points": {"nose_tip": [%s, 2]}}' % ("9" * 400), "more than 1,000,000 px away"),
-        ("a.json", '{"points": {"nose_tip": [%s, 2]}}' % ("9" * 5000), "a.json: "),
+        ("a.json", "{", "a.json is not readable as JSON"),
+        ("a.json", "[" * 100_000, "recursion limit"),
+        ("a.json", '{"faces": []}', "has no points"),
+        ("a.json", '{"points": {"nose_tip": [NaN, 2]}}', "is not readable as JSON"),
+        ("a.json", '{"points": {"nose_tip": [true, 2]}}', "nose_tip.0. is true, expected a valid number"),
+        ("a.json", '{"points": {"nose_tip": 7}}', "nose_tip is 7, expected a valid array"),
+        ("a.json", '{"points": {"nose_tip": [1, 2, 3]}}', "at most 2 items"),
+        ("a.json", '{"points": {"nose_tip": [%s, 2]}}' % ("9" * 400), "a.json"),
         ("a.json", '{"points": {"nose_tip": [1, 2]}}' + " " * 5_000_000, "is larger than 5 MB"),
-        ("a.json", "[1]", "expected {.points"),
-        ("a.json", '{"points": {"chin": [1, 2]}}', "names of the 15 points"),
-        ("a.json", '{"points": {"nose_tip": [1, 2, 3]}}', "expected two numbers"),
+        ("a.json", "[1]", r"\[0\] is 1, expected"),
+        ("a.json", '{"points": {"chin": [1, 2]}}', "points.chin"),
     ],
 )
 def test_what_is_no_file_of_points_is_said_in_a_sentence(tmp_path, name, text, message):
-    with pytest.raises(ValueError, match=message) as error:
+    with pytest.raises(FkdError, match=message) as error:
         read_points(write(tmp_path / name, text))
     assert "\n" not in str(error.value)
