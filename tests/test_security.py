@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fkd import files
-from fkd.board.entries import LARGEST_SYNCED
+from fkd.board.entries import MAX_SYNCED
 from fkd.data import find
 from fkd.page import guard, live, uploads, visitors
 from fkd.photo import many_photos, point_files, reading
@@ -42,7 +42,7 @@ def test_every_promise_names_a_test_that_is_there():
         f"kept in memory | {guard.MAX_SESSIONS};",
         f"{uploads.MAX_AGE // 60} minutes after it was last written",
         f"{visitors.MAX_BYTES / 1e6:.0f} MB; {visitors.MAX_MODELS} such models",
-        f"{files.LARGEST / 1e6:.0f} MB (claims read from the Hub: {LARGEST_SYNCED / 1e6:.0f} MB)",
+        f"{files.LARGEST / 1e6:.0f} MB (claims read from the Hub: {MAX_SYNCED / 1e6:.0f} MB)",
         f"{point_files.MAX_BYTES / 1e6:.0f} MB, {point_files.MAX_FACES:,} faces",
         f"{find.MAX_BYTES / 1e9:.0f} GB unpacked",
     ],

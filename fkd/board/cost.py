@@ -1,9 +1,11 @@
 """The cost of an answer: parameters, multiply-adds and time."""
 
 import platform
+import re
 import statistics
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,6 +17,8 @@ from fkd.learn.models import build_model
 from fkd.photo.detector import Detector, mean_on_frames
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 
+CPU_INFO = Path("/proc/cpuinfo")
+
 
 def cost(detectors: Sequence[Detector], mirror: bool = False, repeats: int = 30) -> Cost:
     """Count parameters and multiply-adds of all that one answer takes, and time it where the detectors answer."""
@@ -23,7 +27,7 @@ def cost(detectors: Sequence[Detector], mirror: bool = False, repeats: int = 30)
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         for model in models:
             model(torch.zeros(1 + mirror, 1, FRAME_SIZE, FRAME_SIZE))
-    counted = len(networks) == len(detectors)
+    is_counted = len(networks) == len(detectors)
     frame = np.random.default_rng(0).integers(0, 256, (1, FRAME_SIZE, FRAME_SIZE), np.uint8)
     times = []
     for _ in range(repeats + 3):
@@ -31,8 +35,8 @@ def cost(detectors: Sequence[Detector], mirror: bool = False, repeats: int = 30)
         mean_on_frames(detectors, frame, mirror=mirror)
         times.append(1000 * (time.perf_counter() - start))
     return Cost(
-        parameters=sum(part.numel() for model in models for part in model.parameters()) if counted else None,
-        macs=counter.get_total_flops() // 2 if counted else None,
+        parameters=sum(part.numel() for model in models for part in model.parameters()) if is_counted else None,
+        macs=counter.get_total_flops() // 2 if is_counted else None,
         latency_ms=round(statistics.median(times[3:]), 3),
         hardware=hardware(networks[0].device, networks[0].runtime) if networks else _processor(),
     )
@@ -42,15 +46,9 @@ def hardware(device: str, runtime: str = "") -> str:
     """Name the device: the GPU, or the processor and the runtime, or torch's number of threads without one."""
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
-    threads = torch.get_num_threads()
-    plural = "s" if threads > 1 else ""
-    return f"{_processor()}, {runtime or f'{threads} thread{plural}'}"
+    return f"{_processor()}, {runtime or f'torch threads: {torch.get_num_threads()}'}"
 
 
 def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo") as file:
-            names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
-    except OSError:
-        names = []
-    return names[0] if names else platform.processor() or platform.machine()
+    names = re.search(r"^model name\s*: (.+)$", CPU_INFO.read_text(), re.M) if CPU_INFO.exists() else None
+    return names[1] if names else platform.processor() or platform.machine()

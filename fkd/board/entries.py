@@ -6,15 +6,13 @@ leaderboard/claims.json holds the claims of Hub models. Anyone may have written 
 becomes a row, or a line of `problems`, with the reason; the others are unaffected.
 """
 
-import contextlib
 import dataclasses
 import functools
 import os
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 
@@ -23,40 +21,33 @@ from fkd.errors import FkdError
 from fkd.files import STRICT, Count, Figure, Line, file_stem, read_json, typed, write_json
 from fkd.metrics import Figures
 
+Record = TypeVar("Record")
 BENCHMARK, PUBLISHED, SYNCED = "benchmark.json", "published.json", "claims.json"
-NO_ENTRIES = (BENCHMARK, PUBLISHED)  # other files of a benchmark's folder
-LARGEST_SYNCED = 20_000_000  # bytes
+MAX_SYNCED = 20_000_000  # bytes
 KAGGLE = "kaggle-facial-keypoints"
-MOST_KEPT = 20_000  # cached entries, of all benchmarks together
-State = tuple[int, ...] | None  # detects changed files; None if stat fails
-_READING = threading.Lock()  # concurrent requests share one read
 Address = Annotated[str, Field(max_length=500, pattern=r"^https?://[^\s\)\]<>]+$")]
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """The test data of a ranking: its fingerprint and the numbers of faces and labelled coordinates.
+    """The test data of a ranking: its fingerprint, and the numbers of faces and labelled coordinates.
 
-    The first entry fills in the last three of these: until then they are "", 0 and 0. sources: the data sets that its
-    faces are from.
+    The first entry fills in these three. sources: the data sets that its faces are from.
     """
 
     __pydantic_config__ = STRICT
 
-    name: Annotated[Line, Field(min_length=1)]
+    name: Line
     description: Line
-    fingerprint: Line
-    faces: Count
-    values: Count
+    fingerprint: Line = ""
+    faces: Count = 0
+    values: Count = 0
     sources: Annotated[list[Line], Field(max_length=20)] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Entries:
-    """The entries of a benchmark's folder, and why its other files are not entries.
-
-    unreadable: the reasons, by the file's name without .json.
-    """
+    """The entries of a benchmark's folder; unreadable: why its other files are not entries, by name without .json."""
 
     measured: list[Evaluation]
     unreadable: dict[str, str] = field(default_factory=dict)
@@ -80,28 +71,32 @@ class Published:
     unstated: Figure | None = None
 
     def __post_init__(self) -> None:
-        if self.private is self.public is self.unstated is None:
+        if not self.scores:
             raise FkdError("it reports no score, expected private, public or unstated")
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The reported scores by part, that to sort by first."""
+        scores = {"private": self.private, "part not stated": self.unstated, "public": self.public}
+        return {part: score for part, score in scores.items() if score is not None}
 
     @property
     def best(self) -> float:
         """The score to sort by: the private one, if reported."""
-        scores = (self.private, self.unstated, self.public)
-        return next(score for score in scores if score is not None)
+        return next(iter(self.scores.values()))
 
     @property
     def text(self) -> str:
         """All scores, such as "1.310 private, 1.517 public"."""
-        parts = {"private": self.private, "public": self.public, "part not stated": self.unstated}
-        return ", ".join(f"{score:.3f} {part}" for part, score in parts.items() if score is not None)
+        return ", ".join(f"{score:.3f} {part}" for part, score in self.scores.items())
 
 
 @dataclass(frozen=True)
 class Claim:
     """The results that the card of a Hub model claims on a benchmark.
 
-    network: fcnn, or timm's name, from its tags. figures: the claimed ones, by the keys of METRICS. refused: why the
-    claim is refused, or empty; a refused claim has no figures.
+    network: fcnn, or timm's name, from its tags. figures: by the keys of METRICS; none if the claim is refused.
+    refused: why it is refused, or empty.
     """
 
     __pydantic_config__ = STRICT
@@ -125,42 +120,31 @@ class Synced:
 
     __pydantic_config__ = STRICT
 
-    date: Line
-    claims: list[Claim]
+    date: Line = ""
+    claims: list[Claim] = field(default_factory=list)
     failure: Line = ""
 
 
 def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> Path:
     """Write an evaluation as the entry ROOT/BENCHMARK/NAME.json and return that path.
 
-    The entry of the Hub model user/name is user--name.json.
-    The first entry of a benchmark defines it (benchmark.json); a later one with other test data is
-    written too, and `ranking` shows it unranked.
-    Raises FkdError for a name that cannot be a file's here, a benchmark.json that cannot be read, or submitted
-    predictions that would replace a measured entry.
+    The entry of the Hub model user/name is user--name.json. The first entry of a benchmark defines it (benchmark.json);
+    a later one with other test data is written too, and `ranking` shows it unranked.
+    Raises FkdError for what could not be read back, a name that another entry's file may have, a benchmark.json that
+    cannot be read, or submitted predictions that would replace a measured entry.
     """
-    if Path(evaluation.benchmark).name != evaluation.benchmark or evaluation.benchmark in ("", ".."):
-        raise FkdError(f"{evaluation.benchmark!r} cannot be a benchmark's name: it would not be a folder of {root}")
-    if file_stem("/") in evaluation.name:
-        whose = evaluation.name.replace(file_stem("/"), "/", 1)
-        raise FkdError(f"{evaluation.name!r} cannot be an entry's name, since {whose!r} has its file: choose another")
-    if file_name(evaluation) in NO_ENTRIES:
-        raise FkdError(f"{evaluation.name!r} cannot be an entry's name: choose another by --name")
-    from_json(dataclasses.asdict(evaluation), f"the entry {evaluation.name!r}")  # raises if it could not be read back
+    from_json(dataclasses.asdict(evaluation), f"the entry {evaluation.name!r}")
     folder = Path(root) / evaluation.benchmark
     path = folder / file_name(evaluation)
+    if path.name in (BENCHMARK, PUBLISHED) or file_stem("/") in evaluation.name:
+        raise FkdError(f"{evaluation.name!r} cannot be an entry's name: choose another by --name")
     if evaluation.submitted and path.exists() and not read_evaluation(path).submitted:
         raise FkdError(f"{evaluation.name!r} already has a measured entry: use another --name")
-    existing = read_benchmark(folder) if (folder / BENCHMARK).exists() else None
-    if not existing or not existing.fingerprint:
-        benchmark = Benchmark(
-            name=evaluation.benchmark,
-            description=existing.description if existing else description,
-            fingerprint=evaluation.fingerprint,
-            faces=evaluation.accuracy.faces,
-            values=evaluation.accuracy.values,
-            sources=existing.sources if existing else [],
-        )
+    exists = (folder / BENCHMARK).exists()
+    benchmark = _benchmark(folder / BENCHMARK) if exists else Benchmark(evaluation.benchmark, description)
+    if not benchmark.fingerprint:
+        faces, values = evaluation.accuracy.faces, evaluation.accuracy.values
+        benchmark = dataclasses.replace(benchmark, fingerprint=evaluation.fingerprint, faces=faces, values=values)
         write_json(folder / BENCHMARK, dataclasses.asdict(benchmark))
     write_json(path, dataclasses.asdict(evaluation))
     return path
@@ -171,24 +155,10 @@ def file_name(evaluation: Evaluation) -> str:
     return f"{file_stem(evaluation.name)}.json"
 
 
-def read_benchmark(folder: Path) -> Benchmark:
-    """Read the benchmark of a folder.
-
-    Raises FileNotFoundError, or FkdError for a benchmark.json that is not its own.
-    """
-    benchmark = typed(read_json(folder / BENCHMARK), Benchmark, str(folder / BENCHMARK))
-    if benchmark.name != folder.name:
-        raise FkdError(f"{folder / BENCHMARK}: name is {benchmark.name[:60]!r}, but its folder is {folder.name!r}")
-    return benchmark
-
-
 def read_benchmarks(root: Path | str) -> list[Benchmark]:
     """Return the benchmarks under ROOT, by name; `problems` reports unreadable ones."""
-    benchmarks = []
-    for path in sorted(Path(root).glob(f"*/{BENCHMARK}")):
-        with contextlib.suppress(FkdError, OSError):  # `problems` reports it
-            benchmarks.append(read_benchmark(path.parent))
-    return benchmarks
+    read = [_read(_benchmark, path, root) for path in sorted(Path(root).glob(f"*/{BENCHMARK}"))]
+    return [benchmark for benchmark in read if isinstance(benchmark, Benchmark)]
 
 
 def find_benchmark(root: Path | str, name: str) -> Benchmark:
@@ -204,117 +174,76 @@ def find_benchmark(root: Path | str, name: str) -> Benchmark:
 
 
 def read_entries(root: Path | str, benchmark: Benchmark) -> Entries:
-    """Return the entries of one benchmark, and why its other files are not entries.
-
-    Do not modify the result: the same object is returned until a file changes, and only changed files are read again.
-    """
-    folder = Path(root) / benchmark.name
-    with _READING:
-        return _entries(folder, _states(folder))
-
-
-def _states(folder: Path) -> tuple[tuple[str, State], ...]:
-    """The files of a folder that may be entries, with their states, by name."""
-    try:
-        with os.scandir(folder) as files:
-            others = [file for file in files if file.name.endswith(".json") and file.name not in NO_ENTRIES]
-            return tuple(sorted((file.name, _state(file)) for file in others))
-    except OSError:  # no such folder: no entry
-        return ()
-
-
-def _state(path: os.PathLike[str]) -> State:
-    try:
-        about = os.stat(path)
-    except OSError:
-        return None
-    return (about.st_ino, about.st_mtime_ns, about.st_ctime_ns, about.st_size)
-
-
-@functools.lru_cache(8)
-def _entries(folder: Path, states: tuple[tuple[str, State], ...]) -> Entries:
-    read = {name: _entry(folder / name, state) for name, state in states}
+    """Return the entries of one benchmark, and why its other files are not entries; do not modify them."""
+    paths = sorted((Path(root) / benchmark.name).glob("*.json"))
+    read = {path.stem: _read(_entry, path, root) for path in paths if path.name not in (BENCHMARK, PUBLISHED)}
     measured = [entry for entry in read.values() if isinstance(entry, Evaluation)]
-    return Entries(measured, {Path(name).stem: why for name, why in read.items() if isinstance(why, str)})
-
-
-@functools.lru_cache(MOST_KEPT)
-def _entry(path: Path, state: State) -> Evaluation | str:
-    """Return a file's entry, or the reason why it cannot be read; cached until the file changes."""
-    try:
-        entry = read_evaluation(path)
-        if entry.benchmark != path.parent.name:
-            raise FkdError(f"{path} is an entry of {entry.benchmark[:60]!r}, not of {path.parent.name!r}")
-        if path.name != file_name(entry):
-            raise FkdError(f"{path} has the name {entry.name[:60]!r}, whose file is {file_name(entry)[:60]}")
-        return entry
-    except (FkdError, OSError) as error:
-        return _in_root(error, path.parent.parent)
+    return Entries(measured, {name: why for name, why in read.items() if isinstance(why, str)})
 
 
 def read_published(root: Path | str, benchmark: Benchmark) -> list[Published]:
-    """Scores reported elsewhere for a benchmark, best first.
+    """Return the scores reported elsewhere for a benchmark, best first; none if they cannot be read (`problems`).
 
-    They were not measured by fkd, nor on the same faces, so they are never ranked with entries. Empty if the file is
-    missing or unreadable (see `problems`).
+    They were not measured by fkd, nor on the same faces, so they are never ranked with entries.
     """
-    try:
-        return sorted(_read_published(Path(root) / benchmark.name), key=lambda score: score.best)
-    except (FkdError, OSError):
-        return []
+    path = Path(root) / benchmark.name / PUBLISHED
+    scores = _read(_published, path, root) if path.exists() else []
+    return [] if isinstance(scores, str) else sorted(scores, key=lambda score: score.best)
 
 
 def read_synced(root: Path | str) -> Synced:
-    """Return the result of the last `fkd.hub.claims.sync`; empty, with the reason as its failure, if unreadable.
-
-    As of `read_entries`, the same object as long as the file stays as it is.
-    """
+    """Return the result of the last `fkd.hub.claims.sync`; empty, with the reason as its failure, if unreadable."""
     path = Path(root) / SYNCED
-    with _READING:
-        return _synced(path, _state(path))
-
-
-@functools.lru_cache(8)
-def _synced(path: Path, state: State) -> Synced:
-    if state is None:
-        return Synced("", [])
-    try:
-        return _read_synced(path)
-    except (FkdError, OSError) as error:
-        return Synced("", [], _in_root(error, path.parent)[:300])
+    synced = _read(_synced, path, root) if path.exists() else Synced()
+    return Synced(failure=synced[:300]) if isinstance(synced, str) else synced
 
 
 def problems(root: Path | str) -> list[str]:
     """Return one sentence for each unreadable file under ROOT, except entries."""
-    sentences = []
-    for folder in sorted(Path(root).glob("*/")):
-        readers: dict[str, Callable[[Path], object]] = {
-            BENCHMARK: read_benchmark,
-            PUBLISHED: _read_published,
-        }
-        for name, read in readers.items():
-            if (folder / name).exists():
-                try:
-                    read(folder)
-                except (FkdError, OSError) as error:
-                    sentences.append(_in_root(error, Path(root)))
-    synced = Path(root) / SYNCED
+    readers: dict[str, Callable[[Path], object]] = {
+        f"*/{BENCHMARK}": _benchmark,
+        f"*/{PUBLISHED}": _published,
+        SYNCED: _synced,
+    }
+    read = [_read(reader, path, root) for name, reader in readers.items() for path in sorted(Path(root).glob(name))]
+    return [why for why in read if isinstance(why, str)]
+
+
+def _read(reader: Callable[[Path], Record], path: Path, root: Path | str) -> Record | str:
+    """Read a file, or return the reason why it cannot be read, with paths relative to ROOT, as visitors see it."""
+    state = path.lstat()
+    record: Record | str = _cached(reader, path, state.st_mtime_ns, state.st_ino)
+    return record.replace(f"{root}{os.sep}", "") if isinstance(record, str) else record
+
+
+@functools.lru_cache(1000)
+def _cached(reader: Callable[[Path], Any], path: Path, changed: int, inode: int) -> Any:
+    """Read a file once until it changes: an entry takes 3 ms, and every click on the page needs all of them."""
     try:
-        if synced.exists():
-            _read_synced(synced)
+        return reader(path)
     except (FkdError, OSError) as error:
-        sentences.append(_in_root(error, Path(root)))
-    return sentences
+        return str(error)
 
 
-def _in_root(error: Exception, root: Path) -> str:
-    """Return an error's text with paths relative to ROOT, for visitors of the page."""
-    return str(error).replace(f"{root}{os.sep}", "")
+def _entry(path: Path) -> Evaluation:
+    entry = read_evaluation(path)
+    if entry.benchmark != path.parent.name:
+        raise FkdError(f"{path} is an entry of {entry.benchmark!r:.60}, not of {path.parent.name!r}")
+    if path.name != file_name(entry):
+        raise FkdError(f"{path} has the name {entry.name!r:.60}, whose file is {file_name(entry)}")
+    return entry
 
 
-def _read_synced(path: Path) -> Synced:
-    return typed(read_json(path, LARGEST_SYNCED), Synced, str(path))
+def _benchmark(path: Path) -> Benchmark:
+    benchmark = typed(read_json(path), Benchmark, str(path))
+    if benchmark.name != path.parent.name:
+        raise FkdError(f"{path}: name is {benchmark.name!r:.60}, but its folder is {path.parent.name!r}")
+    return benchmark
 
 
-def _read_published(folder: Path) -> list[Published]:
-    return typed(read_json(folder / PUBLISHED), list[Published], str(folder / PUBLISHED))
+def _published(path: Path) -> list[Published]:
+    return typed(read_json(path), list[Published], str(path))
+
+
+def _synced(path: Path) -> Synced:
+    return typed(read_json(path, MAX_SYNCED), Synced, str(path))

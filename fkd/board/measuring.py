@@ -1,10 +1,9 @@
-"""Detectors and a data set -> the Evaluation that a leaderboard entry is made of."""
+"""Detectors, or predictions of any program, and a data set -> the Evaluation that a leaderboard entry is made of."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from fkd.board.cost import cost
 from fkd.board.entries import KAGGLE
@@ -12,9 +11,10 @@ from fkd.board.record import Evaluation
 from fkd.board.robustness import robustness
 from fkd.data.conventions import find_conventions
 from fkd.data.faces import Faces
+from fkd.data.predictions import read_predictions
+from fkd.data.record import DataRecord
 from fkd.data.split import Split, fingerprint, in_order, record_of, split_data
 from fkd.errors import FkdError
-from fkd.keypoints import NAMES
 from fkd.metrics import METRICS, accuracy, detail, mean_offsets
 from fkd.photo.detector import Detector, mean_on_frames
 from fkd.photo.kinds import read_detector
@@ -27,19 +27,22 @@ def measure(
 ) -> Evaluation:
     """Measure a detector, or the mean of several, on the held-out tenth of a training file.
 
-    benchmark: the ranking's name, or "kaggle" for the competition's; the data's name if empty. name: the
-    entry's; the first detector's if empty. mirror: average predictions over the image and its horizontal flip (flip
-    averaging); an entry without a given name then ends in -mirror, so that it does not replace another.
-    Raises FkdError if the ranking is the competition's but the data is not.
+    Args:
+        benchmark: The ranking's name, or "kaggle" for the competition's; the data's name if empty.
+        name: The entry's; the first detector's if empty, with -mirror after it for flip averaging.
+        mirror: Average predictions over the image and its horizontal flip (flip averaging).
+
+    Raises:
+        FkdError: The ranking is the competition's but the data is not.
     """
     faces, split = split_data(data)
-    ranking = ranking_name(benchmark, data, len(faces))
     test = faces[in_order(faces, split.test)]
     prints = record_of(data_name(data), faces, split).fingerprints
     predicted = mean_on_frames(detectors, test.images, test.four_point, mirror)
+    aligned = aligned_points(detectors, faces, split, predicted, mirror)
     return Evaluation(
         name=name or detectors[0].name + ("-mirror" if mirror else ""),
-        benchmark=ranking,
+        benchmark=_ranking_name(benchmark, data, faces),
         fingerprint=prints.test,
         accuracy=accuracy(predicted, test.points),
         detail=detail(predicted, test.points),
@@ -50,42 +53,57 @@ def measure(
         data=detectors[0].data,
         held_out=all(detector.data.fingerprints == prints for detector in detectors),
         robustness=robustness(detectors, test, mirror),
-        aligned=aligned(detectors, faces, split, predicted, mirror),
+        aligned=_figures(aligned, test),
+    )
+
+
+def score(predictions: Path, data: Path, name: str, benchmark: str = "", trained_on: str = "") -> Evaluation:
+    """Score predictions for the held-out tenth of a training file, exported by `export_test`.
+
+    The model was not run here, so cost, robustness and aligned figures are missing.
+
+    Args:
+        predictions: A csv, as `read_predictions` takes it.
+        benchmark: As for `measure`.
+        trained_on: The data that their author names.
+
+    Raises:
+        FkdError: As `read_predictions` and `measure`.
+    """
+    faces, split = split_data(data)
+    test = faces[in_order(faces, split.test)]
+    predicted = read_predictions(predictions, np.isfinite(test.points))
+    return Evaluation(
+        name=name,
+        benchmark=_ranking_name(benchmark, data, faces),
+        fingerprint=fingerprint(test),
+        accuracy=accuracy(predicted, test.points),
+        detail=detail(predicted, test.points),
+        data=DataRecord(trained_on),
     )
 
 
 def mean_face_rmse(data: Path) -> float:
-    """The RMSE in px of the simplest answer to the held-out faces: the mean of the training labels.
+    """Return the RMSE in px of the simplest answer to the held-out faces: the mean of the training labels.
 
-    Faces with four points have a separate mean, as their labels follow another convention. Raises as `read_training`.
+    Faces with four points have a separate mean, as their labels follow another convention.
     """
     faces, split = split_data(data)
     training, test = faces[split.train], faces[split.test]
-    answers = np.zeros_like(test.points)
-    for kind in (False, True):
-        labels = pd.DataFrame(training.points[training.four_point == kind].reshape(-1, 2 * len(NAMES)))
-        answers[test.four_point == kind] = labels.mean().to_numpy(np.float32).reshape(-1, 2)
-    return accuracy(answers, test.points, resamples=1).rmse
-
-
-def aligned(
-    detectors: Sequence[Detector], faces: Faces, split: Split, predicted: np.ndarray, mirror: bool = False
-) -> dict[str, float | None]:
-    """The figures of `aligned_points`, by the keys of METRICS."""
-    points = aligned_points(detectors, faces, split, predicted, mirror)
-    return accuracy(points, faces.points[in_order(faces, split.test)], resamples=1).figures
+    means = -mean_offsets(np.zeros_like(training.points), training.points, training.four_point.astype(int), 2)
+    return accuracy(means[test.four_point.astype(int)], test.points, resamples=1).rmse
 
 
 def aligned_points(
     detectors: Sequence[Detector], faces: Faces, split: Split, predicted: np.ndarray, mirror: bool = False
 ) -> np.ndarray:
-    """Predictions for the held-out faces less the mean offset of each point, [N, 15, 2] px.
+    """Return predictions for the held-out faces less the mean offset of each point, [N, 15, 2] px.
 
     The offsets are those of the same detectors on the validation faces, separately for each label convention of the
     file. They are differences of definitions, such as where the tip of a nose is, and not errors of the detector.
 
     Args:
-        faces: the whole training file, in its order.
+        faces: The whole training file, in its order.
         predicted: [N, 15, 2] px, for the faces of `split.test` in the order of `in_order`.
     """
     conventions, validation = find_conventions(faces.points), faces[split.validation]
@@ -102,51 +120,45 @@ def measure_again(entries: Sequence[Evaluation], folders: Mapping[str, Path], da
     folders: the available checkpoints, folders or files, by the sha256 of their weights.
     """
     faces, split = split_data(data)
-    test = faces[in_order(faces, split.test)]
-    here = fingerprint(faces[split.test])
     for entry in entries:
-        if entry.fingerprint != here:
-            yield entry.name, f"it was measured on other faces ({entry.fingerprint[:40]}, {data} has {here})"
-        elif not set(entry.weights) <= set(folders):
-            yield entry.name, f"its checkpoint ({entry.checkpoint[:12]}) is not here"
-        else:
-            try:
-                detectors = [read_detector(folders[sha256]) for sha256 in entry.weights]
-            except (FkdError, OSError) as error:
-                yield entry.name, f"its checkpoint cannot be read: {error}"
-                continue
-            predicted = mean_on_frames(detectors, test.images, test.four_point, entry.mirror)
-            again = accuracy(predicted, test.points, 1).figures
-            differs = _difference(entry.accuracy.figures, again)
-            if entry.aligned and not differs:
-                again = aligned(detectors, faces, split, predicted, entry.mirror)
-                differs = _difference(entry.aligned, again, "aligned ")
-            yield entry.name, differs
+        try:
+            yield entry.name, _difference(entry, folders, faces, split)
+        except (FkdError, OSError) as error:
+            yield entry.name, f"it cannot be measured: {error}"
 
 
-def _difference(told: Mapping[str, float | None], again: Mapping[str, float | None], kind: str = "") -> str:
-    """The first figure that was not reproduced, in words; an empty text where all were."""
-    for metric in METRICS:
-        stated, value = told.get(metric.key), again[metric.key]
-        if stated != value and (stated is None or value is None or abs(stated - value) > metric.same):
-            return f"its {kind}{metric.label} is {_exactly(stated)}, but {_exactly(value)} came out"
+def _difference(entry: Evaluation, folders: Mapping[str, Path], faces: Faces, split: Split) -> str:
+    """Return the first figure of an entry that is not reproduced, or why it cannot be; empty if all are."""
+    test = faces[in_order(faces, split.test)]
+    if entry.fingerprint != fingerprint(test):
+        return f"it was measured on other faces ({entry.fingerprint[:40]}, here {fingerprint(test)})"
+    if not set(entry.weights) <= set(folders):
+        return f"its checkpoint ({entry.checkpoint[:12]}) is not here"
+    detectors = [read_detector(folders[sha256]) for sha256 in entry.weights]
+    predicted = mean_on_frames(detectors, test.images, test.four_point, entry.mirror)
+    pairs = {"": (entry.accuracy.figures, _figures(predicted, test))}
+    if entry.aligned:
+        aligned = aligned_points(detectors, faces, split, predicted, entry.mirror)
+        pairs["aligned "] = (entry.aligned, _figures(aligned, test))
+    for kind, (recorded, measured) in pairs.items():
+        for metric in METRICS:
+            before, now = recorded.get(metric.key), measured[metric.key]
+            if before != now and (before is None or now is None or abs(before - now) > metric.same):
+                return f"its {kind}{metric.label} is {metric.shown(before)}, measured again {metric.shown(now)}"
     return ""
 
 
-def _exactly(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.4f}"
+def _figures(predicted: np.ndarray, test: Faces) -> dict[str, float | None]:
+    return accuracy(predicted, test.points, resamples=1).figures
 
 
-def ranking_name(benchmark: str, data: Path, rows: int) -> str:
-    """The name of a ranking: "kaggle" is short for the competition's; the data's name if empty.
-
-    rows: the number of training rows. Raises FkdError if the ranking is the competition's but the data is not.
-    """
+def _ranking_name(benchmark: str, data: Path, faces: Faces) -> str:
+    """Return the name of a ranking. Raises FkdError if it is the competition's but the data is not."""
     if benchmark not in ("kaggle", KAGGLE):
         return benchmark or data_name(data)
-    if rows != COMPETITION_ROWS:
+    if len(faces) != COMPETITION_ROWS:
         raise FkdError(
-            f"{data} has {rows:,} training rows, but the competition's file has {COMPETITION_ROWS:,}: "
+            f"{data} has {len(faces):,} training rows, but the competition's file has {COMPETITION_ROWS:,}: "
             "leave out --benchmark kaggle for other data"
         )
     return KAGGLE

@@ -3,7 +3,7 @@
 import dataclasses
 import datetime
 import hashlib
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -18,27 +18,20 @@ from fkd.version import __version__
 
 FORMAT: Final = 5  # of an Evaluation as JSON
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-# The degradations of `fkd.board.robustness`, and their steps; the first step of each changes nothing.
-STEPS = {
-    "blur": (0, 1, 1.5, 2, 3),  # standard deviation of a Gaussian, px
-    "noise": (0, 10, 20, 30, 40),  # standard deviation of a Gaussian, of 255
-    "darkness": (0, 75, 88, 94, 97),  # percent of the light taken away
-    "JPEG": (100, 30, 20, 10, 5),  # quality; the whole frame is 96 px, so the blocks are large
-    "rotation": (0, 10, 20, 30, 45),  # degrees, half the faces each way
-    "shift": (0, 3, 6, 9, 12),  # px, in eight directions
-    "covered eye": (0, 8, 16, 24, 32),  # side of a grey square, px, half the faces each eye
-    "covered mouth": (0, 8, 16, 24, 32),  # side of a grey square, px
+NAME = re.compile(r"\w[\w .,+()-]{0,99}(/[\w.-]{1,99})?")  # neither a path nor a formula of a spreadsheet
+# The degradations of `fkd.board.robustness`: unit and steps; the first step of each changes nothing.
+DEGRADATIONS: dict[str, tuple[str, tuple[float, ...]]] = {
+    "blur": ("sigma, px", (0, 1, 1.5, 2, 3)),
+    "noise": ("sigma, grey levels of 255", (0, 10, 20, 30, 40)),
+    "darkness": ("light taken away, %", (0, 75, 88, 94, 97)),
+    "JPEG": ("quality", (100, 30, 20, 10, 5)),  # low, since the blocks are large in a frame of 96 px
+    "rotation": ("degrees", (0, 10, 20, 30, 45)),  # half the faces each way
+    "shift": ("px", (0, 3, 6, 9, 12)),  # in eight directions
+    "covered eye": ("side of the square, px", (0, 8, 16, 24, 32)),  # half the faces each eye
+    "covered mouth": ("side of the square, px", (0, 8, 16, 24, 32)),
 }
-UNITS = {
-    "blur": "sigma, px",
-    "noise": "sigma, grey levels of 255",
-    "darkness": "light taken away, %",
-    "JPEG": "quality",
-    "rotation": "degrees",
-    "shift": "px",
-    "covered eye": "side of the square, px",
-    "covered mouth": "side of the square, px",
-}
+UNITS = {kind: unit for kind, (unit, _) in DEGRADATIONS.items()}
+STEPS = {kind: steps for kind, (_, steps) in DEGRADATIONS.items()}
 
 
 @dataclass(frozen=True)
@@ -58,31 +51,34 @@ class Cost:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A leaderboard entry: one model on one benchmark.
+    """A leaderboard entry: one model on one benchmark, or submitted predictions, which have no weights and no cost.
 
-    fingerprint: hash of the test images and of which labels they have. weights: the sha256 of each model's weights,
-    several for an ensemble, none for submitted predictions. mirror: whether predictions are averaged over the image and
-    its horizontal flip (flip averaging). data: the checkpoint's record of its training data. held_out: whether that
-    record shows that the test faces were not trained on. robustness: RMSE in px at each of STEPS, by kind. revision:
-    the commit on the Hub that was measured, if it is from there. cost and aligned are None for submitted predictions,
-    which were not made here. aligned: figures by the keys of METRICS, without the mean offset of each point on the
-    validation faces (`fkd.board.measuring.aligned`).
+    Attributes:
+        fingerprint: The hash of the test images and of which labels they have.
+        weights: The sha256 of each model's weights, several for an ensemble.
+        mirror: Whether predictions are averaged over the image and its horizontal flip (flip averaging).
+        data: The checkpoint's record of its training data.
+        held_out: Whether that record shows that the test faces were not trained on.
+        robustness: RMSE in px at each of STEPS, by kind.
+        revision: The commit on the Hub that was measured, if it is from there.
+        aligned: Figures by the keys of METRICS, without the mean offset of each point on the validation faces
+            (`fkd.board.measuring.aligned_points`).
     """
 
     __pydantic_config__ = STRICT
 
-    name: Annotated[Line, Field(min_length=1)]
-    benchmark: Annotated[Line, Field(min_length=1)]
+    name: str
+    benchmark: str
     fingerprint: Line
     accuracy: Accuracy
     detail: Detail
-    cost: Cost | None
-    weights: Annotated[list[Hash], Field(max_length=100)]
-    model: Line
-    mirror: bool
-    data: DataRecord
-    held_out: bool
-    robustness: dict[Line, Annotated[list[Figure], Field(max_length=100)]]
+    cost: Cost | None = None
+    weights: Annotated[list[Hash], Field(max_length=100)] = dataclasses.field(default_factory=list)
+    model: Line = ""
+    mirror: bool = False
+    data: DataRecord = dataclasses.field(default_factory=lambda: DataRecord(""))
+    held_out: bool = False
+    robustness: dict[Line, Annotated[list[Figure], Field(max_length=100)]] = dataclasses.field(default_factory=dict)
     revision: Line = ""
     aligned: Figures | None = None
     fkd_version: Line = __version__
@@ -90,6 +86,10 @@ class Evaluation:
     format: Literal[5] = FORMAT
 
     def __post_init__(self) -> None:
+        for name in (self.name, self.benchmark):
+            if not NAME.fullmatch(name):
+                allowed = "letters, digits, blanks and . , _ + - ( ), or user/repo"
+                raise FkdError(f"{name!r:.60} cannot be a name of an entry or a benchmark: expected {allowed}")
         if self.submitted != (self.cost is None):
             raise FkdError("it has a checkpoint without its cost, or a cost without a checkpoint")
         if self.submitted and "/" in self.name:
@@ -108,12 +108,9 @@ class Evaluation:
     @property
     def checkpoint(self) -> str:
         """The hash of the weights, or of an ensemble's hashes one after another; empty for submitted predictions."""
-        return joined(self.weights) if self.weights else ""
-
-
-def joined(hashes: Sequence[str]) -> str:
-    """The hash that identifies one set of weights, or an ensemble of several."""
-    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
+        if self.members == 1:
+            return "".join(self.weights)
+        return hashlib.sha256("".join(self.weights).encode()).hexdigest()
 
 
 def read_evaluation(path: Path | str) -> Evaluation:

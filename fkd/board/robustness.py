@@ -1,7 +1,7 @@
 """Accuracy on degraded faces: the test faces made worse step by step, and the RMSE at each step."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -21,68 +21,68 @@ def robustness(detectors: Sequence[Detector], faces: Faces, mirror: bool = False
 
     A point that turning or shifting moves out of the frame is not counted.
     """
-    four_point = faces.four_point
 
     def error(degradation: str, step: float) -> float:
         worse = degrade(faces, degradation, step)
-        predicted = mean_on_frames(detectors, worse.images, four_point, mirror)
+        predicted = mean_on_frames(detectors, worse.images, faces.four_point, mirror)
         return round(accuracy(predicted, worse.points, resamples=1).rmse, 4)
 
     unchanged = error("blur", STEPS["blur"][0])
     errors = {degradation: [unchanged] for degradation in STEPS}
-    todo = [(degradation, step) for degradation, steps in STEPS.items() for step in steps[1:]]
-    for degradation, step in tqdm(todo, desc="degraded faces", disable=None):
+    later = [(degradation, step) for degradation, steps in STEPS.items() for step in steps[1:]]
+    for degradation, step in tqdm(later, desc="degraded faces", disable=None):
         errors[degradation].append(error(degradation, step))
     return errors
 
 
 def degrade(faces: Faces, degradation: str, step: float) -> Faces:
-    """Faces changed by one degradation of STEPS, always the same way; labels move with the picture.
-
-    Raises KeyError for an unknown degradation.
-    """
-    if step == STEPS[degradation][0]:
-        return faces
+    """Faces changed by one degradation of STEPS, always the same way; labels move with the picture."""
     images, points = faces.images, faces.points
     number = np.arange(len(images))
-    if degradation == "blur":
-        images = _each(images, lambda picture: picture.filter(ImageFilter.GaussianBlur(step)))
-    elif degradation == "JPEG":
-        images = _each(images, lambda picture: _jpeg(picture, int(step)))
-    elif degradation == "noise":
-        images = images + np.random.default_rng(0).normal(0, step, images.shape)
-    elif degradation == "darkness":
-        images = images * (1 - step / 100)
-    elif degradation in ("rotation", "shift"):
-        none, side = torch.zeros(len(images)), torch.from_numpy(1 - 2 * (number % 2)).float()
-        way = torch.from_numpy(number % 8 * np.pi / 4).float()
-        shift = torch.stack([way.cos(), way.sin()], 1) * step
-        matrix = (
-            similarity((side * step).deg2rad(), none + 1, torch.zeros(len(images), 2))
-            if degradation == "rotation"
-            else similarity(none, none + 1, shift)
-        )
-        moved, labels = warp(torch.from_numpy(images).float()[:, None] / 255, torch.from_numpy(points).float(), matrix)
-        images, points = moved[:, 0].numpy() * 255, labels.numpy()
-    else:
-        which = (
-            np.where(number % 2, LEFT_EYE, RIGHT_EYE)
-            if degradation == "covered eye"
-            else np.full(len(number), BOTTOM_LIP)
-        )
-        centre = points[number, which]  # [N, 2] px
-        centre = np.where(np.isfinite(centre), centre, np.array(MEAN_FACE, np.float32)[which])
-        grid = np.arange(FRAME_SIZE)
-        across, down = (np.abs(grid - centre[:, [axis]]) <= step / 2 for axis in (0, 1))  # bool [N, 96]
-        images = np.where(down[:, :, None] & across[:, None, :], 128, images)
+    match degradation:
+        case _ if step == STEPS[degradation][0]:
+            return faces
+        case "blur" | "JPEG":
+            images = np.stack([_filtered(Image.fromarray(image), degradation, step) for image in images])
+        case "noise":
+            images = images + np.random.default_rng(0).normal(0, step, images.shape)
+        case "darkness":
+            images = images * (1 - step / 100)
+        case "rotation" | "shift":
+            images, points = _moved(faces, degradation, step)
+        case "covered eye":
+            images = _covered(faces, np.where(number % 2, LEFT_EYE, RIGHT_EYE), step)
+        case "covered mouth":
+            images = _covered(faces, np.full(len(number), BOTTOM_LIP), step)
     return Faces(images.round().clip(0, 255).astype(np.uint8), points)
 
 
-def _each(images: np.ndarray, change: Callable[[Image.Image], Image.Image]) -> np.ndarray:
-    return np.stack([np.asarray(change(Image.fromarray(image))) for image in images])
-
-
-def _jpeg(picture: Image.Image, quality: int) -> Image.Image:
+def _filtered(picture: Image.Image, degradation: str, step: float) -> np.ndarray:
+    if degradation == "blur":
+        return np.asarray(picture.filter(ImageFilter.GaussianBlur(step)))
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=quality)
-    return Image.open(file)
+    picture.save(file, "JPEG", quality=int(step))
+    return np.asarray(Image.open(file))
+
+
+def _moved(faces: Faces, degradation: str, step: float) -> tuple[np.ndarray, np.ndarray]:
+    """Images float32 [N, 96, 96] in 0..255 and points, rotated half each way, or shifted in eight directions."""
+    number = torch.arange(len(faces))
+    angle, shift = torch.zeros(len(faces)), torch.zeros(len(faces), 2)
+    if degradation == "rotation":
+        angle = ((1 - 2 * (number % 2)) * step).deg2rad()
+    else:
+        direction = number % 8 * torch.pi / 4
+        shift = torch.stack([direction.cos(), direction.sin()], 1) * step
+    matrix = similarity(angle, torch.ones(len(faces)), shift)
+    images = torch.from_numpy(faces.images).float()[:, None] / 255
+    moved, points = warp(images, torch.from_numpy(faces.points).float(), matrix)
+    return moved[:, 0].numpy() * 255, points.numpy()
+
+
+def _covered(faces: Faces, keypoint: np.ndarray, side: float) -> np.ndarray:
+    """Images with a grey square around a keypoint of each face, its usual place where it has no label."""
+    centre = faces.points[np.arange(len(faces)), keypoint]  # [N, 2] px
+    centre = np.where(np.isfinite(centre), centre, np.array(MEAN_FACE, np.float32)[keypoint])
+    is_near = np.abs(np.arange(FRAME_SIZE) - centre[:, :, None]) <= side / 2  # [N, (x, y), 96]
+    return np.where(is_near[:, 1, :, None] & is_near[:, 0, None, :], 128, faces.images)

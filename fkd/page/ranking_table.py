@@ -148,7 +148,7 @@ OPTIONAL = (
     _worded("hardware", "measured on", _of_cost("hardware")),
     _worded("trained", "trained on", _of_entry("data", lambda data: data.name)),
     _worded("overlap", "sources trained on", lambda row: row.overlap),
-    _worded("date", "date", lambda row: dated.date if (dated := row.entry or row.claim) else ""),
+    _worded("date", "date", lambda row: row.date),
     _worded("unranked", "why unranked", lambda row: row.unranked),
 )
 

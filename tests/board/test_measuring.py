@@ -5,13 +5,17 @@ import numpy as np
 import pytest
 from conftest import detector
 
+from fkd.board.cost import cost
 from fkd.board.measuring import measure
 from fkd.board.record import from_json
+from fkd.data.sixty_eight import OF_68
+from fkd.errors import FkdError
 from fkd.keypoints import MEAN_FACE, NOSE_TIP
 from fkd.learn.models import ModelConfig
 from fkd.metrics import accuracy
 from fkd.photo.detector import mean_on_frames
 from fkd.photo.detectors.checkpoint import CheckpointDetector
+from fkd.photo.detectors.landmarks import LandmarkDetector
 
 
 class Shifted(CheckpointDetector):
@@ -23,10 +27,9 @@ class Shifted(CheckpointDetector):
         return points
 
 
-def test_an_entry_is_of_what_a_detector_answers_not_of_its_model(competition):
+def test_a_detector_is_measured_by_its_answers(competition):
     untrained = detector(ModelConfig("fcnn"))
-    shifted = Shifted(untrained.checkpoint, untrained.folder)
-    entry = measure([shifted], competition)
+    entry = measure([Shifted(untrained.checkpoint, untrained.folder)], competition)
     assert entry.accuracy.rmse < 10 < measure([untrained], competition).accuracy.rmse
     blur, darkness = entry.robustness["blur"], entry.robustness["darkness"]
     assert blur[0] == darkness[0] == pytest.approx(entry.accuracy.rmse, abs=1e-4) and len(set(darkness)) > 1
@@ -49,12 +52,22 @@ class Elsewhere(Shifted):
         return points
 
 
-def test_aligned_figures_leave_out_where_a_point_is_defined(competition, faces):
+def test_aligned_figures_ignore_where_a_point_is_defined_and_an_entry_survives_json(competition, faces):
     entry = measure([Elsewhere(detector(ModelConfig("fcnn")), faces)], competition)
     assert entry.accuracy.rmse > 0.4 and entry.accuracy.rmse_by_keypoint["nose_tip"] > 1
     assert entry.aligned["rmse"] == pytest.approx(0, abs=1e-3) and set(entry.aligned) == set(entry.accuracy.figures)
-    again = from_json(json.loads(json.dumps(dataclasses.asdict(entry))))
-    assert again.aligned == entry.aligned and again.format == 5
+    text = json.dumps(dataclasses.asdict(entry), allow_nan=False)
+    assert from_json(json.loads(text)) == entry
+    for spoil, message in (
+        ({"extra": 1}, "the evaluation has the unknown extra"),
+        ({"accuracy": {"rmse": 1}}, "the evaluation: accuracy lacks faces"),
+        ({"format": 4}, "the evaluation has format 4, expected 5: measure it again"),
+        ({"cost": None}, "the evaluation: it has a checkpoint without its cost"),
+        ({"weights": []}, "a cost without a checkpoint"),
+        ({"weights": [], "cost": None, "name": "ada/net"}, "have the name of a Hub model"),
+    ):
+        with pytest.raises(FkdError, match=message):
+            from_json(json.loads(text) | spoil)
 
 
 def test_an_ensemble_is_the_mean_of_its_members_answers(competition, sixty):
@@ -65,5 +78,15 @@ def test_an_ensemble_is_the_mean_of_its_members_answers(competition, sixty):
     assert np.allclose(both, (one.on_frames(sixty.images) + two.on_frames(sixty.images)) / 2, atol=1e-4)
     entry = measure([one, two], competition, name="both")
     assert entry.members == 2 and entry.weights == ["0" * 64] * 2 and entry.name == "both"
-    assert entry.cost.macs == 2 * measure([one], competition).cost.macs
     assert accuracy(both, sixty.points, 1).rmse < accuracy(one.on_frames(sixty.images), sixty.points, 1).rmse
+
+
+def test_the_cost_is_that_of_all_passes_of_all_members():
+    detectors = [detector(ModelConfig("fcnn")) for _ in range(3)]
+    one, total = cost(detectors[:1], repeats=1), cost(detectors, mirror=True, repeats=1)
+    assert one.macs == 9216 * 500 + 500 * 30 and one.parameters == 4_623_530
+    assert one.latency_ms > 0 and "thread" in one.hardware
+    assert total.macs == 6 * one.macs and total.parameters == 3 * one.parameters
+    lost = LandmarkDetector("lost", lambda image: np.full((68, 2), np.nan), OF_68, {}, "none", "0" * 64, "#ffffff")
+    foreign = cost([lost], repeats=1)
+    assert (foreign.parameters, foreign.macs) == (None, None) and foreign.latency_ms > 0

@@ -11,9 +11,9 @@ from commands import fails, run
 from forged import KNOWN, entry
 
 from fkd.board.entries import Benchmark, Entries, read_entries, write_entry
+from fkd.board.measuring import score
 from fkd.board.ranking import ranking
 from fkd.board.record import from_json
-from fkd.board.scoring import score
 from fkd.data.held_out import export_test, held_out
 from fkd.data.record import DataRecord
 from fkd.errors import FkdError

@@ -12,7 +12,7 @@ from conftest import draw_faces, write_competition
 from sentences import refused
 
 from fkd.board.entries import write_entry
-from fkd.board.scoring import score
+from fkd.board.measuring import score
 from fkd.data.predictions import MAX_BYTES, read_predictions
 from fkd.keypoints import COLUMNS
 
