@@ -31,7 +31,7 @@ import yaml
 from fastapi import FastAPI, HTTPException, Request, Response
 from huggingface_hub import constants, hf_api
 from huggingface_hub.repocard import REGEX_YAML_BLOCK
-from huggingface_hub.utils import close_session
+from huggingface_hub.utils import close_session, disable_progress_bars
 
 LFS_SUFFIXES = (".safetensors", ".png")
 FLIPPED = bytes(reversed(range(256)))
@@ -191,6 +191,7 @@ class HubServer:
         settings = {"HF_ENDPOINT": self.url, "HF_HOME": str(home), "NO_PROXY": "127.0.0.1"}
         for name, value in (settings | {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}).items():
             monkeypatch.setenv(name, value)
+        disable_progress_bars()
         close_session()
 
     def add_user(self, name: str) -> str:

@@ -36,7 +36,6 @@ PLACES = {
     "supervision": ["photo.point_files"],
     "timm": ["learn"],
     "typer": ["cli"],
-    "typing_extensions": ["hub"],
     "yaml": ["hub"],
 }
 UNDECLARED = {"fkd", "google", "gradio_client", "dlib", "pydantic_core"}  # ours, and parts of declared libraries

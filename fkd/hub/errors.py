@@ -9,13 +9,15 @@ from huggingface_hub.errors import (
     HfHubHTTPError,
     HFValidationError,
     HTTPError,
-    LocalTokenNotFoundError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
 
 from fkd.errors import FkdError
+from fkd.files import one_line
+
+LOG_IN = "run `hf auth login`, or set HF_TOKEN"
 
 
 class HostError(FkdError):
@@ -30,60 +32,50 @@ def in_a_sentence(repo_id: str, anonymous: bool = False) -> Iterator[None]:
     """
     try:
         yield
-    except HFValidationError:
-        raise FkdError(f"{repo_id!r} is not a repository name: expected user/name") from None
-    except LocalTokenNotFoundError:
-        raise HostError("you are not logged in to the Hub: run `hf auth login`, or set HF_TOKEN") from None
-    except GatedRepoError:
-        if anonymous:
-            raise FkdError(f"{repo_id} is gated: only models that everybody may read can be added here") from None
-        raise FkdError(f"{repo_id} is gated: ask for access on its page, then log in (`hf auth login`)") from None
-    except RevisionNotFoundError:
-        raise FkdError(f"{repo_id} has no such revision: see its history on the Hub") from None
-    except RepositoryNotFoundError:
-        if anonymous:
-            raise FkdError(f"the Hub has no repository {repo_id} that everybody may read: check the name") from None
-        raise FkdError(
-            f"the Hub shows you no repository {repo_id}: check the name; if it is private, log in (`hf auth login`)"
-        ) from None
-    except EntryNotFoundError as error:
-        raise FkdError(f"{repo_id}: {_short(error)}") from None
-    except HfHubHTTPError as error:
-        raise _http_error(repo_id, error) from None
-    except OfflineModeIsEnabled:
-        raise HostError("the Hub is not used, since HF_HUB_OFFLINE is set: unset it, then try again") from None
-    except HTTPError as error:
-        raise HostError(f"the Hub cannot be reached ({_short(error)}): check the network, then try again") from None
-
-
-@contextmanager
-def uploading(repo_id: str) -> Iterator[None]:
-    """Turn the error of a failed upload into an FkdError; the client keeps the reason in `__cause__`."""
-    try:
-        yield
+    except (HFValidationError, EntryNotFoundError, OfflineModeIsEnabled, HTTPError) as error:
+        raise _sentence(repo_id, anonymous, error) from None
     except RuntimeError as error:
-        if isinstance(error.__cause__, HfHubHTTPError):
-            raise _http_error(repo_id, error.__cause__) from None
-        raise FkdError(f"the upload to {repo_id} failed ({_short(error)}): push again") from None
+        if not isinstance(error.__cause__, HTTPError):
+            raise
+        raise _sentence(repo_id, anonymous, error.__cause__) from None  # a failed upload
 
 
-def _http_error(repo_id: str, error: HfHubHTTPError) -> FkdError:
+def _sentence(repo_id: str, anonymous: bool, error: Exception) -> FkdError:
+    reason = one_line(getattr(error, "server_message", None) or str(error) or type(error).__name__, 200)
+    match error:
+        case HFValidationError():
+            return FkdError(f"{repo_id!r} is not a repository name: expected user/name")
+        case OfflineModeIsEnabled():
+            return HostError("the Hub is not used, since HF_HUB_OFFLINE is set: unset it, then try again")
+        case GatedRepoError():
+            advice = "only models that everybody may read can be added here"
+            return FkdError(
+                f"{repo_id} is gated: {advice if anonymous else f'ask for access on its page, then {LOG_IN}'}"
+            )
+        case RepositoryNotFoundError() if anonymous:
+            return FkdError(f"the Hub has no repository {repo_id} that everybody may read: check the name")
+        case RepositoryNotFoundError():
+            return FkdError(f"the Hub shows you no repository {repo_id}: check the name; if it is private, {LOG_IN}")
+        case RevisionNotFoundError():
+            return FkdError(f"{repo_id} has no such revision: see its history on the Hub")
+        case HfHubHTTPError():
+            return _http_error(repo_id, error, reason)
+        case _:
+            return HostError(f"the Hub cannot be reached ({reason}): check the network, then try again")
+
+
+def _http_error(repo_id: str, error: HfHubHTTPError, reason: str) -> FkdError:
     status = error.response.status_code
     if status == 401:
-        return HostError(f"the Hub does not accept your token for {repo_id}: run `hf auth login`, or set HF_TOKEN")
+        return HostError(f"you are not logged in to the Hub, or it does not accept your token: {LOG_IN}")
     if status == 403:
-        what = "read" if error.response.request.method in ("GET", "HEAD") else "write to"
-        do = f"make one with the right to {'read it' if what == 'read' else 'write there'}"
-        return HostError(f"your token may not {what} {repo_id}: {do} ({_short(error)})")
+        right = "read" if error.response.request.method in ("GET", "HEAD") else "write to"
+        return HostError(f"your token may not {right} {repo_id}: make one with that right ({reason})")
     if status in (409, 412):
         return FkdError(f"{repo_id} changed while it was being written ({status}): do it again")
     if status == 429:
-        wait = error.response.headers.get("Retry-After")
-        return FkdError(f"the Hub has had too many requests: try again in {f'{wait} s' if wait else 'some minutes'}")
+        seconds = error.response.headers.get("Retry-After")
+        return FkdError(f"the Hub has had too many requests: try again in {f'{seconds} s' if seconds else 'minutes'}")
     if status >= 500:
         return FkdError(f"the Hub failed ({status}): try again later")
-    return FkdError(f"the Hub refused {repo_id} ({status}): {_short(error)}")
-
-
-def _short(error: Exception) -> str:
-    return " ".join((getattr(error, "server_message", None) or str(error) or type(error).__name__).split())[:200]
+    return FkdError(f"the Hub refused {repo_id} ({status}): {reason}")

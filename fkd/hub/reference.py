@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fkd.errors import FkdError
+from fkd.files import read_json, typed
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.kinds import READERS
 
 SCHEME = "hf:"
-# With or without the scheme, where only a Hub model is possible.
-PATTERN = r"^(hf:)?[\w.-]+/[\w.-]+(@[\w./-]+)?$"
+PINNED = "pinned.json"  # among checkpoint folders: Hub models to show with them, or instead
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class HubModel:
     @classmethod
     def parse(cls, reference: str) -> "HubModel":
         """From user/repo or user/repo@revision, with or without hf: before it. Raises FkdError for anything else."""
-        if not re.fullmatch(PATTERN, reference):
+        parts = re.fullmatch(r"(?:hf:)?([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", reference)
+        if not parts:
             raise FkdError(f"{reference[:100]!r} names no model on the Hub: expected user/repo or user/repo@revision")
-        repo_id, _, revision = reference.removeprefix(SCHEME).partition("@")
-        return cls(repo_id, revision)
+        return cls(parts[1], parts[2] or "")
 
     @property
     def owner(self) -> str:
@@ -42,40 +42,42 @@ def load(reference: Path | str, name: str = "", device: str = "cpu") -> Detector
     """Load a detector: a checkpoint folder, hf:user/repo, hf:user/repo@revision, dlib:FILE (a shape predictor
     of 68 points), mediapipe:FILE (a face landmarker's .task) or onnx:FILE.
 
-    name: the detector's name; if empty, its own, or that of its folder, repository or file. device: the torch device
-    of a checkpoint's model; all others answer on the CPU.
-
     >>> load("onnx:FILE").on_frames(np.zeros((1, 96, 96), np.uint8)).shape
     (1, 15, 2)
 
-    Raises FileNotFoundError or FkdError, as `load_trained` and the file's reader do.
+    Args:
+        name: The detector's name; if empty, its own, or that of its folder, repository or file.
+        device: The torch device of a checkpoint's model; all others answer on the CPU.
+
+    Raises:
+        FileNotFoundError: A file is missing.
+        FkdError: As `pull`, and as the file's reader.
     """
     kind, colon, file = str(reference).partition(":")
     if colon and kind in READERS:
         return READERS[kind](Path(file), name)
-    return load_trained(reference, name, device=device)
-
-
-def load_trained(reference: Path | str, name: str = "", device: str = "cpu") -> CheckpointDetector:
-    """Load an fkd checkpoint: a folder, or hf:user/repo, or hf:user/repo@revision.
-
-    name: the detector's name; the folder's or repository's if empty. device: the torch device of its model.
-    Raises FileNotFoundError or FkdError, as `load_checkpoint` and `pull` do.
-    """
+    folder = checkpoint_folder(reference)
     if not str(reference).startswith(SCHEME):
-        return CheckpointDetector.read(reference, name, device=device)
+        return CheckpointDetector.read(folder, name, device=device)
     model = HubModel.parse(str(reference))
-    return CheckpointDetector.read(checkpoint_folder(reference), name or model.repo_id, model.owner, device)
+    return CheckpointDetector.read(folder, name or model.repo_id, model.owner, device)
 
 
 def checkpoint_folder(reference: Path | str) -> Path:
-    """Return the folder of a checkpoint, downloaded if it is on the Hub (hf:user/repo, hf:user/repo@revision).
-
-    Raises FkdError, as `pull` does.
-    """
+    """Return the folder of a checkpoint, downloaded by `pull` if it is on the Hub."""
     if not str(reference).startswith(SCHEME):
         return Path(reference)
     from fkd.hub.repository import pull  # noqa: PLC0415 - the Hub's client takes 0.3 s, which a folder does without
 
     model = HubModel.parse(str(reference))
-    return pull(model.repo_id, model.revision or None)
+    return pull(model.repo_id, model.revision)
+
+
+def read_pinned(checkpoints: Path) -> list[HubModel]:
+    """Return the Hub models that are shown with a folder of checkpoints.
+
+    Raises FkdError if pinned.json is not a list of Hub models.
+    """
+    path = checkpoints / PINNED
+    references = typed(read_json(path), list[str], str(path)) if path.exists() else []
+    return [HubModel.parse(reference) for reference in references]

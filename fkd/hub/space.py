@@ -7,24 +7,14 @@ from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
-from fkd.hub.available import PINNED
-from fkd.hub.errors import in_a_sentence, uploading
-from fkd.hub.reference import HubModel
+from fkd.hub.errors import in_a_sentence
+from fkd.hub.reference import PINNED, HubModel
 from fkd.hub.repository import pull
 from fkd.photo.kinds import ENDINGS, files_in, read_detector
 
-PAGE = ["app.py", "requirements.lock", "LICENSE", "CITATION.cff", "docs/*.md"]
-PAGE += ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"]
-PAGE += ["fkd/**/*.py", "fkd/**/*.js", "fkd/**/*.css", "fkd/photo/yunet.*"]
-PAGE += [
-    "examples/*",
-    "examples/page/*",
-    "leaderboard/*/*.json",
-    "benchmarks/paper.json",
-    "benchmarks/*.md",
-    "benchmarks/*.png",
-]
-CHECKPOINTS, REFERENCES = "checkpoints/*/*", f"checkpoints/{PINNED}"
+PAGE = ["app.py", "requirements.lock", "LICENSE", "CITATION.cff", "*.md", "docs/*.md", "fkd/**/*", "examples/**/*"]
+PAGE += ["leaderboard/*/*.json", "benchmarks/paper.json", "benchmarks/*.md", "benchmarks/*.png"]
+NOT_PAGE = ("__pycache__", "training-state")
 
 
 def deploy(home: Path, repo_id: str, private: bool = False, models: Sequence[str] = ()) -> str:
@@ -34,10 +24,12 @@ def deploy(home: Path, repo_id: str, private: bool = False, models: Sequence[str
     pulled first, so that it is known to be safe, and pinned to that commit.
     Raises FkdError, with advice, for a missing permission, name or network, or a file that is not a detector.
     """
-    patterns = PAGE if models else [*PAGE, CHECKPOINTS]
-    paths = sorted(path for pattern in patterns for path in home.glob(pattern) if path.is_file())
+    patterns = PAGE if models else [*PAGE, "checkpoints/*/*"]
     contents: dict[str, Path | bytes] = {
-        path.relative_to(home).as_posix(): path for path in paths if not path.name.startswith("training-state")
+        path.relative_to(home).as_posix(): path
+        for pattern in patterns
+        for path in sorted(home.glob(pattern))
+        if path.is_file() and not any(name in str(path) for name in NOT_PAGE)
     }
     files = [] if models else files_in(home / "checkpoints")
     for file in files:
@@ -45,8 +37,9 @@ def deploy(home: Path, repo_id: str, private: bool = False, models: Sequence[str
         contents[f"checkpoints/{file.name}"] = file
     contents["requirements.txt"] = _requirements(home, {ENDINGS[file.suffix] for file in files})
     if models:
-        pinned = [str(HubModel(model, pull(model).name)) for model in models]
-        contents[REFERENCES] = json.dumps(pinned, indent=2).encode()
+        repos = [HubModel.parse(model).repo_id for model in models]
+        pinned = [str(HubModel(repo, pull(repo).name)) for repo in repos]
+        contents[f"checkpoints/{PINNED}"] = json.dumps(pinned, indent=2).encode()
     return _upload(repo_id, contents, private)
 
 
@@ -55,8 +48,8 @@ def _upload(repo_id: str, contents: Mapping[str, bytes | Path], private: bool) -
 
     Removes other files from the folders that these paths name; files elsewhere are the owner's.
     """
+    api = HfApi()
     with in_a_sentence(repo_id):
-        api = HfApi()
         url = api.create_repo(repo_id, repo_type="space", private=private, exist_ok=True, space_sdk="gradio")
         folders = {path.partition("/")[0] for path in contents if "/" in path}
         listed = api.list_repo_files(repo_id, repo_type="space")
@@ -64,8 +57,7 @@ def _upload(repo_id: str, contents: Mapping[str, bytes | Path], private: bool) -
         operations: list[CommitOperationAdd | CommitOperationDelete] = []
         operations += [CommitOperationAdd(path, content) for path, content in contents.items()]
         operations += [CommitOperationDelete(path) for path in sorted(outdated)]
-        with uploading(repo_id):
-            api.create_commit(repo_id, operations, commit_message="Written by fkd", repo_type="space")
+        api.create_commit(repo_id, operations, commit_message="Written by fkd", repo_type="space")
     return str(url)
 
 

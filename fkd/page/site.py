@@ -11,8 +11,8 @@ from typing import Any
 import gradio as gr
 
 from fkd.errors import FkdError
-from fkd.hub.available import read_pinned
 from fkd.hub.claims import sync
+from fkd.hub.reference import read_pinned
 from fkd.learn.record import CONFIG
 from fkd.page.address import remember
 from fkd.page.api import api

@@ -9,7 +9,7 @@ from typing import Any
 
 from fkd.board.entries import KAGGLE, Benchmark, Entries, problems, read_entries, read_published, read_synced
 from fkd.board.ranking import RankingRow, ranking
-from fkd.hub.available import weights_there
+from fkd.hub.repository import weights_there
 from fkd.learn.record import weights_in
 from fkd.page.figures import entry_colours, plotted_first
 from fkd.page.ranking_table import MOST_ROWS, Choice, is_single, published, table
@@ -48,7 +48,7 @@ def ranked(root: Path, benchmark: Benchmark, folders: Collection[Path], averaged
         entries, synced = read_entries(root, benchmark), read_synced(root)
         weights = weights_there(folders, entries.measured)
         made_of, rows = _KEPT.get((root, benchmark.name, averaged), (None, []))
-        if made_of and made_of[0] is entries and made_of[1] is synced and made_of[2] == (benchmark, weights):
+        if made_of == (entries, synced, (benchmark, weights)):
             return rows
         measured = [entry for entry in entries.measured if averaged or is_single(entry)]
         rows = ranking(benchmark, Entries(measured, entries.unreadable), weights, synced.claims)

@@ -42,7 +42,7 @@ class Detectors(ChainMap[str, Detector]):
         model = HubModel.parse(name)
         folder = tempfile.TemporaryDirectory(prefix="fkd-model-", ignore_cleanup_errors=True)
         try:
-            pulled = pull(model.repo_id, model.revision or None, MAX_BYTES, anonymous=True, cache=Path(folder.name))
+            pulled = pull(model.repo_id, model.revision, MAX_BYTES, anonymous=True, cache=Path(folder.name))
             detector = CheckpointDetector.read(pulled, name, model.owner, networks=networks_in(Path(folder.name)))
         except BaseException as error:
             folder.cleanup()

@@ -13,7 +13,7 @@ from app import build_app
 from fkd.board.entries import read_benchmarks, read_entries
 from fkd.data.split import record_of, split_data
 from fkd.errors import FkdError
-from fkd.hub.reference import load, load_trained
+from fkd.hub.reference import load
 from fkd.keypoints import MEAN_FACE
 from fkd.learn.checkpoint import save_checkpoint
 from fkd.learn.models import ModelConfig
@@ -35,8 +35,6 @@ def test_a_reference_to_a_file_names_its_kind(file):
     np.testing.assert_allclose(detector.on_frames(white), [np.array(MEAN_FACE) + [1, 0]] * 40, atol=1e-4)
     with pytest.raises(FkdError, match="none.onnx does not exist"):
         load("onnx:none.onnx")
-    with pytest.raises(FileNotFoundError, match="expected a checkpoint folder"):
-        load_trained(f"onnx:{file}")
 
 
 def test_a_folder_may_be_called_like_a_kind(evaluated, tmp_path, monkeypatch):

@@ -50,13 +50,13 @@ def test_what_only_the_owner_of_the_page_may_read_is_shown_to_nobody(hub, detect
 
 def test_what_is_wrong_is_said_in_a_sentence(hub, detectors, evaluated, monkeypatch):
     put(hub, evaluated, "bea/net")
-    hub.put("bea/pickle", {"model.pkl": b"", "config.json": b"{}", "model.safetensors": b""})
+    hub.put("bea/broken", {"config.json": b"{}", "model.safetensors": b""})
     monkeypatch.setattr(visitors, "MAX_BYTES", 1000)
     for asked, said in {
         "  ": "Name a Hub model",
         "no name at all": "names no model on the Hub: expected user/repo",
         "bea/nothing": "no repository bea/nothing that everybody may read: check the name",
-        "bea/pickle": "can run code",
+        "bea/broken": "has format",
         "bea/net": "more than the 1,000",
     }.items():
         with pytest.raises(ValueError, match=said):
