@@ -1,10 +1,9 @@
 """Commands of fkd, run in this process."""
 
 import pytest
-from typer.main import get_command
 from typer.testing import CliRunner
 
-from fkd.cli.commands import COMMANDS, app, find_command
+from fkd.cli.commands import app
 from fkd.errors import FkdError, is_for_user
 
 
@@ -22,10 +21,3 @@ def fails(*arguments) -> str:
     assert is_for_user(error.value)
     assert "\n" not in str(error.value)
     return str(error.value)
-
-
-def every_command():
-    """The command line with all of its commands imported, as click has it."""
-    whole = get_command(app)
-    whole.commands = {name: find_command(name) for name in COMMANDS}
-    return whole

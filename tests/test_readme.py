@@ -13,10 +13,11 @@ import paper
 import pytest
 import yaml
 from ablation import summary
-from commands import every_command
 from huggingface_hub import ModelCard, RepoCard
+from typer.main import get_command
 
 from fkd.board.entries import find_benchmark, read_entries
+from fkd.cli.commands import app
 from fkd.version import __version__
 
 ROOT = Path(__file__).parent.parent
@@ -51,7 +52,7 @@ def test_the_readme_is_short_and_its_python_runs(monkeypatch, capsys):
 def test_every_command_exists_with_its_options(path):
     text = path.read_text().replace("\\\n", " ")
     for command in re.findall(r"(?:python|torchrun [^`#\n]*?) -m fkd ([^`#&\n]+)", text):
-        node, words = every_command(), shlex.split(command.replace('"', ""))
+        node, words = get_command(app), shlex.split(command.replace('"', ""))
         while words and words[0] in getattr(node, "commands", {}):
             node = node.commands[words.pop(0)]
         assert not hasattr(node, "commands") or (node.invoke_without_command and not words), command

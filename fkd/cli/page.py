@@ -5,12 +5,9 @@ from typing import Annotated
 import typer
 
 from fkd.cli.options import CHECKPOINTS, CLONE, LEADERBOARD, Root
-from fkd.errors import FkdError
-
-app = typer.Typer()
+from fkd.errors import require
 
 
-@app.command("app")
 def app_command(
     references: Annotated[
         list[str] | None,
@@ -22,10 +19,8 @@ def app_command(
     root: Root = LEADERBOARD,
 ) -> None:
     """Serve the page: detectors side by side on your own photos, and the leaderboard."""
-    try:
-        from fkd.page import site  # noqa: PLC0415 - needs Gradio and plotly, which only fkd[app] brings
-    except ModuleNotFoundError as error:
-        if error.name not in ("gradio", "plotly"):
-            raise
-        raise FkdError("the page needs Gradio and plotly: pip install 'fkd[app]'") from None
+    for library in ("gradio", "plotly"):
+        require(library, "app")
+    from fkd.page import site
+
     site.launch(site.build_app(references or site.references_in(CHECKPOINTS), root, CLONE), root, open_browser)

@@ -4,24 +4,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from tqdm import tqdm
 
-from fkd.errors import FkdError
-from fkd.files import replacing
-from fkd.hub.reference import SCHEME, load
-from fkd.photo.detector import Detector
-from fkd.photo.draw import draw_points
-from fkd.photo.many_photos import answer_photos, find_photos
-from fkd.photo.point_files import Journal, answer_row, write_rows
+from fkd.errors import FkdError, require
 
-app = typer.Typer()
 MAX_ERRORS = 10  # printed at the end
 
 
-@app.command("predict")
 def predict_command(
     photos: Annotated[list[Path], typer.Argument(help="Photos, zips of photos, or folders, with the folders in them.")],
-    checkpoint: Annotated[Path, typer.Option(help="A checkpoint folder, hf:user/repo or onnx:FILE.")],
+    checkpoint: Annotated[str, typer.Option(help="A checkpoint folder, hf:user/repo or onnx:FILE.")],
     out: Annotated[Path, typer.Option(help="Where the points go: a .json, .csv or .parquet file.")],
     draw: Annotated[Path | None, typer.Option(help="A folder for the photos with the points drawn.")] = None,
     device: Annotated[str, typer.Option(help="cpu; cuda, cuda:N or mps (Apple), by torch; or auto.")] = "cpu",
@@ -30,13 +21,27 @@ def predict_command(
     ray: Annotated[bool, typer.Option("--ray", help="On a Ray cluster; --out is a folder of Parquet files.")] = False,
 ) -> None:
     """Find the faces in photos and their keypoints, in pixels of the upright photo."""
-    if ray:
-        if draw or resume or device != "cpu":
-            raise FkdError("--ray distributes the work itself: leave out --draw, --device and --resume")
-        _predict_on_ray(photos, checkpoint, out, precise)
-        return
+    from tqdm import tqdm
+
+    from fkd.files import replacing
+    from fkd.hub.reference import load
+    from fkd.photo.draw import draw_points
+    from fkd.photo.many_photos import answer_photos, find_photos
+    from fkd.photo.point_files import Journal, answer_row, write_rows
+
+    if ray and (draw or resume or device != "cpu"):
+        raise FkdError("--ray distributes the work itself: leave out --draw, --device and --resume")
     if resume and out.exists() and not out.with_name(f"{out.name}.part").exists():
         typer.echo(f"{out} already exists; nothing to resume")
+        return
+    if device != "cpu":
+        from fkd.cli.device import chosen_device
+
+        device = chosen_device(device)
+    detector = load(checkpoint, device=device)
+    detector.on_photos([], [], precise)  # one without precise answers says so now, not once per photo
+    if ray:
+        _predict_on_ray(photos, checkpoint, out, precise)
         return
     sources = find_photos(photos)
     if draw:
@@ -44,11 +49,6 @@ def predict_command(
         if len({Path(source.name).stem for source in listed}) < len(listed):
             raise FkdError("--draw: two of the photos have the same name, so one drawing would replace the other")
         sources = iter(listed)
-    if device != "cpu":
-        from fkd.cli.device import chosen_device  # noqa: PLC0415 - takes torch, which a CPU does without
-
-        device = chosen_device(device)
-    detector = _load(checkpoint, precise, device)
     journal = Journal(out, {"model": detector.name, "sha256": detector.sha256, "precise": precise}, resume)
     todo = (source for source in sources if source.name not in journal.done)
     for answered in tqdm(answer_photos(detector, todo, precise), unit=" photos", disable=None):
@@ -69,21 +69,12 @@ def predict_command(
         typer.echo(f"{len(errors)} photo(s) have no answer but an error, such as\n{listed_errors}", err=True)
 
 
-def _load(checkpoint: Path, precise: bool, device: str = "cpu") -> Detector:
-    detector = load(checkpoint, device=device)
-    detector.on_photos([], [], precise)  # one without precise answers says so now, not once per photo
-    return detector
+def _predict_on_ray(photos: list[Path], checkpoint: str, out: Path, precise: bool) -> None:
+    require("ray", "ray")
+    from fkd.hub.reference import SCHEME, load
+    from fkd.photo.on_ray import answer_on_ray
 
-
-def _predict_on_ray(photos: list[Path], checkpoint: Path, out: Path, precise: bool) -> None:
-    try:
-        from fkd.photo.on_ray import answer_on_ray  # noqa: PLC0415 - needs Ray, which only fkd[ray] brings
-    except ModuleNotFoundError as error:
-        if error.name not in ("ray", "pyarrow"):
-            raise
-        raise FkdError("--ray needs Ray: pip install 'fkd[ray]', then run this again") from None
-    _load(checkpoint, precise)
-    kind, colon, file = str(checkpoint).rpartition(":")
-    reference = str(checkpoint) if f"{kind}:" == SCHEME else f"{kind}{colon}{Path(file).absolute()}"
+    kind, colon, file = checkpoint.rpartition(":")
+    reference = checkpoint if f"{kind}:" == SCHEME else f"{kind}{colon}{Path(file).absolute()}"
     answer_on_ray(photos, out, load, reference, precise)
     typer.echo(f"{out}: a folder of Parquet files")

@@ -1,39 +1,89 @@
-"""fkd pull and deploy."""
+"""fkd push, pull, export and deploy."""
 
+import tempfile
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fkd.cli.options import CLONE, HOME, Private, Repo
 from fkd.errors import FkdError
-from fkd.hub.reference import SCHEME, HubModel
-from fkd.hub.repository import pull
-from fkd.hub.space import deploy
 
-app = typer.Typer()
+EXAMPLE = CLONE and CLONE / "examples" / "eileen_collins.png"
 
 
-@app.command("pull")
+def push_command(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint folder.")],
+    repo: Repo,
+    private: Private = False,
+    pr: Annotated[bool, typer.Option("--pr", help="As a pull request, to somebody's repository.")] = False,
+    photo: Annotated[
+        Path | None, typer.Option(help="A photo with a face, for the card's picture; it becomes public.")
+    ] = EXAMPLE,
+    onnx: Annotated[bool, typer.Option("--onnx", help="With the checkpoint as an ONNX file beside it.")] = False,
+) -> None:
+    """Publish a checkpoint with its evaluation and card: one commit, or none if nothing has changed."""
+    from fkd.board.record import read_evaluation
+    from fkd.hub.card import card_files, remote_card
+    from fkd.hub.repository import EVALUATION, ONNX, push
+    from fkd.photo.detectors.checkpoint import CheckpointDetector
+    from fkd.photo.detectors.onnx_export import export_onnx
+
+    detector = CheckpointDetector.read(checkpoint)
+    path = checkpoint / EVALUATION
+    if not path.is_file():
+        raise FkdError(f"{checkpoint} has no {EVALUATION}: run `fkd evaluate {checkpoint} --data DIR` first")
+    if not photo:
+        typer.echo("the card shows no photo of a face; add one with --photo FILE", err=True)
+    files = card_files(detector, read_evaluation(path), repo, photo, remote_card(repo))
+    if onnx:
+        with tempfile.TemporaryDirectory() as folder:
+            export_onnx(checkpoint, Path(folder) / ONNX, owner=repo.partition("/")[0])
+            files[ONNX] = (Path(folder) / ONNX).read_bytes()
+    pushed = push(checkpoint, repo, files, private, pr)
+    typer.echo(f"{pushed.url}: {f'commit {pushed.commit}' if pushed.changed else 'nothing has changed'}")
+    if pushed.outdated:
+        typer.echo(f"{ONNX} belonged to the previous weights and was removed; renew it with --onnx", err=True)
+
+
 def pull_command(
     repo: Repo,
-    revision: Annotated[str | None, typer.Option(help="A branch, tag or commit; the newest, if not given.")] = None,
+    revision: Annotated[str, typer.Option(help="A branch, tag or commit; the newest, if not given.")] = "",
 ) -> None:
     """Download a checkpoint, refuse what is not safe to load, and print its folder."""
+    from fkd.hub.reference import HubModel
+    from fkd.hub.repository import pull
+
     model = HubModel.parse(repo)
     if revision and model.revision:
         raise FkdError(f"{repo} names a revision, and so does --revision: expected one of them")
-    typer.echo(pull(model.repo_id, revision or model.revision or None))
+    typer.echo(pull(model.repo_id, revision or model.revision))
 
 
-@app.command("deploy")
+def export_command(
+    checkpoint: Annotated[str, typer.Argument(help="A checkpoint folder or hf:user/repo.")],
+    onnx: Annotated[Path, typer.Option(help="The ONNX file to write.")],
+    owner: Annotated[str, typer.Option(help="Its owner, shown with its answers; for a Hub model its user.")] = "",
+) -> None:
+    """Write a checkpoint as an ONNX file, once its answers have been compared with torch's."""
+    from fkd.hub.reference import SCHEME, HubModel, checkpoint_folder
+    from fkd.photo.detectors.onnx_export import export_onnx
+
+    model = HubModel.parse(checkpoint) if checkpoint.startswith(SCHEME) else HubModel("")
+    export_onnx(checkpoint_folder(checkpoint), onnx, model.repo_id, owner or model.owner)
+    typer.echo(f"{onnx}: {onnx.stat().st_size / 1e6:.1f} MB; `onnx:{onnx}` stands wherever a checkpoint does")
+
+
 def deploy_command(
     space: Annotated[str, typer.Argument(help="user/name of the Space.")],
     model: Annotated[
-        list[str], typer.Option(help="A Hub model, user/name, instead of the checkpoints here; repeatable.")
-    ] = [],  # noqa: B006 - typer makes a new list for every call
+        list[str] | None, typer.Option(help="A Hub model, user/name, instead of the checkpoints here; repeatable.")
+    ] = None,
     private: Private = False,
 ) -> None:
     """Make or update a Space that is the page; a Hub account is all it needs."""
+    from fkd.hub.space import deploy
+
     if not CLONE:
         raise FkdError(f"{HOME} has no app.py: run this in a clone of fkd")
-    typer.echo(deploy(CLONE, space, private, [reference.removeprefix(SCHEME) for reference in model]))
+    typer.echo(deploy(CLONE, space, private, model or []))

@@ -4,25 +4,11 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-import torch.distributed as dist
 import typer
 
-from fkd.board.measuring import data_name
-from fkd.cli.device import chosen_device
 from fkd.cli.options import Data, Device
-from fkd.data.competition import submission_problem
-from fkd.data.split import split_data
-from fkd.hub.reference import checkpoint_folder
-from fkd.learn.checkpoint import load_checkpoint
-from fkd.learn.config import HEAD_ABOUT, AugmentConfig, ModelConfig, TrainConfig
-from fkd.learn.run_state import STATE
-from fkd.learn.train import train
-
-app = typer.Typer()
-DEFAULTS = TrainConfig()
 
 
-@app.command("train")
 def train_command(
     data: Data,
     out: Annotated[Path, typer.Option(help="The checkpoint folder to write.")],
@@ -36,20 +22,19 @@ def train_command(
             "(the default for fcnn, as in the paper)."
         ),
     ] = "",
-    head: Annotated[str, typer.Option(help=f"{' or '.join(HEAD_ABOUT)}; fcnn can only regress.")] = "",
+    head: Annotated[str, typer.Option(help="regression or heatmap; fcnn can only regress.")] = "",
     source: Annotated[
-        Path | None,
-        typer.Option("--from", help="Start from the weights of this checkpoint (a folder, or hf:user/repo)."),
-    ] = None,
-    epochs: int = DEFAULTS.epochs,
-    batch_size: int = DEFAULTS.batch_size,
-    optimizer: Annotated[str, typer.Option(help="adamw or adam.")] = DEFAULTS.optimizer,
-    lr: float = DEFAULTS.lr,
-    weight_decay: float = DEFAULTS.weight_decay,
+        str, typer.Option("--from", help="Start from the weights of this checkpoint (a folder, or hf:user/repo).")
+    ] = "",
+    epochs: int = 100,
+    batch_size: int = 32,
+    optimizer: Annotated[str, typer.Option(help="adamw or adam.")] = "adamw",
+    lr: float = 1e-3,
+    weight_decay: float = 0.05,
     warmup_epochs: Annotated[
         int | None, typer.Option(help="3 if not given, or as many as leave one epoch after them.")
     ] = None,
-    labels: Annotated[str, typer.Option(help="all (masked loss), or complete rows only.")] = DEFAULTS.labels,
+    labels: Annotated[str, typer.Option(help="all (masked loss), or complete rows only.")] = "all",
     augment: Annotated[
         float,
         typer.Option(
@@ -57,20 +42,31 @@ def train_command(
             "0 is off, mirroring too."
         ),
     ] = 1.0,
-    precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = DEFAULTS.precision,
+    precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
     half: Annotated[bool, typer.Option("--half", help="Save the weights in float16.")] = False,
-    seed: int = DEFAULTS.seed,
+    seed: int = 0,
     terms: Annotated[str, typer.Option(help="Terms of the training data, for the model card.")] = "",
     device: Device = "auto",
     validation_too: Annotated[
-        bool,
-        typer.Option("--validation-too", help="Train on the validation faces too, and keep the last epoch."),
+        bool, typer.Option("--validation-too", help="Train on the validation faces too, and keep the last epoch.")
     ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue a stopped run, or one that has ended, to more --epochs.")
     ] = False,
 ) -> None:
     """Train a model; keeps the best epoch by validation RMSE on a leak-free split."""
+    import torch.distributed as dist
+
+    from fkd.board.measuring import data_name
+    from fkd.cli.device import chosen_device
+    from fkd.data.competition import submission_problem
+    from fkd.data.split import split_data
+    from fkd.hub.reference import checkpoint_folder
+    from fkd.learn.checkpoint import load_checkpoint
+    from fkd.learn.config import AugmentConfig, ModelConfig, TrainConfig
+    from fkd.learn.run_state import STATE
+    from fkd.learn.train import train
+
     model_config = ModelConfig(model, head=head)
     config = TrainConfig(
         epochs=epochs,
@@ -93,8 +89,8 @@ def train_command(
         device = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
     start = load_checkpoint(checkpoint_folder(source)) if source else None
     faces, split = split_data(data)
-    first = not dist.is_initialized() or dist.get_rank() == 0
-    if first:
+    is_first = not dist.is_initialized() or dist.get_rank() == 0
+    if is_first:
         typer.echo(
             f"{len(faces):,} faces: {len(split.train):,} to train, {len(split.validation):,} to validate, "
             f"{len(split.test):,} held out (10% each; look-alikes stay together)"
@@ -109,5 +105,5 @@ def train_command(
         raise typer.Exit(130) from None
     if dist.is_initialized():
         dist.destroy_process_group()
-    if first:
+    if is_first:
         typer.echo(f"best epoch {done.best_epoch}: validation RMSE {done.validation_rmse:.3f} px; saved in {out}")

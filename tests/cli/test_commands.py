@@ -135,7 +135,7 @@ def test_a_run_stopped_before_its_first_state_is_to_be_started_anew(competition,
     def stop(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fkd.cli.training.train", stop)
+    monkeypatch.setattr("fkd.learn.train.train", stop)
     said = run("train", "--model", "fcnn", "--data", competition, "--out", tmp_path / "m", status=130)
     assert f"stopped; the same command starts again ({tmp_path / 'm'})" in said
 

@@ -11,8 +11,8 @@ from commands import fails, run
 from conftest import EXAMPLES
 from PIL import Image
 
-from fkd.cli import photos as command
 from fkd.cli.commands import main
+from fkd.hub import reference
 from fkd.photo import yunet
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.detectors.landmarks import LandmarkDetector
@@ -96,6 +96,7 @@ def test_a_run_is_resumed_as_precise_as_it_began(tmp_path, evaluated):
 
 def test_precise_goes_to_ray_too(tmp_path, evaluated, monkeypatch):
     passed = []
+    monkeypatch.setitem(sys.modules, "ray", types.ModuleType("ray"))
     monkeypatch.setitem(
         sys.modules, "fkd.photo.on_ray", types.SimpleNamespace(answer_on_ray=lambda *a: passed.append(a))
     )
@@ -106,7 +107,7 @@ def test_precise_goes_to_ray_too(tmp_path, evaluated, monkeypatch):
 
 def test_a_detector_without_precise_answers_is_refused_before_the_first_photo(tmp_path, monkeypatch):
     shape = LandmarkDetector("shape", lambda image: image, {}, {}, "dlib", "", "#000000")
-    monkeypatch.setattr(command, "load", lambda reference, device: shape)
+    monkeypatch.setattr(reference, "load", lambda name, device: shape)
     for option in ([], ["--ray"]):
         with pytest.raises(ValueError, match="shape has no precise answers"):
             run("predict", FACE, "--checkpoint", "x", "--out", tmp_path / "p.csv", "--precise", *option)
