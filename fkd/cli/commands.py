@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import typer
 
-from fkd.cli import data_files, evaluation, page, photos, rankings, sharing, training
+from fkd.cli import data_files, evaluation, photos, rankings, sharing, training
 from fkd.errors import FkdError, is_for_user
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -15,7 +15,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "submit": evaluation.submit_command,
     "predict": photos.predict_command,
     "export": sharing.export_command,
-    "app": page.app_command,
+    "app": sharing.app_command,
     "push": sharing.push_command,
     "pull": sharing.pull_command,
     "verify": evaluation.verify_command,

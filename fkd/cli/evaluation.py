@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fkd.cli.options import LEADERBOARD, Benchmark, Data, Detectors, Device, Mirror, Root
+from fkd.cli.options import DETECTORS, LEADERBOARD, Benchmark, Data, Detectors, Device, Mirror, Root, chosen_device
 from fkd.errors import FkdError
 
 if TYPE_CHECKING:
@@ -41,12 +41,7 @@ def evaluate_command(
 
 
 def score_command(
-    predictions: Annotated[
-        Path,
-        typer.Argument(
-            help="A csv for the frames of `fkd data export-test`: RowId,Location, or ImageId and the 30 coordinates."
-        ),
-    ],
+    predictions: Annotated[Path, typer.Argument(help="A csv for the frames of `fkd data export-test`.")],
     data: Data,
     name: Annotated[str, typer.Option(help="The entry's name.")],
     benchmark: Benchmark = "",
@@ -55,8 +50,9 @@ def score_command(
 ) -> None:
     """Score a file of predictions, made by any program, and enter it as submitted.
 
-    It is measured as a checkpoint is, on the held-out tenth of the training file, except for time, size and degraded
-    faces. A submitted entry has no rank, as its predictions cannot be reproduced here.
+    The csv has the columns RowId and Location, or ImageId and the 30 coordinates. It is measured as a checkpoint is, on
+    the held-out tenth of the training file, except for time, size and degraded faces. A submitted entry has no rank, as
+    its predictions cannot be reproduced here.
     """
     from fkd.board.measuring import score
 
@@ -64,9 +60,7 @@ def score_command(
 
 
 def submit_command(
-    checkpoint: Annotated[
-        list[str], typer.Option(help="A checkpoint folder or hf:user/repo; several make an ensemble.")
-    ],
+    checkpoint: Annotated[list[str], typer.Option(help=DETECTORS)],
     data: Data,
     out: Annotated[Path, typer.Option(help="The csv file to write.")],
     mirror: Mirror = False,
@@ -106,7 +100,6 @@ def verify_command(
 
 def _load(references: list[str], device: str) -> list["Detector"]:
     """Load detectors, with a warning for a checkpoint that never saw a row of four points."""
-    from fkd.cli.device import chosen_device
     from fkd.hub.reference import load
     from fkd.photo.detectors.checkpoint import CheckpointDetector
 

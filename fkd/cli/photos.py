@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from fkd.cli.options import chosen_device
 from fkd.errors import FkdError, require
 
 MAX_ERRORS = 10  # printed at the end
@@ -35,8 +36,6 @@ def predict_command(
         typer.echo(f"{out} already exists; nothing to resume")
         return
     if device != "cpu":
-        from fkd.cli.device import chosen_device
-
         device = chosen_device(device)
     detector = load(checkpoint, device=device)
     detector.on_photos([], [], precise)  # one without precise answers says so now, not once per photo

@@ -1,4 +1,4 @@
-"""fkd push, pull, export and deploy."""
+"""fkd app, push, pull, export and deploy."""
 
 import tempfile
 from pathlib import Path
@@ -6,10 +6,25 @@ from typing import Annotated
 
 import typer
 
-from fkd.cli.options import CLONE, HOME, Private, Repo
-from fkd.errors import FkdError
+from fkd.cli.options import CHECKPOINTS, CLONE, HOME, LEADERBOARD, Private, Repo, Root
+from fkd.errors import FkdError, require
 
 EXAMPLE = CLONE and CLONE / "examples" / "eileen_collins.png"
+
+
+def app_command(
+    references: Annotated[
+        list[str] | None, typer.Argument(help="Checkpoint folders, hf:user/repo, onnx:FILE; ./checkpoints, if none.")
+    ] = None,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    root: Root = LEADERBOARD,
+) -> None:
+    """Serve the page: detectors side by side on your own photos, and the leaderboard."""
+    for library in ("gradio", "plotly"):
+        require(library, "app")
+    from fkd.page import site
+
+    site.launch(site.build_app(references or site.references_in(CHECKPOINTS), root, CLONE), root, open_browser)
 
 
 def push_command(
@@ -17,9 +32,7 @@ def push_command(
     repo: Repo,
     private: Private = False,
     pr: Annotated[bool, typer.Option("--pr", help="As a pull request, to somebody's repository.")] = False,
-    photo: Annotated[
-        Path | None, typer.Option(help="A photo with a face, for the card's picture; it becomes public.")
-    ] = EXAMPLE,
+    photo: Annotated[Path | None, typer.Option(help="A photo of a face for the card; becomes public.")] = EXAMPLE,
     onnx: Annotated[bool, typer.Option("--onnx", help="With the checkpoint as an ONNX file beside it.")] = False,
 ) -> None:
     """Publish a checkpoint with its evaluation and card: one commit, or none if nothing has changed."""
@@ -76,9 +89,7 @@ def export_command(
 
 def deploy_command(
     space: Annotated[str, typer.Argument(help="user/name of the Space.")],
-    model: Annotated[
-        list[str] | None, typer.Option(help="A Hub model, user/name, instead of the checkpoints here; repeatable.")
-    ] = None,
+    model: Annotated[list[str] | None, typer.Option(help="Show this Hub model, user/name; repeatable.")] = None,
     private: Private = False,
 ) -> None:
     """Make or update a Space that is the page; a Hub account is all it needs."""

@@ -6,42 +6,24 @@ from typing import Annotated
 
 import typer
 
-from fkd.cli.options import Data, Device
+from fkd.cli.options import Data, Device, chosen_device
 
 
 def train_command(
     data: Data,
     out: Annotated[Path, typer.Option(help="The checkpoint folder to write.")],
-    model: Annotated[
-        str, typer.Option(help='"fcnn", or a residual network of timm, as resnet18 or resnet50.')
-    ] = "resnet18",
-    conventions: Annotated[
-        str,
-        typer.Option(
-            help="found: outputs for each label convention that the labels show; one: the same outputs for all "
-            "(the default for fcnn, as in the paper)."
-        ),
-    ] = "",
+    model: Annotated[str, typer.Option(help="fcnn, or a residual network of timm, such as resnet50.")] = "resnet18",
+    conventions: Annotated[str, typer.Option(help="found: outputs for each label convention; one: shared ones.")] = "",
     head: Annotated[str, typer.Option(help="regression or heatmap; fcnn can only regress.")] = "",
-    source: Annotated[
-        str, typer.Option("--from", help="Start from the weights of this checkpoint (a folder, or hf:user/repo).")
-    ] = "",
+    source: Annotated[str, typer.Option("--from", help="Start from this checkpoint: a folder or hf:user/repo.")] = "",
     epochs: int = 100,
     batch_size: int = 32,
     optimizer: Annotated[str, typer.Option(help="adamw or adam.")] = "adamw",
     lr: float = 1e-3,
     weight_decay: float = 0.05,
-    warmup_epochs: Annotated[
-        int | None, typer.Option(help="3 if not given, or as many as leave one epoch after them.")
-    ] = None,
+    warmup_epochs: Annotated[int | None, typer.Option(help="At most 3, if not given.")] = None,
     labels: Annotated[str, typer.Option(help="all (masked loss), or complete rows only.")] = "all",
-    augment: Annotated[
-        float,
-        typer.Option(
-            help="Strength of the augmentation; what moves points narrows to a quarter of it in the last epoch. "
-            "0 is off, mirroring too."
-        ),
-    ] = 1.0,
+    augment: Annotated[float, typer.Option(help="Strength of the augmentation; 0 is off, mirroring too.")] = 1.0,
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
     half: Annotated[bool, typer.Option("--half", help="Save the weights in float16.")] = False,
     seed: int = 0,
@@ -50,15 +32,12 @@ def train_command(
     validation_too: Annotated[
         bool, typer.Option("--validation-too", help="Train on the validation faces too, and keep the last epoch.")
     ] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue a stopped run, or one that has ended, to more --epochs.")
-    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a run, also to more --epochs.")] = False,
 ) -> None:
     """Train a model; keeps the best epoch by validation RMSE on a leak-free split."""
     import torch.distributed as dist
 
     from fkd.board.measuring import data_name
-    from fkd.cli.device import chosen_device
     from fkd.data.competition import submission_problem
     from fkd.data.split import split_data
     from fkd.hub.reference import checkpoint_folder

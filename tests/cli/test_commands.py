@@ -117,7 +117,7 @@ def test_a_checkpoint_without_a_record_is_said(competition, tmp_path, tiny_check
         (["leaderboard"], "/leaderboard holds no benchmark: run this in a clone of fkd, or give its folder"),
         (
             ["train", "--data", ".", "--out", "x", "--device", "tpu"],
-            "--device is 'tpu', expected auto, cpu, mps, cuda or cuda:N",
+            "--device tpu is not available here: expected auto, cpu, cuda, cuda:N or mps",
         ),
     ],
 )
