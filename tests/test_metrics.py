@@ -11,8 +11,9 @@ from huggingface_hub import ModelCard
 
 from fkd.board.entries import find_benchmark, read_entries, write_entry
 from fkd.board.ranking import ranking
-from fkd.board.record import from_json
+from fkd.board.record import Evaluation
 from fkd.errors import FkdError
+from fkd.files import typed
 from fkd.hub.card import model_card
 from fkd.hub.claims import _claims
 from fkd.keypoints import NAMES
@@ -131,7 +132,7 @@ def test_a_fourth_metric_is_one_more_item_of_the_list(fourth_metric, tmp_path, e
 def test_an_entry_without_a_metric_shows_that_it_is_not_known(fourth_metric, tmp_path):
     older = json.loads(json.dumps(dataclasses.asdict(measured())))
     del older["accuracy"]["figures"]["median_nme"]
-    write_entry(tmp_path, from_json(older), "drawn faces")
+    write_entry(tmp_path, typed(older, Evaluation, "older"), "drawn faces")
     benchmark = find_benchmark(tmp_path, "drawn")
     (row,) = ranking(benchmark, read_entries(tmp_path, benchmark), KNOWN)
     assert row.rank == 1 and row.record()["median_nme"] is None and MEDIAN.shown(None) == "-"

@@ -16,7 +16,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 
-from fkd.board.record import Evaluation, from_json, read_evaluation
+from fkd.board.record import Evaluation, read_evaluation
 from fkd.errors import FkdError
 from fkd.files import STRICT, Count, Figure, Line, file_stem, read_json, typed, write_json
 from fkd.metrics import Figures
@@ -133,7 +133,7 @@ def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> P
     Raises FkdError for what could not be read back, a name that another entry's file may have, a benchmark.json that
     cannot be read, or submitted predictions that would replace a measured entry.
     """
-    from_json(dataclasses.asdict(evaluation), f"the entry {evaluation.name!r}")
+    typed(dataclasses.asdict(evaluation), Evaluation, f"the entry {evaluation.name!r}")
     folder = Path(root) / evaluation.benchmark
     path = folder / file_name(evaluation)
     if path.name in (BENCHMARK, PUBLISHED) or file_stem("/") in evaluation.name:
@@ -227,10 +227,8 @@ def _cached(reader: Callable[[Path], Any], path: Path, changed: int, inode: int)
 
 def _entry(path: Path) -> Evaluation:
     entry = read_evaluation(path)
-    if entry.benchmark != path.parent.name:
-        raise FkdError(f"{path} is an entry of {entry.benchmark!r:.60}, not of {path.parent.name!r}")
-    if path.name != file_name(entry):
-        raise FkdError(f"{path} has the name {entry.name!r:.60}, whose file is {file_name(entry)}")
+    if (entry.benchmark, file_name(entry)) != (path.parent.name, path.name):
+        raise FkdError(f"{path} holds the entry {entry.name!r} of {entry.benchmark!r}, whose file is another")
     return entry
 
 

@@ -31,9 +31,6 @@ def measure(
         benchmark: The ranking's name, or "kaggle" for the competition's; the data's name if empty.
         name: The entry's; the first detector's if empty, with -mirror after it for flip averaging.
         mirror: Average predictions over the image and its horizontal flip (flip averaging).
-
-    Raises:
-        FkdError: The ranking is the competition's but the data is not.
     """
     faces, split = split_data(data)
     test = faces[in_order(faces, split.test)]
@@ -58,17 +55,10 @@ def measure(
 
 
 def score(predictions: Path, data: Path, name: str, benchmark: str = "", trained_on: str = "") -> Evaluation:
-    """Score predictions for the held-out tenth of a training file, exported by `export_test`.
+    """Score a csv of predictions for the held-out tenth of a training file, exported by `export_test`.
 
-    The model was not run here, so cost, robustness and aligned figures are missing.
-
-    Args:
-        predictions: A csv, as `read_predictions` takes it.
-        benchmark: As for `measure`.
-        trained_on: The data that their author names.
-
-    Raises:
-        FkdError: As `read_predictions` and `measure`.
+    The model was not run here, so cost, robustness and aligned figures are missing. trained_on: the data that the
+    predictions' author names.
     """
     faces, split = split_data(data)
     test = faces[in_order(faces, split.test)]

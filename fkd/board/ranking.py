@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,14 +26,8 @@ class RankingRow:
 
     Attributes:
         name: The entry's, the repository's or the file's.
-        status: "verified" was measured by fkd and its weights are at hand, "not verified" lacks the weights,
-            "submitted" is a file of predictions.
         unranked: Why it has no rank, or empty.
-        figures: By the keys of METRICS; unknown figures are None or missing.
-        aligned: The aligned figures (`fkd.board.measuring.aligned_points`), likewise.
-        network: fcnn, timm's name, or several of them; empty if unknown.
-        entry: None for claims and unreadable files.
-        rank: From 1.
+        figures, aligned: By the keys of METRICS; unknown ones are None or missing.
         tied: Whether it shares its rank.
         overlap: The sources of the benchmark's faces that its author trained on too.
     """
@@ -54,6 +49,12 @@ class RankingRow:
     def owner(self) -> str:
         """The owner on the Hub; empty for a local checkpoint."""
         return self.name.rpartition("/")[0]
+
+    @property
+    def rmse(self) -> float:
+        """The figure to sort by, px; inf if unknown."""
+        rmse = self.figures.get(RMSE.key)
+        return math.inf if rmse is None else rmse
 
     def record(self) -> dict[str, Any]:
         """Return the row as a flat JSON object, with the same keys for every row; unknown values are None.
@@ -86,23 +87,19 @@ class RankingRow:
 def ranking(
     benchmark: Benchmark, entries: Entries, weights: Container[str], claims: Iterable[Claim] = ()
 ) -> list[RankingRow]:
-    """Rank entries by test RMSE; those that may not be ranked come last, with the reason.
+    """Rank entries by test RMSE; claims, unreadable files and entries that may not be ranked come last, with the reason.
 
     An entry that is `tied` with the best of a rank shares it. weights: the sha256 of the weights at hand; an entry with
-    any others is not verified.
-
-    Claims are never ranked: they come last, among the unranked rows. A claim is replaced by the model's entry if that
-    was measured at the claim's revision, or has the RMSE it states. A file that is not an entry is a row too.
+    any others is not verified. A claim is replaced by the model's entry if that was measured at the claim's revision,
+    or has the RMSE it states.
     """
     measured = {entry.name: entry for entry in entries.measured}
     rows = [_entry_row(benchmark, entry, weights) for entry in entries.measured]
-    rows += [
-        _claim_row(claim)
-        for claim in claims
-        if claim.benchmark == benchmark.name and not _is_of(claim, measured.get(claim.repo))
-    ]
+    for claim in claims:
+        if claim.benchmark == benchmark.name and not _is_of(claim, measured.get(claim.repo)):
+            rows.append(_claim_row(claim))
     rows += [RankingRow(name, "unreadable", why) for name, why in entries.unreadable.items()]
-    rows.sort(key=_order)
+    rows.sort(key=lambda row: row.rmse)
     return [*_ranked([row for row in rows if not row.unranked]), *(row for row in rows if row.unranked)]
 
 
@@ -183,15 +180,8 @@ def _claim_row(claim: Claim) -> RankingRow:
 
 def _is_of(claim: Claim, entry: Evaluation | None) -> bool:
     """Whether an entry replaces a claim: measured at its revision, or with the RMSE that it states."""
-    rmse = claim.figures.get(RMSE.key)
-    same = entry and rmse is not None and abs(rmse - entry.accuracy.rmse) < 1e-3
-    return bool(entry and (same or claim.revision == entry.revision))
-
-
-def _order(row: RankingRow) -> float:
-    """Sort key: RMSE; rows without one come last."""
-    rmse = row.figures.get(RMSE.key)
-    return float("inf") if rmse is None else rmse
+    rmse = claim.figures.get(RMSE.key) or math.inf
+    return entry is not None and (claim.revision == entry.revision or abs(rmse - entry.accuracy.rmse) < 1e-3)
 
 
 def _ranked(rows: Sequence[RankingRow]) -> list[RankingRow]:

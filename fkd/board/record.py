@@ -6,17 +6,16 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from fkd.data.record import DataRecord
 from fkd.errors import FkdError
-from fkd.files import STRICT, Count, Figure, Line, one_line, read_json, typed
+from fkd.files import STRICT, Count, Figure, Line, read_json, typed
 from fkd.metrics import Accuracy, Detail, Figures
 from fkd.version import __version__
 
-FORMAT: Final = 5  # of an Evaluation as JSON
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 NAME = re.compile(r"\w[\w .,+()-]{0,99}(/[\w.-]{1,99})?")  # neither a path nor a formula of a spreadsheet
 # The degradations of `fkd.board.robustness`: unit and steps; the first step of each changes nothing.
@@ -49,7 +48,7 @@ class Cost:
     hardware: Line
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """A leaderboard entry: one model on one benchmark, or submitted predictions, which have no weights and no cost.
 
@@ -67,6 +66,7 @@ class Evaluation:
 
     __pydantic_config__ = STRICT
 
+    format: Literal[5] = 5  # first, so that another format is the error that is reported
     name: str
     benchmark: str
     fingerprint: Line
@@ -83,7 +83,6 @@ class Evaluation:
     aligned: Figures | None = None
     fkd_version: Line = __version__
     date: Line = dataclasses.field(default_factory=lambda: datetime.date.today().isoformat())
-    format: Literal[5] = FORMAT
 
     def __post_init__(self) -> None:
         for name in (self.name, self.benchmark):
@@ -118,15 +117,4 @@ def read_evaluation(path: Path | str) -> Evaluation:
 
     Raises FileNotFoundError, or FkdError with the file, the field, the value and the expected one.
     """
-    return from_json(read_json(path), str(path))
-
-
-def from_json(value: Any, where: str = "the evaluation") -> Evaluation:
-    """Build an Evaluation from the output of `dataclasses.asdict`.
-
-    Raises FkdError of one line, beginning with `where`, for another format, or a missing, unknown or wrong field.
-    """
-    if isinstance(value, dict) and value.get("format") != FORMAT:
-        found = one_line(str(value.get("format")), 20)
-        raise FkdError(f"{where} has format {found}, expected {FORMAT}: measure it again by `fkd evaluate`")
-    return typed(value, Evaluation, where)
+    return typed(read_json(path), Evaluation, str(path))

@@ -7,9 +7,10 @@ from conftest import detector
 
 from fkd.board.cost import cost
 from fkd.board.measuring import measure
-from fkd.board.record import from_json
+from fkd.board.record import Evaluation
 from fkd.data.sixty_eight import OF_68
 from fkd.errors import FkdError
+from fkd.files import typed
 from fkd.keypoints import MEAN_FACE, NOSE_TIP
 from fkd.learn.models import ModelConfig
 from fkd.metrics import accuracy
@@ -57,17 +58,17 @@ def test_aligned_figures_ignore_where_a_point_is_defined_and_an_entry_survives_j
     assert entry.accuracy.rmse > 0.4 and entry.accuracy.rmse_by_keypoint["nose_tip"] > 1
     assert entry.aligned["rmse"] == pytest.approx(0, abs=1e-3) and set(entry.aligned) == set(entry.accuracy.figures)
     text = json.dumps(dataclasses.asdict(entry), allow_nan=False)
-    assert from_json(json.loads(text)) == entry
+    assert typed(json.loads(text), Evaluation, "entry") == entry
     for spoil, message in (
-        ({"extra": 1}, "the evaluation has the unknown extra"),
-        ({"accuracy": {"rmse": 1}}, "the evaluation: accuracy lacks faces"),
-        ({"format": 4}, "the evaluation has format 4, expected 5: measure it again"),
-        ({"cost": None}, "the evaluation: it has a checkpoint without its cost"),
+        ({"extra": 1}, "entry has the unknown extra"),
+        ({"accuracy": {"rmse": 1}}, "entry: accuracy lacks faces"),
+        ({"format": 4}, "entry: format is 4, expected 5"),
+        ({"cost": None}, "entry: it has a checkpoint without its cost"),
         ({"weights": []}, "a cost without a checkpoint"),
         ({"weights": [], "cost": None, "name": "ada/net"}, "have the name of a Hub model"),
     ):
         with pytest.raises(FkdError, match=message):
-            from_json(json.loads(text) | spoil)
+            typed(json.loads(text) | spoil, Evaluation, "entry")
 
 
 def test_an_ensemble_is_the_mean_of_its_members_answers(competition, sixty):

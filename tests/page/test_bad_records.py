@@ -5,7 +5,7 @@ import pytest
 
 from app import build_app
 from fkd.board.entries import find_benchmark, read_entries, write_entry
-from fkd.board.record import from_json
+from fkd.board.record import read_evaluation
 from fkd.page.figures import COUNT, figures
 from fkd.page.model import _view
 from fkd.page.ranking_table import Choice
@@ -16,7 +16,7 @@ from fkd.photo.detectors.checkpoint import CheckpointDetector
 @pytest.fixture
 def board(tmp_path, evaluated):
     root = tmp_path / "leaderboard"
-    write_entry(root, from_json(json.loads((evaluated / "evaluation.json").read_text())), "drawn faces")
+    write_entry(root, read_evaluation(evaluated / "evaluation.json"), "drawn faces")
     return root
 
 
@@ -35,7 +35,7 @@ def test_a_page_opens_beside_bad_files_and_its_api_names_them(board, evaluated, 
     assert rows["net"]["rank"] == 1 and rows["net"]["status"] == "verified"
     assert rows["forged"]["rank"] is None and rows["forged"]["status"] == "not verified"
     assert "its checkpoint (000000000000) is missing" in rows["forged"]["unranked"]
-    assert rows["x"]["status"] == "unreadable" and "expected 5" in rows["x"]["unranked"]
+    assert rows["x"]["status"] == "unreadable" and "lacks name" in rows["x"]["unranked"]
     said = problems_text(board)
     assert all(name in said for name in ("broken/benchmark.json", "drawn/published.json", "claims.json"))
     assert str(tmp_path) not in f"{said}{rows}", "where the host keeps its files is nothing for visitors"
@@ -46,7 +46,7 @@ def test_a_page_opens_beside_bad_files_and_its_api_names_them(board, evaluated, 
     (board / "drawn" / "forged.json").unlink()
     shown = Board(board, {"drawn": find_benchmark(board, "drawn")}, folders)
     seen = view(shown, Choice("drawn", status=["unreadable"]))
-    assert "10 held-out faces" in seen.about and "expected 5" in seen.ranking["rows"][0]["note"]
+    assert "10 held-out faces" in seen.about and "lacks name" in seen.ranking["rows"][0]["note"]
 
 
 def test_a_model_whose_records_cannot_be_read_still_has_its_tab(evaluated, tmp_path):
@@ -60,5 +60,5 @@ def test_a_model_whose_records_cannot_be_read_still_has_its_tab(evaluated, tmp_p
     (folder / "evaluation.json").write_text('{"x": 1}')
     (folder / "history.csv").write_text("epoch\nbest\n")
     seen = _view(detector)
-    assert "Its records cannot be read" in seen.text and "expected 5" in seen.text
+    assert "Its records cannot be read" in seen.text and "lacks name" in seen.text
     assert not seen.ellipses and not seen.curves and str(tmp_path) not in seen.text
