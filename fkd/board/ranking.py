@@ -87,7 +87,7 @@ class RankingRow:
 def ranking(
     benchmark: Benchmark, entries: Entries, weights: Container[str], claims: Iterable[Claim] = ()
 ) -> list[RankingRow]:
-    """Rank entries by test RMSE; claims, unreadable files and entries that may not be ranked come last, with the reason.
+    """Rank entries by test RMSE; all that may not be ranked comes last, with the reason.
 
     An entry that is `tied` with the best of a rank shares it. weights: the sha256 of the weights at hand; an entry with
     any others is not verified. A claim is replaced by the model's entry if that was measured at the claim's revision,
