@@ -30,7 +30,7 @@ PLACES = {
     "openvino": ["photo.runtime"],
     "pandas": ["data", "learn", "photo", "board", "cli", "page"],  # where tables are read or shown
     "pillow_heif": ["photo.reading"],
-    "plotly": ["page.plots", "page.face_plots"],
+    "plotly": ["page.plots"],
     "pyarrow": ["photo.point_files"],
     "ray": ["photo.on_ray"],
     "supervision": ["photo.point_files"],

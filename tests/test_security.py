@@ -8,7 +8,7 @@ import pytest
 from fkd import files
 from fkd.board.entries import MAX_SYNCED
 from fkd.data import find
-from fkd.page import guard, live, uploads, visitors
+from fkd.page import detectors, guard, live, uploads
 from fkd.photo import many_photos, point_files, reading
 
 ROOT = Path(__file__).parent.parent
@@ -41,7 +41,7 @@ def test_every_promise_names_a_test_that_is_there():
         f"waiting in all queues | {guard.MAX_WAITING};",
         f"kept in memory | {guard.MAX_SESSIONS};",
         f"{uploads.MAX_AGE // 60} minutes after it was last written",
-        f"{visitors.MAX_BYTES / 1e6:.0f} MB; {visitors.MAX_MODELS} such models",
+        f"{detectors.MAX_BYTES / 1e6:.0f} MB; {detectors.MAX_MODELS} such models",
         f"{files.LARGEST / 1e6:.0f} MB (claims read from the Hub: {MAX_SYNCED / 1e6:.0f} MB)",
         f"{point_files.MAX_BYTES / 1e6:.0f} MB, {point_files.MAX_FACES:,} faces",
         f"{find.MAX_BYTES / 1e9:.0f} GB unpacked",

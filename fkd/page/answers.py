@@ -1,23 +1,22 @@
 """Answers of the Compare tab: detectors on a photo, and how the tab shows them."""
 
-import html
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pandas.io.formats.style import Styler
 from PIL import Image
 
 from fkd.errors import FkdError
+from fkd.files import file_stem
 from fkd.page.uploads import address, new_folder
 from fkd.page.viewer import MAX_MODELS, view
-from fkd.photo.comparison import Comparison, compare, points_table, verdict
+from fkd.photo.comparison import Comparison, compare, verdict
 from fkd.photo.detector import Detector
 from fkd.photo.face import FaceBox
 from fkd.photo.many_photos import MOST_FACES, find_at_most
-from fkd.photo.point_files import read_points
+from fkd.photo.point_files import read_points, to_pts, write_rows
 from fkd.photo.reading import read_photo
 
 MAX_PX = 1e6  # the largest coordinate of a box
@@ -33,13 +32,7 @@ GONE = "The photo has been deleted: photos are deleted within the hour. Choose i
 
 @dataclass(frozen=True)
 class Answered:
-    """The answers on a photo, as a session stores them.
-
-    Attributes:
-        path: The photo's file; the pixels are not stored.
-        comparison: The answers.
-        picture: URL of the copy that the browser shows.
-    """
+    """The answers on a photo, as a session stores them; `picture` is the URL of the copy that the browser shows."""
 
     path: str
     comparison: Comparison
@@ -89,12 +82,7 @@ def answer_photo(
 ) -> View:
     """Answer a new photo; a mistake of the visitor becomes the status line.
 
-    Args:
-        detectors: Detectors by name.
-        path: The photo.
-        options: The visitor's settings.
-        zoomed: Open the picture on its largest face.
-        folder: Where the copy for the browser is written; a new one if None.
+    zoomed: open the picture on its largest face. folder: where the copy for the browser is written.
     """
     if path is None:
         return View(BEGIN)
@@ -122,15 +110,8 @@ def answer_box(
 ) -> View:
     """Answer after a box was drawn, corrected or deleted.
 
-    Args:
-        detectors: Detectors by name.
-        corners: [x0, y0, x1, y1] px as the browser sent them; None deletes the box.
-        face: The number of the box as the browser sent it; None draws a new one.
-        answered: The answers so far.
-        options: The visitor's settings.
-
-    Raises:
-        FkdError: A mistake of the visitor.
+    corners: [x0, y0, x1, y1] px as the browser sent them; None deletes the box. face: the number of the box as the
+    browser sent it; None draws a new one. Raises FkdError for a mistake of the visitor.
     """
     if answered is None:
         return View(BEGIN)
@@ -150,25 +131,6 @@ def answer_box(
     return _answer(detectors, _read(answered.path), answered, options, boxes, number)
 
 
-def face_choices(comparison: Comparison) -> list[str]:
-    """List the faces for the dropdown."""
-    return [f"{number} of {len(comparison.boxes)}" for number in range(1, len(comparison.boxes) + 1)]
-
-
-def face_table(comparison: Comparison, face: int) -> Styler:
-    """Format one face's points."""
-    return points_table(comparison, face).style.format(precision=1, na_rep="")
-
-
-def face_crops(comparison: Comparison, face: int) -> Image.Image:
-    """Join the crops of a face, one per detector, in a row."""
-    crops = [Image.fromarray(faces[face].frame).resize((192, 192)) for faces in comparison.answers.values()]
-    row = Image.new("L", (200 * len(crops) - 8, 192), 255)
-    for number, crop in enumerate(crops):
-        row.paste(crop, (200 * number, 0))
-    return row
-
-
 def picture_of(answered: Answered, face: int, zoomed: bool = False) -> dict[str, Any]:
     """Return the viewer's value."""
     comparison = answered.comparison
@@ -181,14 +143,29 @@ def picture_of(answered: Answered, face: int, zoomed: bool = False) -> dict[str,
 
 
 def status_of(comparison: Comparison, face: int) -> str:
-    """Summarize the answers on a face; the milliseconds of each stage are the tooltip."""
-    stages = ", ".join(f"{stage} {spent:.0f} ms" for stage, spent in comparison.milliseconds.items())
+    """Summarize the answers on a face."""
     count = len(comparison.boxes)
     if not count:
         return NO_FACE
     faces = "" if count == 1 else f"{count} faces, number {face + 1} selected. "
-    text = faces + verdict(comparison, face)
-    return f'<span title="{html.escape(stages)}">{html.escape(text or "1 face.")}</span>'
+    return (faces + verdict(comparison, face)) or "1 face."
+
+
+def write_file(kind: str, answered: Answered | None, face: int | None) -> str:
+    """Write the answers as json or csv, or one face's points by the last model as pts; return the file's path.
+
+    Raises FkdError if there is no answer, or the photo has been deleted.
+    """
+    if answered is None or not answered.comparison.boxes or not Path(answered.path).exists():
+        raise FkdError(GONE)
+    path = new_folder() / f"keypoints.{kind}"
+    if kind == "pts":  # which has one set of points
+        name, faces = list(answered.comparison.answers.items())[-1]
+        path = path.with_stem(f"keypoints-{file_stem(name)}")
+        path.write_text(to_pts(faces[face or 0].points))
+    else:
+        write_rows(path, answered.comparison.rows("photo"))
+    return str(path)
 
 
 def _box(corners: object) -> FaceBox:

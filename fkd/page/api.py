@@ -1,6 +1,6 @@
 """The page's API: /predict, /compare and /leaderboard, for gradio_client and curl."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,10 @@ from fkd.board.entries import find_benchmark, read_benchmarks
 from fkd.errors import FkdError
 from fkd.files import one_line
 from fkd.page.components import Photo
+from fkd.page.detectors import LazyDetectors
 from fkd.page.guard import handler, pick
-from fkd.page.own import LazyDetectors
-from fkd.page.standings import ranked
+from fkd.page.ranking import ranked
 from fkd.photo.comparison import compare
-from fkd.photo.detector import Detector
 from fkd.photo.many_photos import find_at_most
 from fkd.photo.predict import predict
 from fkd.photo.reading import read_photo
@@ -24,11 +23,9 @@ from fkd.photo.reading import read_photo
 def api(detectors: LazyDetectors, root: Path) -> None:
     """Add the endpoints to the page. root: folder of the leaderboard's entries."""
     benchmarks = [one.name for one in sorted(read_benchmarks(root), key=lambda one: not one.fingerprint)]
-    photo = Photo(type="filepath", label="photo", visible=False)
-    answer = gr.JSON(label="answer", visible=False)
 
-    # Gradio documents an endpoint by the name, parameters and docstring of its handler.
-    def predict(photo: str, model: str, precise: bool) -> dict[str, Any]:
+    # Gradio documents an endpoint by the parameters and the docstring of its handler.
+    def answer_predict(photo: str, model: str, precise: bool) -> dict[str, Any]:
         """Finds the faces in a photo and the 15 keypoints of each, by one model.
 
         Args:
@@ -40,9 +37,10 @@ def api(detectors: LazyDetectors, root: Path) -> None:
             {"faces": [{"box": [x0, y0, x1, y1], "points": {name: [x, y]}, "spread": {name: px}}]}
             in pixels of the upright photo; left and right are the person's own.
         """
-        return _predict(detectors, photo, model, precise)
+        faces = predict(pick(detectors, model), _read(photo), find=find_at_most, precise=precise)
+        return {"faces": [face.to_json() for face in faces]}
 
-    def compare(photo: str, models: str, precise: bool) -> dict[str, Any]:
+    def answer_compare(photo: str, models: str, precise: bool) -> dict[str, Any]:
         """Finds the faces in a photo and the 15 keypoints of each, by several models side by side.
 
         Args:
@@ -54,9 +52,11 @@ def api(detectors: LazyDetectors, root: Path) -> None:
             {"width", "height", "milliseconds": {stage: ms}, "models": {name: {"faces": [...]}}}
             in pixels of the upright photo; the faces are as those of `predict`, in the same order for each model.
         """
-        return _compare(detectors, photo, models, precise)
+        names = dict.fromkeys(name.strip() for name in str(models or "").split(","))
+        chosen = [pick(detectors, name) for name in names]
+        return compare(chosen, _read(photo), find=find_at_most, precise=precise).to_json()
 
-    def leaderboard(benchmark: str) -> list[dict[str, Any]]:
+    def answer_leaderboard(benchmark: str) -> list[dict[str, Any]]:
         """Ranks the models that were measured on a benchmark.
 
         Args:
@@ -65,9 +65,13 @@ def api(detectors: LazyDetectors, root: Path) -> None:
         Returns:
             A list with one object per row, the best first; errors are in pixels of the 96 x 96 frame.
         """
-        return _leaderboard(root, detectors.folders, benchmark)
+        found = find_benchmark(root, one_line(benchmark))
+        return [row.record() for row in ranked(root, found, detectors.folders.values())]
 
-    one, several, which = (
+    answer = gr.JSON(label="answer", visible=False)
+    photo = Photo(type="filepath", label="photo", visible=False)
+    precise = gr.Checkbox(False, label="precise", visible=False)
+    model, models, benchmark = (
         gr.Textbox(value, label=label, visible=False)
         for value, label in (
             (detectors.by_error()[0], "model"),
@@ -75,32 +79,13 @@ def api(detectors: LazyDetectors, root: Path) -> None:
             (benchmarks[0] if benchmarks else "", "benchmark"),
         )
     )
-    precisely = gr.Checkbox(False, label="precise", visible=False)
-    endpoints: dict[Callable[..., Any], list[gr.components.Component]] = {
-        predict: [photo, one, precisely],
-        compare: [photo, several, precisely],
-        leaderboard: [which],
+    endpoints: dict[str, tuple[Callable[..., Any], list[gr.components.Component]]] = {
+        "predict": (answer_predict, [photo, model, precise]),
+        "compare": (answer_compare, [photo, models, precise]),
+        "leaderboard": (answer_leaderboard, [benchmark]),
     }
-    for function, inputs in endpoints.items():
-        gr.Button(visible=False).click(handler(function), inputs, answer, api_name=function.__name__)
-
-
-def _predict(detectors: Mapping[str, Detector], photo: str | None, name: str, precise: bool) -> dict[str, Any]:
-    detector = pick(detectors, name)
-    faces = predict(detector, _read(photo), find=find_at_most, precise=precise)
-    return {"faces": [face.to_json() for face in faces]}
-
-
-def _compare(detectors: Mapping[str, Detector], photo: str | None, names: str, precise: bool) -> dict[str, Any]:
-    chosen = [pick(detectors, name) for name in dict.fromkeys(name.strip() for name in str(names or "").split(","))]
-    return compare(chosen, _read(photo), find=find_at_most, precise=precise).to_json()
-
-
-def _leaderboard(root: Path, folders: Mapping[str, Path], name: str) -> list[dict[str, Any]]:
-    names = [benchmark.name for benchmark in read_benchmarks(root)]
-    if name not in names:
-        raise FkdError(f"unknown benchmark {one_line(name)!r}: expected one of {', '.join(names)}")
-    return [row.record() for row in ranked(root, find_benchmark(root, name), folders.values())]
+    for name, (function, inputs) in endpoints.items():
+        gr.Button(visible=False).click(handler(function), inputs, answer, api_name=name)
 
 
 def _read(photo: str | None) -> Image.Image:

@@ -3,37 +3,38 @@
 import dataclasses
 import html
 import re
-import threading
 import time
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
-import numpy as np
-import pandas as pd
-from PIL import Image
 
 from fkd.errors import FkdError
-from fkd.keypoints import LEFT_EYE, RIGHT_EYE
-from fkd.page.guard import MAX_SESSIONS, handler, pick
-from fkd.page.own import LazyDetectors
+from fkd.page.detectors import LazyDetectors
+from fkd.page.guard import handler, pick
 from fkd.page.uploads import new_folder
 from fkd.photo.detector import Detector
 from fkd.photo.draw import draw_points
-from fkd.photo.face import Face
 from fkd.photo.many_photos import MOST_BYTES, MOST_PHOTOS, Answered, answer_photos, find_at_most, list_sources
 from fkd.photo.point_files import answer_row, write_rows
 from fkd.photo.reading import PHOTOS
 
-INTRODUCTION = f"""Photos, or zips of photos: up to {MOST_PHOTOS} at a time, {MOST_BYTES / 1e6:.0f} MB unpacked. One row
-per face; the points are in the files below. Files are deleted within an hour."""
+INTRODUCTION = f"""Photos, or zips of photos: up to {MOST_PHOTOS} at a time, {MOST_BYTES / 1e6:.0f} MB unpacked. The
+points are in the files below. Files are deleted within an hour."""
 Update = dict[gr.blocks.Block, Any]
-WAITING = "<p>Waiting for its turn ...</p>"  # one batch runs at a time, for all visitors
-INTERVAL = 1.0  # s between updates of the table and the gallery, which are sent whole
+INTERVAL = 1.0  # s between updates of the gallery, which is sent whole
 DRAWN, GALLERY = 2000, 800  # px, longest side of the drawings in the zip, and of those that the gallery shows
+FILES = {"points.csv": "Points as CSV", "points.json": "Points as JSON", "drawn.zip": "Drawings as a zip"}
+
+
+class View(NamedTuple):
+    """The state of the tab: HTML, (path, caption) for the gallery, and the folder of FILES once they are written."""
+
+    status: str
+    pictures: list[tuple[str, str]]
+    folder: Path | None = None
 
 
 def batch_tab(detectors: LazyDetectors) -> None:
@@ -52,167 +53,101 @@ def batch_tab(detectors: LazyDetectors) -> None:
             status = gr.HTML(padding=False, elem_id="batch-status")
     with gr.Row(visible=False) as downloads:
         saves = [
-            gr.DownloadButton(label, size="sm", min_width=120, elem_id=f"batch-{kind}")
-            for label, kind in (("Points as CSV", "csv"), ("Points as JSON", "json"), ("Drawings as a zip", "zip"))
+            gr.DownloadButton(label, size="sm", min_width=120, elem_id=f"batch-{name.partition('.')[2]}")
+            for name, label in FILES.items()
         ]
     gallery = gr.Gallery(
         label="Drawn", columns=4, object_fit="contain", height="auto", visible=False, elem_id="batch-gallery"
     )
-    rows = gr.Dataframe(interactive=False, max_height=400, visible=False, elem_id="batch-table", elem_classes="ranking")
-    shown = [status, rows, downloads, *saves, gallery]
-    stops: dict[int, threading.Event] = {}  # by session; set to end its batch after the current photo
+    running: set[str | None] = set()  # sessions; one that is removed ends after its photo
 
     # Nested, because Gradio passes the request to functions only, not to a partial.
     def begin(request: gr.Request) -> Update:
-        stops[hash(request.session_hash)] = threading.Event()
-        for session in list(stops)[:-MAX_SESSIONS]:  # visitors who left
-            del stops[session]
-        return {status: WAITING} | buttons(running=True)
+        running.add(request.session_hash)
+        return {status: "<p>Waiting for its turn ...</p>"} | buttons(True)  # one batch runs at a time
 
     def answer_all(files: list[str] | None, name: str, request: gr.Request) -> Iterator[Update]:
-        session = hash(request.session_hash)
-        stop = stops.get(session, threading.Event())
         try:
-            for view in _run(pick(detectors, name), files or [], stop):
+            for view in answer_files(pick(detectors, name), files or [], lambda: request.session_hash in running):
                 yield show(view)
         finally:
-            stops.pop(session, None)
+            running.discard(request.session_hash)
 
     def show(view: View) -> Update:
-        if view.faces is None:
-            return {status: view.status}
-        has_faces = len(view.faces) > 0
-        names = ("points.csv", "points.json", "drawn.zip")
         return {
             status: view.status,
-            rows: gr.Dataframe(view.faces, visible=has_faces),
-            downloads: gr.Row(visible=has_faces and view.folder is not None),
+            downloads: gr.Row(visible=view.folder is not None and bool(view.pictures)),
             gallery: gr.Gallery(view.pictures or None, visible=bool(view.pictures)),
-            **{save: view.folder and str(view.folder / name) for save, name in zip(saves, names, strict=True)},
+            **{save: view.folder and str(view.folder / name) for save, name in zip(saves, FILES, strict=True)},
         }
 
-    def stop_after_this(request: gr.Request) -> None:
-        if event := stops.get(hash(request.session_hash)):
-            event.set()
-
-    def buttons(running: bool) -> Update:
-        return {run: gr.Button(interactive=not running), stop: gr.Button(interactive=running)}
+    def buttons(busy: bool) -> Update:
+        return {run: gr.Button(interactive=not busy), stop: gr.Button(interactive=busy)}
 
     # The button comes back whatever happens to the batch.
     private: dict[str, Any] = {"api_visibility": "private"}
+    shown = [status, downloads, gallery, *saves]
     run.click(handler(begin), None, [status, run, stop], **private).then(
         handler(answer_all), [files, model], shown, show_progress="hidden", **private
-    ).then(lambda: buttons(running=False), None, [run, stop], queue=False, **private)
+    ).then(lambda: buttons(False), None, [run, stop], queue=False, **private)
+
+    def stop_after_this(request: gr.Request) -> None:
+        running.discard(request.session_hash)
+
     stop.click(handler(stop_after_this), queue=False, **private)
 
 
-@dataclass(frozen=True)
-class View:
-    """The state of the tab.
-
-    Attributes:
-        status: HTML.
-        faces: Rows of the table; None if they stay as they are.
-        pictures: (path, caption) for the gallery.
-        folder: Where points.csv, points.json and drawn.zip are, once written.
-    """
-
-    status: str
-    faces: pd.DataFrame | None = None
-    pictures: list[tuple[str, str]] = field(default_factory=list)
-    folder: Path | None = None
-
-
-def _run(detector: Detector, files: list[str], stop: threading.Event) -> Iterator[View]:
-    """Yield the state of the tab after each photo, until all are done or `stop` is set."""
-    yield View("<p>Reading the files ...</p>", _rows([]))
+def answer_files(detector: Detector, files: list[str], goes_on: Callable[[], bool]) -> Iterator[View]:
+    """Yield the state of the tab, about once a second, until all photos are answered or `goes_on` returns False."""
+    yield View("<p>Reading the files ...</p>", [])
     try:
         sources = list_sources(files)
     except FkdError as error:
-        yield View(f"<p><b>{html.escape(str(error))}</b></p>")
+        yield View(f"<p><b>{html.escape(str(error))}</b></p>", [])
         return
     done: list[Answered] = []
+    pictures: list[tuple[str, str]] = []
     stopped, shown = "", 0.0
     folder = new_folder()
     with zipfile.ZipFile(folder / "drawn.zip", "w") as archive:
         for number, answered in enumerate(answer_photos(detector, sources, find=find_at_most), 1):
             if answered.photo and answered.faces:
-                points = [face.points for face in answered.faces]
-                drawn = draw_points(answered.photo, points, detector.colour)
-                _save(drawn, _file_name(number, answered), archive, folder)
+                plain = re.sub(r"[^\w-]+", "_", Path(answered.name).stem)[:60]
+                path = folder / f"{number:03}-{plain}.jpg"
+                _draw(answered, detector.colour, archive, path)
+                pictures.append((str(path), answered.name))
             done.append(dataclasses.replace(answered, photo=None))
-            if stop.is_set():
+            if not goes_on():
                 stopped = f"Stopped after {number} of {len(sources)} photos. "
                 break
-            status = _progress(number, len(sources)) + _not_answered(done)
-            if time.monotonic() - shown < INTERVAL:
-                yield View(status)
-            else:
-                yield View(status, _rows(_faces(done)), _pictures(done, folder))
+            if time.monotonic() - shown >= INTERVAL:
+                text = f"{number} of {_count(len(sources), 'photo')}"
+                bar = f'<progress value="{number}" max="{len(sources)}" aria-label="{text}"></progress>'
+                yield View(f"<p>{text} ...</p>{bar}{_reasons(done)}", pictures)
                 shown = time.monotonic()
-    yield _finished(done, detector.name, stopped, folder)
+    for name in ("points.csv", "points.json"):
+        write_rows(folder / name, [answer_row(one.name, detector.name, one.faces, one.problem) for one in done])
+    faces = sum(len(one.faces) for one in done)
+    status = f"<p>{stopped}<b>{_count(faces, 'face')}</b> in {_count(len(done), 'photo')}.</p>"
+    yield View(status + _reasons(done), pictures, folder)
 
 
-def _save(drawn: Image.Image, file: str, archive: zipfile.ZipFile, folder: Path) -> None:
-    """Write a drawing to the archive, and a smaller one for the gallery to the folder."""
+def _draw(answered: Answered, colour: str, archive: zipfile.ZipFile, path: Path) -> None:
+    """Write a drawing to the archive, and a smaller one for the gallery to `path`."""
+    assert answered.photo
+    drawn = draw_points(answered.photo, [face.points for face in answered.faces], colour)
     drawn.thumbnail((DRAWN, DRAWN))
-    with archive.open(file, "w") as member:
+    with archive.open(path.name, "w") as member:
         drawn.save(member, "JPEG", quality=90)
     drawn.thumbnail((GALLERY, GALLERY))
-    drawn.save(folder / file, "JPEG", quality=90)
-
-
-def _file_name(number: int, answered: Answered) -> str:
-    plain = re.sub(r"[^\w-]+", "_", Path(answered.name).stem)[:60]
-    return f"{number:03}-{plain}.jpg"
-
-
-def _finished(done: list[Answered], detector: str, stopped: str, folder: Path) -> View:
-    faces = _faces(done)
-    answers = [answer_row(photo.name, detector, photo.faces, photo.problem) for photo in done]
-    for name in ("points.csv", "points.json"):
-        write_rows(folder / name, answers)
-    status = f"<p>{stopped}<b>{_count(len(faces), 'face')}</b> in {_count(len(done), 'photo')}.</p>"
-    return View(status + _not_answered(done), _rows(faces), _pictures(done, folder), folder)
+    drawn.save(path, "JPEG", quality=90)
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _progress(number: int, of: int) -> str:
-    text = f"{number} of {_count(of, 'photo')}"
-    return f'<p>{text} ...</p><progress value="{number}" max="{of}" aria-label="{text}"></progress>'
-
-
-def _not_answered(done: list[Answered]) -> str:
+def _reasons(done: list[Answered]) -> str:
     """HTML: which photos have no answer, and why."""
     reasons = [photo.problem or f"{photo.name}: no face was found" for photo in done if not photo.faces]
     return "".join(f'<p class="reason">{html.escape(reason)}</p>' for reason in reasons)
-
-
-def _pictures(done: list[Answered], folder: Path) -> list[tuple[str, str]]:
-    return [
-        (str(folder / _file_name(number, photo)), photo.name) for number, photo in enumerate(done, 1) if photo.faces
-    ]
-
-
-def _faces(done: list[Answered]) -> list[tuple[str, int, Face]]:
-    return [(photo.name, number, face) for photo in done for number, face in enumerate(photo.faces, 1)]
-
-
-def _rows(faces: list[tuple[str, int, Face]]) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {
-                "photo": photo,
-                "face": number,
-                "left, px": round(float(face.box[0])),
-                "top, px": round(float(face.box[1])),
-                "width, px": round(float(face.box[2] - face.box[0])),
-                "eyes apart, px": round(float(np.linalg.norm(face.points[LEFT_EYE] - face.points[RIGHT_EYE])), 1),
-                "uncertainty, px": "" if face.spread is None else f"{face.spread.mean():.1f}",
-            }
-            for photo, number, face in faces
-        ]
-    )

@@ -1,11 +1,13 @@
 """The Compare tab: up to four models on one photo."""
 
+import functools
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from pandas.io.formats.style import Styler
 
 from fkd.errors import FkdError
 from fkd.page.answers import (
@@ -16,28 +18,26 @@ from fkd.page.answers import (
     answer_again,
     answer_box,
     answer_photo,
-    face_choices,
-    face_crops,
-    face_table,
     picture_of,
     status_of,
+    write_file,
 )
+from fkd.page.browser import save_on_click
 from fkd.page.components import Photo, Viewer
-from fkd.page.downloads import download_row
+from fkd.page.detectors import Detectors
 from fkd.page.guard import MALFORMED, event_value, handler
 from fkd.page.uploads import MAX_AGE, page_folder
 from fkd.page.viewer import MAX_MODELS
-from fkd.page.visitors import Detectors
+from fkd.photo.comparison import Comparison, points_table
 from fkd.photo.reading import PHOTOS, read_photo
 
 THUMBNAIL = 120  # px of an example's button
 ADDED = "Any model published by `fkd push`. Its files are checked before they are read; none can run code."
 TRUE_POINTS = "A .pts file with 15 or 68 points, or a .csv or .json file from this page or `fkd predict`."
-CROPS = "Model input: the face, cropped, aligned, in greyscale."
 POINTS = "Points (distances and errors in % of the eye distance; coordinates in pixels)"
 # On a phone the answer may be below the visible part.
 TO_THE_ANSWER = "() => window.fkd.toAnswer()"
-KEEP_PHOTO = "photo => { window.fkd.keepPhoto(photo); }"
+KEEP_PHOTO = "photo => { if (photo) window.fkd.keepPhoto(photo); }"
 # A reload shows the photo of this browser session again, if the server still has it.
 KEPT_PHOTO = "async () => [await window.fkd.keptPhoto()]"
 
@@ -47,45 +47,37 @@ LAST: dict[str, Any] = PRIVATE | {"trigger_mode": "always_last"}  # by default G
 
 
 class CompareTab:
-    """The tab, built inside `page`; it opens with the answer on the first example.
-
-    Args:
-        detectors: The models.
-        examples: Photos to try.
-        page: The page.
-    """
+    """The tab, built inside `page`; it opens with the answer on the first of the example photos."""
 
     def __init__(self, detectors: Detectors, examples: Sequence[Path], page: gr.Blocks):
         self.detectors, self.examples = detectors, examples
         names = detectors.own.by_error()
         self.first = sorted(names, key=lambda name: name != "fcnn")[:2]  # fcnn and the best of the others
-        self.landing = View(BEGIN)
-        self.files = page_folder()
+        files = page_folder()
+        landing = View(BEGIN)
         if examples:
-            detectors.own.read(self.first)
-            options = Options(self.first)
-            self.landing = answer_photo(detectors, str(examples[0]), options, zoomed=True, folder=self.files)
-        self._place_photo()
+            for name in self.first:
+                detectors.own.load(name)
+            landing = answer_photo(detectors, str(examples[0]), Options(self.first), zoomed=True, folder=files)
+        self._place_photo(landing, [[_thumbnail(path, files)] for path in examples])
         self._place_options()
-        self._place_details()
-        self.outputs = [self.status, self.details, self.viewer, self.answered, self.face, self.points, self.crops]
+        self._place_details(landing)
+        self.outputs = [self.status, self.details, self.viewer, self.answered, self.face, self.points]
         self.options = [self.models, self.whole, self.truth, self.precise]  # in the order of `Options`
         self._connect_photos(page)
         self._connect_options()
         self._connect_faces()
 
-    def _place_photo(self) -> None:
-        """Place the buttons for a photo, the status line and the viewer."""
+    def _place_photo(self, landing: View, thumbnails: list[list[str]]) -> None:
         with gr.Row(elem_id="strip"):
             self.photo = gr.UploadButton(
                 "Your photo", file_types=list(PHOTOS), variant="primary", size="sm", min_width=100, scale=0,
                 elem_id="photo",
             )  # fmt: skip
             self.open_camera = gr.Button("Camera", size="sm", min_width=80, scale=0, elem_id="open-camera")
-            small = [[_thumbnail(path, self.files)] for path in self.examples]
             self.tried = gr.Dataset(
-                label="Or try", components=["image"], samples=small,
-                type="index", elem_id="examples", visible=bool(self.examples), layout="gallery",
+                label="Or try", components=["image"], samples=thumbnails, type="index", layout="gallery",
+                visible=bool(thumbnails), elem_id="examples",
             )  # fmt: skip
         with gr.Column(visible=False) as self.studio:
             self.camera = Photo(
@@ -93,12 +85,11 @@ class CompareTab:
                 webcam_options=gr.WebcamOptions(mirror=False),
             )  # fmt: skip
         self.camera_shown = gr.State(False)
-        self.status = gr.Markdown(self.landing.status, elem_id="status")
-        self.answered = gr.State(self.landing.answered, time_to_live=MAX_AGE)
-        self.viewer = Viewer(self.landing.picture, visible=self.landing.picture is not None)
+        self.status = gr.Markdown(landing.status, elem_id="status")
+        self.answered = gr.State(landing.answered, time_to_live=MAX_AGE)
+        self.viewer = Viewer(landing.picture, visible=landing.picture is not None)
 
     def _place_options(self) -> None:
-        """Place the choice of models and the settings."""
         with gr.Accordion("Models and options", open=False, elem_id="more"):
             with gr.Row():
                 self.models = gr.Dropdown(
@@ -114,44 +105,33 @@ class CompareTab:
             self.own = gr.State([], time_to_live=MAX_AGE)  # so that visitors cannot add to each other's list
             with gr.Row():
                 self.truth = gr.File(
-                    label="True points, if known", file_types=[".pts", ".csv", ".json"], height=170, elem_id="truth",
-                    min_width=280,
+                    label="True points, if known", file_types=[".pts", ".csv", ".json"], height=170, min_width=280,
+                    elem_id="truth",
                 )  # fmt: skip
                 with gr.Column(min_width=280):
                     self.whole = gr.Checkbox(False, label="The whole photo is one face (a crop)", elem_id="whole")
-                    self.precise = gr.Checkbox(
-                        False, label="Precise: several crops of each face, slower", elem_id="precise"
-                    )
+                    precise = "Precise: several crops of each face, slower"
+                    self.precise = gr.Checkbox(False, label=precise, elem_id="precise")
                     gr.Markdown(TRUE_POINTS, elem_classes="caption")
 
-    def _place_details(self) -> None:
-        """Place the table of points, the downloads and the crops."""
-        answered = self.landing.answered
-        comparison = answered.comparison if answered and answered.comparison.boxes else None
-        choices = face_choices(comparison) if comparison else []
-        with gr.Column(visible=comparison is not None) as self.details:
-            self.face = gr.Dropdown(
-                choices, value=choices[0] if choices else None, label="Face", visible=len(choices) > 1, type="index",
-                elem_id="face",
-            )  # fmt: skip
+    def _place_details(self, landing: View) -> None:
+        comparison = landing.answered.comparison if landing.answered else None
+        has_face = bool(comparison and comparison.boxes)
+        with gr.Column(visible=has_face) as self.details:
+            self.face = gr.Dropdown(label="Face", type="index", elem_id="face", **_faces(comparison, 0))
             with gr.Accordion("Points and files", open=False, elem_id="details"):
                 self.points = gr.Dataframe(
-                    face_table(comparison, 0) if comparison else None, label=POINTS, interactive=False, max_height=640,
-                    pinned_columns=1, elem_id="points",
+                    _table(comparison, 0) if comparison and has_face else None, label=POINTS, interactive=False,
+                    max_height=640, pinned_columns=1, elem_id="points",
                 )  # fmt: skip
-                download_row(self.answered, self.face)
-                gr.Markdown(CROPS, elem_classes="caption")
-                crops = self.files / "crops.png"
-                if comparison:
-                    face_crops(comparison, 0).save(crops)
-                self.crops = gr.Image(
-                    str(crops) if comparison else None, show_label=False, interactive=False, height=180,
-                    elem_id="seen", buttons=[],
-                )  # fmt: skip
+                with gr.Row():
+                    for kind, label in (("json", "JSON"), ("csv", "CSV"), ("pts", ".pts")):
+                        button = gr.Button(label, size="sm", min_width=110, elem_id=f"save-{kind}")
+                        save_on_click(button, functools.partial(write_file, kind), [self.answered, self.face])
 
     def _connect_photos(self, page: gr.Blocks) -> None:
         self.photo.upload(None, self.photo, js=KEEP_PHOTO)
-        self.camera.change(None, self.camera, js="photo => { if (photo) window.fkd.keepPhoto(photo); }")
+        self.camera.change(None, self.camera, js=KEEP_PHOTO)
         stems = json.dumps([path.stem for path in self.examples])
         self.tried.click(None, self.tried, js=f"number => {{ window.fkd.keepPhoto(null, {stems}[number]); }}")
         for event, function, source in (
@@ -160,9 +140,8 @@ class CompareTab:
             (self.tried.click, self.try_example, self.tried),
         ):
             event(function, [source, *self.options], self.outputs, **LAST).then(None, js=TO_THE_ANSWER)
-        self.open_camera.click(
-            _toggle_camera, self.camera_shown, [self.studio, self.camera_shown, self.open_camera], **PRIVATE
-        )
+        toggled = [self.studio, self.camera_shown, self.open_camera]
+        self.open_camera.click(self.toggle_camera, self.camera_shown, toggled, **PRIVATE)
         page.load(self.open_view, self.photo, [self.models, *self.outputs], js=KEPT_PHOTO, **PRIVATE)
 
     def _connect_options(self) -> None:
@@ -184,32 +163,23 @@ class CompareTab:
         # One after the other: each box is drawn on top of the earlier ones.
         drawn = [self.answered, *self.options]
         self.viewer.input(self.draw, drawn, self.outputs, trigger_mode="multiple", **PRIVATE)
-        shown = [self.status, self.face, self.points, self.crops]
-        self.viewer.select(self.click_face, self.answered, shown, **LAST)
-        shown = [self.status, self.viewer, self.points, self.crops]
+        self.viewer.select(self.click_face, self.answered, [self.status, self.face, self.points], **LAST)
+        shown = [self.status, self.viewer, self.points]
         self.face.input(self.choose_face, [self.answered, self.face], shown, **LAST)
 
     def _show(self, view: View) -> Update:
         """Fill the outputs."""
         comparison = view.answered.comparison if view.answered else None
-        choices = face_choices(comparison) if comparison else []
         update: Update = {
             self.status: view.status,
-            self.details: gr.Column(visible=bool(choices)),
+            self.details: gr.Column(visible=bool(comparison and comparison.boxes)),
             self.viewer: Viewer(view.picture, visible=view.picture is not None),
             self.answered: view.answered,
-            self.face: gr.Dropdown(
-                choices=choices, value=choices[view.face] if choices else None, visible=len(choices) > 1
-            ),
+            self.face: gr.Dropdown(**_faces(comparison, view.face)),
         }
-        return update | (self._show_face(comparison, view.face) if comparison and choices else {})
-
-    def _show_face(self, comparison: Any, face: int) -> Update:
-        return {
-            self.status: status_of(comparison, face),
-            self.points: face_table(comparison, face),
-            self.crops: face_crops(comparison, face),
-        }
+        if comparison and comparison.boxes:
+            update[self.points] = _table(comparison, view.face)
+        return update
 
     def _show_or_explain(self, answer: Callable[[], View]) -> Update:
         """Fill the outputs; after a mistake of the visitor only the status line changes."""
@@ -260,8 +230,8 @@ class CompareTab:
         number = event_value(event, "face")
         if answered is None or type(number) is not int or not 0 <= number < len(answered.comparison.boxes):
             return {self.status: gr.skip()}
-        choice = face_choices(answered.comparison)[number]
-        return {self.face: gr.Dropdown(value=choice)} | self._show_face(answered.comparison, number)
+        faces = gr.Dropdown(**_faces(answered.comparison, number))
+        return {self.face: faces} | self._show_face(answered.comparison, number)
 
     @handler
     def choose_face(self, answered: Answered | None, face: int | None) -> Update:
@@ -269,6 +239,9 @@ class CompareTab:
         if answered is None or type(face) is not int:  # Gradio passes on an empty list
             return {self.status: BEGIN}
         return {self.viewer: picture_of(answered, face)} | self._show_face(answered.comparison, face)
+
+    def _show_face(self, comparison: Comparison, face: int) -> Update:
+        return {self.status: status_of(comparison, face), self.points: _table(comparison, face)}
 
     @handler
     def open_view(self, photo: str | None, request: gr.Request) -> Update:
@@ -281,6 +254,16 @@ class CompareTab:
         path = photo or next((str(path) for path in (example, *self.examples) if path), None)
         view = answer_photo(self.detectors, path, Options(names), zoomed=not photo)
         return {self.models: names} | self._show(view)
+
+    @handler
+    def toggle_camera(self, shown: bool) -> Update:
+        """Open or close the camera."""
+        label = "Camera" if shown else "Close the camera"
+        return {
+            self.studio: gr.Column(visible=not shown),
+            self.camera_shown: not shown,
+            self.open_camera: gr.Button(label),
+        }
 
     @handler
     def add(self, wanted: str, chosen: list[str], own: list[str]) -> Update:
@@ -296,6 +279,17 @@ class CompareTab:
         return {self.added: f"{name} is loaded.", self.models: models, self.own: own}
 
 
+def _table(comparison: Comparison, face: int) -> Styler:
+    return points_table(comparison, face).style.format(precision=1, na_rep="")
+
+
+def _faces(comparison: Comparison | None, face: int) -> dict[str, Any]:
+    """Return the arguments of the list of faces, which is hidden if there is one face at most."""
+    count = len(comparison.boxes) if comparison else 0
+    choices = [f"{number} of {count}" for number in range(1, count + 1)]
+    return {"choices": choices, "value": choices[face] if choices else None, "visible": count > 1}
+
+
 def _thumbnail(path: Path, folder: Path) -> str:
     """Write a small copy of an example, for its button."""
     photo = read_photo(path)
@@ -303,9 +297,3 @@ def _thumbnail(path: Path, folder: Path) -> str:
     small = folder / f"{path.stem}-small.jpg"
     photo.save(small, quality=85)
     return str(small)
-
-
-@handler
-def _toggle_camera(shown: bool) -> tuple[Any, bool, Any]:
-    """Return the camera's column, whether it is visible, and its button."""
-    return gr.Column(visible=not shown), not shown, gr.Button("Camera" if shown else "Close the camera")

@@ -39,4 +39,4 @@ class Viewer(gr.HTML):
     """A photo with keypoints; `fkd.page.viewer.view` makes the value."""
 
     def __init__(self, value: dict[str, Any] | None = None, **named: Any):
-        super().__init__(value, **viewer.LOOK | named)
+        super().__init__(value, **viewer.options() | named)

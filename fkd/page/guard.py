@@ -9,7 +9,6 @@ import json
 import logging
 import os
 import re
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -26,7 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fkd.errors import FkdError
 from fkd.files import one_line
-from fkd.page.uploads import photo_folder, start_sweeping
+from fkd.page.uploads import keep_swept, photo_folder
 from fkd.photo.detector import Detector
 
 ANSWER_LIMIT = 60  # s, of one answer, or of one step of a batch
@@ -199,10 +198,9 @@ def bound_fields() -> None:
 @contextlib.asynccontextmanager
 async def lifespan(app: ASGIApp) -> AsyncIterator[None]:
     """Delete old photos for as long as the page is served."""
-    stop = threading.Event()
-    start_sweeping(photo_folder(), stop)
+    sweeping = asyncio.create_task(keep_swept(photo_folder()))
     yield
-    stop.set()
+    sweeping.cancel()
 
 
 async def say_busy(request: Request, error: Exception) -> JSONResponse:
@@ -218,14 +216,8 @@ async def say_nothing(request: Request, error: Exception) -> Response:
 async def say_unknown(request: Request, error: Exception) -> JSONResponse:
     """Answer a request for a handler that does not exist; any other KeyError is a bug."""
     if isinstance(error, KeyError) and not isinstance(error.args[0], int):  # Gradio looks handlers up by number
-        return await say_fault(request, error)
+        raise error
     return JSONResponse({"detail": MALFORMED}, status_code=400)
-
-
-async def say_fault(request: Request, error: Exception) -> JSONResponse:
-    """Apologize for a bug in a route, and log it."""
-    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return JSONResponse({"detail": FAULT}, status_code=500)
 
 
 HANDLERS: dict[int | type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {

@@ -1,28 +1,48 @@
-"""The tab of rankings: one benchmark at a time, searched, sorted and filtered, with figures and a lasting address."""
+"""The Leaderboard tab: one benchmark at a time, searched, sorted and filtered, with figures and a permanent URL."""
 
 import contextlib
 import dataclasses
-import functools
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import pandas as pd
 
-from fkd.board.entries import SYNCED, read_benchmarks, read_entries
+from fkd.board.entries import (
+    KAGGLE,
+    SYNCED,
+    Benchmark,
+    Entries,
+    problems,
+    read_benchmarks,
+    read_entries,
+    read_published,
+    read_synced,
+)
 from fkd.board.ranking import RankingRow
 from fkd.errors import FkdError
 from fkd.hub.claims import sync
-from fkd.page.address import remember
-from fkd.page.downloads import save_on_click
-from fkd.page.figures import figures, plot_places, plotted_first
-from fkd.page.guard import handler
-from fkd.page.ranking import COPY, SORT, published_view, ranking_html, ranking_view
-from fkd.page.ranking_table import FIRST_STATUSES, OPTIONAL, STATUSES, Choice, csv_file, json_file
-from fkd.page.standings import Board, hub_text, problems_text, view
-from fkd.page.words import CITATION, QUESTIONS, column_words
+from fkd.learn.record import weights_in
+from fkd.metrics import METRICS, RMSE
+from fkd.page.browser import remember, save_on_click
+from fkd.page.guard import event_value, handler
+from fkd.page.plots import draw, entry_colours, plotted_first
+from fkd.page.ranking import (
+    FIRST_STATUSES,
+    MAX_ROWS,
+    OPTIONAL,
+    STATUSES,
+    Choice,
+    Table,
+    is_single,
+    published_html,
+    ranked,
+    ranking_view,
+)
+from fkd.page.uploads import new_folder
 
 PAUSE = 60  # s between two readings of the Hub that visitors ask for
 NAMES = [field.name for field in dataclasses.fields(Choice)]
@@ -31,141 +51,294 @@ FIRST = [",".join(value) if isinstance(value, tuple) else str(value) for value i
 # Whether the browser has room for figures side by side.
 IS_WIDE = "() => window.innerWidth >= 700"
 
+WHAT_RANKS = f"""Models ranked by their error ({RMSE.label} in px of the 96 px frame; lower is better) on the
+{{faces:,}} held-out faces of **{{name}}**: {{description}}."""
+NO_ENTRY = """Nobody has entered a result on **{name}** yet ({description}). If you have its files, enter the first
+with `python -m fkd evaluate checkpoints/NAME --data DIR --benchmark {name}`."""
+NO_KAGGLE_ENTRY = """Kaggle's own faces have no ranking yet, since only Kaggle may hand them out:
+`python -m fkd evaluate checkpoints/NAME --data DIR --benchmark kaggle` adds the first entry, if you have them."""
+NO_RESULTS = "There are no results yet: `python -m fkd evaluate checkpoints/NAME --data DIR` makes the first."
+CITATION = """@software{fkd,
+  title = {fkd: train, compare, publish and rank facial keypoint detectors},
+  author = {{the fkd authors}},
+  year = {2026}
+}
 
-def leaderboard_tab(root: Path, folders: dict[str, Path], page: gr.Blocks, tab: gr.Tab) -> None:
-    """Builds the tab, inside `tab` of `page`. root: of the entries. folders: of the checkpoints, by name."""
-    benchmarks = {each.name: each for each in sorted(read_benchmarks(root), key=lambda each: not each.fingerprint)}
-    board = Board(root, benchmarks, folders)
-    if not benchmarks:
-        gr.Markdown("There are no results yet: `python -m fkd evaluate checkpoints/NAME --data DIR` makes the first.")
-        gr.Markdown(problems_text(root))
-        return
-    about = gr.Markdown(elem_id="about-benchmark")
-    with gr.Row(elem_id="look"):
-        benchmark = gr.Dropdown(
-            list(benchmarks), value=next(iter(benchmarks)), label="Benchmark", container=False, min_width=140,
-            elem_id="benchmark",
-        )  # fmt: skip
-        search = gr.Textbox(
-            label="Search models", placeholder="Search models", max_length=100, container=False, min_width=140,
-            elem_id="search",
-        )  # fmt: skip
-        averaged = gr.Checkbox(label="Include ensembles and flip averaging", container=False, elem_id="averaged")
-    with gr.Row():
-        with gr.Column(scale=4, min_width=320):
-            table = ranking_view()
-            sort = gr.Textbox("rank", label="Sorted by", visible=False)
-            with gr.Row(elem_id="board-buttons"):
-                link = gr.Button("Copy link to this view", size="sm", min_width=120, elem_id="copy-link")
-                csv = gr.Button("Table as CSV", size="sm", min_width=120, elem_id="ranking-csv")
-                as_json = gr.Button("Entries as JSON", size="sm", min_width=120, elem_id="ranking-json")
-                again = gr.Button("Refresh from the Hub", size="sm", min_width=120, elem_id="sync")
-            from_hub = gr.Markdown(elem_id="from-hub", elem_classes="caption")
-            broken = gr.Markdown(elem_id="problems")
-            with gr.Accordion("Filters and columns", open=False, elem_id="filters"):
-                status = gr.CheckboxGroup(STATUSES, value=FIRST_STATUSES, label="Status", elem_id="status-filter")
-                optional = [(column.head, column.key) for column in OPTIONAL]
-                columns = gr.Dropdown(optional, multiselect=True, label="More columns", elem_id="columns")
-            with gr.Accordion("Columns and questions", open=False, elem_id="questions"):
-                gr.Markdown(f"{column_words()}\n\n{QUESTIONS}")
-            with gr.Accordion("Cite this", open=False, elem_id="cite"):
-                gr.Code(
-                    CITATION, language=None, label="BibTeX", show_label=False, buttons=[], show_line_numbers=False,
-                    wrap_lines=True, elem_id="citation",
-                )  # fmt: skip
-                cite = gr.Button("Copy the citation", size="sm", elem_id="copy-citation")
-        with gr.Column(scale=1, min_width=240):
-            elsewhere = published_view()
-    with gr.Accordion("Figures", open=False, elem_id="figures") as drawn:
-        models = gr.Dropdown([], multiselect=True, label="Models in the figures", elem_id="plotted")
-        plots = plot_places()
+@misc{mateus_zeng,
+  author = {Mateus and Zeng},
+  note = {Comparison of FCNN, ResNet-50 and ML-ResNet-50 on Kaggle's Facial Keypoints Detection}
+}"""
 
-    chosen = [benchmark, search, averaged, status, columns, sort, models]
-    shown_parts = [about, table, elsewhere, csv, as_json, drawn, models]
-    keep, keep_selected = (
-        f"""(...values) => ({remember("leaderboard", *NAMES, selected=selected)})(...values.map(
-        (value, number) => !value || String(value) === {json.dumps(FIRST)}[number] ? '' : value))"""
-        for selected in (False, True)
-    )
+Update = dict[gr.blocks.Block, Any]
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+QUICK: dict[str, Any] = PRIVATE | {"queue": False}
+
+
+class LeaderboardTab:
+    """The tab, built inside `tab` of `page`.
+
+    Args:
+        root: Folder of the entries.
+        folders: Checkpoint folders, by name.
+        page: The page.
+        tab: The tab.
+    """
+
+    def __init__(self, root: Path, folders: dict[str, Path], page: gr.Blocks, tab: gr.Tab):
+        self.root, self.folders = root, folders
+        benchmarks = sorted(read_benchmarks(root), key=lambda each: not each.fingerprint)
+        self.benchmarks = {benchmark.name: benchmark for benchmark in benchmarks}
+        if not benchmarks:
+            gr.Markdown(NO_RESULTS)
+            gr.Markdown(problems_text(root))
+            return
+        self._place_choices()
+        self._place_ranking()
+        self._place_texts()
+        self._place_figures()
+        inputs = [self.benchmark, self.search, self.averaged, self.status, self.columns, self.sort, self.models]
+        self._connect(page, tab, inputs)
+        self._connect_figures(tab)
+
+    def _place_choices(self) -> None:
+        self.about = gr.Markdown(elem_id="about-benchmark")
+        with gr.Row(elem_id="look"):
+            self.benchmark = gr.Dropdown(
+                list(self.benchmarks), value=next(iter(self.benchmarks)), label="Benchmark", container=False,
+                min_width=140, elem_id="benchmark",
+            )  # fmt: skip
+            self.search = gr.Textbox(
+                label="Search models", placeholder="Search models", max_length=100, container=False, min_width=140,
+                elem_id="search",
+            )  # fmt: skip
+            self.averaged = gr.Checkbox(
+                label="Include ensembles and flip averaging", container=False, elem_id="averaged"
+            )
+
+    def _place_ranking(self) -> None:
+        self.table = ranking_view()
+        self.sort = gr.Textbox("rank", visible=False)
+        with gr.Row():
+            self.csv, self.json, self.refresh = (
+                gr.Button(label, size="sm", min_width=120, elem_id=name)
+                for label, name in (
+                    ("Table as CSV", "ranking-csv"),
+                    ("Entries as JSON", "ranking-json"),
+                    ("Refresh from the Hub", "sync"),
+                )
+            )
+        self.synced = gr.Markdown(elem_id="from-hub", elem_classes="caption")
+        self.problems = gr.Markdown(elem_id="problems")
+        with gr.Accordion("Filters and columns", open=False, elem_id="filters"):
+            self.status = gr.CheckboxGroup(STATUSES, value=FIRST_STATUSES, label="Status", elem_id="status-filter")
+            optional = [(value.head, value.key) for value in OPTIONAL]
+            self.columns = gr.Dropdown(optional, multiselect=True, label="More columns", elem_id="columns")
+
+    def _place_texts(self) -> None:
+        with gr.Accordion("Columns and questions", open=False, elem_id="questions"):
+            gr.Markdown(questions())
+        with gr.Accordion("Published Kaggle scores", open=False, elem_id="published") as self.published:
+            self.scores = gr.HTML(padding=False)
+        with gr.Accordion("Cite this", open=False, elem_id="cite"):
+            gr.Code(CITATION, language=None, show_label=False, show_line_numbers=False, wrap_lines=True)
+
+    def _place_figures(self) -> None:
+        self.plots: list[gr.Plot] = []
+
+        def place(title: str, name: str, about: str, scale: int = 1) -> None:
+            with gr.Column(min_width=320, scale=scale):
+                gr.Markdown(f"### {title}\n{about}")
+                self.plots.append(gr.Plot(show_label=False, elem_classes=name))
+
+        with gr.Accordion("Figures", open=False, elem_id="figures") as self.figures:
+            self.models = gr.Dropdown([], multiselect=True, label="Models in the figures", elem_id="plotted")
+            with gr.Row():
+                larger = "Down and left is better. Larger dots have more parameters."
+                place("Error against time and size", "trade-off", larger)
+                place("Cumulative error distribution", "cumulative", "Up and left is better.")
+            with gr.Row():
+                place("Errors on the face", "face-plot", "Half of a point's errors are inside its ellipse.", 2)
+                degraded = "RMSE, px (log scale), on the same faces made worse step by step."
+                place("Accuracy on degraded faces", "degraded", degraded, 3)
+
+    def _connect(self, page: gr.Blocks, tab: gr.Tab, inputs: Sequence[gr.components.Component]) -> None:
+        shown = [
+            self.about, self.table, self.sort, self.published, self.scores, self.csv, self.json, self.figures,
+            self.models,
+        ]  # fmt: skip
+        shows: dict[str, Any] = QUICK | {
+            "fn": self.show, "inputs": inputs, "outputs": shown, "show_progress": "hidden",
+        }  # fmt: skip
+        keep, keep_selected = (
+            f"""(...values) => ({remember("leaderboard", *NAMES, selected=selected)})(...values.map(
+            (value, number) => !value || String(value) === {json.dumps(FIRST)}[number] ? '' : value))"""
+            for selected in (False, True)
+        )
+        page.load(self.read_notes, None, [self.synced, self.problems], **QUICK)
+        page.load(self.open_view, None, inputs, **QUICK).then(**shows)
+        latest = {"trigger_mode": "always_last"}
+        for part in (self.benchmark, self.search, self.averaged, self.status, self.columns):
+            part.input(**shows | latest).then(None, inputs, js=keep)
+        self.table.input(**shows | latest | {"fn": self.sort_by}).then(None, inputs, js=keep)
+        self.refresh.click(self.read_again, outputs=self.synced, **PRIVATE).then(**shows)
+        tab.select(None, inputs, js=keep_selected)
+        self.models.input(None, inputs, js=keep)
+        save_on_click(self.csv, self.write_csv, inputs)
+        save_on_click(self.json, self.write_json, inputs)
+
+    def _connect_figures(self, tab: gr.Tab) -> None:
+        """Draw the figures once they are seen, since that takes a second: is_wide is None until then."""
+        is_wide, width = gr.State(None), gr.Checkbox(visible=False)
+        draws: dict[str, Any] = PRIVATE | {
+            "fn": self.draw, "inputs": [self.benchmark, self.models, is_wide], "outputs": self.plots,
+        }  # fmt: skip
+        self.models.change(**draws)
+        tab.select(lambda wide: gr.Accordion(open=wide), width, self.figures, js=IS_WIDE, **QUICK)
+        self.figures.expand(lambda wide: wide, width, is_wide, js=IS_WIDE, **QUICK).then(**draws)
+
+    def rows(self, choice: Choice) -> list[RankingRow]:
+        """Return the rows chosen by the visitor, ranked among single models or among all entries."""
+        every = ranked(self.root, self.named(choice.benchmark), self.folders.values(), choice.averaged)
+        return [row for row in every if choice.keeps(row)]
+
+    def named(self, name: str) -> Benchmark:
+        """Return the benchmark of that name; the first for any other name."""
+        return self.benchmarks.get(str(name)) or next(iter(self.benchmarks.values()))
 
     @handler
-    def show(*values: Any) -> dict[gr.blocks.Block, Any]:
-        shown = view(board, Choice.of(*values))
-        any_entry = bool(shown.measured)
-        update = {
-            about: shown.about,
-            table: ranking_html(shown.ranking),
-            elsewhere: shown.published,
-            csv: gr.Button(visible=any_entry),
-            as_json: gr.Button(visible=any_entry),
-            drawn: gr.Accordion(visible=any_entry),
+    def show(self, *values: Any) -> Update:
+        """Show a benchmark as the visitor chose to see it."""
+        return self._show(Choice(*values))
+
+    @handler
+    def sort_by(self, event: gr.EventData, *values: Any) -> Update:
+        """Sort by the heading that was clicked."""
+        choice = dataclasses.replace(Choice(*values), sort=str(event_value(event, "sort")))
+        return self._show(choice) | {self.sort: choice.sort}
+
+    def _show(self, choice: Choice) -> Update:
+        benchmark = self.named(choice.benchmark)
+        entries = read_entries(self.root, benchmark)
+        rows = self.rows(choice)
+        kaggle = self.benchmarks.get(KAGGLE)
+        table = Table(rows, choice, self._own_names(), entry_colours(entries.measured))
+        has_entry = bool(entries.measured)
+        note = _note(benchmark, entries, len(rows), choice) if has_entry else ""
+        scores = read_published(self.root, kaggle) if kaggle else []
+        update: Update = {
+            self.about: _about(benchmark, entries, kaggle),
+            self.table: table.html(note, not (has_entry or entries.unreadable)),
+            self.published: gr.Accordion(visible=bool(scores)),
+            self.scores: published_html(scores),
+            self.csv: gr.Button(visible=has_entry),
+            self.json: gr.Button(visible=has_entry),
+            self.figures: gr.Accordion(visible=has_entry),
         }
-        if shown.replots:
-            update[models] = gr.Dropdown(choices=shown.measured, value=shown.plotted)
+        models, plotted = _plotted(entries, choice)
+        if plotted != list(choice.model):
+            update[self.models] = gr.Dropdown(choices=models, value=plotted)
         return update
 
+    def _own_names(self) -> dict[str, str]:
+        """Return the names of the page's models, by the sha256 of their weights."""
+        names = {folder: name for name, folder in self.folders.items()}
+        return {sha256: names[folder] for sha256, folder in weights_in(self.folders.values()).items()}
+
     @handler
-    def draw(name: str, models: list[str], is_wide: bool | None) -> dict[gr.blocks.Block, Any]:
+    def open_view(self, request: gr.Request) -> list[Any]:
+        """Fill the inputs from a URL such as ?tab=leaderboard&benchmark=NAME&model=A,B."""
+        query = request.query_params
+        choice = Choice.from_address(query if query.get("tab") == "leaderboard" else {})
+        benchmark = self.named(choice.benchmark)
+        models, plotted = _plotted(read_entries(self.root, benchmark), choice)
+        values = dataclasses.astuple(dataclasses.replace(choice, benchmark=benchmark.name))
+        others = [list(value) if isinstance(value, tuple) else value for value in values[:-1]]
+        return [*others, gr.Dropdown(choices=models, value=plotted)]
+
+    @handler
+    def read_notes(self) -> list[str]:
+        """Describe the last reading of the Hub, and list unreadable files."""
+        return [hub_text(self.root), problems_text(self.root)]
+
+    @handler
+    def read_again(self) -> str:
+        """Read the Hub, once a minute at most, and describe the result."""
+        file = self.root / SYNCED
+        if not file.exists() or time.time() - file.stat().st_mtime > PAUSE:
+            with contextlib.suppress(FkdError):  # stored with the claims, and shown with them
+                sync(self.root)
+        return hub_text(self.root)
+
+    @handler
+    def draw(self, name: str, models: list[str], is_wide: bool | None) -> Update:
+        """Draw the figures of some models, once they can be seen."""
         if is_wide is None:
-            return {plots[0]: gr.skip()}
-        entries = read_entries(root, board.benchmark(name)).measured
-        return dict(zip(plots, figures(entries, models, 4 if is_wide else 2), strict=True))
+            return {self.plots[0]: gr.skip()}
+        entries = read_entries(self.root, self.named(name)).measured
+        return dict(zip(self.plots, draw(entries, models, 4 if is_wide else 2), strict=True))
 
-    @handler
-    def open_view(request: gr.Request) -> list[Any]:
-        return _open(board, request)
+    def write_csv(self, *values: Any) -> str:
+        """Write the chosen rows, all values of each, to a new file, and return its path."""
+        choice = Choice(*values)
+        path = new_folder() / f"{self.named(choice.benchmark).name}.csv"
+        pd.DataFrame([row.record() for row in self.rows(choice)]).to_csv(path, index=False)
+        return str(path)
 
-    def download(write: Callable[[str, Sequence[RankingRow]], str], *values: Any) -> str:
-        choice = Choice.of(*values)
-        return write(board.benchmark(choice.benchmark).name, board.rows(choice))
+    def write_json(self, *values: Any) -> str:
+        """Write the chosen rows, all values of each, to a new file, and return its path."""
+        choice = Choice(*values)
+        path = new_folder() / f"{self.named(choice.benchmark).name}.json"
+        path.write_text(json.dumps([row.record() for row in self.rows(choice)], indent=2))
+        return str(path)
 
-    private: dict[str, Any] = {"api_visibility": "private", "queue": False}
-    page.load(handler(functools.partial(hub_text, root)), None, from_hub, **private)
-    page.load(handler(functools.partial(problems_text, root)), None, broken, **private)
-    shows: dict[str, Any] = private | {
-        "fn": show, "inputs": chosen, "outputs": shown_parts, "show_progress": "hidden",
-    }  # fmt: skip
-    page.load(open_view, None, chosen, **private).then(**shows)
-    for part in (benchmark, search, averaged, status, columns):
-        part.input(**shows, trigger_mode="always_last").then(None, chosen, js=keep)
-    table.input(None, None, sort, js=SORT).then(None, chosen, js=keep)
-    table.input(
-        **shows, trigger_mode="always_last", js=f"(...values) => values.with({NAMES.index('sort')}, ({SORT})())"
+
+def questions() -> str:
+    """Describe the columns, and answer common questions, as Markdown."""
+    metrics = "\n".join(f"- **{metric.title}**: {metric.meaning}." for metric in METRICS)
+    text = (Path(__file__).parent / "questions.md").read_text("utf-8")
+    return text.format(rmse=RMSE.label, metrics=metrics)
+
+
+def _plotted(entries: Entries, choice: Choice) -> tuple[list[str], list[str]]:
+    """Return the models that can be in the figures, and those that are."""
+    models = [entry.name for entry in entries.measured]
+    return models, [model for model in choice.model if model in models] or plotted_first(entries.measured)
+
+
+def _about(benchmark: Benchmark, entries: Entries, kaggle: Benchmark | None) -> str:
+    """Describe the benchmark, and why Kaggle's faces have no ranking, as Markdown."""
+    fields = dataclasses.asdict(benchmark) | {"description": benchmark.description.rstrip(".")}
+    if not (entries.measured or entries.unreadable):
+        return NO_ENTRY.format(**fields)
+    return WHAT_RANKS.format(**fields) + (f" {NO_KAGGLE_ENTRY}" if kaggle and not kaggle.fingerprint else "")
+
+
+def _note(benchmark: Benchmark, entries: Entries, count: int, choice: Choice) -> str:
+    """Return the note below a ranking of `count` rows."""
+    averaged = sum(not is_single(entry) for entry in entries.measured)
+    sentences = []
+    if count > MAX_ROWS:
+        sentences.append(f"The first {MAX_ROWS} of {count:,} rows are shown; the CSV has them all.")
+    if averaged and not choice.averaged:
+        sentences.append(
+            f"Ranks are among single models; {averaged} more entries (ensembles, flip averaging) are hidden."
+        )
+    sentences.append(
+        f"{benchmark.faces:,} faces, {benchmark.values:,} labelled coordinates, fingerprint {benchmark.fingerprint}."
     )
-    again.click(handler(functools.partial(_read_again, root)), outputs=from_hub, api_visibility="private").then(**shows)
-    tab.select(None, chosen, js=keep_selected)
-    models.input(None, chosen, js=keep)
-    for button, write in ((csv, csv_file), (as_json, json_file)):
-        save_on_click(button, functools.partial(download, write), chosen)
-    link.click(None, js=COPY.format(what="window.location.href", name="Link"))
-    cite.click(None, js=COPY.format(what=json.dumps(CITATION), name="Citation"))
-
-    # Figures take a second to draw, so they wait until they are seen: is_wide is None until then.
-    is_wide, asks_width = gr.State(None), gr.Checkbox(visible=False)
-    draws: dict[str, Any] = {"fn": draw, "inputs": [benchmark, models, is_wide], "outputs": plots}
-    draws["api_visibility"] = "private"
-    models.change(**draws)
-    tab.select(lambda wide: gr.Accordion(open=wide), asks_width, drawn, js=IS_WIDE, **private)
-    drawn.expand(lambda wide: wide, asks_width, is_wide, js=IS_WIDE, **private).then(**draws)
+    return " ".join(sentences)
 
 
-def _open(board: Board, request: gr.Request) -> list[Any]:
-    """Return the inputs of a Choice for a URL such as ?tab=leaderboard&benchmark=NAME&model=A,B."""
-    asked = request.query_params
-    choice = Choice.from_address(asked if asked.get("tab") == "leaderboard" else {})
-    benchmark = board.benchmark(choice.benchmark)
-    entries = read_entries(board.root, benchmark).measured
-    measured = [entry.name for entry in entries]
-    plotted = [model for model in choice.model if model in measured] or plotted_first(entries)
-    values = dataclasses.replace(choice, benchmark=benchmark.name, model=plotted)
-    *others, _ = [list(value) if isinstance(value, tuple) else value for value in dataclasses.astuple(values)]
-    return [*others, gr.Dropdown(choices=measured, value=plotted)]
+def problems_text(root: Path) -> str:
+    """List the leaderboard's unreadable files with the reasons, as Markdown with literal text."""
+    return "\n".join(f"- `{problem.replace('`', '')}`" for problem in problems(root))
 
 
-def _read_again(root: Path) -> str:
-    """Handler: reads the Hub again, but once a minute at most, and says what is then known about it."""
-    kept = root / SYNCED
-    if not kept.exists() or time.time() - kept.stat().st_mtime > PAUSE:
-        with contextlib.suppress(FkdError):  # it is kept with the claims, and shown with them
-            sync(root)
-    return hub_text(root)
+def hub_text(root: Path) -> str:
+    """Summarize the claims of Hub models, with the date of the last sync."""
+    synced = read_synced(root)
+    refused = sum(bool(claim.refused) for claim in synced.claims)
+    text = f"Models on the Hub, read {synced.date}: {len(synced.claims) - refused:,} claims, {refused:,} refused."
+    if not synced.date:
+        text = "Models on the Hub have not been read yet."
+    return f"{text} The last sync failed; it will be retried within the hour." if synced.failure else text

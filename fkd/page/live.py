@@ -13,8 +13,8 @@ from PIL import Image
 
 from fkd.errors import FkdError
 from fkd.page.components import Frame
+from fkd.page.detectors import LazyDetectors
 from fkd.page.guard import handler, pick
-from fkd.page.own import LazyDetectors
 from fkd.photo.colours import distinct
 from fkd.photo.detector import Detector
 from fkd.photo.draw import draw_points

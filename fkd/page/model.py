@@ -1,41 +1,28 @@
 """The Model tab: card, training curves and errors of one model."""
 
-import json
+import contextlib
 import os
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import pandas as pd
 
 from fkd.board.record import read_evaluation
 from fkd.errors import FkdError
+from fkd.files import typed_rows
 from fkd.hub.card import model_card
 from fkd.hub.repository import EVALUATION
-from fkd.page.address import remember
-from fkd.page.face_plots import error_face
-from fkd.page.figures import history, paper_section
+from fkd.learn.record import Epoch
+from fkd.page.browser import remember
+from fkd.page.detectors import LazyDetectors
 from fkd.page.guard import handler, pick
-from fkd.page.own import LazyDetectors
-from fkd.page.plots import training_curves
+from fkd.page.plots import error_face, training_curves
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 
-IN_PAPER = ("fcnn", "resnet50")
 
-
-@dataclass(frozen=True)
-class View:
-    """The contents of the tab: the card as Markdown, its figures, and whether the paper has such a network."""
-
-    text: str
-    curves: Any = None
-    ellipses: Any = None
-    in_paper: bool = False
-
-
-def model_tab(detectors: LazyDetectors, paper: Path | None, page: gr.Blocks, tab: gr.Tab) -> None:
-    """Build the tab, inside `tab` of `page`. paper: the figures of benchmarks/paper.py, if there are any."""
+def model_tab(detectors: LazyDetectors, page: gr.Blocks, tab: gr.Tab) -> None:
+    """Build the tab, inside `tab` of `page`."""
     first = detectors.by_error()[0]
     chosen = gr.Dropdown(list(detectors), value=first, label="Model", elem_id="model")
     with gr.Row():
@@ -46,17 +33,12 @@ def model_tab(detectors: LazyDetectors, paper: Path | None, page: gr.Blocks, tab
             ellipses = gr.Plot(show_label=False, elem_classes="ellipses")
             gr.Markdown("### Training\nSolid: validation. Dotted: training, on augmented faces.")
             curves = gr.Plot(show_label=False, elem_classes="model-curves")
-    with gr.Accordion("Compared with the paper", open=False, visible=False, elem_id="of-paper") as section:
-        if paper and paper.exists():
-            paper_section(json.loads(paper.read_text()))
 
     @handler
     def show(name: str, is_seen: bool) -> dict[gr.blocks.Block, Any]:
         if not is_seen:
             return {card: gr.skip()}
-        view = _view(pick(detectors, name))
-        in_paper = gr.Accordion(visible=bool(paper) and view.in_paper)
-        return {card: view.text, ellipses: view.ellipses, curves: view.curves, section: in_paper}
+        return dict(zip(shown, describe(pick(detectors, name)), strict=True))
 
     @handler
     def open_view(request: gr.Request) -> str:
@@ -64,7 +46,7 @@ def model_tab(detectors: LazyDetectors, paper: Path | None, page: gr.Blocks, tab
         name = str(request.query_params.get("model", ""))
         return name if name in detectors else first
 
-    shown: list[gr.blocks.Block] = [card, ellipses, curves, section]
+    shown: list[gr.blocks.Block] = [card, ellipses, curves]
     seen = gr.State(False)  # nothing is drawn before the tab is opened
     private: dict[str, Any] = {"api_visibility": "private"}
     page.load(open_view, None, chosen, queue=False, **private)
@@ -74,22 +56,24 @@ def model_tab(detectors: LazyDetectors, paper: Path | None, page: gr.Blocks, tab
     chosen.input(None, chosen, js=remember("model", "model"))
 
 
-def _view(detector: Detector) -> View:
+def describe(detector: Detector) -> tuple[str, Any, Any]:
+    """Return a card as Markdown, and figures of the errors and the training; None where not recorded."""
+    name = detector.name
     if not isinstance(detector, CheckpointDetector):
         owner = f"By {detector.owner}. " if detector.owner else ""
-        return View(f"# {detector.name}\n{owner}Terms: {detector.licence or 'not stated'}.")
-    name, colour, folder = detector.name, detector.colour, detector.folder
-    epochs = history(folder)
-    curves = None if epochs is None else training_curves({name: epochs}, {name: colour})
+        return f"# {name}\n{owner}Terms: {detector.licence or 'not stated'}.", None, None
+    curves = None
+    with contextlib.suppress(FkdError, OSError):
+        history = pd.DataFrame(typed_rows(detector.folder / "history.csv", Epoch))
+        curves = training_curves(history, detector.colour)
     try:
-        evaluation = read_evaluation(folder / EVALUATION)
+        evaluation = read_evaluation(detector.folder / EVALUATION)
         # Rebuild the card from the records: a README from the Hub may hold anything.
         card = model_card(detector.checkpoint, evaluation, name if "/" in name else "").split("---\n", 2)[2]
     except FileNotFoundError:
-        return View(f"# {name}\nIt has not been evaluated.", curves)
+        return f"# {name}\nIt has not been evaluated.", None, curves
     except FkdError as error:
-        reason = str(error).replace(f"{folder}{os.sep}", "").replace("`", "")  # visitors read it
-        return View(f"# {name}\nIts records cannot be read: `{reason}`.", curves)
-    in_paper = detector.checkpoint.model.config.name in IN_PAPER
+        reason = str(error).replace(f"{detector.folder}{os.sep}", "").replace("`", "")  # visitors read it
+        return f"# {name}\nIts records cannot be read: `{reason}`.", None, curves
     text = "\n".join(line for line in card.splitlines() if not line.startswith(("![", "<!--")))
-    return View(text, curves, error_face({name: evaluation.detail}, {name: colour}), in_paper)
+    return text, error_face([evaluation], {evaluation.name: detector.colour}), curves

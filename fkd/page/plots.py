@@ -1,18 +1,17 @@
-"""Plotly figures from entries; colours are given by the caller, so that a model keeps its own on the page."""
+"""Plotly figures of entries; a model keeps its colour on the whole page."""
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import plotly.express as px
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
-from fkd.board.record import STEPS, UNITS, Cost, Evaluation
-from fkd.keypoints import NAMES
-
-LABELS = [name.replace("_", " ") for name in NAMES]
+from fkd.board.record import STEPS, UNITS, Evaluation
+from fkd.keypoints import EDGES, MEAN_FACE, NAMES
+from fkd.photo.colours import distinct, network_colour
 
 LAYOUT: dict[str, Any] = {
     "paper_bgcolor": "rgba(0,0,0,0)",
@@ -21,151 +20,166 @@ LAYOUT: dict[str, Any] = {
     "margin": {"l": 48, "r": 8, "t": 40, "b": 44},
     # Two names per line, which a phone has room for.
     "legend": {
-        "orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "font": {"size": 13},
+        "title": None, "traceorder": "normal", "orientation": "h",
+        "yanchor": "bottom", "y": 1.0, "x": 0, "font": {"size": 13},
         "entrywidth": 0.5, "entrywidthmode": "fraction",
     },
     "dragmode": False,  # a finger that scrolls the page over a figure would zoom the figure
 }  # fmt: skip
 GRID = {"gridcolor": "rgba(128,128,128,0.25)", "zeroline": False}
+GREY = "#8a8f98"
 
 
-def training_curves(histories: dict[str, pd.DataFrame], colours: dict[str, str]) -> go.Figure:
-    """Validation (solid) and training (dotted) RMSE by epoch; training faces are augmented.
+def draw(every: Sequence[Evaluation], models: Sequence[str], across: int = 4) -> list[go.Figure | None]:
+    """Draw the four figures below a ranking; None where there is nothing to draw.
 
-    histories: by model, a table of history.csv.
+    Args:
+        every: All entries of a benchmark, which decide the colours.
+        models: Names of the entries to draw.
+        across: How many small figures fit in a row.
     """
-    figure = go.Figure()
-    for model, history in histories.items():
-        for column, dash, label in (
-            ("validation_rmse", "solid", model),
-            ("train_rmse", "dot", f"{model}, training"),
-        ):
-            line = {"color": colours[model], "dash": dash, "width": 2.5 if dash == "solid" else 1.5}
-            figure.add_scatter(
-                x=history["epoch"], y=history[column], name=label, line=line, mode="lines", showlegend=dash == "solid"
-            )
-    figure.update_layout(**LAYOUT)
-    figure.update_xaxes(title="epoch", **GRID)
-    figure.update_yaxes(title="RMSE, px (log scale)", type="log", **_steps((1, 1.5, 2, 3, 5)), **GRID)
-    return figure
+    colours = entry_colours(every)
+    entries = sorted((entry for entry in every if entry.name in models), key=lambda entry: entry.accuracy.rmse)
+    if not entries:
+        return [None] * 4
+    return [
+        trade_off(entries, colours),
+        cumulative_errors(entries, colours),
+        error_face(entries, colours),
+        robustness_curves(entries, colours, across),
+    ]
 
 
-def keypoint_errors(entries: Sequence[Evaluation], colours: dict[str, str]) -> go.Figure:
-    """Draw the RMSE of each keypoint, one bar per model."""
-    figure = go.Figure()
-    for entry in entries:
-        figure.add_bar(
-            y=LABELS,
-            x=[entry.accuracy.rmse_by_keypoint[name] for name in NAMES],
-            name=entry.name,
-            orientation="h",
-            marker_color=colours[entry.name],
-        )
-    legend = LAYOUT["legend"] | {"orientation": "v", "x": 0}  # next to the points' names, two do not fit on a line
-    figure.update_layout(**LAYOUT | {"barmode": "group", "height": 620, "legend": legend})
-    figure.update_xaxes(title="test RMSE, px", **GRID)
-    figure.update_yaxes(autorange="reversed", automargin=True)
-    return figure
+def plotted_first(entries: Sequence[Evaluation]) -> list[str]:
+    """Return the models in the figures until a visitor chooses: four single ones, or any if there is no other."""
+    plain = [entry.name for entry in entries if entry.members == 1 and not entry.mirror and not entry.submitted]
+    return (plain or [entry.name for entry in entries])[:4]
 
 
-def robustness_curves(
-    curves: Mapping[str, Mapping[str, list[float]]], colours: dict[str, str], across: int
-) -> go.Figure:
-    """RMSE at each step of each kind of degradation (`fkd.board.record.STEPS`): small figures with one scale.
-
-    curves: by model and degradation, the RMSE in px at each step. across: how many small figures per row.
-    """
-    rows = -(-len(STEPS) // across)
-    units = {name: "<br>".join(textwrap.wrap(UNITS[name], 20 if across < 4 else 30)) for name in STEPS}
-    titles = [f"{name}<br><span style='font-size: 12px'>{units[name]}</span>" for name in STEPS]
-    figure = make_subplots(
-        rows, across, subplot_titles=titles, shared_yaxes="all", horizontal_spacing=0.03, vertical_spacing=0.4 / rows
-    )
-    for model, errors in curves.items():
-        for number, degradation in enumerate(name for name in STEPS if name in errors):
-            place = list(STEPS).index(degradation)
-            figure.add_scatter(
-                x=[str(step) for step in STEPS[degradation]],
-                y=errors[degradation],
-                name=model,
-                legendgroup=model,
-                showlegend=number == 0,
-                mode="lines+markers",
-                line={"color": colours[model], "width": 2.5},
-                row=place // across + 1,
-                col=place % across + 1,
-            )
-    legend = LAYOUT["legend"] | {"y": 1 + 0.2 / rows, "yanchor": "bottom", "entrywidth": 0, "entrywidthmode": "pixels"}
-    figure.update_layout(
-        **LAYOUT | {"height": 40 + 240 * rows, "legend": legend, "margin": LAYOUT["margin"] | {"t": 84}}
-    )
-    figure.update_annotations(font_size=14)
-    figure.update_xaxes(type="category", **GRID)
-    figure.update_yaxes(type="log", **_steps((1, 2, 5)), **GRID)
-    return figure
+def entry_colours(entries: Sequence[Evaluation]) -> dict[str, str]:
+    """By name: single models have their usual colours; flip averaging, ensembles and submitted ones get the rest."""
+    plain_first = sorted(entries, key=lambda entry: (entry.submitted, entry.members > 1, entry.mirror))
+    colours = distinct([network_colour(entry.model) for entry in plain_first])
+    return dict(zip((entry.name for entry in plain_first), colours, strict=True))
 
 
 def trade_off(entries: Sequence[Evaluation], colours: dict[str, str]) -> go.Figure:
     """Draw test RMSE with its interval against milliseconds per face (log scale), and the Pareto front.
 
-    A dot's area shows the number of parameters. Entries without a cost are left out.
+    A dot's size shows the number of parameters. Entries without a cost are left out.
     """
-    figure = go.Figure()
-    priced = [(entry, entry.cost) for entry in entries if entry.cost]
-    front: list[tuple[float, float]] = []  # price, RMSE
-    for at, rmse in sorted((cost.latency_ms, entry.accuracy.rmse) for entry, cost in priced):
-        if not front or rmse <= front[-1][1]:
-            front.append((at, rmse))
-    figure.add_scatter(
-        x=[at for at, _ in front],
-        y=[rmse for _, rmse in front],
-        mode="lines",
-        line={"color": "#8a8f98", "dash": "dot"},
-        name="Pareto front",
+    table = pd.DataFrame(
+        [
+            {
+                "model": entry.name,
+                "ms": entry.cost.latency_ms,
+                "rmse": entry.accuracy.rmse,
+                "above": entry.accuracy.rmse_high - entry.accuracy.rmse,
+                "below": entry.accuracy.rmse - entry.accuracy.rmse_low,
+                "parameters, M": (entry.cost.parameters or 0) / 1e6,
+            }
+            for entry in entries
+            if entry.cost
+        ],
+        columns=["model", "ms", "rmse", "above", "below", "parameters, M"],
     )
-    for entry, cost in priced:
-        told = entry.accuracy
-        figure.add_scatter(
-            x=[cost.latency_ms],
-            y=[told.rmse],
-            error_y={"array": [told.rmse_high - told.rmse], "arrayminus": [told.rmse - told.rmse_low]},
-            name=entry.name,
-            mode="markers",
-            marker={
-                "size": 6 + 2 * ((cost.parameters or 0) / 1e6) ** 0.5,
-                "color": colours[entry.name],
-            },
-            hovertemplate=f"%{{y:.3f}} px, %{{x:.3g}} ms{_parameters(cost)}",
-        )
-    figure.update_layout(**LAYOUT | {"height": 400})
-    figure.update_xaxes(title="milliseconds per face", type="log", **_steps((1, 2, 5)), **GRID)
-    figure.update_yaxes(title="test RMSE, px", **GRID)
-    return figure
-
-
-def _parameters(cost: Cost) -> str:
-    return "" if cost.parameters is None else f", {cost.parameters / 1e6:.1f} M parameters"
+    figure = px.scatter(
+        table, x="ms", y="rmse", error_y="above", error_y_minus="below", color="model", color_discrete_map=colours,
+        hover_data=["parameters, M"], log_x=True,
+    )  # fmt: skip
+    for trace, millions in zip(figure.data, table["parameters, M"], strict=True):
+        trace.marker.size = 6 + 2 * millions**0.5
+    by_time = table.sort_values("ms")
+    front = by_time[by_time["rmse"] == by_time["rmse"].cummin()]
+    line = {"color": GREY, "dash": "dot"}
+    figure.add_scatter(x=front["ms"], y=front["rmse"], mode="lines", line=line, name="Pareto front")
+    figure.update_xaxes(title="milliseconds per face", **_labels(1, 2, 5))
+    figure.update_yaxes(title="test RMSE, px")
+    return _styled(figure, 400)
 
 
 def cumulative_errors(entries: Sequence[Evaluation], colours: dict[str, str]) -> go.Figure:
     """Draw the cumulative distribution of the faces' mean errors, in percent of the inter-ocular distance."""
-    figure = go.Figure()
+    rows = [(entry.name, value) for entry in entries for value in entry.detail.nme if value is not None]
+    table = pd.DataFrame(rows, columns=["model", "nme"])
+    figure = px.ecdf(table, x="nme", color="model", ecdfnorm="percent", color_discrete_map=colours)
+    figure.update_xaxes(title="mean error, % of eye distance", range=[0, 15])
+    figure.update_yaxes(title="faces, %", range=[0, 100])
+    return _styled(figure, 400)
+
+
+def error_face(entries: Sequence[Evaluation], colours: dict[str, str]) -> go.Figure:
+    """Draw the mean face with an ellipse about each keypoint, one colour per model: half of its errors are inside.
+
+    The ellipses are of a normal distribution with the errors' mean and covariance, in the frame's pixels.
+    """
+    figure, place = go.Figure(), dict(zip(NAMES, MEAN_FACE, strict=True))
+    ends = [end for start, stop in EDGES for end in (place[start], place[stop], (None, None))]
+    quiet = {"showlegend": False, "hoverinfo": "skip"}
+    figure.add_scatter(x=[x for x, _ in ends], y=[y for _, y in ends], mode="lines", line={"color": GREY}, **quiet)
+    turn = np.linspace(0, 2 * np.pi, 40)
+    circle = np.stack([np.cos(turn), np.sin(turn)]) * np.sqrt(2 * np.log(2))  # the radius that holds half
     for entry in entries:
-        nme = np.sort([value for value in entry.detail.nme if value is not None])
-        figure.add_scatter(
-            x=nme,
-            y=100 * np.arange(1, len(nme) + 1) / max(1, len(nme)),
-            name=entry.name,
-            mode="lines",
-            line={"color": colours[entry.name], "width": 2.5},
-        )
-    figure.update_layout(**LAYOUT | {"height": 400})
-    figure.update_xaxes(title="mean error, % of eye distance", range=[0, 15], **GRID)
-    figure.update_yaxes(title="faces, %", range=[0, 100], **GRID)
+        outlines = [np.empty((2, 0))]
+        for name, offset in entry.detail.offsets.items():
+            if offset is not None:
+                mean_x, mean_y, xx, xy, yy = offset
+                size, axes = np.linalg.eigh([[xx, xy], [xy, yy]])
+                centre = np.array(place[name]) + (mean_x, mean_y)
+                outline = axes @ (np.sqrt(size.clip(0))[:, None] * circle) + centre[:, None]
+                outlines.append(np.append(outline, [[np.nan], [np.nan]], axis=1))  # a gap before the next
+        x, y = np.concatenate(outlines, axis=1)
+        figure.add_scatter(x=x, y=y, name=entry.name, mode="lines", line={"color": colours[entry.name]})
+    figure.update_xaxes(range=[8, 88], visible=False)
+    figure.update_yaxes(range=[88, 20], visible=False, scaleanchor="x")
+    return _styled(figure, 520)
+
+
+def robustness_curves(entries: Sequence[Evaluation], colours: dict[str, str], across: int) -> go.Figure:
+    """Draw the RMSE at each step of each kind of degradation (`STEPS`): small figures with one scale."""
+    table = pd.DataFrame(
+        [
+            (entry.name, kind, str(step), rmse)
+            for entry in entries
+            for kind, curve in entry.robustness.items()
+            for step, rmse in zip(STEPS[kind], curve, strict=True)
+        ],
+        columns=["model", "kind", "step", "rmse"],
+    )
+    figure = px.line(
+        table, x="step", y="rmse", color="model", color_discrete_map=colours, facet_col="kind",
+        facet_col_wrap=across, category_orders={"kind": list(STEPS)}, markers=True, log_y=True,
+        facet_row_spacing=0.3 if across == 4 else 0.1,
+    )  # fmt: skip
+    for note in figure.layout.annotations:
+        kind = note.text.partition("=")[2]
+        unit = "<br>".join(textwrap.wrap(UNITS[kind], 30 if across == 4 else 20))
+        note.text = f"{kind}<br><span style='font-size: 12px'>{unit}</span>"
+    figure.update_xaxes(type="category", matches=None, showticklabels=True, title="")
+    figure.update_yaxes(title="", **_labels(1, 2, 5))
+    rows = -(-len(STEPS) // across)
+    figure = _styled(figure, 40 + 240 * rows)
+    figure.update_layout(margin_t=96, legend={"y": 1 + 0.22 / rows, "entrywidth": 0, "entrywidthmode": "pixels"})
     return figure
 
 
-def _steps(digits: tuple[float, ...]) -> dict[str, Any]:
+def training_curves(history: pd.DataFrame, colour: str) -> go.Figure:
+    """Draw validation (solid) and training (dotted) RMSE by epoch. history: a table of history.csv."""
+    figure = px.line(history, x="epoch", y=["validation_rmse", "train_rmse"], log_y=True)
+    figure.update_traces(line_color=colour, showlegend=False)
+    figure.update_traces(line_dash="dot", selector={"name": "train_rmse"})
+    figure.update_yaxes(title="RMSE, px (log scale)", **_labels(1, 1.5, 2, 3, 5))
+    return _styled(figure, 400)
+
+
+def _styled(figure: go.Figure, height: int) -> go.Figure:
+    figure.update_layout(**LAYOUT, height=height)
+    figure.update_xaxes(**GRID)
+    figure.update_yaxes(**GRID)
+    return figure
+
+
+def _labels(*digits: float) -> dict[str, Any]:
     """Labels of a log scale: these digits of every power of ten, written out."""
     values = [digit * 10**power for power in range(-2, 5) for digit in digits]
     return {"tickvals": values, "ticktext": [f"{value:g}" for value in values]}

@@ -14,17 +14,16 @@ from fkd.errors import FkdError
 from fkd.hub.claims import sync
 from fkd.hub.reference import read_pinned
 from fkd.learn.record import CONFIG
-from fkd.page.address import remember
 from fkd.page.api import api
 from fkd.page.batch import batch_tab
+from fkd.page.browser import remember
 from fkd.page.compare import CompareTab
+from fkd.page.detectors import Detectors, LazyDetectors
 from fkd.page.guard import MAX_WAITING, bound_fields, handler, limits
-from fkd.page.leaderboard import leaderboard_tab
+from fkd.page.leaderboard import LeaderboardTab
 from fkd.page.live import live_tab
 from fkd.page.model import model_tab
-from fkd.page.own import LazyDetectors
 from fkd.page.uploads import photo_folder
-from fkd.page.visitors import Detectors
 from fkd.photo.detector import Detector
 from fkd.photo.kinds import ENDINGS, files_in
 from fkd.photo.runtime import one_thread_per_answer
@@ -81,7 +80,7 @@ def build_app(references: Sequence[str | Detector], leaderboard: Path, clone: Pa
         references: Detectors, or references for `fkd.hub.reference.load`. A checkpoint folder is read when it is first
             needed.
         leaderboard: Folder of the entries.
-        clone: A clone of fkd, for its example photos and the table of the paper.
+        clone: A clone of fkd, for its example photos.
 
     Raises:
         FkdError: No checkpoint was found, a reference cannot be read, or two have one name.
@@ -93,7 +92,6 @@ def build_app(references: Sequence[str | Detector], leaderboard: Path, clone: Pa
         )
     detectors = LazyDetectors(references)
     examples = [path for stem in EXAMPLES for path in (clone / "examples").glob(f"{stem}.*")] if clone else []
-    paper = clone / "benchmarks" / "paper.json" if clone else None
     photo_folder()  # before the components, which note where their files go
     page: gr.Blocks = gr.Blocks(title="fkd: facial keypoint detectors", analytics_enabled=False)
     with page:
@@ -102,13 +100,13 @@ def build_app(references: Sequence[str | Detector], leaderboard: Path, clone: Pa
             with gr.Tab("Compare", id="compare") as compare:
                 CompareTab(Detectors(detectors), examples, page)
             with gr.Tab("Leaderboard", id="leaderboard") as board:
-                leaderboard_tab(leaderboard, detectors.folders, page, board)
+                LeaderboardTab(leaderboard, detectors.folders, page, board)
             with gr.Tab("Live", id="live") as live:
                 live_tab(detectors)
             with gr.Tab("Batch", id="batch") as batch:
                 batch_tab(detectors)
             with gr.Tab("Model", id="model") as about:
-                model_tab(detectors, paper, page, about)
+                model_tab(detectors, page, about)
         for tab, name in ((compare, "compare"), (live, "live"), (batch, "batch")):
             tab.select(None, js=remember(name, selected=True))
         page.load(_open_tab, None, tabs, queue=False, api_visibility="private")

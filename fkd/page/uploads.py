@@ -1,10 +1,13 @@
 """Where visitors' photos are stored, and how they are deleted: one folder, swept by age."""
 
+import asyncio
+import atexit
+import contextlib
 import functools
 import logging
 import os
+import shutil
 import tempfile
-import threading
 import time
 from pathlib import Path
 
@@ -42,14 +45,10 @@ def new_folder() -> Path:
 
 
 def page_folder() -> Path:
-    """Make a folder for a page's own pictures, which Gradio serves for as long as the process runs."""
-    return Path(tempfile.mkdtemp(dir=_static_folder().name))
-
-
-@functools.cache
-def _static_folder() -> tempfile.TemporaryDirectory[str]:
-    folder = tempfile.TemporaryDirectory(prefix="fkd-page-")  # deleted at exit
-    gr.set_static_paths([folder.name])
+    """Make a folder for the page's own files, which Gradio serves for as long as the process runs."""
+    folder = Path(tempfile.mkdtemp(prefix="fkd-page-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    gr.set_static_paths([folder])
     return folder
 
 
@@ -58,41 +57,22 @@ def address(path: Path) -> str:
     return f"gradio_api/file={path.as_posix()}"
 
 
-def sweep(folder: Path, now: float | None = None) -> int:
-    """Delete everything under `folder` that has not changed for MAX_AGE, and return the number of files deleted.
-
-    Args:
-        folder: The folder; it stays itself.
-        now: Seconds since 1970; the present if None.
-    """
+def sweep(folder: Path, now: float | None = None) -> None:
+    """Delete everything in a folder that has not changed for MAX_AGE. now: seconds since 1970; the present if None."""
     limit = (time.time() if now is None else now) - MAX_AGE
-    count = 0
-    for place, _, names in os.walk(folder, topdown=False):
-        for path in [Path(place, name) for name in names]:
-            try:
+    for place, folders, files in os.walk(folder, topdown=False):
+        for name in (*files, *folders):
+            path = Path(place, name)
+            with contextlib.suppress(OSError):  # not empty, or in use: the next sweep tries again
                 if path.lstat().st_ctime < limit:
-                    path.unlink()
-                    count += 1
-            except OSError:  # the next sweep tries again
-                continue
+                    path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+async def keep_swept(folder: Path) -> None:
+    """Sweep a folder until cancelled."""
+    while True:
+        await asyncio.sleep(SWEEP_INTERVAL)
         try:
-            if Path(place) != folder and Path(place).lstat().st_ctime < limit:
-                Path(place).rmdir()
-        except OSError:  # not empty, or just used
-            continue
-    return count
-
-
-def start_sweeping(folder: Path, stop: threading.Event) -> threading.Thread:
-    """Start a thread that sweeps a folder until `stop` is set."""
-
-    def run() -> None:
-        while not stop.wait(SWEEP_INTERVAL):
-            try:
-                sweep(folder)
-            except Exception:  # photos must be deleted whatever happens
-                _log.exception("the sweep of %s failed; the next is in %d s", folder, SWEEP_INTERVAL)
-
-    thread = threading.Thread(target=run, name="sweep of photos", daemon=True)
-    thread.start()
-    return thread
+            await asyncio.to_thread(sweep, folder)
+        except Exception:  # photos must be deleted whatever happens
+            _log.exception("the sweep of %s failed; the next is in %d s", folder, SWEEP_INTERVAL)

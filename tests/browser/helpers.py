@@ -4,7 +4,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,8 +14,8 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from app import build_app
 from fkd.board.entries import SYNCED, find_benchmark
 from fkd.board.ranking import RankingRow
+from fkd.page.ranking import ranked
 from fkd.page.site import launch_options
-from fkd.page.standings import ranked
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = ROOT / "examples"
@@ -39,7 +39,7 @@ def launched(**given):
     page.close()
 
 
-def standing(averaged: bool = False) -> Sequence[RankingRow]:
+def standing(averaged: bool = False) -> list[RankingRow]:
     """The shipped entries of wild15, the best first."""
     return ranked(BOARD, find_benchmark(BOARD, "wild15"), list((ROOT / "checkpoints").iterdir()), averaged)
 

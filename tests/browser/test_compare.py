@@ -52,7 +52,12 @@ def pair(folder: Path) -> Path:
 
 
 def state(page: Page) -> dict:
-    return page.evaluate("JSON.parse(JSON.stringify(document.querySelector('#viewer .viewer').fkdViewer))")
+    return page.evaluate(
+        """() => {
+            const { state, settings } = document.querySelector('#viewer .viewer').fkdViewer;
+            return { view: state.view, chosen: state.chosen, ...settings };
+        }"""
+    )
 
 
 def on_screen(page: Page, selector: str) -> bool:
@@ -79,7 +84,7 @@ def test_the_first_visit_sees_an_answer_without_a_click(page):
     assert page.locator("#viewer .legend").all_inner_texts() == ["fcnn", BETTER]
     assert on_screen(page, PANELS), "the picture stands above the fold"
     view = state(page)["view"]
-    assert view["width"] < 512, "it opens on the face"
+    assert view["w"] < 512, "it opens on the face"
     expect(page.get_by_text("never logged or passed on")).to_be_visible()
     settle(page)
     screenshot(page, "landing")
@@ -107,7 +112,7 @@ def test_the_first_answer_comes_soon_and_light(browser, address):
 def test_a_small_face_is_opened_close_and_its_number_chooses_it(page, tmp_path):
     upload(page, pair(tmp_path))
     answered(page, "2 faces")
-    assert state(page)["view"]["width"] < 0.7 * 1024
+    assert state(page)["view"]["w"] < 0.7 * 1024
     assert page.locator("#viewer .label text").all_text_contents()[0].startswith("1")
     page.get_by_role("button", name="Fit").click()
     settle(page)
@@ -161,7 +166,7 @@ def test_points_are_corrected_and_read_back_as_truth(page, tmp_path):
         page.get_by_role("button", name="Save corrected points").click()
     download.value.save_as(tmp_path / "corrected.json")
     (corrected,) = read_points(tmp_path / "corrected.json")
-    scale = state(page)["view"]["width"] / page.locator(PANELS).first.bounding_box()["width"]
+    scale = state(page)["view"]["w"] / page.locator(PANELS).first.bounding_box()["width"]
     page.locator("#more > button").click()
     page.locator("#truth input[type=file]").set_input_files(tmp_path / "corrected.json")
     expect(page.locator("#status")).to_contain_text(

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
+from fkd.page.ranking_table import is_single
 from hub_server import Fault
 from playwright.sync_api import Page, expect
 
 from browser.helpers import BOARD, choose, launched, open_tab, screenshot, settle, standing, tab_by_keyboard, tab_to
 from fkd.board.entries import find_benchmark, read_entries
 from fkd.page import leaderboard
-from fkd.page.ranking_table import is_single
 
 READY = "[role=tab]"
 ROWS = "#ranking tbody tr"

@@ -58,7 +58,7 @@ def test_uploads_that_are_cut_off_are_swept_too(page):
             time.sleep(0.3)
     time.sleep(0.5)
     left = [path for path in set(page.folder.rglob("*")) - before if path.is_file()]
-    sweep(page.folder, before, now=time.time() + MAX_AGE + 5)
+    sweep(page.folder, now=time.time() + MAX_AGE + 5)
     assert not [path for path in left if path.exists()]
 
 

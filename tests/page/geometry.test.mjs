@@ -90,11 +90,6 @@ test("each handle moves its own sides and is where it says", () => {
   assert.equal(new Set(geometry.HANDLES.map(String)).size, 8);
 });
 
-test("boxes are the same within half a pixel", () => {
-  assert.ok(geometry.sameBox([1, 2, 3, 4], [1.4, 2, 3, 3.6]));
-  assert.ok(!geometry.sameBox([1, 2, 3, 4], [1, 2, 3, 4.5]));
-});
-
 test("the smallest box around a place is chosen", () => {
   const boxes = [[0, 0, 100, 100], null, [10, 10, 30, 30], [20, 20, 80, 80]];
   assert.equal(geometry.smallestAround(boxes, [25, 25]), 2);

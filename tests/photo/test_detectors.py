@@ -18,7 +18,7 @@ from fkd.keypoints import MEAN_FACE
 from fkd.learn.config import ModelConfig
 from fkd.page.answers import Options, answer_photo
 from fkd.page.guard import pick
-from fkd.page.model import _view
+from fkd.page.model import describe
 from fkd.page.site import build_app
 from fkd.photo.colours import BLUE, GREEN, PALETTE, RED, distinct, network_colour
 from fkd.photo.comparison import compare, points_table
@@ -71,7 +71,7 @@ def test_a_detector_of_one_class_stands_beside_ours(resnet):
     detectors = {detector.name: detector for detector in (resnet, mean)}
     shown = answer_photo(detectors, str(PHOTO), Options(list(detectors)))
     assert [model["name"] for model in shown.picture["models"]] == ["resnet18", "mean face"]
-    assert pick(detectors, "mean face") is mean and "By ada. Terms: MIT." in _view(mean).text
+    assert pick(detectors, "mean face") is mean and "By ada. Terms: MIT." in describe(mean)[0]
 
 
 def test_a_detector_of_one_class_is_predicted_measured_and_served(competition, tmp_path):

@@ -2,7 +2,6 @@ import itertools
 import json
 import os
 import tempfile
-import threading
 import weakref
 import zipfile
 from functools import partial
@@ -234,7 +233,7 @@ def test_a_caller_may_stop(evaluated):
 
 def test_the_page_writes_each_drawing_as_it_comes(tmp_path, monkeypatch, tiny_checkpoint):
     monkeypatch.setattr(page_batch, "new_folder", lambda: Path(tempfile.mkdtemp(dir=tmp_path)))
-    *_, last = page_batch._run(CheckpointDetector.read(tiny_checkpoint), [str(GRACE)] * 4, threading.Event())
+    *_, last = page_batch.answer_files(CheckpointDetector.read(tiny_checkpoint), [str(GRACE)] * 4, lambda: True)
     points = json.loads((last.folder / "points.json").read_text())
     assert "4 faces" in last.status and len(points) == 4 and (last.folder / "points.csv").exists()
     with zipfile.ZipFile(last.folder / "drawn.zip") as archive:
@@ -244,7 +243,5 @@ def test_the_page_writes_each_drawing_as_it_comes(tmp_path, monkeypatch, tiny_ch
 
 
 def test_a_batch_that_is_stopped_ends_with_what_it_has(tiny_checkpoint):
-    stop = threading.Event()
-    stop.set()
-    *_, last = page_batch._run(CheckpointDetector.read(tiny_checkpoint), [str(GRACE)] * 4, stop)
+    *_, last = page_batch.answer_files(CheckpointDetector.read(tiny_checkpoint), [str(GRACE)] * 4, lambda: False)
     assert "Stopped after 1 of 4 photos" in last.status and last.folder

@@ -14,7 +14,7 @@ from fkd.data.record import DataRecord
 from fkd.learn.checkpoint import load_checkpoint, save_checkpoint
 from fkd.learn.models import ModelConfig
 from fkd.page.answers import Options, answer_photo
-from fkd.page.model import _view
+from fkd.page.model import describe
 from fkd.photo.comparison import compare
 from fkd.photo.detectors import onnx_export
 from fkd.photo.detectors.by_torch import load_by_torch
@@ -66,7 +66,7 @@ def test_fcnn_resnet_and_its_export_stand_side_by_side(resnet, exported):
     detectors = {each.name: each for each in (fcnn, resnet, detector)}
     shown = answer_photo(detectors, str(EXAMPLES / "grace_hopper.jpg"), Options(list(detectors)))
     assert [model["whose"] for model in shown.picture["models"]] == ["", *[f"by ada; {resnet.licence}"] * 2]
-    assert len(shown.picture["models"]) == 3 and "non-commercial" in _view(detector).text
+    assert len(shown.picture["models"]) == 3 and "non-commercial" in describe(detector)[0]
 
 
 def test_a_file_states_whose_it_is_and_of_which_weights(resnet, exported):

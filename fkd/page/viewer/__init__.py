@@ -1,7 +1,6 @@
 """The viewer: a photo with the answers of up to four models, shown in the browser.
 
-`view` makes the value. The modules next to this file draw it; they are joined into one script when the page is built.
-Events that reach Python:
+`view` makes the value. The modules next to this file draw it. Events that reach Python:
 
     def chosen(event: gr.EventData): event.face            # a face was clicked: its index
     def drawn(event: gr.EventData): event.box, event.face  # a box was drawn (face None) or corrected (its index)
@@ -11,8 +10,9 @@ Events that reach Python:
     shown.input(drawn, None, ...)
 """
 
+import functools
 import math
-import re
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,11 @@ from typing import Any
 import numpy as np
 
 from fkd.keypoints import EDGES, NAMES
+from fkd.page.uploads import address, page_folder
 from fkd.photo.face import Face, FaceBox
 
 HERE = Path(__file__).parent
-# The modules of the script, in order: each imports only from earlier ones.
-MODULES = (
-    "geometry", "elements", "shapes", "state", "loupe", "zoom", "drawing", "gestures", "share", "keys", "start",
-)  # fmt: skip
-MAX_MODELS = 4  # one shape each in drawing.js, for the colour-blind
+MAX_MODELS = 4  # one shape each in state.js, for the colour-blind
 TEMPLATE = """
 <div class="viewer" role="region" aria-label="Photo with keypoints">
 <p class="begin">Choose a photo to begin.</p>
@@ -74,24 +71,27 @@ TEMPLATE = """
 """
 
 
-def script() -> str:
-    """Join the modules into one function body, as Gradio runs it: without `import` lines and `export` words."""
-    text = "\n".join((HERE / f"{name}.js").read_text("utf-8") for name in MODULES)
-    return re.sub(r"^(import .*\n|export )", "", text, flags=re.MULTILINE)
+@functools.cache
+def options() -> dict[str, Any]:
+    """Return the arguments of `gr.HTML` that make it a viewer.
 
-
-LOOK: dict[str, Any] = {
-    "html_template": TEMPLATE,
-    "css_template": (HERE / "viewer.css").read_text("utf-8"),
-    "js_on_load": script(),
-    "apply_default_css": False,
-    "elem_id": "viewer",
-}
+    The modules are served from a new folder, so that no browser mixes them with those of another version.
+    """
+    folder = page_folder() / "viewer"
+    shutil.copytree(HERE, folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    start = f"new URL({address(folder / 'start.js')!r}, document.baseURI)"
+    return {
+        "html_template": TEMPLATE,
+        "css_template": "".join((HERE / name).read_text("utf-8") for name in ("viewer.css", "marks.css")),
+        "js_on_load": f"import({start}).then(({{ start }}) => start({{ element, props, trigger, watch }}));",
+        "apply_default_css": False,
+        "elem_id": "viewer",
+    }
 
 
 def view(
     photo: str,
-    models: Sequence[Mapping[str, Any]],
+    models: Iterable[Mapping[str, Any]],
     boxes: Sequence[FaceBox],
     truth: Sequence[np.ndarray | None],
     chosen: int,
@@ -117,27 +117,20 @@ def view(
         "height": height,
         "names": list(NAMES),
         "edges": [[NAMES.index(start), NAMES.index(stop)] for start, stop in EDGES],
+        "boxes": [_numbers(box.box) for box in boxes],
         "scores": [None if math.isnan(box.score) else round(box.score, 1) for box in boxes],
-        "models": [
-            {
-                "name": str(model["name"]),
-                "colour": str(model["colour"]),
-                "whose": str(model.get("whose", "")),
-                "faces": [_face(face) for face in model["faces"]],
-            }
-            for model in models
-        ],
-        "truth": [_points(np.full((len(NAMES), 2), np.nan) if face is None else face) for face in truth]
+        "models": [{"whose": "", **model, "faces": [_face(face) for face in model["faces"]]} for model in models],
+        "truth": [[] if face is None else _points(face) for face in truth]
         if any(face is not None for face in truth)
         else None,
-        "chosen": int(chosen),
+        "chosen": chosen,
         "zoomed": zoomed,
     }
 
 
 def _face(face: Face) -> dict[str, Any]:
     spread = None if face.spread is None else _numbers(face.spread)
-    return {"box": _numbers(face.box), "points": _points(face.points), "spread": spread}
+    return {"points": _points(face.points), "spread": spread}
 
 
 def _numbers(values: Iterable[float]) -> list[float | None]:
@@ -145,4 +138,4 @@ def _numbers(values: Iterable[float]) -> list[float | None]:
 
 
 def _points(points: np.ndarray) -> list[list[float | None] | None]:
-    return [_numbers(point) if np.isfinite(point).all() else None for point in np.asarray(points, float)]
+    return [_numbers(point) if np.isfinite(point).all() else None for point in points]

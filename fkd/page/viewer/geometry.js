@@ -1,7 +1,7 @@
 // Pure geometry, without the page and without state. A place is [x, y] and a box [x0, y0, x1, y1], both in pixels
 // of the photo, (0, 0) the centre of its top-left pixel; a view {x, y, w, h} is the part of the photo that is shown.
 export const HANDLES = [[0, 0], [0.5, 0], [1, 0], [1, 0.5], [1, 1], [0.5, 1], [0, 1], [0, 0.5]]; // shares of a box
-const MOST_ZOOM = 40; // px of the screen for one of the photo
+const MAX_ZOOM = 40; // px of the screen for one of the photo
 const KNOB = 40; // px, as --knob in the style
 
 export const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
@@ -17,7 +17,7 @@ export const inView = ({ x, y, w, h }, at) => at[0] >= x && at[0] <= x + w && at
  */
 export function within({ x, y, w }, photo, aspect, frame) {
   const widest = Math.max(photo.width, photo.height * aspect);
-  const narrowest = Math.min(widest, frame / MOST_ZOOM);
+  const narrowest = Math.min(widest, frame / MAX_ZOOM);
   const kept = clamp(w, narrowest, widest);
   const along = (at, size, side) => (size >= side ? (side - size) / 2 : clamp(at + 0.5, 0, side - size)) - 0.5;
   return { x: along(x, kept, photo.width), y: along(y, kept / aspect, photo.height), w: kept, h: kept / aspect };
@@ -44,7 +44,7 @@ export const dividerAt = (width, split) => (KNOB / 2 + split * (width - KNOB)) /
 
 // ---- boxes
 
-/** The box with its corners in order, cut at the photo's edges. */
+/** The box with its corners in order, cut off at the photo's edges. */
 export function tidy([x0, y0, x1, y1], { width, height }) {
   const fit = (value, side) => clamp(value, -0.5, side - 0.5);
   const [xs, ys] = [[fit(x0, width), fit(x1, width)], [fit(y0, height), fit(y1, height)]];
@@ -70,8 +70,6 @@ export function moveHandle({ fx, fy }, box, dx, dy) {
   return moved;
 }
 
-export const sameBox = (a, b) => a.every((value, index) => Math.abs(value - b[index]) < 0.5);
-
 /** The index of the smallest box around a place, or null; a box may be null. */
 export function smallestAround(boxes, [x, y]) {
   const inside = [...boxes.entries()].filter(
@@ -95,7 +93,7 @@ export function nearest(things, at, reach) {
 
 /** The mean distance of the pairs of eyes, or 0 if a place is missing. */
 export function eyeDistance(pairs) {
-  if (!pairs.every(([left, right]) => left && right)) return 0;
+  if (!pairs.flat().every(Boolean)) return 0;
   return pairs.reduce((sum, [left, right]) => sum + distance(left, right) / pairs.length, 0);
 }
 

@@ -1,10 +1,10 @@
 // Fingers, mouse and wheel: moving the photo, choosing a face, drawing and correcting its box.
-import { clamp, dividerAt, distance, moveHandle, nearest, rectangle } from "./geometry.js";
-import { smallestAround, tidy, toPhoto } from "./geometry.js";
-import { root, stage } from "./elements.js";
-import { boxOf, faceCount, state } from "./state.js";
-import { activate, ask, moveView, pixel, zoom, zooms } from "./zoom.js";
-import { draw } from "./drawing.js";
+import {
+  clamp, dividerAt, distance, moveHandle, nearest, rectangle, smallestAround, tidy, toPhoto,
+} from "./geometry.js";
+import { draw } from "./panels.js";
+import { boxOf, root, stage, state, trigger } from "./state.js";
+import { activate, moveView, pixel, placeSoon, zoom, zooms } from "./view.js";
 
 let gesture = null;
 let lastTap = null;
@@ -27,25 +27,18 @@ export function startTool(next) {
   draw();
 }
 
-/** Takes the box of the chosen face away. */
-export function removeBox() {
-  trigger("input", { box: null, face: state.chosen });
-}
-
 /** Puts a point of a face elsewhere: at first, the other points of the face are those of its model. */
 export function movePoint({ model, face, index }, place) {
   const isFirst = !state.corrected[face];
   state.corrected[face] ??= state.data.models[model].faces[face].points.map((point) => point && [...point]);
   state.corrected[face][index] = place;
   if (isFirst) draw();
-  ask();
+  placeSoon();
 }
 
-/** Tells the server; the dashed box stays until the next value answers. */
+/** Sends the box to the server; the dashed box stays until the next value answers. */
 export function send() {
-  const { draft } = state;
-  draft.box = tidy(draft.box, state.data).map((value) => Math.round(100 * value) / 100);
-  trigger("input", { box: draft.box, face: draft.face });
+  trigger("input", { box: tidy(state.draft.box, state.data), face: state.draft.face });
 }
 
 /** Forgets all pointers and the current gesture. */
@@ -67,10 +60,6 @@ function dotAt(panel, at, reach) {
   return nearest(open.map((dot) => ({ dot, at: placeOf(dot) })), at, reach * pixel(panel))?.dot ?? null;
 }
 
-function faceAt(panel, at) {
-  return smallestAround(Array.from({ length: faceCount() }, (_, face) => boxOf(face, panel.models)), at);
-}
-
 // ---- events
 
 function down(event) {
@@ -85,17 +74,16 @@ function down(event) {
   const at = placeIn(panel, event);
   const number = state.panels.indexOf(panel);
   gesture = { kind: "pan", id: event.pointerId, panel, number, at, screen: [event.clientX, event.clientY], moved: false };
-  const reach = (event.pointerType === "mouse" ? 12 : 24) * pixel(panel);
-  const handle = state.draft && nearest(panel.handles, at, reach);
-  const dot = state.tool === "points" && dotAt(panel, at, reach / pixel(panel));
+  const reach = event.pointerType === "mouse" ? 12 : 24;
+  const handle = state.draft && nearest(panel.handles, at, reach * pixel(panel));
+  const dot = state.tool === "points" && dotAt(panel, at, reach);
   if (state.tool === "draw") gesture.kind = "draw";
   else if (dot) Object.assign(gesture, { kind: "point", dot });
   else if (handle) Object.assign(gesture, { kind: "handle", handle, box: [...state.draft.box] });
 }
 
 function move(event) {
-  const before = pointers.get(event.pointerId);
-  if (!before || !gesture) return hover(event);
+  if (!pointers.has(event.pointerId) || !gesture) return hover(event);
   const after = [event.clientX, event.clientY];
   // Redrawing makes new panels.
   if (!gesture.panel.svg.isConnected) gesture.panel = state.panels[gesture.number];
@@ -109,8 +97,8 @@ function move(event) {
   if (kind === "draw") state.draft = { box: tidy(rectangle(at, now, event.shiftKey), state.data), face: null };
   if (kind === "point") movePoint(gesture.dot, now);
   if (kind === "handle") state.draft.box = moveHandle(gesture.handle, gesture.box, now[0] - at[0], now[1] - at[1]);
-  if (kind === "pan") moveView(at[0] - now[0], at[1] - now[1]); // the place that was taken hold of stays under it
-  ask();
+  if (kind === "pan") moveView(at[0] - now[0], at[1] - now[1]); // the place under the pointer stays under it
+  placeSoon();
 }
 
 function pinch(panel, id, after) {
@@ -139,7 +127,7 @@ function up(event) {
   if (kind === "handle" && moved) send();
   if (kind === "point" && moved) choose(dot.face); // so that its points can be saved
   if (kind === "pan" && !moved) tap(panel, event);
-  ask();
+  placeSoon();
 }
 
 function finishDrawing(panel) {
@@ -157,12 +145,12 @@ function tap(panel, event) {
   lastTap = twice ? null : { here, time: event.timeStamp };
   if (twice) return root.hasAttribute("data-zoomed") ? zooms.fit() : zoom(2.5, at);
   const dot = dotAt(panel, at, event.pointerType === "mouse" ? 12 : 22);
-  const face = dot ? dot.face : faceAt(panel, at);
+  const face = dot ? dot.face : smallestAround(state.data.boxes, at);
+  const number = state.panels.indexOf(panel);
   if (face !== null) choose(face);
-  // Selecting redraws: the earlier dot is no longer on the page.
-  const { panels } = state;
-  const index = panels.length > 1 ? panels.findIndex((other) => other.models[0] === panel.models[0]) : 0;
-  activate(panels[index], dot && panels[index].dots.find(({ node }) => node.dataset.key === dot.node.dataset.key));
+  // Choosing redraws: the earlier panel and dot are no longer on the page.
+  const now = state.panels[number];
+  activate(now, dot && now.dots.find(({ node }) => node.dataset.key === dot.node.dataset.key));
 }
 
 function cancel(event) {
@@ -170,22 +158,23 @@ function cancel(event) {
   if (gesture?.kind === "draw") state.draft = null;
   if (gesture?.kind === "handle") state.draft.box = gesture.box;
   gesture = null;
-  ask();
+  placeSoon();
 }
 
 function wheel(event) {
   const panel = state.data && panelOf(event.target);
-  if (!panel) return;
   // While the whole photo is visible the wheel scrolls the page, unless Ctrl is held.
-  if (!event.ctrlKey && !root.hasAttribute("data-zoomed")) return;
+  if (!panel || (!event.ctrlKey && !root.hasAttribute("data-zoomed"))) return;
   event.preventDefault();
   const step = event.deltaY * (event.deltaMode ? 0.05 : event.ctrlKey ? 0.01 : 0.002);
   zoom(Math.exp(-clamp(step, -0.7, 0.7)), placeIn(panel, event));
 }
 
-stage.addEventListener("pointerdown", down);
-stage.addEventListener("pointermove", move);
-stage.addEventListener("pointerup", up);
-stage.addEventListener("pointercancel", cancel);
-stage.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && activate(null, null));
-stage.addEventListener("wheel", wheel, { passive: false });
+export function listenToPointers() {
+  stage.addEventListener("pointerdown", down);
+  stage.addEventListener("pointermove", move);
+  stage.addEventListener("pointerup", up);
+  stage.addEventListener("pointercancel", cancel);
+  stage.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && activate(null, null));
+  stage.addEventListener("wheel", wheel, { passive: false });
+}

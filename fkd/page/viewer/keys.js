@@ -1,61 +1,55 @@
-// Buttons, selects and keys.
+// Buttons, the divider and keys.
 import { inView, moveHandle, tidy } from "./geometry.js";
-import { root, stage } from "./elements.js";
-import { boxOf, memory, state, toAddress } from "./state.js";
-import { activate, ask, look, moveView, pixel, zooms } from "./zoom.js";
-import { draw } from "./drawing.js";
-import { letGo, movePoint, panelOf, removeBox, send, startTool } from "./gestures.js";
+import { letGo, movePoint, panelOf, send, startTool } from "./gestures.js";
+import { draw } from "./panels.js";
 import { savePoints, share } from "./share.js";
+import { root, settings, stage, state, toAddress, trigger } from "./state.js";
+import { activate, look, moveView, pixel, placeSoon, zooms } from "./view.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const ZOOMS = { "+": "in", "=": "in", "-": "out", _: "out", 0: "fit" };
-
-function click({ target }) {
-  const button = target.closest("button");
-  if (!button || !state.data) return;
-  const { mode: nextMode, layer, zoom: how, tool: nextTool, does, opens } = button.dataset;
-  if (how) return zooms[how]();
-  if (does) return DOES[does]();
-  if (opens) return void button.setAttribute("aria-expanded", button.getAttribute("aria-expanded") !== "true");
-  if (nextMode) memory.mode = nextMode;
-  if (layer) memory.layers[layer] = !memory.layers[layer];
-  if (nextTool) return startTool(state.tool === nextTool ? null : nextTool);
-  toAddress();
-  draw();
-}
-
-const DOES = {
-  delete: () => boxOf(state.chosen) && removeBox(),
+const ACTIONS = {
+  delete: () => trigger("input", { box: null, face: state.chosen }),
   save: savePoints,
   share,
 };
 
-/** The divider, and the selects of its two models: choosing the other side's model swaps the two. */
-function changed({ target }) {
-  if (target.matches(".knob")) {
-    state.split = target.value / 100;
-    ask();
-  } else if (target.matches(".side")) {
-    const side = Number(target.dataset.side);
-    if (state.pair[1 - side] === Number(target.value)) state.pair.reverse();
-    else state.pair = state.pair.with(side, Number(target.value));
-    draw();
-  }
+function click({ target }) {
+  const button = target.closest("button");
+  if (!button || !state.data) return;
+  const { mode, layer, zoom, tool, does, opens } = button.dataset;
+  if (zoom) return zooms[zoom]();
+  if (does) return ACTIONS[does]();
+  if (opens) return button.setAttribute("aria-expanded", button.getAttribute("aria-expanded") !== "true");
+  if (tool) return startTool(state.tool === tool ? null : tool);
+  if (mode) settings.mode = mode;
+  if (layer) settings.layers[layer] = !settings.layers[layer];
+  toAddress();
+  draw();
+}
+
+function slide({ target }) {
+  state.split = target.value / 100;
+  placeSoon();
 }
 
 function key(event) {
   const { target, key: name } = event;
   if (!state.data || event.altKey || event.ctrlKey || event.metaKey) return;
-  if (name === "Escape") return escape();
+  if (name === "Escape") {
+    letGo();
+    return startTool(null);
+  }
   const panel = panelOf(target);
   if (!panel) return;
   const [arrow, how] = [ARROWS[name], ZOOMS[name]];
   const handle = panel.handles.find(({ node }) => node === target);
+  const dot = panel.dots.find(({ node }) => node === target);
   if (how) zooms[how]();
   else if (state.tool === "draw" && name === "Enter") boxInTheMiddle(state.panels.indexOf(panel));
   else if (handle && (arrow || name === "Enter" || name === " ")) keyHandle(panel, handle, arrow, event.shiftKey);
-  else if (arrow && state.tool === "points" && target.matches(".point")) keyPoint(panel, target, arrow, event.shiftKey);
-  else if (arrow && target.matches(".point")) nextPoint(panel, target, arrow[0] + arrow[1]);
+  else if (arrow && dot && state.tool === "points") keyPoint(panel, dot, arrow, event.shiftKey);
+  else if (arrow && dot) nextPoint(panel, dot, arrow[0] + arrow[1]);
   else if (arrow) moveView(0.1 * state.view.w * arrow[0], 0.1 * state.view.h * arrow[1]);
   else return;
   event.preventDefault();
@@ -75,27 +69,21 @@ function keyHandle(panel, handle, arrow, far) {
   const step = (far ? 10 : 2) * pixel(panel);
   const moved = moveHandle(handle, state.draft.box, step * arrow[0], step * arrow[1]);
   if (moved[2] > moved[0] && moved[3] > moved[1]) state.draft.box = tidy(moved, state.data);
-  ask();
+  placeSoon();
 }
 
-function keyPoint(panel, node, arrow, far) {
-  const dot = panel.dots.find((other) => other.node === node);
+function keyPoint(panel, dot, arrow, far) {
   const step = (far ? 10 : 1) * pixel(panel);
   const [x, y] = state.corrected[dot.face]?.[dot.index] ?? dot.at;
   movePoint(dot, [x + step * arrow[0], y + step * arrow[1]]);
 }
 
-function nextPoint(panel, node, step) {
+function nextPoint(panel, from, step) {
   const { view } = state;
   const dots = panel.dots.filter((dot) => dot.face === state.chosen);
-  const dot = dots.at((dots.findIndex((other) => other.node === node) + step) % dots.length);
+  const dot = dots.at((dots.indexOf(from) + step) % dots.length);
   if (!inView(view, dot.at)) look({ ...view, x: dot.at[0] - view.w / 2, y: dot.at[1] - view.h / 2 });
   dot.node.focus({ preventScroll: true });
-}
-
-function escape() {
-  letGo();
-  startTool(null);
 }
 
 /** One point of a picture is a stop of the Tab key: the one that was there last. */
@@ -107,8 +95,10 @@ function focused({ target }) {
   activate(panel, dot);
 }
 
-stage.addEventListener("focusin", focused);
-stage.addEventListener("focusout", ({ target }) => target.matches(".point") && activate(null, null));
-root.addEventListener("click", click);
-root.addEventListener("input", changed);
-root.addEventListener("keydown", key);
+export function listenToKeys() {
+  stage.addEventListener("focusin", focused);
+  stage.addEventListener("focusout", ({ target }) => target.matches(".point") && activate(null, null));
+  root.addEventListener("click", click);
+  root.addEventListener("input", slide);
+  root.addEventListener("keydown", key);
+}

@@ -1,58 +1,79 @@
-// The state of the viewer, and queries on it.
+// The state of the viewer, queries on it, and the parts of its template. Every module works on the same, latest viewer.
 import { distance, eyeDistance, words } from "./geometry.js";
 
 const LAYERS = ["points", "lines", "boxes", "names", "differences", "uncertainty", "truth"];
 const MODES = ["side", "one", "slider"];
+const SVG = "http://www.w3.org/2000/svg";
+const SVG_TAGS = new Set(["svg", "g", "path", "rect", "circle", "image", "text", "clipPath", "style"]);
+// One shape per model, in pixels of the screen, for the colour-blind: outlines, so that the photo stays visible.
+export const SHAPES = [
+  "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0z",
+  "M-4.6-4.6h9.2v9.2h-9.2z",
+  "M0-6.2L6 4H-6z",
+  "M0-6.6L6.6 0 0 6.6-6.6 0z",
+];
+export const CROSS = "M-5 0H5M0-5V5";
 
-/** View settings from the URL: ?mode=slider&layers=points,lines. */
-function fromAddress() {
-  const asked = new URLSearchParams(location.search);
-  const on = asked.has("layers") ? asked.get("layers").split(",") : ["points", "lines", "boxes"];
-  return {
-    mode: MODES.includes(asked.get("mode")) ? asked.get("mode") : "side",
-    layers: Object.fromEntries(LAYERS.map((layer) => [layer, on.includes(layer)])),
-  };
-}
-
-// The settings outlive this element: Gradio makes a new one whenever a hidden viewer is shown again.
-export const memory = (window.fkdViewerMemory ??= fromAddress());
-
-export function toAddress() {
-  const on = LAYERS.filter((layer) => memory.layers[layer]);
-  window.fkd?.remember({ mode: memory.mode, layers: on.join(",") || "none" });
-}
-
-export const state = {
-  data: null, // the value, a plain copy
-  panels: [], // what is on the screen now
-  view: null, // the part of the photo that every panel shows
-  aspect: 1, // its width over its height
-  chosen: 0, // a face
-  pair: [0, 1], // the slider's models
-  split: 0.5, // position of its divider
-  active: null, // the point in the tip
-  tool: null, // "draw" or "correct" a box, or correct "points"
-  draft: null, // {box, face} being drawn or corrected
-  corrected: {}, // points that the visitor has moved, [15] places by face
+const query = new URLSearchParams(location.search); // ?mode=slider&layers=points,lines
+const visible = query.get("layers")?.split(",") ?? ["points", "lines", "boxes"];
+export const settings = {
+  mode: MODES.includes(query.get("mode")) ? query.get("mode") : "side",
+  layers: Object.fromEntries(LAYERS.map((layer) => [layer, visible.includes(layer)])),
 };
 
-export function faceCount() {
-  const { models, truth } = state.data;
-  return Math.max(0, ...models.map((model) => model.faces.length), truth?.length ?? 0);
+export const state = {};
+export let root, stage, trigger;
+
+/** Starts with an element: Gradio makes a new one whenever a hidden viewer is shown again. The settings stay. */
+export function attach(element, tell) {
+  root = element.querySelector(".viewer");
+  stage = find(".stage");
+  trigger = tell;
+  Object.assign(state, {
+    data: null, // the value, a plain copy
+    panels: [], // what is on the screen now
+    view: null, // the part of the photo that every panel shows
+    aspect: 1, // its width over its height
+    chosen: 0, // a face
+    split: 0.5, // position of its divider
+    active: null, // the point in the tip
+    tool: null, // "draw" or "correct" a box, or correct "points"
+    draft: null, // {box, face} being drawn or corrected
+    corrected: {}, // points that the visitor has moved, [15] places by face
+  });
 }
 
-export const pointOf = (model, face, index) => state.data.models[model].faces[face]?.points?.[index] ?? null;
+export const find = (selector) => root.querySelector(selector);
+export const findAll = (selector) => [...root.querySelectorAll(selector)];
 
-export function boxOf(face, models = state.data.models.keys()) {
-  for (const model of models) {
-    const box = state.data.models[model].faces[face]?.box;
-    if (box) return box;
-  }
-  return null;
+/** An element; children that are strings become text, never HTML: names come from strangers. */
+export function make(tag, attributes = {}, ...children) {
+  const node = SVG_TAGS.has(tag) ? document.createElementNS(SVG, tag) : document.createElement(tag);
+  set(node, attributes);
+  node.append(...children);
+  return node;
 }
 
-/** Slider needs two models; the choice is kept for the next photo. */
-export const mode = () => (state.data.models.length < 2 ? "one" : memory.mode);
+export function set(node, attributes) {
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+}
+
+/** A line with a dark halo, readable on any photo. */
+export function haloed(d, stroke) {
+  return [make("path", { class: "halo", d }), make("path", { class: "ink", d, stroke })];
+}
+
+export function toAddress() {
+  const on = LAYERS.filter((layer) => settings.layers[layer]);
+  window.fkd?.remember({ mode: settings.mode, layers: on.join(",") || "none" });
+}
+
+export const boxOf = (face) => state.data.boxes[face];
+export const faceCount = () => state.data.boxes.length;
+export const pointOf = (model, face, index) => state.data.models[model]?.faces[face]?.points[index] ?? null;
+
+/** Slider and side by side need two models; the choice is kept for the next photo. */
+export const mode = () => (state.data.models.length < 2 ? "one" : settings.mode);
 
 export function possible(layer) {
   const { models, truth } = state.data;
@@ -61,28 +82,18 @@ export function possible(layer) {
   return layer !== "truth" || Boolean(truth);
 }
 
-export const drawn = (layer) => memory.layers[layer] && possible(layer);
+export const drawn = (layer) => settings.layers[layer] && possible(layer);
 
-/** Scale of the marks on a face, at most 1: on small faces they shrink. */
-export function faceScale(face, px) {
-  const box = boxOf(face);
-  return box ? Math.min(1, Math.max(0.4, (box[2] - box[0]) / px / 160)) : 1;
-}
-
-/** Lines of text: the point's name, its place, and how far the first two models of the picture are apart. */
+/** Lines of text: the point's name, its place, and how far the first two models differ. */
 export function numbers({ model, face, index, at }) {
   const { models, names } = state.data;
   const radius = models[model].faces[face].spread?.[index];
   const place = `${models[model].name}: x ${at[0].toFixed(1)}, y ${at[1].toFixed(1)}`;
   const lines = [words(names[index]), place + (radius ? `, ± ${radius.toFixed(1)} px` : "")];
-  if (models.length < 2) return lines;
-  const two = mode() === "slider" ? state.pair : [0, 1];
-  const [a, b] = two.map((which) => pointOf(which, face, index));
+  const [a, b] = [0, 1].map((which) => pointOf(which, face, index));
   if (!a || !b) return lines;
-  const apart = distance(a, b);
   const eyes = ["left_eye_center", "right_eye_center"].map((name) => names.indexOf(name));
-  const ocular = eyeDistance(two.map((which) => eyes.map((eye) => pointOf(which, face, eye))));
-  const share = ocular > 0 ? `, ${((100 * apart) / ocular).toFixed(1)}% of the eye distance` : "";
-  const [first, second] = two.map((which) => models[which].name);
-  return [...lines, `${first} and ${second}: ${apart.toFixed(1)} px apart${share}`];
+  const ocular = eyeDistance([0, 1].map((which) => eyes.map((eye) => pointOf(which, face, eye))));
+  const share = ocular ? `, ${((100 * distance(a, b)) / ocular).toFixed(1)}% of the eye distance` : "";
+  return [...lines, `${models[0].name} and ${models[1].name}: ${distance(a, b).toFixed(1)} px apart${share}`];
 }

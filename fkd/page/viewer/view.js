@@ -1,11 +1,15 @@
-// The view, and all that moves with it. `px` is how many pixels of the photo one pixel of the screen shows.
-import { around, clamp, distance, dividerAt, inView, resized, shortName } from "./geometry.js";
-import { spreadOut, tidy, within, words } from "./geometry.js";
-import { haloed, make, root, set, tip } from "./elements.js";
-import { boxOf, drawn, faceScale, numbers, state } from "./state.js";
-import { loupe } from "./loupe.js";
+// The part of the photo that is shown, and all that moves with it. `px`: pixels of the photo in one of the screen.
+import {
+  around, clamp, distance, dividerAt, inView, resized, shortName, spreadOut, tidy, within, words,
+} from "./geometry.js";
+import { CROSS, SHAPES, boxOf, drawn, find, haloed, make, mode, numbers, pointOf, root, set, state } from "./state.js";
 
-let frameAsked = false;
+const LOUPE = 120; // px of the screen
+const MAX_TIMES = 6; // of the loupe
+const MIN_TIMES = 2; // if another model's answer is far away
+const MIN_ACROSS = 6; // px of the photo in the loupe
+
+let willPlace = false;
 
 const allowed = (view) => within(view, state.data, state.aspect, state.panels[0]?.frame.clientWidth || 400);
 export const wholePhoto = () => allowed({ x: 0, y: 0, w: Infinity });
@@ -13,7 +17,7 @@ export const pixel = (panel) => state.view.w / panel.frame.clientWidth;
 
 export function look(next) {
   state.view = allowed(next);
-  ask();
+  placeSoon();
 }
 
 export function moveView(dx, dy) {
@@ -33,12 +37,12 @@ export const zooms = {
   face: () => look(around(boxOf(state.chosen), state.aspect)),
 };
 
-/** Once a frame is enough, however many wheel and pointer events there are. */
-export function ask() {
-  if (frameAsked) return;
-  frameAsked = true;
+/** Places the marks in the next frame, once for all events before it. */
+export function placeSoon() {
+  if (willPlace) return;
+  willPlace = true;
   requestAnimationFrame(() => {
-    frameAsked = false;
+    willPlace = false;
     if (state.data) place();
   });
 }
@@ -46,23 +50,21 @@ export function ask() {
 export function place() {
   root.toggleAttribute("data-zoomed", state.view.w < wholePhoto().w * 0.999);
   root.dataset.tool = state.tool ?? "";
-  for (const panel of state.panels) placePanel(panel);
+  for (const panel of state.panels) if (panel.frame.clientWidth) placePanel(panel); // 0: in a tab that is not open
   showTip();
 }
 
 function placePanel(panel) {
   const { view, active, draft } = state;
   const width = panel.frame.clientWidth;
-  if (!width) return; // in a tab that is not open
   const px = pixel(panel);
-  const scale = px * clamp(width / 400, 0.6, 1); // small panels, smaller marks
   panel.svg.setAttribute("viewBox", `${view.x} ${view.y} ${view.w} ${view.h}`);
   for (const { node, at, face, index } of panel.marks) {
-    const [x, y] = (typeof at === "function" ? at() : at) ?? [0, 0];
-    const grown = index !== undefined && active?.face === face && active?.index === index ? 1.5 : 1;
-    const isMark = face !== undefined && !node.matches(".label");
-    const size = isMark ? scale * grown * faceScale(face, px) : px;
-    node.setAttribute("transform", `translate(${x} ${y}) scale(${size})`);
+    const [x, y] = typeof at === "function" ? at() : at;
+    const grown = active && active.face === face && active.index === index ? 1.5 : 1;
+    // Small panels and small faces have smaller marks.
+    const size = face === undefined ? 1 : grown * clamp(width / 400, 0.6, 1) * faceScale(face, px);
+    node.setAttribute("transform", `translate(${x} ${y}) scale(${px * size})`);
   }
   for (const { arrow, head, from, to } of panel.arrows) {
     const long = distance(from, to) / px;
@@ -74,10 +76,14 @@ function placePanel(panel) {
   panel.draft.style.display = draft ? "" : "none";
   if (draft) {
     const [x, y, x1, y1] = tidy(draft.box, state.data);
-    const rects = panel.draft.querySelectorAll(":scope > rect");
-    for (const rect of rects) set(rect, { x, y, width: x1 - x, height: y1 - y });
+    for (const rect of panel.draft.querySelectorAll(":scope > rect")) set(rect, { x, y, width: x1 - x, height: y1 - y });
   }
   placeNames(panel, px);
+}
+
+function faceScale(face, px) {
+  const [x0, , x1] = boxOf(face);
+  return clamp((x1 - x0) / px / 160, 0.4, 1);
 }
 
 function placeDivider(panel, at) {
@@ -93,16 +99,17 @@ function placeNames(panel, px) {
   panel.names.replaceChildren();
   if (!drawn("names")) return;
   const { data, view, chosen } = state;
-  const face = panel.models.map((model) => data.models[model].faces[chosen]).find(Boolean);
-  const all = (face?.points ?? []).map((at, index) => ({ at, name: data.names[index] }));
-  const seen = all.filter(({ at }) => at && inView(view, at));
-  if (!seen.length) return;
-  const xs = seen.map(({ at }) => at[0]);
-  const box = drawn("boxes") ? boxOf(chosen, panel.models) : null;
-  const left = Math.min(...xs, box ? box[0] + 6 * px : Infinity) - 14 * px;
-  const right = Math.max(...xs, box ? box[2] - 6 * px : -Infinity) + 14 * px;
+  const points = data.models[panel.models[0]]?.faces[chosen]?.points ?? [];
+  const shown = points
+    .map((at, index) => ({ at, name: data.names[index] }))
+    .filter(({ at }) => at && inView(view, at));
+  if (!shown.length) return;
+  const xs = shown.map(({ at }) => at[0]);
+  const [x0, , x1] = boxOf(chosen);
+  const left = Math.min(...xs, x0 + 6 * px) - 14 * px;
+  const right = Math.max(...xs, x1 - 6 * px) + 14 * px;
   const middle = xs.reduce((sum, x) => sum + x, 0) / xs.length;
-  const columns = [seen.filter(({ at }) => at[0] < middle), seen.filter(({ at }) => at[0] >= middle)];
+  const columns = [shown.filter(({ at }) => at[0] < middle), shown.filter(({ at }) => at[0] >= middle)];
   const wide = (column, text) => Math.max(0, ...column.map(({ name }) => text(name).length)) * 6.2 * px + 6 * px;
   const room = [left - view.x, view.x + view.w - right];
   const text = columns.every((column, side) => wide(column, words) < room[side]) ? words : shortName;
@@ -118,18 +125,37 @@ function placeNames(panel, px) {
   });
 }
 
-/** Shows another point's numbers, or none's. */
+/** Shows another point's numbers, or none. */
 export function activate(panel, dot) {
   if (state.active?.node === dot?.node) return;
   state.active = dot ? { ...dot, panel } : null;
-  ask();
+  placeSoon();
 }
 
 function showTip() {
   const { view, active } = state;
+  const tip = find(".tip");
   tip.hidden = !active || !inView(view, active.at);
   if (tip.hidden) return;
   const [name, ...rest] = numbers(active);
   const text = make("div", {}, make("strong", {}, name), ...rest.map((line) => make("div", {}, line)));
   tip.replaceChildren(loupe(active, pixel(active.panel)), text);
+}
+
+/** The surroundings of a point, enlarged, with the answers of the models that are compared. */
+function loupe({ face, index, at }, px) {
+  const { data, corrected, active } = state;
+  const models = mode() === "side" ? [...data.models.keys()] : active.panel.models;
+  const answers = models.map((model) => pointOf(model, face, index));
+  const reach = 2.5 * Math.max(...answers.map((place) => (place ? distance(place, at) : 0)));
+  const wide = Math.max(MIN_ACROSS, (LOUPE / MAX_TIMES) * px, Math.min(reach, (LOUPE / MIN_TIMES) * px));
+  const viewBox = `${at[0] - wide / 2} ${at[1] - wide / 2} ${wide} ${wide}`;
+  const svg = make("svg", { class: "loupe", viewBox, "aria-hidden": "true" }, find(".picture image").cloneNode());
+  const marks = models.map((model, number) => [answers[number], haloed(SHAPES[model], data.models[model].colour)]);
+  if (drawn("truth")) marks.push([data.truth[face]?.[index], haloed(CROSS, "#fff")]);
+  marks.push([corrected[face]?.[index], haloed(SHAPES[0], "#fff")]);
+  for (const [place, paths] of marks) {
+    if (place) svg.append(make("g", { transform: `translate(${place}) scale(${(1.6 * wide) / LOUPE})` }, ...paths));
+  }
+  return svg;
 }

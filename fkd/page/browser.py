@@ -1,0 +1,30 @@
+"""What the page's scripts do for its handlers; page.js makes `window.fkd`."""
+
+import json
+from collections.abc import Callable, Sequence
+
+import gradio as gr
+
+from fkd.page.guard import handler
+
+SAVE = """file => {
+    if (!file) return;
+    const link = document.createElement('a');
+    [link.href, link.download] = [file.url, file.orig_name];
+    link.click();
+}"""
+
+
+def remember(tab: str, *names: str, selected: bool = False) -> str:
+    """Return JavaScript that writes a tab and its inputs, under these names, to the URL; lists are joined by commas.
+
+    selected: True for a select event; a URL that already names the tab is left unchanged.
+    """
+    return f"(...values) => {{ window.fkd.openTab({json.dumps([tab, names])}, values, {json.dumps(selected)}); }}"
+
+
+def save_on_click(button: gr.Button, write: Callable[..., str], inputs: Sequence[gr.components.Component]) -> None:
+    """Write a file when the button is clicked, and save it in the browser. write: returns its path."""
+    file = gr.File(visible="hidden")
+    click = button.click(handler(write), list(inputs), file, api_visibility="private")
+    click.success(None, file, js=SAVE)

@@ -1,0 +1,238 @@
+// The panels: one picture each, with the marks of some models. view.js moves the marks with the view.
+import { HANDLES, handleAt } from "./geometry.js";
+import {
+  CROSS, SHAPES, boxOf, drawn, faceCount, find, findAll, haloed, make, mode, numbers, pointOf, possible, settings,
+  stage, state,
+} from "./state.js";
+import { place } from "./view.js";
+
+const KEYS = "Picture: arrow keys move it, plus and minus zoom, 0 shows all of it, Tab goes to the points";
+const HINTS = {
+  draw: "Drag around a face, or press Enter on the picture for a box to adjust. Shift: a square. Escape cancels.",
+  correct: "Drag the handles of the box. Escape cancels.",
+  points: "Drag a point to where it belongs, or move it by the arrow keys. Escape ends it.",
+  mouse: "Hover a point to magnify it. Ctrl and scroll to zoom, drag to pan.",
+  touch: "Tap a point to magnify it. Pinch or double-tap to zoom, drag to pan.",
+};
+const NEED_A_FACE = "[data-tool=correct], [data-zoom=face], [data-does=delete], [data-tool=points]";
+
+/** Redraws everything; the focus stays. */
+export function draw() {
+  const held = document.activeElement?.closest?.("[data-key]");
+  const again = stage.contains(held) && [state.panels.findIndex(({ node }) => node.contains(held)), held.dataset.key];
+  const shown = mode();
+  const all = [...state.data.models.keys()];
+  const groups = { side: all.map((model) => [model]), one: [all], slider: [all.slice(0, 2)] }[shown];
+  state.active = null; // its panel is about to go
+  state.panels = groups.map((models) => makePanel(models, shown));
+  const box = find(".panels");
+  box.dataset.count = state.panels.length;
+  box.toggleAttribute("data-names", drawn("names"));
+  box.replaceChildren(...state.panels.map((panel) => panel.node));
+  showButtons(shown);
+  place();
+  if (again) state.panels[again[0]]?.node.querySelector(`[data-key="${again[1]}"]`)?.focus({ preventScroll: true });
+}
+
+function showButtons(shown) {
+  for (const button of findAll("button[data-mode]")) {
+    button.setAttribute("aria-pressed", button.dataset.mode === shown);
+    button.disabled = state.data.models.length < 2 && button.dataset.mode !== "one";
+  }
+  for (const button of findAll("[data-layer]")) {
+    button.setAttribute("aria-pressed", settings.layers[button.dataset.layer]);
+    button.hidden = !possible(button.dataset.layer);
+  }
+  for (const button of findAll("[data-tool]")) {
+    button.setAttribute("aria-pressed", button.dataset.tool === state.tool);
+  }
+  for (const button of findAll(NEED_A_FACE)) button.disabled = !boxOf(state.chosen);
+  find("[data-does=save]").hidden = !state.corrected[state.chosen];
+  const hint = HINTS[state.tool ?? (matchMedia("(pointer: coarse)").matches ? "touch" : "mouse")];
+  if (find(".hint").textContent !== hint) find(".hint").textContent = hint; // or it would be read out again
+}
+
+function makePanel(models, shown) {
+  const { data, aspect, chosen } = state;
+  const svg = make("svg", {
+    class: "picture", tabindex: 0, role: "application", "aria-label": KEYS, "data-key": "picture",
+  });
+  const frame = make("div", { class: "frame" }, svg);
+  const node = make("figure", { class: "panel", style: `--aspect: ${aspect}` }, legend(models, shown), frame);
+  const panel = { node, svg, frame, models, marks: [], dots: [], arrows: [], clips: [], handles: [] };
+  svg.append(
+    make("image", {
+      href: photoUrl(), x: -0.5, y: -0.5, width: data.width, height: data.height,
+      preserveAspectRatio: "none", role: "img", "aria-label": altText(models),
+    }),
+  );
+  if (shown === "slider") addDivider(panel);
+  if (drawn("boxes")) svg.append(boxes(models));
+  svg.append(labels(panel));
+  for (const [layer, paint] of Object.entries({ uncertainty, lines, points, differences })) {
+    if (!drawn(layer)) continue;
+    models.forEach((model, side) => {
+      const clip = panel.clips.length ? { "clip-path": `url(#${panel.clips[side].id})` } : {};
+      const group = svg.appendChild(make("g", { class: layer, ...clip }));
+      data.models[model].faces.forEach((face, number) => {
+        paint({ panel, group: group.appendChild(groupOf(number)), model, face, number, side });
+      });
+    });
+  }
+  if (drawn("truth")) svg.append(whiteMarks(panel, data.truth, CROSS));
+  svg.append(whiteMarks(panel, state.corrected, SHAPES[0]));
+  panel.names = svg.appendChild(make("g", { class: "names" }));
+  addDraft(panel);
+  panel.dots.find((dot) => dot.face === chosen)?.node.setAttribute("tabindex", 0);
+  return panel;
+}
+
+/** The photo's address; in a private Space it carries the visitor's signature. */
+function photoUrl() {
+  const url = new URL(state.data.photo, document.baseURI);
+  const sign = new URLSearchParams(location.search).get("__sign");
+  if (sign && url.protocol !== "data:") url.searchParams.set("__sign", sign);
+  return url.href;
+}
+
+function altText(models) {
+  const names = models.map((model) => state.data.models[model].name);
+  const listed = names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : names[0];
+  const count = faceCount();
+  return `Photo with the keypoints of ${listed ?? "no model"}; ${count === 1 ? "1 face" : `${count || "no"} faces`}`;
+}
+
+/** A group for the marks of a face, which are paler unless it is the chosen one. */
+const groupOf = (face) => make("g", { class: face === state.chosen ? "face" : "face dim" });
+
+/** Something that keeps its size on the screen; at: [x, y], or a function that returns it. */
+function mark(panel, group, node, at, key = {}) {
+  group.append(node);
+  panel.marks.push({ node, at, ...key });
+}
+
+function points({ panel, group, model, face, number, side }) {
+  face.points.forEach((at, index) => {
+    if (!at) return;
+    const dot = { at, model, face: number, index, side };
+    dot.node = make(
+      "g",
+      {
+        class: "point", tabindex: -1, role: "img", "data-key": `${model} ${number} ${index}`,
+        "aria-label": numbers(dot).join(", "),
+      },
+      make("circle", { class: "ring", r: 9 }),
+      ...haloed(SHAPES[model], state.data.models[model].colour),
+    );
+    panel.dots.push(dot);
+    mark(panel, group, dot.node, at, { face: number, index });
+  });
+}
+
+function lines({ group, model, face }) {
+  const joined = state.data.edges.map(([i, j]) => [face.points[i], face.points[j]]).filter(([a, b]) => a && b);
+  group.append(...haloed(joined.map(([a, b]) => `M${a}L${b}`).join(""), state.data.models[model].colour));
+}
+
+function uncertainty({ group, model, face }) {
+  const { colour } = state.data.models[model];
+  face.spread?.forEach((r, index) => {
+    const at = face.points[index];
+    if (at && r > 0) group.append(make("circle", { class: "spread", cx: at[0], cy: at[1], r, fill: colour, stroke: colour }));
+  });
+}
+
+/** Arrows from the first model's points to this one's; `place` hides those too short to see. */
+function differences({ panel, group, model, face, number }) {
+  if (!model) return;
+  face.points.forEach((to, index) => {
+    const from = pointOf(0, number, index);
+    if (!from || !to) return;
+    // White, or it would look like one of the face's lines; the head has the model's colour.
+    const head = make("path", { class: "head", d: "M0 0L-1-.5V.5z", fill: state.data.models[model].colour });
+    const arrow = group.appendChild(make("g", {}, ...haloed(`M${from}L${to}`, "#fff"), head));
+    panel.arrows.push({ arrow, head, from, to });
+  });
+}
+
+function boxes(models) {
+  const colour = models.length > 1 ? "#fff" : state.data.models[models[0]]?.colour;
+  const groups = state.data.boxes.map(([x0, y0, x1, y1], face) => {
+    const group = groupOf(face);
+    group.append(...haloed(`M${x0} ${y0}H${x1}V${y1}H${x0}Z`, colour));
+    return group;
+  });
+  return make("g", { class: "boxes" }, ...groups);
+}
+
+/** The faces' numbers, if there are several, and the finder's score of the chosen one. */
+function labels(panel) {
+  const group = make("g", { class: "labels" });
+  state.data.boxes.forEach(([x, y], face) => {
+    const score = state.data.scores[face];
+    const texts = faceCount() > 1 ? [String(face + 1)] : [];
+    if (drawn("boxes") && face === state.chosen) texts.push(score === null ? "drawn by hand" : `score ${score.toFixed(1)}`);
+    const node = make("g", { class: "label" }, make("text", { x: 2, y: -5 }, texts.join(": ")));
+    mark(panel, group.appendChild(groupOf(face)), node, [x, Math.max(y, 0)]);
+  });
+  return group;
+}
+
+/** True points, or points corrected by the visitor: by face, [15] places. */
+function whiteMarks(panel, places, shape) {
+  const group = make("g", { class: "true" });
+  for (const [face, points] of Object.entries(places)) {
+    const inner = group.appendChild(groupOf(Number(face)));
+    points.forEach((point, index) => {
+      if (point) mark(panel, inner, make("g", {}, ...haloed(shape, "#fff")), () => points[index], { face });
+    });
+  }
+  return group;
+}
+
+function addDivider(panel) {
+  const names = panel.models.map((model) => state.data.models[model].name);
+  panel.clips = [0, 1].map((side) => make("clipPath", { id: `fkd-side-${side}` }, make("rect")));
+  panel.svg.append(...panel.clips);
+  panel.divider = make("div", { class: "divider" });
+  const knob = make("input", {
+    type: "range", class: "knob", min: 0, max: 100, step: 0.1, value: 100 * state.split, "data-key": "knob",
+    "aria-label": `Divider between ${names.join(" and ")}`,
+  });
+  panel.frame.append(panel.divider, knob);
+}
+
+function addDraft(panel) {
+  panel.draft = make("g", { class: "draft" }, make("rect", { class: "halo" }), make("rect", { class: "ink" }));
+  panel.svg.append(panel.draft);
+  if (state.tool !== "correct" || !state.draft) return;
+  for (const [number, [fx, fy]] of HANDLES.entries()) {
+    const name = [["top", "", "bottom"][2 * fy], ["left", "", "right"][2 * fx]].join(" ").trim();
+    const label = `Box, ${name}: arrow keys move it, Enter sends it`;
+    const node = make(
+      "g",
+      { class: "handle", tabindex: 0, role: "button", "data-key": `handle ${number}`, "aria-label": label },
+      make("rect", { x: -6, y: -6, width: 12, height: 12, rx: 2 }),
+    );
+    const at = () => handleAt(state.draft.box, fx, fy);
+    panel.handles.push({ node, at, fx, fy });
+    mark(panel, panel.draft, node, at);
+  }
+}
+
+function legend(models, shown) {
+  const box = make("figcaption", { class: "legend", "data-mode": shown });
+  const swatch = (paths, kind = "") =>
+    make("svg", { viewBox: "-7 -7 14 14", "aria-hidden": "true", class: kind }, ...paths);
+  for (const model of models) {
+    const { name, colour, whose } = state.data.models[model];
+    const by = whose ? [make("small", { class: "whose", title: whose }, whose)] : [];
+    const shape = swatch(haloed(SHAPES[model], colour));
+    box.append(make("span", { class: "model", title: name }, shape, make("span", {}, name), ...by));
+  }
+  if (drawn("truth")) {
+    const cross = swatch(haloed(CROSS, "#fff"), "true");
+    box.append(make("span", { class: "model true-points" }, cross, make("span", {}, "true points")));
+  }
+  return box;
+}

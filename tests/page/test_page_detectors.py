@@ -1,0 +1,145 @@
+"""The page's own detectors are loaded on first use; visitors add models of a Hub on this machine."""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import contents
+from hub_server import Fault
+from huggingface_hub import constants
+from safetensors.torch import load_file, save
+
+from fkd.errors import FkdError
+from fkd.hub.repository import cached, pull
+from fkd.page import detectors as module
+from fkd.page.detectors import Detectors, LazyDetectors
+
+
+@pytest.fixture
+def two(evaluated, tmp_path) -> list[str]:
+    """Checkpoints `worse` and `better`, with different validation errors."""
+    for name, rmse in (("worse", 3.0), ("better", 2.0)):
+        shutil.copytree(evaluated, tmp_path / name)
+        config = json.loads((tmp_path / name / "config.json").read_text())
+        config["training"]["validation_rmse"] = rmse
+        (tmp_path / name / "config.json").write_text(json.dumps(config))
+    return [str(tmp_path / "worse"), str(tmp_path / "better")]
+
+
+def test_a_network_is_loaded_once_when_it_is_first_needed(two, monkeypatch):
+    loaded, load = [], module.load
+    monkeypatch.setattr(module, "load", lambda folder: loaded.append(folder.name) or load(folder))
+    detectors = LazyDetectors(two)
+    assert list(detectors) == ["worse", "better"] and "better" in detectors and "other" not in detectors
+    assert detectors.by_error() == ["better", "worse"] and set(detectors.folders) == set(detectors) and not loaded
+    assert detectors["better"] is detectors["better"] and loaded == ["better"]
+
+
+def test_the_host_learns_what_is_damaged_and_visitors_do_not(two):
+    (Path(two[0]) / "model.safetensors").write_bytes(b"nothing")
+    detectors = LazyDetectors(two)
+    with pytest.raises(FkdError, match=r"worse/model.safetensors is damaged"):
+        detectors.load("worse")
+    with pytest.raises(RuntimeError, match="^worse cannot be read$"):  # visitors get an apology for it
+        detectors["worse"]
+
+
+def test_two_detectors_need_two_names(two, tmp_path):
+    shutil.copytree(two[0], tmp_path / "other" / "worse")
+    with pytest.raises(FkdError, match="two of the checkpoints have the name worse"):
+        LazyDetectors([*two, str(tmp_path / "other" / "worse")])
+    with pytest.raises(FileNotFoundError, match="has no config.json"):
+        LazyDetectors([str(tmp_path / "missing")])
+
+
+def put(hub, folder: Path, repo: str, **settings) -> None:
+    hub.put(repo, {name: (folder / name).read_bytes() for name in ("config.json", "model.safetensors")}, **settings)
+
+
+@pytest.fixture
+def detectors(evaluated) -> Detectors:
+    return Detectors(LazyDetectors([evaluated]))
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch) -> None:
+    """Temporary folders are in tmp_path."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
+@pytest.mark.parametrize("reference", ["bea/net", " hf:bea/net ", "https://huggingface.co/bea/net/"])
+def test_a_model_is_added_by_its_name_or_address(hub, detectors, evaluated, reference):
+    put(hub, evaluated, "bea/net")
+    assert detectors.add(reference) == "bea/net"
+    assert set(detectors) == {"net", "bea/net"} and set(detectors.own) == {"net"}
+    assert detectors["bea/net"].checkpoint.sha256 == detectors["net"].checkpoint.sha256
+
+
+def test_a_private_model_of_the_host_stays_private(hub, detectors, evaluated):
+    put(hub, evaluated, "ada/secret", private=True)
+    pulled = pull("ada/secret")  # with ada's token, into the cache that the page reads too
+    for reference in ("ada/secret", f"ada/secret@{pulled.name}"):
+        with pytest.raises(FkdError, match="no repository ada/secret"):
+            detectors.add(reference)
+    assert set(detectors) == {"net"}
+
+
+def test_a_mistake_gets_a_sentence(hub, detectors, evaluated, monkeypatch):
+    put(hub, evaluated, "bea/net")
+    hub.put("bea/broken", {"config.json": b"{}", "model.safetensors": b""})
+    monkeypatch.setattr(module, "MAX_BYTES", 1000)
+    for reference, sentence in {
+        "  ": "Name a Hub model",
+        "no name at all": "names no model on the Hub: expected user/repo",
+        "bea/nothing": "no repository bea/nothing that everybody may read: check the name",
+        "bea/broken": "has format",
+        "bea/net": "more than the 1,000",
+    }.items():
+        with pytest.raises(FkdError, match=sentence):
+            detectors.add(reference)
+    assert set(detectors) == {"net"}
+
+
+@pytest.mark.parametrize("fault", ["offline", "token"])
+def test_the_hosts_own_trouble_with_the_hub_is_not_shown(hub, detectors, evaluated, monkeypatch, fault):
+    put(hub, evaluated, "bea/net")
+    if fault == "offline":
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    else:
+        hub.faults.append(Fault("GET", "/api/models/bea/net", status=401))
+    with pytest.raises(FkdError, match=r"^The Hub cannot be read from this page at the moment: try again later\.$"):
+        detectors.add("bea/net")
+
+
+def test_the_oldest_model_is_dropped_from_memory_and_disk(hub, detectors, evaluated, tmp_path, folders, monkeypatch):
+    monkeypatch.setattr(module, "MAX_MODELS", 2)
+    for number in range(3):
+        put(hub, evaluated, f"bea/net{number}")
+        detectors.add(f"bea/net{number}")
+        if number == 1:
+            detectors.add("bea/net0")  # added again, so it is the younger
+    assert set(detectors) == {"net", "bea/net0", "bea/net2"}
+    assert {path.name for path in tmp_path.glob("fkd-model-*/models--*")} == {"models--bea--net0", "models--bea--net2"}
+    assert detectors["bea/net0"].folder.is_dir()
+
+
+def test_a_refused_model_leaves_nothing_on_disk(hub, detectors, evaluated, tmp_path, folders):
+    weights = load_file(evaluated / "model.safetensors")
+    next(iter(weights.values())).view(-1)[0] = torch.nan
+    hub.put("eve/nan", contents(evaluated) | {"model.safetensors": save(weights)})
+    with pytest.raises(FkdError, match="not finite"):
+        detectors.add("eve/nan")
+    assert not list(tmp_path.glob("fkd-model-*")) and set(detectors) == {"net"}
+
+
+def test_visitors_do_not_remove_what_the_host_pulled(hub, detectors, evaluated, monkeypatch):
+    monkeypatch.setattr(module, "MAX_MODELS", 1)
+    put(hub, evaluated, "bea/best")
+    pulled = pull("bea/best")  # as `fkd verify` does, so that its entry is ranked
+    for repo in ("bea/best", "eve/net"):
+        put(hub, evaluated, repo)
+        detectors.add(repo)
+    assert cached("bea/best", pulled.name) == pulled and (pulled / "model.safetensors").is_file()
