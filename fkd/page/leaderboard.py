@@ -179,7 +179,9 @@ class LeaderboardTab:
         latest = {"trigger_mode": "always_last"}
         for part in (self.benchmark, self.search, self.averaged, self.status, self.columns):
             part.input(**shows | latest).then(None, inputs, js=keep)
-        self.table.input(**shows | latest | {"fn": self.sort_by}).then(None, inputs, js=keep)
+        # One after the other, since each click has its own order.
+        sorts: dict[str, Any] = shows | {"fn": self.sort_by, "queue": True, "concurrency_limit": 1}
+        self.table.input(**sorts, trigger_mode="multiple").then(None, inputs, js=keep)
         self.refresh.click(self.read_again, outputs=self.synced, **PRIVATE).then(**shows)
         tab.select(None, inputs, js=keep_selected)
         self.models.input(None, inputs, js=keep)

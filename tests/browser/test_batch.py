@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from browser.helpers import EXAMPLES, launched, open_tab, screenshot, settle, table
+from browser.helpers import EXAMPLES, launched, open_tab, screenshot, settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PHOTOS = ("grace_hopper.jpg", "eileen_collins.png")
@@ -43,7 +43,7 @@ def test_a_batch_is_answered_and_downloaded_and_a_failing_photo_is_named(page, t
     expect(page.locator("#batch-status .reason")).to_have_text(
         "broken.jpg is not a readable image: use a JPEG, PNG, WebP or HEIC file"
     )
-    assert [row[0] for row in table(page, "#batch-table")] == list(PHOTOS)
+    expect(page.locator("#batch-gallery img")).to_have_count(2)
     screenshot(page, "batch")
     with page.expect_download() as download:
         page.locator("#batch-zip").click()
@@ -62,7 +62,6 @@ def test_progress_stands_at_the_button_and_answers_come_while_it_runs(page, tmp_
     expect(start).to_be_disabled()
     expect(stop).to_be_enabled()
     expect(page.locator("#batch-gallery img").first).to_be_visible(timeout=20_000)
-    expect(page.locator("#batch-table .virtual-row").first).to_be_visible(timeout=20_000)
     expect(status).to_contain_text("of 100 photos ...")
     below = status.bounding_box()["y"] - start.bounding_box()["y"] - start.bounding_box()["height"]
     assert 0 <= below < 40
@@ -73,7 +72,7 @@ def test_progress_stands_at_the_button_and_answers_come_while_it_runs(page, tmp_
     expect(start).to_be_enabled()
     expect(stop).to_be_disabled()
     done = int(status.inner_text().split()[2])
-    assert 0 < done < 100 and len(table(page, "#batch-table")) > 0
+    assert 0 < done < 100
     with page.expect_download() as download:
         page.locator("#batch-json").click()
     assert len(json.loads(Path(download.value.path()).read_text())) == done

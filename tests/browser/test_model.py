@@ -1,4 +1,4 @@
-"""Model in Chromium: the best model first, in its own colour, its use before its figures; the paper's beside it."""
+"""Model in Chromium: the best model first, in its own colour, its use before its figures."""
 
 import pytest
 from playwright.sync_api import expect
@@ -33,7 +33,6 @@ def test_a_model_has_a_page_with_an_address(page, address):
     expect(page.locator("#card")).to_contain_text("non-commercial")
     for which, count in PLOTS.items():
         expect(page.locator(f".{which} .js-plotly-plot")).to_have_count(count, timeout=20_000)
-    expect(page.locator("#of-paper")).to_be_hidden()
     screenshot(page, "model")
     choose(page, "#model", "fcnn")
     expect(page.locator("#card")).to_contain_text("9216-500-30", timeout=20_000)
@@ -43,12 +42,3 @@ def test_a_model_has_a_page_with_an_address(page, address):
         "colour => document.querySelector('.model-curves .js-plotly-plot').data[0].line.color === colour", arg=RED
     )
     expect(curve).to_be_visible()
-
-
-def test_the_papers_models_have_the_papers_figures(page, address):
-    page.goto(f"{address}?tab=model&model=fcnn")
-    section = page.locator("#of-paper")
-    expect(section).to_be_visible(timeout=30_000)
-    section.locator("button").first.click()
-    expect(section.locator("#paper")).to_contain_text("ML-ResNet-50", timeout=20_000)
-    expect(section.locator(".paper-curves .js-plotly-plot")).to_be_visible(timeout=20_000)
