@@ -141,8 +141,9 @@ def test_ranks_are_among_single_models_unless_the_others_are_included(tmp_path, 
 
 
 def test_a_hostile_name_stays_text_and_the_heading_shows_the_order():
-    hostile = entry(EVIL, 2.0, held_out=False)
-    html = Table([RankingRow(EVIL, "unreadable", EVIL), *rows(hostile)], Choice(sort="-rmse"), {}, {}).html(EVIL)
+    html = Table([RankingRow(EVIL, "unreadable", EVIL), *rows(entry("a", 2.0))], Choice(sort="-rmse"), {}, {}).html(
+        EVIL
+    )
     assert "<img" not in html and html.count("&lt;img src=x onerror=alert(1)&gt;&quot;") >= 4
     assert 'data-column="rmse" data-number aria-sort="descending"' in html
     assert 'data-sort="rmse" data-next="rmse"' in html and 'data-sort="rank" data-next="rank"' in html
