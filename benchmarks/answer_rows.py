@@ -12,7 +12,6 @@ from fkd.data.split import in_order, split_data
 from fkd.learn.inference import bf16_is_quick
 from fkd.metrics import accuracy
 from fkd.photo.comparison import compare
-from fkd.photo.detectors.by_torch import load_by_torch
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.draw import draw_points
 from fkd.photo.finder import find_faces
@@ -29,8 +28,7 @@ def detector(name: str) -> CheckpointDetector:
 
 
 def by_torch(name: str) -> CheckpointDetector:
-    folder = ROOT / "checkpoints" / name
-    return CheckpointDetector(load_by_torch(folder), folder)
+    return CheckpointDetector.read(ROOT / "checkpoints" / name, device="cpu:0")
 
 
 def in_milliseconds(pairs: Pairs, answers: int) -> Pairs:

@@ -29,8 +29,8 @@ from fkd.learn.models import KeypointModel, ModelConfig, build_model
 from fkd.learn.record import Checkpoint
 from fkd.metrics import Accuracy, Detail
 from fkd.photo.detectors import checkpoint as checkpoint_detector
-from fkd.photo.detectors.by_torch import TorchModel
-from fkd.photo.detectors.checkpoint import CheckpointDetector
+from fkd.photo.detectors.by_torch import NamedOutputs
+from fkd.photo.detectors.checkpoint import CheckpointDetector, Model
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 TRAINING = TrainingRecord(best_epoch=1, validation_rmse=48.0, fkd_version="0")
@@ -163,8 +163,11 @@ def untrained(config: ModelConfig, seed: int = 0) -> KeypointModel:
 
 def detector(config: ModelConfig) -> CheckpointDetector:
     """An untrained network that lies in no folder."""
-    checkpoint = Checkpoint("untrained", TorchModel(untrained(config).eval()), TRAINING, DataRecord("drawn"), "0" * 64)
-    return CheckpointDetector(checkpoint, Path("untrained"))
+    network = untrained(config).eval()
+    model = Model(config, network.label_offset.numpy(), NamedOutputs(network).run)
+    return CheckpointDetector(
+        Checkpoint("untrained", model, TRAINING, DataRecord("drawn"), "0" * 64), Path("untrained")
+    )
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""Several detectors on one photo: their answers, how far apart they are, and how far from the true points."""
+"""Several detectors on one photo: their answers, the distances between them, and their errors."""
 
 import itertools
 import time
@@ -13,20 +13,27 @@ from PIL import Image
 from fkd.errors import FkdError
 from fkd.keypoints import LEFT_EYE, NAMES, RIGHT_EYE
 from fkd.photo.colours import distinct
-from fkd.photo.detector import Detector, whose
+from fkd.photo.detector import Detector
 from fkd.photo.face import Face, FaceBox
 from fkd.photo.finder import find_faces
 from fkd.photo.point_files import Row, answer_row
 from fkd.photo.predict import Finder, find_confirmed_faces
 
+TITLES = [name.replace("_", " ") for name in NAMES]
+
 
 @dataclass(frozen=True)
 class Comparison:
-    """The answers of M detectors for the N faces of an upright photo of width x height px, which is not kept.
+    """The answers of several detectors for the N faces of an upright photo, which is not kept.
 
-    answers: by detector, N faces each. colours: of the detectors, by name, no two alike. whose: `whose` they are, by
-    name. milliseconds: of each stage,
-    by its name. truth: for each of the N faces its true points, float32 [15, 2] photo px, NaN where missing, or None.
+    Attributes:
+        width, height: of the photo, px.
+        boxes: of the N faces.
+        answers: N faces for each detector, by its name.
+        colours: of the detectors, by name, no two alike.
+        milliseconds: of each stage, by its name.
+        truth: for each of the N faces its true points, float32 [15, 2] photo px, NaN where missing, or None.
+        whose: owner and terms of each detector, by name; empty for a local one.
     """
 
     width: int
@@ -60,7 +67,7 @@ def compare(
     find: Finder = find_faces,
     precise: bool = False,
 ) -> Comparison:
-    """Finds the faces of an upright photo, or takes the given boxes, and runs every detector on each.
+    """Find the faces of an upright photo, or take the given boxes, and run every detector on each.
 
     truth: the true points of faces in the photo, [15, 2] px each, in any order; each is matched to the face that it
     lies on, if there is one. precise: as in `predict`. Raises FkdError if two detectors have the same name, or if
@@ -79,39 +86,29 @@ def compare(
         answers[detector.name] = detector.on_photos([photo] * len(boxes), boxes, precise)
         spent[detector.name] = 1000 * (time.perf_counter() - start)
     colours = dict(zip(names, distinct([detector.colour for detector in detectors]), strict=True))
-    owners = {detector.name: whose(detector) for detector in detectors}
+    whose = {detector.name: _whose(detector) for detector in detectors}
     matched = [_true_points(box, truth) for box in boxes]
-    return Comparison(photo.width, photo.height, list(boxes), answers, colours, spent, matched, owners)
+    return Comparison(photo.width, photo.height, list(boxes), answers, colours, spent, matched, whose)
 
 
 def verdict(comparison: Comparison, face: int) -> str:
-    """A summary of the detectors' answers for one face, in a sentence or two; percent of the inter-ocular distance."""
-    answers = {name: faces[face] for name, faces in comparison.answers.items()}
+    """Summarise the detectors' answers for one face in a sentence or two; percent of the inter-ocular distance."""
+    answers = {name: faces[face].points for name, faces in comparison.answers.items()}
     truth = comparison.truth[face]
     sentences = []
     if len(answers) > 1:
-        apart = np.stack([_apart(a, b) for a, b in itertools.combinations(answers.values(), 2)])  # [pairs, 15] %
-        point = NAMES[int(np.nanmax(apart, 0).argmax())].replace("_", " ")
+        percent = np.stack([_percent(a, b) for a, b in itertools.combinations(answers.values(), 2)])  # [pairs, 15]
+        furthest = np.nanmax(percent, 0)
         sentences.append(
-            f"They are {np.nanmean(apart):.1f}% of the eye distance apart on average; furthest: {point}, "
-            f"{np.nanmax(apart):.0f}%."
+            f"They differ by {np.nanmean(percent):.1f}% of the eye distance on average; most at the "
+            f"{TITLES[int(furthest.argmax())]}, {furthest.max():.0f}%."
         )
     if truth is not None:
         ocular = _ocular(truth)
-        scale, unit = (100 / ocular, "%") if np.isfinite(ocular) and ocular > 0 else (1.0, " px")
-        errors = [
-            f"{name} {scale * np.nanmean(np.linalg.norm(answer.points - truth, axis=1)):.1f}{unit}"
-            for name, answer in answers.items()
-        ]
+        scale, unit = (100 / ocular, "%") if ocular > 0 else (1.0, " px")
+        errors = [f"{name} {scale * np.nanmean(_px(points, truth)):.1f}{unit}" for name, points in answers.items()]
         sentences.append(f"From the true points: {', '.join(errors)}.")
     return " ".join(sentences)
-
-
-def _apart(first: Face, second: Face) -> np.ndarray:
-    """The distance between two answers for a face, [15], in percent of their mean inter-ocular distance."""
-    ocular = np.mean([_ocular(first.points), _ocular(second.points)])
-    distance: np.ndarray = 100 * np.linalg.norm(first.points - second.points, axis=1) / ocular
-    return distance
 
 
 def points_table(comparison: Comparison, face: int) -> pd.DataFrame:
@@ -123,33 +120,46 @@ def points_table(comparison: Comparison, face: int) -> pd.DataFrame:
     one, "NAME uncertainty".
     """
     faces = {name: answers[face] for name, answers in comparison.answers.items()}
-    columns: dict[str, list[Any]] = {"point": [*(name.replace("_", " ") for name in NAMES), "mean"]}
     first, *others = faces
+    columns: dict[str, np.ndarray] = {}
     for name in others:
-        columns[f"{name} apart, %"] = _with_mean(_apart(faces[first], faces[name]))
-        apart = np.linalg.norm(faces[first].points - faces[name].points, axis=1)
-        columns[f"{name} apart"] = _with_mean(apart)
+        columns[f"{name} apart, %"] = _percent(faces[first].points, faces[name].points)
+        columns[f"{name} apart"] = _px(faces[first].points, faces[name].points)
     truth = comparison.truth[face]
     if truth is not None:
         for name, answer in faces.items():
-            error = np.linalg.norm(answer.points - truth, axis=1)
-            columns[f"{name} error, %"] = _with_mean(100 * error / _ocular(truth))
-            columns[f"{name} error"] = _with_mean(error)
+            columns[f"{name} error, %"] = 100 * _px(answer.points, truth) / _ocular(truth)
+            columns[f"{name} error"] = _px(answer.points, truth)
+    means = set(columns)
     for name, answer in faces.items():
-        for axis, letter in enumerate("xy"):
-            columns[f"{name} {letter}"] = [*answer.points[:, axis].astype(float), np.nan]
+        columns |= {f"{name} x": answer.points[:, 0], f"{name} y": answer.points[:, 1]}
         if answer.spread is not None:
-            columns[f"{name} uncertainty"] = _with_mean(answer.spread)
-    return pd.DataFrame(columns)
+            columns[f"{name} uncertainty"] = answer.spread
+            means.add(f"{name} uncertainty")
+    table = pd.DataFrame(columns, dtype=float)
+    table.loc[len(table)] = table.mean().where(table.columns.isin(list(means)))
+    table.insert(0, "point", [*TITLES, "mean"])
+    return table
 
 
-def _with_mean(values: np.ndarray) -> list[float]:
-    finite = values[np.isfinite(values)]
-    return [*values.astype(float), float(finite.mean()) if len(finite) else np.nan]
+def _px(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The distances between points [15, 2], [15]."""
+    distance: np.ndarray = np.linalg.norm(first - second, axis=1)
+    return distance
+
+
+def _percent(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The same in percent of the faces' mean inter-ocular distance."""
+    return 200 * _px(first, second) / (_ocular(first) + _ocular(second))
 
 
 def _ocular(points: np.ndarray) -> float:
     return float(np.linalg.norm(points[LEFT_EYE] - points[RIGHT_EYE]))
+
+
+def _whose(detector: Detector) -> str:
+    """Its owner and terms in a line; empty for a local detector."""
+    return "; ".join(filter(None, [f"by {detector.owner}", detector.licence])) if detector.owner else ""
 
 
 def _true_points(box: FaceBox, truth: Sequence[np.ndarray]) -> np.ndarray | None:
@@ -159,5 +169,5 @@ def _true_points(box: FaceBox, truth: Sequence[np.ndarray]) -> np.ndarray | None
     for points in truth:
         x, y = np.nanmean(points, 0)
         if x0 <= x <= x1 and y0 <= y <= y1:
-            inside.append((np.hypot(x - (x0 + x1) / 2, y - (y0 + y1) / 2), points))
+            inside.append((np.hypot(*((x, y) - box.centre)), points))
     return min(inside, key=lambda pair: pair[0])[1] if inside else None

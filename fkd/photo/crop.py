@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from PIL import Image
 
 from fkd.errors import FkdError
-from fkd.photo.pixels import is_deep, to_grey
+from fkd.photo.reading import is_deep, to_grey
 
 
 def frame_matrix(box: Sequence[float], turn: float = 0.0, size: int = 96) -> np.ndarray:

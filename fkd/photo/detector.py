@@ -16,27 +16,27 @@ class Detector(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is called where it is shown."""
+        """Its name wherever it is shown."""
 
     @property
     def owner(self) -> str:
-        """Whose it is, "" for one of this machine's own."""
+        """Its owner; empty for a local detector."""
 
     @property
     def licence(self) -> str:
-        """The terms that its weights are under, "" where they are not stated."""
+        """The terms of its weights; empty if not stated."""
 
     @property
     def colour(self) -> str:
-        """Its own, as "#rrggbb" (`fkd.photo.colours`)."""
+        """Its colour, as "#rrggbb" (`fkd.photo.colours`)."""
 
     @property
     def validation_rmse(self) -> float:
-        """In px of the 96 px frame, inf where it is not known."""
+        """In px of the 96 px frame; inf if unknown."""
 
     @property
     def network(self) -> str:
-        """What answers: fcnn, timm's name, or the kind of file."""
+        """Its architecture: fcnn, timm's name, or the kind of file."""
 
     @property
     def sha256(self) -> str:
@@ -44,7 +44,7 @@ class Detector(Protocol):
 
     @property
     def data(self) -> DataRecord:
-        """What its author says it was trained on; without a name where that is not stated."""
+        """Its training data as stated by its author; without a name if not stated."""
 
     @property
     def folder(self) -> Path | None:
@@ -60,16 +60,9 @@ class Detector(Protocol):
     def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox], precise: bool = False) -> list[Face]:
         """The faces in boxes, one upright photo for each, in their order; px of that photo.
 
-        All are answered together, those of one photo (which is then named once for each box) as those of many.
-        precise: the points are averaged over several crops of each face, which takes longer. Raises FkdError,
-        whatever the boxes, if it has no such answers.
+        All are answered together. precise: the points are averaged over several crops of each face, which takes
+        longer. Raises FkdError, even without boxes, if it has no such answers.
         """
-
-
-def whose(detector: Detector) -> str:
-    """Whose it is and under which terms, in a line; "" for one of this machine's own."""
-    terms = [f"by {detector.owner}", *filter(None, [detector.licence])]
-    return "; ".join(terms) if detector.owner else ""
 
 
 def mean_on_frames(

@@ -10,7 +10,7 @@ from fkd.keypoints import FRAME_SIZE, MEAN_FACE
 from fkd.photo import yunet
 from fkd.photo.crop import rotation
 from fkd.photo.face import FaceBox
-from fkd.photo.pixels import to_grey
+from fkd.photo.reading import to_grey
 
 # Longest side of the first look, px: faces from a twentieth of it are found.
 LOOK = 512

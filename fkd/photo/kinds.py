@@ -7,12 +7,12 @@ from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.detectors.dlib import read_dlib
 from fkd.photo.detectors.mediapipe import read_mediapipe
-from fkd.photo.detectors.onnx import OnnxDetector
+from fkd.photo.detectors.onnx import read_onnx
 
 READERS: dict[str, Callable[[Path, str], Detector]] = {
     "dlib": read_dlib,
     "mediapipe": read_mediapipe,
-    "onnx": OnnxDetector.read,
+    "onnx": read_onnx,
 }
 ENDINGS = {".dat": "dlib", ".task": "mediapipe", ".onnx": "onnx"}  # in a folder of checkpoints
 

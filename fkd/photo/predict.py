@@ -15,13 +15,13 @@ from fkd.photo.point_files import FacesInPhoto
 
 CONFIRMED = 1.25  # doubt up to which a detector takes a weak box for a face: hardly ever elsewhere
 TOGETHER = 16  # faces in a batch: with their mirror images as many frames as a processor's cache holds
-FOLLOWED = 2.0  # doubt up to which a face of a film is still the same one
+FOLLOWED = 2.0  # maximum doubt when tracking a face in video
 
 Finder = Callable[[Image.Image], list[FaceBox]]
 
 
 def find_confirmed_faces(detectors: Sequence[Detector], photo: Image.Image, find: Finder = find_faces) -> list[FaceBox]:
-    """Finds the faces of an upright photo; those that the finder is unsure of stay if every detector confirms them.
+    """Find the faces of an upright photo; those that the finder is unsure of stay if every detector confirms them.
 
     A detector confirms a face if its doubt is at most CONFIRMED.
     """
@@ -40,12 +40,13 @@ def predict(
     find: Finder = find_faces,
     precise: bool = False,
 ) -> FacesInPhoto:
-    """Finds the faces of an upright photo, or takes the given boxes, and answers with their keypoints.
+    """Find the faces of an upright photo, or take the given boxes, and their keypoints.
 
     A box in which the detector sees no face at all (its doubt is infinite) has no answer. precise: points averaged over
     several crops of each face, as `Detector.on_photos`; docs/benchmarks.md has the gain and the time.
     """
-    boxes = find_confirmed_faces([detector], photo, find) if boxes is None else boxes
+    if boxes is None:
+        boxes = find_confirmed_faces([detector], photo, find)
     faces = detector.on_photos([photo] * len(boxes), boxes, precise)
     return FacesInPhoto(face for face in faces if face.doubt < math.inf)
 
@@ -53,26 +54,25 @@ def predict(
 def predict_together(
     detector: Detector, photos: Sequence[Image.Image], boxes: Sequence[Sequence[FaceBox]], precise: bool = False
 ) -> list[list[Face]]:
-    """The faces of several upright photos as `predict` has them, given what its finder found in each.
+    """The faces of several upright photos as from `predict`, given what its finder found in each.
 
-    Faces go through the detector TOGETHER at a time, and a weak one is answered for once, not twice.
+    Faces go through the detector TOGETHER at a time, and a weak one once, not twice.
     """
     flat = [(number, box) for number, of_photo in enumerate(boxes) for box in of_photo]
     answers: list[list[Face]] = [[] for _ in photos]
     for start in range(0, len(flat), TOGETHER):
-        some = flat[start : start + TOGETHER]
-        faces = detector.on_photos([photos[number] for number, _ in some], [box for _, box in some], precise)
-        for (number, box), face in zip(some, faces, strict=True):
+        batch = flat[start : start + TOGETHER]
+        faces = detector.on_photos([photos[number] for number, _ in batch], [box for _, box in batch], precise)
+        for (number, box), face in zip(batch, faces, strict=True):
             if face.doubt <= CONFIRMED or (box.score >= SURE and face.doubt < math.inf):
                 answers[number].append(face)
     return answers
 
 
 def follow(detectors: Sequence[Detector], photo: Image.Image, before: Face) -> list[Face]:
-    """The face `before` of a film's last frame in its next one, `photo`, by each detector; an empty list if it is lost.
+    """Track a face from the previous video frame by each detector, without a finder; an empty list if it is lost.
 
-    It is looked for where it was, which takes no finder. It is lost where every detector's doubt exceeds FOLLOWED, and
-    was never followed if it did so before.
+    It is lost where every detector's doubt exceeds FOLLOWED; a face that doubtful is not followed at all.
     """
     if before.doubt > FOLLOWED:
         return []

@@ -21,7 +21,7 @@ MAX_STREAMS = 4  # each needs memory, and a container may have fewer cores than 
 
 
 def streams() -> int:
-    """Return how many answers are computed at once, each on one thread: one per core, at most MAX_STREAMS.
+    """How many answers are computed at once, each on one thread: one per core, at most MAX_STREAMS.
 
     Threads that share an answer wait for one another, and on a busy machine for the slowest.
     """
@@ -39,16 +39,11 @@ class Network:
     """An ONNX network, compiled once for all threads.
 
     Attributes:
-        precision: what it computes in, "bf16" or "f32".
+        inputs: type and shape of each, such as "f32 [?,1,96,96]".
     """
 
     def __init__(
-        self,
-        model: Path | bytes,
-        outputs: Collection[str],
-        precision: str = "f32",
-        cache: Path | None = None,
-        at_once: int = MAX_AT_ONCE,
+        self, model: Path | bytes, outputs: Collection[str], precision: str = "f32", cache: Path | None = None
     ):
         """Compile a network.
 
@@ -57,7 +52,6 @@ class Network:
             outputs: the names that its outputs may have; OpenVINO knows some by other names, too.
             precision: "bf16" or "f32".
             cache: a folder for compiled networks, so that the next process starts sooner.
-            at_once: images that a stream takes at once.
 
         Raises:
             RuntimeError: if OpenVINO cannot read the network.
@@ -69,9 +63,10 @@ class Network:
         }
         if cache:
             options["CACHE_DIR"] = str(cache)
-        self.precision, self._at_once = precision, at_once
         source = str(model) if isinstance(model, Path) else _core().read_model(model)
         self._compiled = _core().compile_model(source, "CPU", options)
+        self.inputs = [f"{each.element_type.get_type_name()} {each.partial_shape}" for each in self._compiled.inputs]
+        self._at_once = 1 if any("[1," in each for each in self.inputs) else MAX_AT_ONCE
         self._outputs = [
             next((name for name in outputs if name in output.get_names()), output.any_name)
             for output in self._compiled.outputs
@@ -101,7 +96,7 @@ def read_metadata(file: Path) -> dict[str, str]:
 
 
 def has_bf16() -> bool:
-    """Return whether the processor multiplies bfloat16 numbers; OpenVINO takes it where that is emulated, too."""
+    """Whether the processor multiplies bfloat16 numbers; OpenVINO takes it where that is emulated, too."""
     if os.environ.get("ONEDNN_MAX_CPU_ISA"):  # its user limits OpenVINO's instructions
         return False
     try:

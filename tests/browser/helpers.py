@@ -132,7 +132,7 @@ def points(page: Page) -> dict[str, dict[str, float]]:
     return {row[0]: {head: float(cell) for head, cell in zip(heads[1:], row[1:], strict=False) if cell} for row in rows}
 
 
-def answered(page: Page, text: str = "apart on average") -> None:
+def answered(page: Page, text: str = "of the eye distance on average") -> None:
     expect(page.locator("#status")).to_contain_text(text, timeout=60_000)
     expect(page.locator(PANELS).first).to_be_visible(timeout=30_000)
     settle(page)

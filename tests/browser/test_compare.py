@@ -78,7 +78,7 @@ def hover_point(page: Page, panel: int, index: int) -> None:
 
 def test_the_first_visit_sees_an_answer_without_a_click(page):
     assert re.search(
-        r"They are \d+\.\d% of the eye distance apart on average; furthest: [a-z ]+, \d+%", page.inner_text("#status")
+        r"They differ by \d+\.\d% of the eye distance on average; most at the [a-z ]+, \d+%", page.inner_text("#status")
     )
     expect(page.locator(PANELS)).to_have_count(2)
     assert page.locator("#viewer .legend").all_inner_texts() == ["fcnn", BETTER]
@@ -133,7 +133,7 @@ def test_a_wrong_box_is_deleted_and_the_score_is_shown(page, tmp_path):
     expect(page.locator("#viewer .label text", has_text="score").first).to_be_attached()
     page.get_by_role("button", name="Delete the box").click()
     expect(page.locator("#status")).not_to_contain_text("2 faces", timeout=20_000)
-    expect(page.locator("#status")).to_contain_text("apart on average")
+    expect(page.locator("#status")).to_contain_text("of the eye distance on average")
 
 
 @pytest.mark.slow

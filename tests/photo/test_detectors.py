@@ -141,7 +141,7 @@ def test_frames_are_answered_where_labels_lie(resnet, sixty):
 
 def test_frames_are_answered_with_the_label_offset_of_each_convention_and_photos_without():
     plain, moved = detector(ModelConfig("fcnn")), detector(ModelConfig("fcnn"))
-    moved.checkpoint.model.label_offset = np.array([0.75, -0.5], np.float32)
+    moved.label_offset = np.array([0.75, -0.5], np.float32)
     images = np.random.default_rng(0).integers(0, 256, (4, 96, 96), dtype=np.uint8)
     four_point = np.array([False, True, True, False])
     for mirror in (False, True):

@@ -11,23 +11,21 @@ from onnx_files import constant, mean_face, model
 from PIL import Image
 
 from fkd.data.record import DataRecord
-from fkd.learn.checkpoint import load_checkpoint, save_checkpoint
+from fkd.learn.checkpoint import save_checkpoint
 from fkd.learn.models import ModelConfig
 from fkd.page.answers import Options, answer_photo
 from fkd.page.model import describe
 from fkd.photo.comparison import compare
 from fkd.photo.detectors import onnx_export
-from fkd.photo.detectors.by_torch import load_by_torch
 from fkd.photo.detectors.checkpoint import CheckpointDetector
-from fkd.photo.detectors.onnx import OnnxDetector
+from fkd.photo.detectors.onnx import read_onnx
 
 SHIPPED = EXAMPLES.parent / "checkpoints"
 GRACE = Image.open(EXAMPLES / "grace_hopper.jpg")
 
 
 def by_torch(folder, owner="") -> CheckpointDetector:
-    """In float32, also where OpenVINO is installed."""
-    return CheckpointDetector(load_by_torch(folder), folder, owner)
+    return CheckpointDetector.read(folder, owner=owner, device="cpu:0")
 
 
 @pytest.fixture(scope="module")
@@ -44,19 +42,15 @@ def exported(resnet, tmp_path_factory):
 
 
 def test_an_export_answers_as_its_checkpoint_does(resnet, exported, sixty):
-    detector = OnnxDetector.read(exported)
-    for mirror in (False, True):
-        for convention in (None, sixty.four_point):
-            ours = resnet.on_frames(sixty.images[:40], convention if convention is None else convention[:40], mirror)
-            theirs = detector.on_frames(
-                sixty.images[:40], convention if convention is None else convention[:40], mirror
-            )
-            np.testing.assert_allclose(theirs, ours, atol=1e-3)
+    detector = read_onnx(exported)
+    for options in ((None, False), (sixty.four_point[:40], True)):
+        ours, theirs = (each.on_frames(sixty.images[:40], *options) for each in (resnet, detector))
+        np.testing.assert_allclose(theirs, ours, atol=1e-3)
     assert detector.validation_rmse == resnet.validation_rmse
 
 
 def test_fcnn_resnet_and_its_export_stand_side_by_side(resnet, exported):
-    fcnn, detector = CheckpointDetector.read(SHIPPED / "fcnn"), OnnxDetector.read(exported)
+    fcnn, detector = CheckpointDetector.read(SHIPPED / "fcnn"), read_onnx(exported)
     comparison = compare([fcnn, resnet, detector], GRACE)
     assert list(comparison.answers) == ["fcnn", "resnet18", "resnet18-onnx"]
     assert len(set(comparison.colours.values())) == 3
@@ -81,8 +75,8 @@ def test_a_file_states_whose_it_is_and_of_which_weights(resnet, exported):
 def test_a_network_with_one_convention_and_no_heatmaps_is_exported(tmp_path, sixty):
     save_checkpoint(tmp_path / "net", untrained(ModelConfig("fcnn")), TRAINING, DataRecord("drawn"))
     assert "net.onnx: 18.5 MB" in run("export", tmp_path / "net", "--onnx", tmp_path / "net.onnx")
-    ours, detector = by_torch(tmp_path / "net"), OnnxDetector.read(tmp_path / "net.onnx")
-    assert detector.file.outputs == ["points"] and detector.licence == ""
+    ours, detector = by_torch(tmp_path / "net"), read_onnx(tmp_path / "net.onnx")
+    assert detector.run.outputs == ["points"] and detector.licence == ""
     np.testing.assert_allclose(
         detector.on_frames(sixty.images, sixty.four_point), ours.on_frames(sixty.images, sixty.four_point), atol=1e-3
     )
@@ -101,8 +95,8 @@ def test_an_export_that_answers_otherwise_is_not_kept(tmp_path, evaluated, monke
 def test_push_with_onnx_adds_a_file_that_pull_ignores(hub, evaluated, tmp_path):
     run("push", evaluated, "ada/net", "--onnx")
     (tmp_path / "net.onnx").write_bytes(hub.files("ada/net")["model.onnx"])
-    detector = OnnxDetector.read(tmp_path / "net.onnx")
-    assert detector.owner == "ada" and detector.file.trained.checkpoint == load_checkpoint(evaluated).sha256
+    detector = read_onnx(tmp_path / "net.onnx")
+    assert detector.owner == "ada" and detector.validation_rmse == 48
     assert "model.onnx" not in contents(tmp_path / run("pull", "ada/net"))
 
 
@@ -123,6 +117,6 @@ def test_files_of_others_have_thirty_numbers_or_one_face_at_a_time(tmp_path):
         if name == "flat":
             made.graph.output[0].CopyFrom(onnx.helper.make_tensor_value_info("points", 1, ["N", 30]))
         (tmp_path / f"{name}.onnx").write_bytes(made.SerializeToString())
-        detector = OnnxDetector.read(tmp_path / f"{name}.onnx")
+        detector = read_onnx(tmp_path / f"{name}.onnx")
         assert detector.name == name and detector.on_frames(np.zeros((3, 96, 96), np.uint8)).shape == (3, 15, 2)
         assert detector.on_photos([], []) == []

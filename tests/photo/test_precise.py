@@ -1,22 +1,26 @@
 """Points averaged over several crops of a face: `precise`."""
 
+import math
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import EXAMPLES
 from PIL import Image
 
+from fkd.data.conventions import COMPETITION
+from fkd.data.record import DataRecord
 from fkd.errors import FkdError
-from fkd.keypoints import MEAN_FACE
+from fkd.keypoints import MEAN_FACE, unmirror
 from fkd.page.answers import Options, answer_again, answer_photo
-from fkd.photo import frames
 from fkd.photo.comparison import compare
 from fkd.photo.crop import apply, frame_matrix, invert
+from fkd.photo.detectors import network
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.detectors.landmarks import LandmarkDetector
+from fkd.photo.detectors.network import VIEWS, NetworkDetector
 from fkd.photo.face import FaceBox
-from fkd.photo.frames import AT_ONCE, VIEWS, FrameAnswers, faces_by_frames
 from fkd.photo.predict import predict
 
 PHOTO = Image.new("L", (400, 400), 90)
@@ -26,24 +30,31 @@ LANDMARKS = LandmarkDetector("shape", lambda image: np.zeros((68, 2)), {}, {}, "
 
 
 @pytest.fixture
-def answer(monkeypatch):
-    """Answers that miss by 1 px, each crop's in a direction of its own; it sees where crops lie, not their pixels."""
-    monkeypatch.setattr(frames, "crop", lambda photo, matrix: matrix)
-    batches = []
+def detector(monkeypatch):
+    """It misses by 1 px, in another direction for each crop; it sees the crops' matrices, not their pixels."""
+    matrices = []
 
-    def answer(matrices):  # [N, 2, 3]
-        batches.append(len(matrices))
-        points = []
-        for matrix in matrices:
-            seen = [apply(matrix, points) for points in TRUE]
-            nearest = min(seen, key=lambda points: np.linalg.norm(points - MEAN_FACE))
-            angles = np.random.default_rng(zlib.crc32(matrix.tobytes())).uniform(0, 2 * np.pi, 15)
-            points.append(nearest + np.stack([np.cos(angles), np.sin(angles)], 1))
-        spread = np.array([matrix[0] @ [1, 10, 100] for matrix in matrices])[:, None].repeat(15, 1)
-        return FrameAnswers(np.array(points), np.array(points) + 0.02, spread)
+    def crop(photo, matrix):
+        matrices.append(matrix)
+        return np.full((96, 96), len(matrices) - 1)
 
-    answer.batches = batches
-    return answer
+    def run_frames(run, frames):
+        straight = [answer(matrices[number]) for number in frames[: len(frames) // 2, 0, 0]]
+        spread = np.arange(len(frames), dtype=float)[:, None].repeat(15, 1)
+        points = np.concatenate([straight, unmirror(np.array(straight)) + 0.02])
+        return {"points": points, "uncertainty": spread}
+
+    def answer(matrix):
+        seen = [apply(matrix, points) for points in TRUE]
+        nearest = min(seen, key=lambda points: np.linalg.norm(points - MEAN_FACE))
+        angles = np.random.default_rng(zlib.crc32(matrix.tobytes())).uniform(0, 2 * np.pi, 15)
+        return nearest + np.stack([np.cos(angles), np.sin(angles)], 1)
+
+    monkeypatch.setattr(network, "crop", crop)
+    monkeypatch.setattr(network, "run_frames", run_frames)
+    return NetworkDetector(
+        "made up", "", "#000000", "none", "", DataRecord(""), 1.0, Path(), dict, COMPETITION, np.zeros(2)
+    )
 
 
 def error(faces) -> float:
@@ -52,31 +63,23 @@ def error(faces) -> float:
     return float(np.sqrt(np.mean(np.square(apart))))
 
 
-def test_what_differs_from_crop_to_crop_is_averaged_away(answer):
-    plain, precise = (
-        faces_by_frames(answer, [PHOTO] * len(BOXES), BOXES, 1.0, precise=precise) for precise in (False, True)
-    )
+def test_what_differs_from_crop_to_crop_is_averaged_away(detector):
+    photos = [PHOTO] * len(BOXES)
+    plain, precise = (detector.on_photos(photos, BOXES, precise=precise) for precise in (False, True))
     assert error(precise) < 0.65 * error(plain)
     for face, other in zip(plain, precise, strict=True):  # all else is as without
-        assert (face.doubt, face.box) == (other.doubt, other.box) and face.doubt > 0
-        for name in ("frame", "spread"):
-            assert (getattr(face, name) == getattr(other, name)).all()
+        assert math.isclose(face.doubt, other.doubt) and face.doubt > 0 and face.box == other.box
+        assert (face.spread == other.spread).all()
+    assert detector.on_photos([], [], precise=True) == []
 
 
-def test_the_crops_of_all_faces_are_answered_together(answer):
-    faces_by_frames(answer, [PHOTO] * 3, BOXES[:3], 1.0, precise=True)
-    assert answer.batches == [3, 3, 3 * len(VIEWS)]
-    answer.batches.clear()
-    faces_by_frames(answer, [PHOTO] * len(BOXES), BOXES, 1.0, precise=True)
-    assert sum(answer.batches) == (2 + len(VIEWS)) * len(BOXES) and max(answer.batches) <= AT_ONCE
-    assert faces_by_frames(answer, [], [], 1.0, precise=True) == []
-
-
-def test_crops_are_centred_on_the_face_and_show_it_larger():
+def test_crops_are_centred_on_the_face_larger_and_turned_both_ways():
     corners = np.array([[0, 0], [95, 0], [0, 95], [95, 95]])
     seen = np.array([apply(invert(view), corners) for view in VIEWS])  # px of the aligned frame
     assert np.allclose(seen.mean((0, 1)), 47.5) and len(np.unique(seen.round(3), axis=0)) == len(VIEWS)
     assert np.allclose(np.linalg.norm(seen[:, 1] - seen[:, 0], axis=1), 95 * 88 / 96)
+    turns = [np.rad2deg(np.arctan2(*np.diff(apply(view, [[0, 0], [95, 0]]), axis=0)[0, ::-1])) for view in VIEWS]
+    assert min(np.abs(turns)) > 2 and np.mean(turns) == pytest.approx(0)
 
 
 def test_a_shipped_model_answers_precisely_for_the_faces_of_a_photo():
@@ -90,9 +93,9 @@ def test_a_shipped_model_answers_precisely_for_the_faces_of_a_photo():
     assert np.allclose(compared.points, precise.points, atol=1e-3)
 
 
-def test_a_detector_without_precise_answers_says_so_and_gives_no_others():
+def test_a_detector_without_precise_answers_is_refused():
     for ask in (lambda: predict(LANDMARKS, PHOTO, precise=True), lambda: compare([LANDMARKS], PHOTO, [], precise=True)):
-        with pytest.raises(ValueError, match="shape has no precise answers: ask it without `precise`"):
+        with pytest.raises(FkdError, match="shape has no precise answers: use it without `precise`"):
             ask()
 
 
@@ -105,8 +108,3 @@ def test_the_page_answers_precisely_and_keeps_the_photo_where_a_model_cannot():
     assert 0.1 < np.abs(one - two).max() < 10  # px
     with pytest.raises(FkdError, match="shape has no precise answers"):
         answer_again(detectors, precise.answered, Options(["shape"], precise=True))
-
-
-def test_crops_are_turned_both_ways_by_the_same_angle():
-    turns = [np.rad2deg(np.arctan2(*np.diff(apply(view, [[0, 0], [95, 0]]), axis=0)[0, ::-1])) for view in VIEWS]
-    assert min(np.abs(turns)) > 2 and np.mean(turns) == pytest.approx(0)

@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 
 from fkd.photo import reading
-from fkd.photo.pixels import to_rgb
-from fkd.photo.reading import read_photo
+from fkd.photo.reading import read_photo, to_rgb
 
 RAMP = np.linspace(0, 255, 60 * 40).reshape(40, 60)  # dark at the top, bright at the bottom
 

@@ -7,10 +7,10 @@ import numpy as np
 
 from fkd.data.record import DataRecord
 from fkd.data.sixty_eight import FOUR_OF_68, OF_68
-from fkd.errors import FkdError
-from fkd.files import file_sha256
+from fkd.errors import FkdError, require
+from fkd.files import file_sha256, one_line
 from fkd.photo.colours import PALETTE
-from fkd.photo.detectors.landmarks import SIZE, LandmarkDetector
+from fkd.photo.detectors.landmarks import SIZE, LandmarkDetector, check_file
 
 # The box that a predictor starts from, px of the frame: dlib's own finder draws one of 85 px, 9 px below the frame's
 # centre, around a face that fills the frame. On wild15's validation faces every box near it does as well within
@@ -23,21 +23,17 @@ DATA = DataRecord("300-W", "CC0, but trained on iBUG 300-W, whose terms exclude 
 
 
 def read_dlib(path: Path | str, name: str = "") -> LandmarkDetector:
-    """Reads a shape predictor's .dat file; name: the file's if empty.
+    """Read a shape predictor's .dat file; name: the file's if empty.
 
     Raises FileNotFoundError, or FkdError for a file that is not a shape predictor of 68 points, or without dlib.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is not there: expected a shape predictor's file, as dlib:FILE names it")
-    try:
-        import dlib  # noqa: PLC0415 - an extra: only who has such a file needs it
-    except ModuleNotFoundError:
-        raise FkdError("dlib is not installed: pip install 'fkd[dlib]'") from None
+    check_file(path, "dlib")
+    dlib = require("dlib", "dlib")
     try:
         predictor = dlib.shape_predictor(str(path))
     except RuntimeError as error:
-        raise FkdError(f"{path} is not a shape predictor of dlib ({error})") from None
+        raise FkdError(f"{path} is not a shape predictor of dlib ({one_line(error)})") from None
     zoom, centre = SIZE / 96, SIZE / 2
     left, top = centre - zoom * BOX_SIDE / 2, centre + zoom * (BOX_BELOW - BOX_SIDE / 2)
     edges = (round(edge) for edge in (left, top, left + zoom * BOX_SIDE - 1, top + zoom * BOX_SIDE - 1))

@@ -1,10 +1,12 @@
 """The ONNX file of a checkpoint: its folder's own, the cache's, or one that is exported now."""
 
+import atexit
 import dataclasses
 import functools
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -56,16 +58,13 @@ def networks_folder() -> Path:
 @functools.cache
 def _temporary_folder(reason: str) -> Path:
     warnings.warn(f"networks are not cached, so each start exports them again; set FKD_CACHE: {reason}", stacklevel=4)
-    temporary = tempfile.TemporaryDirectory(prefix="fkd-networks-")
-    _TEMPORARY.append(temporary)
-    return Path(temporary.name)
-
-
-_TEMPORARY: list[tempfile.TemporaryDirectory[str]] = []  # removed when the process ends
+    folder = Path(tempfile.mkdtemp(prefix="fkd-networks-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _weights_of(file: Path) -> str:
-    """Return the sha256 of the weights that an ONNX file was exported from; empty if it does not say."""
+    """The sha256 of the weights that an ONNX file was exported from; empty if it does not say."""
     try:
         return str(json.loads(read_metadata(file)["fkd"])["checkpoint"])
     except (RuntimeError, ValueError, TypeError, KeyError):

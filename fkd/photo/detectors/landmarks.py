@@ -16,19 +16,21 @@ from fkd.photo.face import Face, FaceBox
 
 SIZE = 4 * FRAME_SIZE  # px of a crop: dlib answers in whole px, which are quarters of the frame's then
 ZOOM = np.array([[4, 0, 1.5], [0, 4, 1.5]])  # frame px -> px of the crop; pixels count from their centres
-
-UNKNOWN = DataRecord("")
-
+CENTRE = (FRAME_SIZE - 1) / 2  # px of the frame
 Mapping15 = Mapping[str, Sequence[int]]  # keypoint -> the landmarks, counted from 0, of which it is the mean
 
 
 @dataclass(frozen=True)
 class LandmarkDetector:
-    """A network or predictor that finds K landmarks in one crop; its other fields are as in `Detector`.
+    """A network or predictor that finds K landmarks in one crop.
 
-    landmarks: grey uint8 [SIZE, SIZE] -> float [K, 2], px of that crop, all NaN where it finds no face. points: how
-    they become the 15 keypoints. four_points: those that are others in the four-point convention. For a face that it
-    does not find, all points are the centre of the frame, with infinite doubt.
+    A face that it does not find has all points at the centre of the frame, and infinite doubt.
+
+    Attributes:
+        landmarks: grey uint8 [SIZE, SIZE] -> float [K, 2], px of that crop, all NaN where it finds no face.
+        points: how the landmarks become the 15 keypoints.
+        four_points: the keypoints that differ in the four-point convention.
+        others: as in `Detector`.
     """
 
     name: str
@@ -39,7 +41,7 @@ class LandmarkDetector:
     sha256: str
     colour: str
     owner: str = ""
-    data: DataRecord = UNKNOWN
+    data: DataRecord = DataRecord("")  # noqa: RUF009 - it is frozen
     validation_rmse: float = math.inf
     folder: Path | None = None
 
@@ -54,13 +56,12 @@ class LandmarkDetector:
             flipped = self.on_frames(images[:, :, ::-1], four_point)
             mean: np.ndarray = (self.on_frames(images, four_point) + unmirror(flipped)) / 2
             return mean
-        convention = np.zeros(len(images), bool) if four_point is None else four_point
-        answers = [
-            self._answer(np.asarray(Image.fromarray(image).resize((SIZE, SIZE), Image.Resampling.BICUBIC)), four)
-            for image, four in zip(images, convention, strict=True)
-        ]
-        points = np.array(answers).reshape(-1, len(NAMES), 2)
-        return np.where(np.isfinite(points), points, (FRAME_SIZE - 1) / 2).astype(np.float32)
+        conventions = np.zeros(len(images), bool) if four_point is None else four_point
+        points = np.empty((len(images), len(NAMES), 2), np.float32)
+        for number, (image, convention) in enumerate(zip(images, conventions, strict=True)):
+            large = Image.fromarray(image).resize((SIZE, SIZE), Image.Resampling.BICUBIC)
+            points[number] = self._answer(np.asarray(large), convention)
+        return np.where(np.isfinite(points), points, np.float32(CENTRE))
 
     def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox], precise: bool = False) -> list[Face]:
         """The faces in boxes, one photo for each, as `Detector.on_photos`, cropped from it at SIZE px.
@@ -68,16 +69,15 @@ class LandmarkDetector:
         Raises FkdError for precise answers, which it does not have: averaged over crops, dlib's were no better.
         """
         if precise:
-            raise FkdError(f"{self.name} has no precise answers: ask it without `precise`, or another model")
+            raise FkdError(f"{self.name} has no precise answers: use it without `precise`, or use another model")
         faces = []
         for photo, box in zip(photos, boxes, strict=True):
             to_frame = frame_matrix(box.box, box.turn)
-            to_crop = ZOOM @ np.vstack([to_frame, [0, 0, 1]])
-            points = self._answer(crop(photo, to_crop, SIZE), False)
-            found, back = bool(np.isfinite(points).all()), invert(to_frame)
-            points = apply(back, points if found else np.full_like(points, (FRAME_SIZE - 1) / 2)).astype(np.float32)
-            doubt = 0.0 if found else math.inf
-            faces.append(Face(box.box, points, crop(photo, to_frame), doubt=doubt))
+            points = self._answer(crop(photo, ZOOM @ np.vstack([to_frame, [0, 0, 1]]), SIZE), False)
+            found = bool(np.isfinite(points).all())
+            points = points if found else np.full_like(points, CENTRE)
+            in_photo = apply(invert(to_frame), points).astype(np.float32)
+            faces.append(Face(box.box, in_photo, crop(photo, to_frame), doubt=0.0 if found else math.inf))
         return faces
 
     def _answer(self, image: np.ndarray, four_point: bool) -> np.ndarray:
@@ -85,3 +85,9 @@ class LandmarkDetector:
         mapping = {**self.points, **self.four_points} if four_point else self.points
         landmarks = self.landmarks(image)  # [K, 2] px of the crop
         return apply(invert(ZOOM), np.stack([landmarks[list(mapping[name])].mean(0) for name in NAMES]))
+
+
+def check_file(path: Path, kind: str) -> None:
+    """Raise FileNotFoundError if the file of a detector is missing."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist: expected the file of a detector, as in {kind}:FILE")

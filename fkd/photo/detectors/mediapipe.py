@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fkd.errors import FkdError
-from fkd.files import file_sha256
+from fkd.errors import FkdError, require
+from fkd.files import file_sha256, one_line
 from fkd.photo.colours import PALETTE
-from fkd.photo.detectors.landmarks import SIZE, LandmarkDetector
+from fkd.photo.detectors.landmarks import SIZE, LandmarkDetector, check_file
 
 # The keypoints among those of the face mesh (Kartynnik et al. 2019), counted from 0, chosen on wild15's validation
 # faces with the 468-point network of @mediapipe/face_mesh 0.4 in a bundle; px as it is (aligned). An eye's centre is
@@ -43,29 +43,24 @@ MARGIN = SIZE // 4
 
 
 def read_mediapipe(path: Path | str, name: str = "") -> LandmarkDetector:
-    """Reads a face landmarker's .task file; name: the file's if empty.
+    """Read a face landmarker's .task file; name: the file's if empty.
 
     Raises FileNotFoundError, or FkdError for a file that is not a face landmarker, or without mediapipe.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is not there: expected a face landmarker's file, as mediapipe:FILE names it")
-    try:
-        import mediapipe  # noqa: PLC0415 - an extra of 170 MB: only who has such a file needs it
-        from mediapipe.tasks.python import BaseOptions, vision  # noqa: PLC0415
-    except ModuleNotFoundError:
-        raise FkdError("mediapipe is not installed: pip install 'fkd[mediapipe]'") from None
+    check_file(path, "mediapipe")
+    mediapipe, tasks = (require(module, "mediapipe") for module in ("mediapipe", "mediapipe.tasks.python"))
+    vision = tasks.vision
     options = vision.FaceLandmarkerOptions(
-        BaseOptions(model_asset_path=str(path)),
+        tasks.BaseOptions(model_asset_path=str(path)),
         min_face_detection_confidence=LEAST_CONFIDENCE,
         min_face_presence_confidence=LEAST_CONFIDENCE,
     )
     try:
         landmarker = vision.FaceLandmarker.create_from_options(options)
     except (RuntimeError, ValueError, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise FkdError(f"{path} is not a face landmarker of MediaPipe ({reason})") from None
-    # With a handle it would close itself when the process ends, and fail there, aloud.
+        raise FkdError(f"{path} is not a face landmarker of MediaPipe ({one_line(error, 200)})") from None
+    # Clear the handle, or closing at exit raises.
     atexit.register(setattr, landmarker, "_handle", None)
     lock = threading.Lock()  # a landmarker takes one image at a time
 

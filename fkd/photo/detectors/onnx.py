@@ -1,140 +1,191 @@
-"""Somebody's network as an ONNX file: a detector that OpenVINO runs."""
+"""Somebody's network as an ONNX file: one file of limited size, standard operators, the expected input and outputs.
 
+Its time and memory are not bounded: name only files that you trust.
+"""
+
+import hashlib
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
-from PIL import Image
+from pydantic import Field
 
-from fkd.data.conventions import COMPETITION, Convention, Outputs, ambiguous, label_points, merge
+from fkd.data.conventions import COMPETITION, Convention, ambiguous, merge
 from fkd.data.record import DataRecord
 from fkd.errors import FkdError
-from fkd.files import one_line
+from fkd.files import STRICT, Line, Signed, one_line, open_regular, parse_json, typed
 from fkd.keypoints import FRAME_SIZE, NAMES
+from fkd.learn.config import MAX_CONVENTIONS
 from fkd.photo.colours import PALETTE
-from fkd.photo.detectors.onnx_file import OnnxFile, read_onnx, why
-from fkd.photo.detectors.outputs import CONVENTION, OTHER_POINTS, POINTS, UNCERTAINTY, frame_answers, label_outputs
-from fkd.photo.face import Face, FaceBox
-from fkd.photo.frames import faces_by_frames
+from fkd.photo.detectors.network import CONVENTION, OTHER_POINTS, POINTS, UNCERTAINTY, NetworkDetector
+from fkd.photo.runtime import Network
 
-TEXTS = {"name": 60, "owner": 60, "licence": 2000, "license": 2000}  # of the metadata, characters at most
-FURTHEST = 10_000.0  # px from the frame's corner: no face has points there
+MAX_BYTES = 500_000_000
+INPUTS = (["f32 [?,1,96,96]"], ["f32 [1,1,96,96]"])  # as OpenVINO writes them
+MAX_PX = 10_000.0  # from the frame's corner: no face has points there
 
 
 @dataclass(frozen=True)
-class OnnxDetector:
-    """A network from frames float32 [N, 1, 96, 96] in 0..1 to points [N, 15, 2] or [N, 30], frame px.
+class Trained:
+    """The metadata that `fkd export` writes about the checkpoint, as JSON under "fkd".
 
-    Its first output is the points; it may also have "uncertainty" [N, 15], px, and "other_points" [N, 2, 2]: nose tip
-    and bottom lip in the four-point convention. Its metadata may state name, owner, licence and keypoints. A file that
-    `fkd export` wrote lists its conventions there, and may have more other points, and "convention" [N, C], logits.
+    Attributes:
+        version: of fkd.
+        checkpoint: sha256 of its weights.
+        network, conventions: as in `ModelConfig`.
+        label_offset: px [C], as in `KeypointModel`.
     """
 
-    file: OnnxFile
-    name: str
-    owner: str
-    licence: str
-    folder: Path
-    colour: str = PALETTE[4]
+    __pydantic_config__ = STRICT
 
-    @classmethod
-    def read(cls, path: Path, name: str = "") -> "OnnxDetector":
-        """Reads a file, and tries it on three frames; name: its own, else its metadata's, else the file's.
+    version: Line
+    checkpoint: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    network: Line
+    validation_rmse: Annotated[float, Field(gt=0, le=1e6)]
+    conventions: Annotated[tuple[Convention, ...], Field(min_length=1, max_length=MAX_CONVENTIONS)]
+    label_offset: Annotated[list[Signed], Field(min_length=1, max_length=MAX_CONVENTIONS)]
+    data: DataRecord
 
-        Raises FkdError, with what is wrong, for a file that is not such a network.
+    def __post_init__(self) -> None:
+        if len(self.conventions) != len(self.label_offset):
+            raise FkdError(f"has {len(self.label_offset)} label offsets for {len(self.conventions)} conventions")
+
+
+@dataclass(frozen=True)
+class ForeignNetwork:
+    """A network with checked outputs. `where` names the file in messages."""
+
+    where: str
+    network: Network
+    outputs: list[str]
+    conventions: tuple[Convention, ...]
+
+    def __call__(self, images: np.ndarray) -> Mapping[str, np.ndarray]:
+        """Return the outputs for images float32 [N, 1, 96, 96], the file's first output as "points" [N, 15, 2].
+
+        Raises FkdError if the network fails, with OpenVINO's error as the cause, or an output is not as expected.
         """
-        file = read_onnx(path)
-        texts = {key: _text(file, key, most) for key, most in TEXTS.items()}
-        keypoints = file.metadata.get("keypoints")
-        if keypoints is not None and tuple(keypoints.replace(" ", "").split(",")) != NAMES:
-            raise FkdError(f"{file.where}: its metadata names other keypoints than fkd's 15, or in another order")
-        shown = name or texts["name"] or one_line(path.stem, 60)
-        detector = cls(file, shown, texts["owner"], texts["licence"] or texts["license"], path)
-        ramp = np.tile(np.linspace(0, 255, FRAME_SIZE, dtype=np.uint8), (FRAME_SIZE, 1))
         try:
-            points = detector.on_frames(np.stack([ramp, ramp.T, np.full_like(ramp, 128)]))
-        except FkdError as error:  # the owner of the file may see the reason; a visitor of the page may not
-            raise FkdError(f"{error}: {why(error.__cause__)}" if error.__cause__ else str(error)) from None
-        outside = np.abs(points - FRAME_SIZE / 2) > 1.5 * FRAME_SIZE
-        if outside.any():
-            found = f"answers with a point at {points[outside][0]:.4g}"
-            raise FkdError(f"{file.where} {found}, expected pixels of the {FRAME_SIZE} x {FRAME_SIZE} frame")
-        return detector
-
-    @property
-    def validation_rmse(self) -> float:
-        """That of the checkpoint that it was exported from, px; inf for any other."""
-        return self.file.trained.validation_rmse if self.file.trained else math.inf
-
-    @property
-    def network(self) -> str:
-        """Its kind."""
-        return "onnx"
-
-    @property
-    def sha256(self) -> str:
-        """The file's."""
-        return self.file.sha256
-
-    @property
-    def data(self) -> DataRecord:
-        """That of the checkpoint that it was exported from; of any other it is not known."""
-        return self.file.trained.data if self.file.trained else DataRecord("", self.licence)
-
-    def on_frames(self, images: np.ndarray, four_point: np.ndarray | None = None, mirror: bool = False) -> np.ndarray:
-        """Points float32 [N, 15, 2], as `Detector.on_frames`. Raises FkdError if the network fails."""
-        trained = self.file.trained
-        offset = np.array(trained.label_offset if trained else [0] * len(self.conventions))
-
-        def run(frames: np.ndarray) -> Outputs:
-            return label_outputs(self.run, frames)
-
-        return label_points(run, self.conventions, offset, images, four_point, mirror)
-
-    @property
-    def conventions(self) -> tuple[Convention, ...]:
-        """The label conventions that it answers in: those of its checkpoint, or the competition's."""
-        if self.file.trained:
-            return self.file.trained.conventions
-        return COMPETITION if OTHER_POINTS in self.file.outputs else merge(COMPETITION)
-
-    def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox], precise: bool = False) -> list[Face]:
-        """Return the faces in boxes, one photo for each, as `Detector.on_photos`; FkdError if the network fails."""
-        return faces_by_frames(
-            lambda frames: frame_answers(self.run, frames), photos, boxes, self.validation_rmse, precise
-        )
-
-    def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the outputs for images float32 [N, 1, 96, 96], checked: "points" [N, 15, 2] and others by name."""
-        return _checked(self.file, self.conventions, self.file.run(images), len(images))
+            outputs = self.network(images)
+        except RuntimeError as error:
+            raise FkdError(f"{self.where} fails on {len(images)} face(s)") from error
+        first, *others = self.outputs
+        named = {POINTS: outputs[first]} | {name: outputs[name] for name in others}
+        if named[POINTS].shape == (len(images), 2 * len(NAMES)):
+            named[POINTS] = named[POINTS].reshape(len(images), len(NAMES), 2)
+        shapes = {
+            POINTS: (len(NAMES), 2),
+            UNCERTAINTY: (len(NAMES),),
+            OTHER_POINTS: (sum(len(convention.own) for convention in self.conventions), 2),
+            CONVENTION: (len(ambiguous(self.conventions)),),
+        }
+        for name, value in named.items():
+            expected = (len(images), *shapes.get(name, ()))
+            if name not in shapes or value.dtype != np.float32 or value.shape != expected:
+                found = f"{one_line(name, 40)} {value.dtype} {list(value.shape)}"
+                listed = ", ".join(f"{name} {['N', *shape]}".replace("'", "") for name, shape in shapes.items())
+                raise FkdError(f"{self.where} has the output {found} for {len(images)} face(s), expected {listed}")
+            if not (np.abs(value) < MAX_PX).all():  # or NaN
+                raise FkdError(f"{self.where}: {name} is not finite, or far outside the frame")
+        return named
 
 
-def _checked(
-    file: OnnxFile, conventions: Sequence[Convention], outputs: Mapping[str, np.ndarray], count: int
-) -> dict[str, np.ndarray]:
-    """A batch's outputs by name, the first as "points". Raises FkdError for a wrong name, shape, type or value."""
-    others, choices = sum(len(each.own) for each in conventions), len(ambiguous(conventions))
-    expected_shapes = {UNCERTAINTY: (len(NAMES),), OTHER_POINTS: (others, 2), CONVENTION: (choices,)}  # for one face
-    for name, value in outputs.items():
-        if name != POINTS and name not in expected_shapes:
-            raise FkdError(f"{file.where} has the output {one_line(name, 40)}, expected {' or '.join(expected_shapes)}")
-        shapes = [(count, 15, 2), (count, 30)] if name == POINTS else [(count, *expected_shapes[name])]
-        if value.dtype != np.float32 or value.shape not in shapes:
-            expected = " or ".join(map(str, map(list, shapes)))
-            found = f"{value.dtype} {list(value.shape)}"
-            raise FkdError(f"{file.where} answers {count} face(s) with {name} {found}, expected float32 {expected}")
-        if not (np.abs(value) < FURTHEST).all():  # nor is it where it is NaN
-            raise FkdError(f"{file.where} answers with {name} that are not finite, or far outside the frame")
-        if name == UNCERTAINTY and (value < 0).any():
-            raise FkdError(f"{file.where} answers with an uncertainty below 0")
-    return {**outputs, POINTS: outputs[POINTS].reshape(count, len(NAMES), 2)}
+def read_onnx(path: Path, name: str = "") -> NetworkDetector:
+    """Read a network from frames float32 [N, 1, 96, 96] in 0..1 to points [N, 15, 2] or [N, 30], frame px.
+
+    Its first output is the points; it may also have "uncertainty" [N, 15], px, and "other_points" [N, 2, 2]: nose tip
+    and bottom lip in the four-point convention. Its metadata may state name, owner, licence and keypoints. A file by
+    `fkd export` lists its conventions there, and may have more other points, and "convention" [N, C], logits.
+
+    name: the detector's name; else the metadata's, else the file's.
+    Raises FkdError with the reason for any other file. The network is run on three frames.
+    """
+    import onnx  # noqa: PLC0415 - takes 0.2 s, which only such a file needs
+    from google.protobuf.message import DecodeError  # noqa: PLC0415 - comes with onnx
+
+    where = one_line(path.name)
+    with open_regular(path, MAX_BYTES) as file:
+        content = file.read(MAX_BYTES)
+    try:
+        model = onnx.ModelProto.FromString(content)
+    except DecodeError:
+        raise FkdError(f"{where} is not an ONNX file, or is truncated") from None
+    for problem in _problems(model):
+        raise FkdError(f"{where} is refused: {problem}")
+    metadata = {str(entry.key): str(entry.value) for entry in model.metadata_props}
+    if metadata.get("keypoints", ",".join(NAMES)).replace(" ", "").split(",") != list(NAMES):
+        raise FkdError(f"{where}: its metadata names other keypoints than fkd's 15, or in another order")
+    trained = None
+    if "fkd" in metadata:
+        trained = typed(parse_json(metadata["fkd"], f"{where}: fkd"), Trained, f"{where}: fkd")
+    outputs = [output.name for output in model.graph.output]
+    conventions = COMPETITION if OTHER_POINTS in outputs else merge(COMPETITION)
+    conventions = trained.conventions if trained else conventions
+    licence = _plain(metadata.get("licence") or metadata.get("license", ""), 2000)
+    try:
+        network = Network(content, outputs)
+    except RuntimeError as error:
+        raise FkdError(f"{where} is refused: OpenVINO cannot read it ({_reason(error)})") from None
+    if network.inputs not in INPUTS:
+        found = one_line("; ".join(network.inputs))
+        raise FkdError(f"{where} has the inputs {found}, expected one: float32 [N, 1, 96, 96]")
+    detector = NetworkDetector(
+        name=name or _plain(metadata.get("name") or path.stem, 60),
+        owner=_plain(metadata.get("owner", ""), 60),
+        colour=PALETTE[4],
+        network="onnx",
+        sha256=hashlib.sha256(content).hexdigest(),
+        data=trained.data if trained else DataRecord("", licence),
+        validation_rmse=trained.validation_rmse if trained else math.inf,
+        folder=path,
+        run=ForeignNetwork(where, network, outputs, conventions),
+        conventions=conventions,
+        label_offset=np.array(trained.label_offset if trained else [0.0] * len(conventions)),
+    )
+    ramp = np.tile(np.linspace(0, 255, FRAME_SIZE, dtype=np.uint8), (FRAME_SIZE, 1))
+    try:
+        points = detector.on_frames(np.stack([ramp, ramp.T, np.full_like(ramp, 128)]))
+    except FkdError as error:  # the owner of the file may see the reason; a visitor of the page may not
+        raise FkdError(f"{error}: {_reason(error.__cause__)}" if error.__cause__ else str(error)) from None
+    outside = np.abs(points - FRAME_SIZE / 2) > 1.5 * FRAME_SIZE
+    if outside.any():
+        found = f"answers with a point at {points[outside][0]:.4g}"
+        raise FkdError(f"{where} {found}, expected pixels of the {FRAME_SIZE} x {FRAME_SIZE} frame")
+    return detector
 
 
-def _text(file: OnnxFile, key: str, most: int) -> str:
-    """A text of the metadata that is shown, "" if it has none. Raises FkdError for more than a plain line."""
-    text = file.metadata.get(key, "")
-    if len(text) > most or not text.isprintable() or "<" in text:
-        raise FkdError(f"{file.where}: its metadata has the {key} {one_line(text, 40)!r}, expected a plain line")
-    return text.strip()
+def _plain(text: str, most: int) -> str:
+    """A text of the metadata as one line without HTML."""
+    return one_line(text.replace("<", " "), most)
+
+
+def _reason(error: BaseException) -> str:
+    """OpenVINO's reason, without the places in its source that it begins with."""
+    return one_line(re.split(r"failed at \S+:\s*", str(error))[-1], 200)
+
+
+def _problems(model: Any) -> Iterator[str]:
+    """Why a parsed ModelProto is refused. OpenVINO checks the rest."""
+    if model.functions:
+        yield "it defines functions of its own"
+    if not model.graph.output:
+        yield "it has no output"
+    for message in _messages(model):
+        kind = message.DESCRIPTOR.name
+        if kind == "TensorProto" and (message.data_location or message.external_data):
+            yield "some of its weights are in another file: export it with all of them inside"
+        if kind == "NodeProto" and message.domain not in ("", "ai.onnx"):
+            yield f"it has the custom operator {one_line(f'{message.domain}.{message.op_type}', 60)}"
+
+
+def _messages(message: Any) -> Iterator[Any]:
+    """A protobuf message and all messages in it, also those of nested graphs."""
+    yield message
+    for field, value in message.ListFields():
+        if field.message_type:
+            for part in [value] if hasattr(value, "ListFields") else value:
+                yield from _messages(part)

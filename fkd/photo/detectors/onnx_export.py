@@ -17,8 +17,8 @@ from fkd.learn.checkpoint import load_checkpoint
 from fkd.learn.models import KeypointModel
 from fkd.learn.record import Checkpoint
 from fkd.photo.detectors.by_torch import NamedOutputs
-from fkd.photo.detectors.onnx_file import Trained
-from fkd.photo.detectors.outputs import BATCH, OUTPUTS, run_frames
+from fkd.photo.detectors.network import BATCH, OUTPUTS, run_frames
+from fkd.photo.detectors.onnx import Trained
 from fkd.photo.runtime import Network
 from fkd.version import __version__
 
@@ -51,8 +51,7 @@ def export_onnx(folder: Path | str, path: Path, name: str = "", owner: str = "")
 
 def _write(outputs: NamedOutputs, path: Path, metadata: dict[str, str]) -> None:
     example = torch.zeros(2, 1, FRAME_SIZE, FRAME_SIZE)
-    with torch.inference_mode():
-        names = list(outputs(example))
+    names = list(outputs.run(example.numpy()))
     with warnings.catch_warnings():
         # Deprecated, but ten times as fast as the exporter that replaces it, which takes 8 s for resnet18; the first
         # start of a page waits for it.
@@ -75,12 +74,13 @@ def _write(outputs: NamedOutputs, path: Path, metadata: dict[str, str]) -> None:
 
 
 def _metadata(checkpoint: Checkpoint[KeypointModel], owner: str) -> dict[str, str]:
+    config = checkpoint.model.config
     trained = Trained(
         version=__version__,
         checkpoint=checkpoint.sha256,
-        network=checkpoint.model.config.name,
+        network=config.name,
         validation_rmse=checkpoint.training.validation_rmse,
-        conventions=checkpoint.model.config.conventions,
+        conventions=config.conventions,
         label_offset=checkpoint.model.label_offset.tolist(),
         data=checkpoint.data,
     )
@@ -89,11 +89,9 @@ def _metadata(checkpoint: Checkpoint[KeypointModel], owner: str) -> dict[str, st
 
 
 def _difference(outputs: NamedOutputs, network: Network) -> float:
-    """Return the largest difference between two networks' outputs for random blurs; NaN if one is NaN."""
+    """The largest difference between two networks' outputs for random blurs; NaN if one is NaN."""
     coarse = torch.rand(BATCH + 2, 1, 12, 12, generator=torch.Generator().manual_seed(0))
     images = nn.functional.interpolate(coarse, size=[FRAME_SIZE, FRAME_SIZE], mode="bilinear")
     frames = (255 * images).byte()[:, 0].numpy()
-    with torch.inference_mode():
-        expected = run_frames(lambda batch: {k: v.numpy() for k, v in outputs(torch.from_numpy(batch)).items()}, frames)
-    answers = run_frames(network, frames)
+    expected, answers = run_frames(outputs.run, frames), run_frames(network, frames)
     return float(np.max([np.abs(answers[name] - expected[name]).max() for name in expected]))
