@@ -12,43 +12,33 @@ from fkd.photo.face import Face, FaceBox
 
 
 class Detector(Protocol):
-    """Finds the 15 keypoints of a face."""
+    """Finds the 15 keypoints of a face.
+
+    Attributes:
+        name: its name wherever it is shown.
+        owner: its owner; empty for a local detector.
+        colour: "#rrggbb" (`fkd.photo.colours`).
+        network: its architecture: fcnn, timm's name, or the kind of file.
+        sha256: of its weights' file.
+        data: its training data as stated by its author; without a name if not stated.
+        validation_rmse: in px of the 96 px frame; inf if unknown.
+        licence: the terms of its weights; empty if not stated.
+        folder: the place of its weights, if any: its checkpoint folder, or its file.
+    """
+
+    name: str
+    owner: str
+    colour: str
+    network: str
+    sha256: str
+    data: DataRecord
+    validation_rmse: float
 
     @property
-    def name(self) -> str:
-        """Its name wherever it is shown."""
+    def licence(self) -> str: ...  # noqa: D102
 
     @property
-    def owner(self) -> str:
-        """Its owner; empty for a local detector."""
-
-    @property
-    def licence(self) -> str:
-        """The terms of its weights; empty if not stated."""
-
-    @property
-    def colour(self) -> str:
-        """Its colour, as "#rrggbb" (`fkd.photo.colours`)."""
-
-    @property
-    def validation_rmse(self) -> float:
-        """In px of the 96 px frame; inf if unknown."""
-
-    @property
-    def network(self) -> str:
-        """Its architecture: fcnn, timm's name, or the kind of file."""
-
-    @property
-    def sha256(self) -> str:
-        """Of its weights' file."""
-
-    @property
-    def data(self) -> DataRecord:
-        """Its training data as stated by its author; without a name if not stated."""
-
-    @property
-    def folder(self) -> Path | None:
-        """The place of its weights, if any: its checkpoint folder, or its file."""
+    def folder(self) -> Path | None: ...  # noqa: D102
 
     def on_frames(self, images: np.ndarray, four_point: np.ndarray | None = None, mirror: bool = False) -> np.ndarray:
         """Points float32 [N, 15, 2], frame px, at the positions of a data set's labels, for frames uint8 [N, 96, 96].

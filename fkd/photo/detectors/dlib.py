@@ -10,7 +10,7 @@ from fkd.data.sixty_eight import FOUR_OF_68, OF_68
 from fkd.errors import FkdError, require
 from fkd.files import file_sha256, one_line
 from fkd.photo.colours import PALETTE
-from fkd.photo.detectors.landmarks import SIZE, LandmarkDetector, check_file
+from fkd.photo.detectors.landmarks import SIZE, LandmarkDetector
 
 # The box that a predictor starts from, px of the frame: dlib's own finder draws one of 85 px, 9 px below the frame's
 # centre, around a face that fills the frame. On wild15's validation faces every box near it does as well within
@@ -25,10 +25,9 @@ DATA = DataRecord("300-W", "CC0, but trained on iBUG 300-W, whose terms exclude 
 def read_dlib(path: Path | str, name: str = "") -> LandmarkDetector:
     """Read a shape predictor's .dat file; name: the file's if empty.
 
-    Raises FileNotFoundError, or FkdError for a file that is not a shape predictor of 68 points, or without dlib.
+    Raises FkdError for a file that is not a shape predictor of 68 points, or without dlib.
     """
     path = Path(path)
-    check_file(path, "dlib")
     dlib = require("dlib", "dlib")
     try:
         predictor = dlib.shape_predictor(str(path))

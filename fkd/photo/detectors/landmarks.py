@@ -20,7 +20,7 @@ CENTRE = (FRAME_SIZE - 1) / 2  # px of the frame
 Mapping15 = Mapping[str, Sequence[int]]  # keypoint -> the landmarks, counted from 0, of which it is the mean
 
 
-@dataclass(frozen=True)
+@dataclass
 class LandmarkDetector:
     """A network or predictor that finds K landmarks in one crop.
 
@@ -85,9 +85,3 @@ class LandmarkDetector:
         mapping = {**self.points, **self.four_points} if four_point else self.points
         landmarks = self.landmarks(image)  # [K, 2] px of the crop
         return apply(invert(ZOOM), np.stack([landmarks[list(mapping[name])].mean(0) for name in NAMES]))
-
-
-def check_file(path: Path, kind: str) -> None:
-    """Raise FileNotFoundError if the file of a detector is missing."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist: expected the file of a detector, as in {kind}:FILE")

@@ -9,7 +9,7 @@ import numpy as np
 from fkd.errors import FkdError, require
 from fkd.files import file_sha256, one_line
 from fkd.photo.colours import PALETTE
-from fkd.photo.detectors.landmarks import SIZE, LandmarkDetector, check_file
+from fkd.photo.detectors.landmarks import SIZE, LandmarkDetector
 
 # The keypoints among those of the face mesh (Kartynnik et al. 2019), counted from 0, chosen on wild15's validation
 # faces with the 468-point network of @mediapipe/face_mesh 0.4 in a bundle; px as it is (aligned). An eye's centre is
@@ -45,10 +45,9 @@ MARGIN = SIZE // 4
 def read_mediapipe(path: Path | str, name: str = "") -> LandmarkDetector:
     """Read a face landmarker's .task file; name: the file's if empty.
 
-    Raises FileNotFoundError, or FkdError for a file that is not a face landmarker, or without mediapipe.
+    Raises FkdError for a file that is not a face landmarker, or without mediapipe.
     """
     path = Path(path)
-    check_file(path, "mediapipe")
     mediapipe, tasks = (require(module, "mediapipe") for module in ("mediapipe", "mediapipe.tasks.python"))
     vision = tasks.vision
     options = vision.FaceLandmarkerOptions(
