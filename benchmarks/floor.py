@@ -32,8 +32,8 @@ from fkd.learn.config import TrainConfig
 from fkd.learn.models import ModelConfig
 from fkd.learn.run_state import STATE
 from fkd.learn.train import train
+from fkd.metrics import resampled_means
 from fkd.photo.kinds import read_detector
-from fkd.resampling import resampled_means
 
 # Basic blocks behind one 7 x 7 convolution, and bottlenecks behind three of 3 x 3: 541 and 555 million multiply-adds.
 NETWORKS = ("resnet18", "resnet14t")

@@ -1,8 +1,9 @@
 """Predictions and labels -> accuracy: arrays in, numbers out; sums first, one division last.
 
-METRICS lists the figures of an accuracy. Records, entries, cards, claims, tables and texts come from that list.
+METRICS lists the figures of an accuracy. Records, entries, cards, tables and texts come from that list.
 """
 
+import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated
@@ -11,46 +12,61 @@ import numpy as np
 from pydantic import AfterValidator, Field
 
 from fkd.errors import FkdError
-from fkd.files import STRICT, Count, Figure, Signed
+from fkd.files import STRICT, Count, Figure, Signed, one_line
 from fkd.keypoints import LEFT_EYE, NAMES, RIGHT_EYE
-from fkd.resampling import rmse_interval
 
 FAILURE = 10.0  # percent of the inter-ocular distance, as 300-W counts failures
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
-MOST_FACES = 20_000
+MAX_FACES = 20_000
+RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
 class FaceErrors:
     """The errors of N faces, from which every metric is computed.
 
-    squares: the sum of the squared errors of a face's labelled coordinates [N] px². values: how many those are [N].
-    nme: a face's mean point error in percent of its inter-ocular distance [N], NaN where an eye is not labelled.
+    Attributes:
+        squares: the sum of the squared errors of a face's labelled coordinates [N] px².
+        values: the number of these [N].
+        nme: a face's mean point error in percent of its inter-ocular distance [N], NaN where an eye is not labelled.
     """
 
     squares: np.ndarray
     values: np.ndarray
     nme: np.ndarray
 
+    def mean_nme(self, of: Callable[[np.ndarray], np.ndarray] = np.asarray) -> float | None:
+        """The mean of a function of the faces' NME; None without any."""
+        nme = self.nme[np.isfinite(self.nme)]
+        return float(of(nme).mean()) if len(nme) else None
+
+    def rmse(self) -> float | None:
+        """The root mean squared error over all labelled coordinates, px; None without any."""
+        count = self.values.sum()
+        return float(np.sqrt(self.squares.sum() / count)) if count else None
+
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure of how far predictions are from labels, over the faces of a benchmark.
+    """One figure of the distance between predictions and labels, over the faces of a benchmark; lower is better.
 
-    key: its name in records. label, unit, digits: how tables show it. range: what it can be. about: what it is, in a
-    few words. value: computes it, None where there is nothing to compute it from. same: the tolerance between two
-    machines' values of one detector, one of them in bfloat16.
+    Attributes:
+        key: its name in records.
+        label, unit, digits: for tables.
+        greatest: its largest possible value; the least is 0.
+        about: its definition in a few words.
+        value: computes it, None where there is nothing to compute it from.
+        same: the tolerance between two machines' values of one detector, one of them in bfloat16.
     """
 
     key: str
     label: str
     unit: str
-    range: tuple[float, float]
+    greatest: float
     about: str
     value: Callable[[FaceErrors], float | None]
     digits: int = 2
     same: float = 0.01
-    lower_is_better: bool = True
 
     @property
     def title(self) -> str:
@@ -59,12 +75,8 @@ class Metric:
 
     @property
     def meaning(self) -> str:
-        """What it is, and which way is better."""
-        return f"{self.about}; {'lower' if self.lower_is_better else 'higher'} is better"
-
-    def allows(self, value: float) -> bool:
-        """Whether a value is possible; NaN is not."""
-        return self.range[0] <= value <= self.range[1]
+        """Its definition, and which way is better."""
+        return f"{self.about}; lower is better"
 
     def shown(self, value: float | None) -> str:
         """Return a value with its unit, or "-" for None."""
@@ -73,67 +85,53 @@ class Metric:
         return f"{value:.{self.digits}f}{'' if self.unit == '%' else ' '}{self.unit}"
 
 
-def _rmse(errors: FaceErrors) -> float | None:
-    count = errors.values.sum()
-    return float(np.sqrt(errors.squares.sum() / count)) if count else None
-
-
-def _mean_nme(errors: FaceErrors) -> float | None:
-    nme = errors.nme[np.isfinite(errors.nme)]
-    return float(nme.mean()) if len(nme) else None
-
-
-def _failure_rate(errors: FaceErrors) -> float | None:
-    nme = errors.nme[np.isfinite(errors.nme)]
-    return float(100 * (nme > FAILURE).mean()) if len(nme) else None
-
-
 RMSE = Metric(  # the figure that ranks: an accuracy always has it
     "rmse",
     "RMSE",
     "px",
-    (0, 96),
+    96,
     "root mean squared error of all labelled coordinates, px of the 96 px frame",
-    _rmse,
+    FaceErrors.rmse,
     digits=3,
     same=0.002,
 )
 METRICS = (
     RMSE,
-    Metric("nme", "mean error", "%", (0, 1000), "mean point error in percent of the inter-ocular distance", _mean_nme),
+    Metric(
+        "nme", "mean error", "%", 1000, "mean point error in percent of the inter-ocular distance", FaceErrors.mean_nme
+    ),
     Metric(
         "failure_rate",
         "failures",
         "%",
-        (0, 100),
+        100,
         f"faces with a mean error above {FAILURE:g}%",
-        _failure_rate,
+        lambda errors: errors.mean_nme(lambda nme: 100.0 * (nme > FAILURE)),
         same=0.5,
     ),
 )
 
 
-def _in_range(figures: dict[str, float | None]) -> dict[str, float | None]:
+def _check_figures(figures: dict[str, float | None]) -> dict[str, float | None]:
     metrics = {metric.key: metric for metric in METRICS}
     for key, value in figures.items():
         if key not in metrics:
-            raise FkdError(f"{key[:60]!r} is not a metric, expected one of {', '.join(metrics)}")
-        if value is not None and not metrics[key].allows(value):
-            low, high = metrics[key].range
-            raise FkdError(f"{key} is {value:g}, expected {low:g} to {high:g}")
+            raise FkdError(f"{one_line(key, 60)!r} is not a metric, expected one of {', '.join(metrics)}")
+        if value is not None and not 0 <= value <= metrics[key].greatest:
+            raise FkdError(f"{key} is {value:g}, expected 0 to {metrics[key].greatest:g}")
     return figures
 
 
-def _with_rmse(figures: dict[str, float | None]) -> dict[str, float | None]:
+def _check_rmse(figures: dict[str, float | None]) -> dict[str, float | None]:
     if figures.get(RMSE.key) is None:
         raise FkdError(f"{RMSE.key} is missing or null, expected a number")
     return figures
 
 
-Figures = Annotated[dict[str, Signed | None], AfterValidator(_in_range)]  # by the keys of METRICS
+Figures = Annotated[dict[str, Signed | None], AfterValidator(_check_figures)]  # by the keys of METRICS
 Keypoint = Annotated[str, Field(pattern=f"^({'|'.join(NAMES)})$")]
 Quantile = Annotated[str, Field(pattern=f"^({'|'.join(map(str, QUANTILES))})$")]
-PerFace = Field(max_length=MOST_FACES)
+PerFace = Field(max_length=MAX_FACES)
 EachKeypoint = Field(min_length=len(NAMES), max_length=len(NAMES))
 Offset = Annotated[list[Signed], Field(min_length=5, max_length=5)]
 
@@ -142,17 +140,20 @@ Offset = Annotated[list[Signed], Field(min_length=5, max_length=5)]
 class Accuracy:
     """How far predictions are from labels; every mean is over what is labelled.
 
-    faces, values: how many have labels, and how many coordinates those are. figures: by the keys of METRICS, None where
-    there is nothing to compute one from. rmse_low, rmse_high: the 95% bootstrap interval by face of the RMSE, px.
-    rmse_by_keypoint: px. nme_faces: how many faces have both eyes labelled. error_quantiles: point distance in px by
-    quantile.
+    Attributes:
+        faces, values: the number of faces with labels, and of their labelled coordinates.
+        figures: by the keys of METRICS, None where there is nothing to compute one from.
+        rmse_low, rmse_high: the 95% bootstrap interval by face of the RMSE, px.
+        rmse_by_keypoint: px.
+        nme_faces: the number of faces with both eyes labelled.
+        error_quantiles: point distance in px by quantile.
     """
 
     __pydantic_config__ = STRICT
 
     faces: Count
     values: Count
-    figures: Annotated[Figures, AfterValidator(_with_rmse)]
+    figures: Annotated[Figures, AfterValidator(_check_rmse)]
     rmse_low: Figure
     rmse_high: Figure
     rmse_by_keypoint: Annotated[dict[Keypoint, Figure | None], EachKeypoint]
@@ -171,8 +172,10 @@ class Accuracy:
 class Detail:
     """Per-face errors: enough to compare close models and plot errors, without the faces.
 
-    squares, values, nme: as in FaceErrors, in the order of `fkd.data.split.in_order`, rounded; None for NaN. offsets:
-    for each keypoint the mean of the error's x and y, then its variance in x, covariance, variance in y (px, px²).
+    Attributes:
+        squares, values, nme: as in FaceErrors, in the order of `fkd.data.split.in_order`, rounded; None for NaN.
+        offsets: for each keypoint the mean of the error's x and y, then its variance in x, covariance, variance in y
+            (px, px²).
     """
 
     __pydantic_config__ = STRICT
@@ -187,33 +190,28 @@ class Detail:
             raise FkdError("its lists by face are of different lengths")
 
 
-def accuracy(predicted: np.ndarray, points: np.ndarray, resamples: int = 2000) -> Accuracy:
+def accuracy(predicted: np.ndarray, points: np.ndarray, resamples: int = RESAMPLES) -> Accuracy:
     """Compare predictions with labels, both [N, 15, 2] px, labels NaN where missing.
 
     Raises FkdError if nothing is labelled, or a prediction is not finite where there is a label.
     """
     if not np.isfinite(predicted[np.isfinite(points)]).all():
         raise FkdError("the model's predictions hold values that are not finite: its weights are broken")
-    squares = (predicted.astype(np.float64) - points) ** 2  # [N, 15, 2], NaN where missing
-    labelled = np.isfinite(squares)
-    if not labelled.any():
+    errors = _errors(predicted, points)  # [N, 15, 2], NaN where missing
+    if np.isnan(errors).all():
         raise FkdError("none of the faces has a label: nothing can be measured")
-    nme = _nme(predicted.astype(np.float64) - points, points)
-    errors = FaceErrors(np.nansum(squares, (1, 2)), labelled.sum((1, 2)), nme)
-    low, high = rmse_interval(errors.squares, errors.values, resamples)
-    by_point, point_count = np.nansum(squares, (0, 2)), labelled.sum((0, 2))
-    distance = np.sqrt(squares.sum(-1))  # [N, 15] px
+    faces = _face_errors(errors, points)
+    low, high = rmse_interval(faces.squares, faces.values, resamples)
+    by_point = [FaceErrors(*_sums(errors[:, [index]]), faces.nme).rmse() for index in range(len(NAMES))]
+    distance = np.linalg.norm(errors, axis=-1)  # [N, 15] px
     return Accuracy(
-        faces=int((errors.values > 0).sum()),
-        values=int(errors.values.sum()),
-        figures={metric.key: metric.value(errors) for metric in METRICS},
+        faces=int((faces.values > 0).sum()),
+        values=int(faces.values.sum()),
+        figures={metric.key: metric.value(faces) for metric in METRICS},
         rmse_low=low,
         rmse_high=high,
-        rmse_by_keypoint={
-            name: float(np.sqrt(by_point[i] / point_count[i])) if point_count[i] else None
-            for i, name in enumerate(NAMES)
-        },
-        nme_faces=int(np.isfinite(nme).sum()),
+        rmse_by_keypoint=dict(zip(NAMES, by_point, strict=True)),
+        nme_faces=int(np.isfinite(faces.nme).sum()),
         error_quantiles={str(q): float(np.nanquantile(distance, q)) for q in QUANTILES},
     )
 
@@ -223,7 +221,7 @@ def mean_offsets(predicted: np.ndarray, points: np.ndarray, convention: np.ndarr
 
     It is 0 where a convention lacks that label. convention: the number of each face's, int64 [N], of `count`.
     """
-    errors = predicted.astype(np.float64) - points  # [N, 15, 2] px, NaN where missing
+    errors = _errors(predicted, points)
     offsets = np.zeros((count, *errors.shape[1:]))
     for number in range(count):
         rows = convention == number
@@ -234,33 +232,76 @@ def mean_offsets(predicted: np.ndarray, points: np.ndarray, convention: np.ndarr
 
 def detail(predicted: np.ndarray, points: np.ndarray) -> Detail:
     """Compare predictions with labels, both [N, 15, 2] px, labels NaN where missing, face by face."""
-    errors = predicted.astype(np.float64) - points  # [N, 15, 2] px, NaN where missing
-    squares, values = np.nansum(errors**2, (1, 2)), np.isfinite(errors).sum((1, 2))  # [N]
-    nme = _nme(errors, points)
+    errors = _errors(predicted, points)
+    faces = _face_errors(errors, points)
     offsets = {}
     for index, name in enumerate(NAMES):
         labelled = errors[np.isfinite(errors[:, index]).all(1), index]  # [n, 2]
         (xx, xy), (_, yy) = np.cov(labelled.T) if len(labelled) > 1 else np.zeros((2, 2))
-        offsets[name] = _rounded([*labelled.mean(0), xx, xy, yy]) if len(labelled) else None
+        offsets[name] = _round([*labelled.mean(0), xx, xy, yy]) if len(labelled) else None
     return Detail(
-        squares=_rounded(squares),
-        values=values.tolist(),
-        nme=[None if np.isnan(value) else round(float(value), 3) for value in nme],
+        squares=_round(faces.squares),
+        values=faces.values.tolist(),
+        nme=[None if np.isnan(value) else round(float(value), 3) for value in faces.nme],
         offsets=offsets,
     )
 
 
-def _nme(errors: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Mean point error in percent of the distance between the labelled eye centres [N], NaN where one is missing."""
+def rmse_interval(squares: np.ndarray, values: np.ndarray, resamples: int = RESAMPLES) -> tuple[float, float]:
+    """The 95% bootstrap interval by face of an RMSE, px, from each face's sum of squares (px²) and count of values."""
+    low, high = np.quantile(resampled_rmse(squares, values, resamples), (0.025, 0.975))
+    return float(low), float(high)
+
+
+def resampled_rmse(squares: np.ndarray, values: np.ndarray, resamples: int = RESAMPLES) -> np.ndarray:
+    """The RMSE of bootstrap resamples by face (Efron 1979), px [resamples], the same faces whatever the errors."""
+    rmse: np.ndarray = np.sqrt(resampled_means(squares, values, resamples))
+    return rmse
+
+
+def resampled_means(sums: np.ndarray, values: np.ndarray, resamples: int = RESAMPLES) -> np.ndarray:
+    """The mean over all values of bootstrap resamples [resamples], from the sum and the count of each unit's, both [N].
+
+    A unit, such as a face, is drawn as a whole.
+    """
+    both = np.stack([sums, values], 1)  # [N, 2]
+    # A part at a time: as float64, all of them take gigabytes for 20,000 faces.
+    parts = np.array_split(_resamples(len(sums), resamples), 10)
+    drawn = np.concatenate([part.astype(np.float64) @ both for part in parts])  # [resamples, 2]
+    means: np.ndarray = drawn[:, 0] / drawn[:, 1].clip(1)
+    return means
+
+
+@functools.lru_cache(1)  # all entries of a benchmark have the same faces
+def _resamples(faces: int, resamples: int) -> np.ndarray:
+    """How often each face is in each resample, uint8 [resamples, faces]."""
+    rng = np.random.default_rng(0)  # a fixed seed: the same predictions give the same interval
+    counts = np.empty((resamples, faces), np.uint8)
+    for row in counts:
+        row[:] = np.bincount(rng.integers(faces, size=faces), minlength=faces)
+    return counts
+
+
+def _errors(predicted: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Predictions less labels, float64 [N, 15, 2] px, NaN where missing."""
+    errors: np.ndarray = predicted.astype(np.float64) - points
+    return errors
+
+
+def _sums(errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each face's sum of squares px², and its count of values, both [N]."""
+    return np.nansum(errors**2, (1, 2)), np.isfinite(errors).sum((1, 2))
+
+
+def _face_errors(errors: np.ndarray, points: np.ndarray) -> FaceErrors:
+    """The errors [N, 15, 2] px of faces with labels points, as one set for each face."""
     distance = np.linalg.norm(errors, axis=-1)  # [N, 15] px
     ocular = np.linalg.norm(points[:, LEFT_EYE].astype(np.float64) - points[:, RIGHT_EYE], axis=-1)  # [N]
-    both_eyes = np.isfinite(ocular) & (ocular > 0)
+    both_eyes = ocular > 0  # not NaN
     nme = np.full(len(points), np.nan)
-    nme[both_eyes] = (
-        100 * np.nansum(distance[both_eyes], 1) / np.isfinite(distance[both_eyes]).sum(1) / ocular[both_eyes]
-    )
-    return nme
+    nme[both_eyes] = 100 * np.nanmean(distance[both_eyes], 1) / ocular[both_eyes]
+    return FaceErrors(*_sums(errors), nme)
 
 
-def _rounded(values: Iterable[float]) -> list[float]:
+def _round(values: Iterable[float]) -> list[float]:
     return [round(float(value), 3) for value in values]

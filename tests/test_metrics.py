@@ -85,7 +85,7 @@ def median(errors: FaceErrors) -> float | None:
     return float(np.median(nme)) if len(nme) else None
 
 
-MEDIAN = Metric("median_nme", "median error", "%", (0, 1000), "median over faces of the mean point error", median)
+MEDIAN = Metric("median_nme", "median error", "%", 1000, "median over faces of the mean point error", median)
 
 
 @pytest.fixture

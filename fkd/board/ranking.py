@@ -14,8 +14,7 @@ from fkd.board.entries import Benchmark, Claim, Entries
 from fkd.board.record import Evaluation
 from fkd.data.record import DataRecord
 from fkd.keypoints import NAMES
-from fkd.metrics import METRICS, RMSE
-from fkd.resampling import resampled_rmse
+from fkd.metrics import METRICS, RMSE, resampled_rmse
 
 Status = Literal["verified", "submitted", "not verified", "unreadable", "claimed", "refused"]
 

@@ -28,7 +28,7 @@ from fkd.board.record import read_evaluation
 from fkd.data.record import DataRecord
 from fkd.errors import FkdError
 from fkd.hub.repository import weights_there
-from fkd.resampling import rmse_interval
+from fkd.metrics import rmse_interval
 
 ROOT = Path(__file__).parents[2]
 
