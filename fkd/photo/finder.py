@@ -3,18 +3,30 @@
 Pixel (i, j) is a square with its centre at (i, j): a picture of width w spans x from -0.5 to w - 0.5.
 """
 
+import functools
+from pathlib import Path
+
 import numpy as np
 from PIL import Image, ImageFilter
 
-from fkd.keypoints import FRAME_SIZE, MEAN_FACE
-from fkd.photo import yunet
+from fkd.keypoints import FRAME_SIZE, MEAN_FACE, NAMES
 from fkd.photo.crop import rotation
 from fkd.photo.face import FaceBox
 from fkd.photo.reading import to_grey
+from fkd.photo.runtime import Network
 
+# Wu, Peng and Yu (2023), "YuNet: A Tiny Millisecond-level Face Detector", for grey pictures; yunet.txt has its origin
+# and licence. pixels float32 [1, 1, H, W] in 0..255 -> for each stride S scores_S [1, 1, H/S, W/S] and points_S
+# [1, 10, H/S, W/S], x and y in turn, in strides from the cell. H and W are multiples of 32.
+WEIGHTS = Path(__file__).with_name("yunet.onnx")
+STRIDES = (8, 16, 32)  # px, of the cells that answer: small, medium and large faces
+POINTS = [
+    NAMES.index(name)  # in YuNet's order
+    for name in ("right_eye_center", "left_eye_center", "nose_tip", "mouth_right_corner", "mouth_left_corner")
+]
 # Longest side of the first look, px: faces from a twentieth of it are found.
 LOOK = 512
-GLANCE = 320  # where one look has to do
+GLANCE = 320  # for single-pass detection
 LARGE = 640  # where faces are small or faint
 # Further looks where the first finds nothing sure: turn in degrees, longest side.
 MORE_LOOKS = ((0, LARGE), (90, 384), (180, 384), (270, 384))
@@ -30,10 +42,10 @@ DARK = 160  # grey that is exceeded in a hundredth of the photo, at least
 
 
 def find_faces(photo: Image.Image) -> list[FaceBox]:
-    """Find the faces of a photo, largest first; an empty list if it has none.
+    """Find the faces of a photo by YuNet, largest first; an empty list if it has none.
 
-    photo: any mode, its EXIF turn already applied. By YuNet (Wu, Peng and Yu 2023). A photo whose upright look finds
-    nothing sure is looked at again, larger and lying, and the look with the best face counts.
+    photo: any mode, its EXIF turn already applied. If the first look finds no sure face, the photo is also searched
+    larger and turned, and the look with the best face counts.
     """
     grey = _lit(_shrunk(to_grey(photo)))
     zoom = max(photo.size) / max(grey.size)
@@ -41,18 +53,42 @@ def find_faces(photo: Image.Image) -> list[FaceBox]:
     if _best(faces) < SURE:
         faces = max([faces, *(_look(grey, *more, zoom) for more in MORE_LOOKS)], key=_best)
     elif max(face.side for face in faces) < SMALL * max(photo.size):
-        faces = _apart([*faces, *_look(grey, 0, LARGE, zoom)])
+        faces = _suppress([*faces, *_look(grey, 0, LARGE, zoom)])
     return sorted(faces, key=lambda face: -face.side)
 
 
 def glance(photo: Image.Image) -> list[FaceBox]:
-    """Find the upright faces that one small look is sure of, largest first.
+    """Find the upright faces that one small look is sure of, largest first, in a frame of a video.
 
-    For the frames of a film, of which the next ones are looked at too. photo: as for `find_faces`.
+    photo: as for `find_faces`.
     """
     grey = _lit(_shrunk(to_grey(photo)))
     faces = _look(grey, 0, GLANCE, max(photo.size) / max(grey.size))
     return sorted((face for face in faces if face.score >= SURE), key=lambda face: -face.side)
+
+
+def detect(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find candidates for faces in grey pixels, uint8 [H, W]; one face has several, from neighbouring cells.
+
+    Returns scores float32 [N], and points complex [N, 5], x + iy in px, in the order of POINTS.
+    """
+    height, width = (STRIDES[-1] * -(-side // STRIDES[-1]) for side in pixels.shape)
+    batch = np.zeros((1, 1, height, width), np.float32)
+    batch[0, 0, : pixels.shape[0], : pixels.shape[1]] = pixels
+    outputs = _network()(batch)
+    scores, points = [], []
+    for stride in STRIDES:
+        score, offsets = outputs[f"scores_{stride}"][0, 0], outputs[f"points_{stride}"][0]
+        y, x = np.nonzero(score >= LOWEST)
+        scores.append(score[y, x])
+        of_face = offsets[:, y, x].T  # [n, 10]
+        points.append(stride * ((x + 1j * y)[:, None] + of_face[:, 0::2] + 1j * of_face[:, 1::2]))
+    return np.concatenate(scores), np.concatenate(points)
+
+
+@functools.cache
+def _network() -> Network:
+    return Network(WEIGHTS, [f"{kind}_{stride}" for kind in ("scores", "points") for stride in STRIDES])
 
 
 def _best(faces: list[FaceBox]) -> float:
@@ -72,25 +108,25 @@ def _lit(grey: Image.Image) -> Image.Image:
 
 
 def _look(grey: Image.Image, turn: int, longest: int, zoom: float) -> list[FaceBox]:
-    """The faces seen in a picture that is resized and turned by quarters; boxes in px of one `zoom` times as large."""
+    """The faces in a picture that is resized and turned by quarters; boxes in px of one `zoom` times as large."""
     scale = longest / max(grey.size)
     image = grey.resize([max(1, round(n * scale)) for n in grey.size], Image.Resampling.BILINEAR)
     pixels = np.rot90(np.asarray(image), turn // 90)
-    scores, points = yunet.detect(pixels, LOWEST)
+    scores, points = detect(pixels)
     points = np.stack([points.real, points.imag], -1)  # [N, 5, 2] px of the turned picture
     middle, turned_middle = (np.subtract(size, 1) / 2 for size in (image.size, pixels.shape[::-1]))
     points = (points - turned_middle) @ rotation(-turn).T + middle
-    return _apart(_boxes(scores, (points + 0.5) * zoom / scale - 0.5))
+    return _suppress(_boxes(scores, (points + 0.5) * zoom / scale - 0.5))
 
 
 def _boxes(scores: np.ndarray, points: np.ndarray) -> list[FaceBox]:
     """The frames that put the mean face on YuNet's points [N, 5, 2], px, by least squares."""
-    mean = np.array(MEAN_FACE)[list(yunet.POINTS)] @ [1, 1j]  # [5], x + iy of the frame
-    seen = points @ [1, 1j]  # [N, 5]
+    mean = np.array(MEAN_FACE)[POINTS] @ [1, 1j]  # [5], x + iy of the frame
+    found = points @ [1, 1j]  # [N, 5]
     centred = mean - mean.mean()
     # A similarity of the plane is a product of complex numbers: its size is the scale, its angle the turn.
-    factors = (seen @ centred.conj()) / np.vdot(centred, centred).real
-    centres = seen.mean(1) + factors * ((FRAME_SIZE - 1) / 2 * (1 + 1j) - mean.mean())
+    factors = (found @ centred.conj()) / np.vdot(centred, centred).real
+    centres = found.mean(1) + factors * ((FRAME_SIZE - 1) / 2 * (1 + 1j) - mean.mean())
     faces = []
     for score, centre, factor in zip(scores, centres, factors, strict=True):
         (x, y), half = (float(centre.real), float(centre.imag)), float(abs(factor)) * FRAME_SIZE / 2
@@ -99,10 +135,10 @@ def _boxes(scores: np.ndarray, points: np.ndarray) -> list[FaceBox]:
     return faces
 
 
-def _apart(faces: list[FaceBox]) -> list[FaceBox]:
+def _suppress(faces: list[FaceBox]) -> list[FaceBox]:
     """Of boxes on one face the one with the best score."""
-    kept: list[FaceBox] = []
+    chosen: list[FaceBox] = []
     for face in sorted(faces, key=lambda face: -face.score):
-        if all(np.hypot(*(face.centre - other.centre)) > APART * max(face.side, other.side) for other in kept):
-            kept.append(face)
-    return kept
+        if all(np.hypot(*(face.centre - other.centre)) > APART * max(face.side, other.side) for other in chosen):
+            chosen.append(face)
+    return chosen

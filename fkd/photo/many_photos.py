@@ -61,18 +61,13 @@ def walk_photos(paths: Iterable[Path | str]) -> Iterator[Path]:
     without photos.
     """
     for path in map(Path, paths):
-        if not path.is_dir():
-            if not path.exists():
-                raise FkdError(f"{path} does not exist")
-            yield path
-            continue
-        found = False
-        for parent, folders, names in os.walk(path):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in filter(_is_photo, sorted(names)):
-                found = True
-                yield Path(parent, name)
-        if not found:
+        if not path.exists():
+            raise FkdError(f"{path} does not exist")
+        empty = True
+        for photo in _walk(path) if path.is_dir() else [path]:
+            yield photo
+            empty = False
+        if empty:
             raise FkdError(f"{path} has no photos ({', '.join(PHOTOS)})")
 
 
@@ -82,19 +77,19 @@ def find_photos(paths: Iterable[Path | str]) -> Iterator[Source]:
     A damaged zip is a source that cannot be read. Raises FkdError as `walk_photos`.
     """
     for path in walk_photos(paths):
-        shown = str(path).encode(errors="backslashreplace").decode()  # a file's name may not be valid Unicode
+        name = str(path).encode(errors="backslashreplace").decode()  # a file's name may not be valid Unicode
         if path.suffix.lower() != ".zip":
-            yield Source(shown, path.stat().st_size, partial(read_photo, path))
+            yield Source(name, path.stat().st_size, partial(read_photo, path))
             continue
         try:
             with open_regular(path, MOST_BYTES) as file, open_zip(file, one_line(path.name)) as archive:
                 members = [member for member in archive.infolist() if _is_photo(member.filename)]
         except FkdError as error:
-            yield Source(shown, 0, partial(_fail, error))
+            yield Source(name, 0, partial(_fail, error))
             continue
         for member in members:
-            name = _harmless(member.filename)
-            yield Source(f"{shown}/{name}", member.file_size, partial(_read_member, path, member, name))
+            inner = _harmless(member.filename)
+            yield Source(f"{name}/{inner}", member.file_size, partial(_read_member, path, member, inner))
 
 
 def list_sources(files: Sequence[Path | str]) -> list[Source]:
@@ -105,12 +100,11 @@ def list_sources(files: Sequence[Path | str]) -> list[Source]:
     sources: list[Source] = []
     size = 0
     for file in map(Path, files):
-        if file.suffix.lower() != ".zip" and not _is_photo(file.name):
-            continue
-        for source in find_photos([file]):
-            inside = source.name.removeprefix(f"{file}/")
-            sources.append(replace(source, name=_harmless(file.name if inside == source.name else inside)))
-            size += source.size
+        if file.suffix.lower() == ".zip" or _is_photo(file.name):
+            new = list(find_photos([file]))
+            size += sum(source.size for source in new)
+            names = [source.name.removeprefix(f"{file}/").removeprefix(f"{file.parent}/") for source in new]
+            sources += [replace(source, name=_harmless(name)) for source, name in zip(new, names, strict=True)]
         if len(sources) > MOST_PHOTOS or size > MOST_BYTES:  # a request may name one zip any number of times
             raise FkdError(
                 f"{len(sources):,} photos of {size / 1e6:,.0f} MB are more than one batch takes "
@@ -178,6 +172,12 @@ def _answer(detector: Detector, waiting: list[Answered], precise: bool) -> Itera
     answers = iter(together)
     for each in waiting:
         yield replace(each, faces=next(answers)) if each.photo else each
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(parent, name) for name in sorted(names) if _is_photo(name))
 
 
 def _is_photo(name: str) -> bool:

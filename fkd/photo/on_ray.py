@@ -29,10 +29,9 @@ def answer_on_ray(
 ) -> None:
     """Write the table of `point_files` for photos and folders of photos, or for one Parquet file or folder.
 
-    A Parquet file has the column `path`, the photo's name, and optionally `bytes`, its file; without it the file lies
-    at that path. Each core has an actor that loads the detector once; the batch of a killed actor is done again. Files
-    and `out` lie where all machines see them. Runs on the cluster that RAY_ADDRESS names, or that this machine belongs
-    to; otherwise on this machine alone.
+    A Parquet file has the column `path` and optionally `bytes`, the file's content. Each core has an actor that loads
+    the detector once; the batch of a killed actor is done again. All machines must see the files and `out`. Runs on the
+    cluster of RAY_ADDRESS or of this machine; without one, on this machine alone.
     """
     if out.exists():
         raise FkdError(f"{out} exists already: choose another --out")

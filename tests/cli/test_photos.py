@@ -13,7 +13,7 @@ from PIL import Image
 
 from fkd.cli.commands import main
 from fkd.hub import reference
-from fkd.photo import yunet
+from fkd.photo import finder
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.detectors.landmarks import LandmarkDetector
 from fkd.photo.predict import predict
@@ -147,7 +147,7 @@ def test_a_killed_run_resumes_without_one_photo_twice_or_missing(tmp_path, evalu
 
 
 def test_a_bug_in_the_face_finder_ends_in_a_traceback_and_not_in_the_results(tmp_path, evaluated, monkeypatch):
-    monkeypatch.setattr(yunet, "detect", lambda pixels, lowest: np.zeros(3) + np.zeros(2))
+    monkeypatch.setattr(finder, "detect", lambda pixels: np.zeros(3) + np.zeros(2))
     options = ["--checkpoint", str(evaluated), "--out", str(tmp_path / "faces.json")]
     monkeypatch.setattr(sys, "argv", ["fkd", "predict", str(FACE), *options])
     with pytest.raises(ValueError, match="could not be broadcast"):  # which Python prints, and ends with status 1

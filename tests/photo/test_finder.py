@@ -6,7 +6,7 @@ import pytest
 from onnx.reference import ReferenceEvaluator
 from PIL import Image
 
-from fkd.photo import yunet
+from fkd.photo import finder
 from fkd.photo.crop import apply, crop, frame_matrix, invert
 from fkd.photo.finder import find_faces, glance
 
@@ -99,8 +99,8 @@ def test_finds_every_face_of_a_group_largest_first():
 
 
 def test_further_looks_only_where_the_first_finds_nothing_sure(monkeypatch):
-    looks, detect = [], yunet.detect
-    monkeypatch.setattr(yunet, "detect", lambda pixels, lowest: looks.append(pixels.shape) or detect(pixels, lowest))
+    looks, detect = [], finder.detect
+    monkeypatch.setattr(finder, "detect", lambda pixels: looks.append(pixels.shape) or detect(pixels))
     assert find_faces(open_example(GRACE[0])) and len(looks) == 1
     looks.clear()
     assert not find_faces(Image.new("L", (640, 480), 90))
@@ -137,12 +137,12 @@ def test_takes_every_mode(mode):
 
 
 def test_the_network_takes_any_size_and_answers_as_its_file_says():
-    reference = ReferenceEvaluator(str(yunet.WEIGHTS))
+    reference = ReferenceEvaluator(str(finder.WEIGHTS))
     for height, width in ((64, 96), (96, 32)):
         photo = open_example(GRACE[0]).convert("L").resize((width, height))
         pixels = np.asarray(photo, np.float32)[None, None]
         expected = dict(zip(reference.output_names, reference.run(None, {"pixels": pixels}), strict=True))
-        for name, answer in yunet._network()(pixels).items():
+        for name, answer in finder._network()(pixels).items():
             np.testing.assert_allclose(answer, expected[name], atol=1e-4)
 
 
