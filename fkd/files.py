@@ -5,6 +5,7 @@ and `typed` turns it into a frozen dataclass.
 """
 
 import csv
+import dataclasses
 import functools
 import hashlib
 import io
@@ -16,8 +17,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast, dataclass_transform
 
+import pydantic.dataclasses
 import pydantic_core
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -168,6 +170,24 @@ def typed_rows(path: Path | str, result_type: type[Result], largest: int = LARGE
 @functools.cache
 def _adapter(result_type: Any) -> TypeAdapter[Any]:
     return TypeAdapter(result_type)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field, Field))
+def strict_dataclass(cls: type[Result]) -> type[Result]:
+    """A frozen dataclass whose fields are checked when it is made: FkdError names the field and what was expected."""
+    checked = pydantic.dataclasses.dataclass(frozen=True, config=STRICT)(cast(Any, cls))
+    names = [field.name for field in dataclasses.fields(checked)]
+    validate = checked.__init__
+
+    @functools.wraps(validate)
+    def make(self: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            validate(self, **dict(zip(names, args, strict=False)), **kwargs)
+        except ValidationError as error:
+            raise FkdError(sentence_of(error, "settings")) from None
+
+    checked.__init__ = make  # type: ignore[method-assign]
+    return cast(type[Result], checked)
 
 
 def sentence_of(error: ValidationError, where: str) -> str:

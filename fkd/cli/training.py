@@ -1,8 +1,7 @@
 """fkd train."""
 
-import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,54 +34,45 @@ def train_command(
     resume: Annotated[bool, typer.Option("--resume", help="Continue a run, also to more --epochs.")] = False,
 ) -> None:
     """Train a model; keeps the best epoch by validation RMSE on a leak-free split."""
-    import torch.distributed as dist
-
     from fkd.board.measuring import data_name
     from fkd.data.competition import submission_problem
     from fkd.data.split import split_data
     from fkd.hub.reference import checkpoint_folder
     from fkd.learn.checkpoint import load_checkpoint
     from fkd.learn.config import AugmentConfig, ModelConfig, TrainConfig
+    from fkd.learn.models import check_name
     from fkd.learn.run_state import STATE
     from fkd.learn.train import train
 
+    check_name(model)  # before the data is read
     model_config = ModelConfig(model, head=head)
+    choices: dict[str, Any] = {"optimizer": optimizer, "labels": labels, "precision": precision}
+    choices["conventions"] = conventions or None
     config = TrainConfig(
         epochs=epochs,
         batch_size=batch_size,
-        optimizer=optimizer,
         lr=lr,
         weight_decay=weight_decay,
         warmup_epochs=warmup_epochs,
-        labels=labels,
-        conventions=conventions,
         validation_too=validation_too,
         augment=AugmentConfig().scaled(augment) if augment else None,
-        precision=precision,
         half=half,
         seed=seed,
+        **choices,
     )
     device = chosen_device(device)
-    if "RANK" in os.environ:  # torchrun starts every process with one
-        dist.init_process_group("nccl" if device == "cuda" else "gloo")
-        device = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
     start = load_checkpoint(checkpoint_folder(source)) if source else None
     faces, split = split_data(data)
-    is_first = not dist.is_initialized() or dist.get_rank() == 0
-    if is_first:
-        typer.echo(
-            f"{len(faces):,} faces: {len(split.train):,} to train, {len(split.validation):,} to validate, "
-            f"{len(split.test):,} held out (10% each; look-alikes stay together)"
-        )
-        if problem := submission_problem(data):
-            typer.echo(f"warning: `fkd submit` will fail on this data: {problem}", err=True)
+    typer.echo(
+        f"{len(faces):,} faces: {len(split.train):,} to train, {len(split.validation):,} to validate, "
+        f"{len(split.test):,} held out (10% each; look-alikes stay together)"
+    )
+    if problem := submission_problem(data):
+        typer.echo(f"warning: `fkd submit` will fail on this data: {problem}", err=True)
     try:
         done = train(model_config, config, faces, split, out, data_name(data), terms, device, resume, source=start)
     except KeyboardInterrupt:
         then = "with --resume continues after the last whole epoch" if (out / STATE).exists() else "starts again"
         typer.echo(f"stopped; the same command {then} ({out})", err=True)
         raise typer.Exit(130) from None
-    if dist.is_initialized():
-        dist.destroy_process_group()
-    if is_first:
-        typer.echo(f"best epoch {done.best_epoch}: validation RMSE {done.validation_rmse:.3f} px; saved in {out}")
+    typer.echo(f"best epoch {done.best_epoch}: validation RMSE {done.validation_rmse:.3f} px; saved in {out}")

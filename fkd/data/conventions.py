@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field
 
 from fkd.data.faces import is_four_point
-from fkd.files import STRICT, Line, Signed
+from fkd.files import Line, Signed, strict_dataclass
 from fkd.keypoints import BOTTOM_LIP, FOUR_POINT, LEFT_EYE, MEAN_FACE, NAMES, RIGHT_EYE, TOP_LIP, unmirror
 
 # Distances below are in units of the inter-ocular distance (IOD), which is 36 px in a typical frame.
@@ -33,7 +33,7 @@ PointName = Annotated[str, Field(pattern=f"^({'|'.join(NAMES)})$")]
 Outputs = tuple[np.ndarray, np.ndarray | None]
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Convention:
     """A way to place labels.
 
@@ -43,8 +43,6 @@ class Convention:
         own: those of them that it places differently from the first convention of the set.
         nose_tip, top_lip, bottom_lip: median distances below the line through the eyes, in IOD; None if unlabelled.
     """
-
-    __pydantic_config__ = STRICT
 
     name: Line
     points: tuple[PointName, ...]

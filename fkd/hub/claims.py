@@ -7,6 +7,7 @@ a model to rank it.
 import dataclasses
 import datetime
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,10 @@ from fkd.errors import FkdError
 from fkd.files import one_line, typed, write_json
 from fkd.hub.errors import in_a_sentence
 from fkd.hub.repository import TIMEOUT
-from fkd.learn.config import MODELS
 from fkd.metrics import METRICS, RMSE, Figures
 
 TAG, MAX_MODELS = "fkd", 20_000
+NETWORK = re.compile(r"fcnn|\w*resne\w*")
 
 
 def sync(root: Path | str) -> Synced:
@@ -59,7 +60,7 @@ def _claims(model: dict[str, Any], benchmarks: dict[str, Benchmark]) -> list[Cla
         repo=one_line(model.get("id"), 200),
         revision=one_line(model.get("sha"), 40),
         benchmark="",
-        network=min({*map(str, tags)} & {*MODELS}, default="") if isinstance(tags, list) else "",
+        network=min(filter(NETWORK.fullmatch, map(str, tags)), default="") if isinstance(tags, list) else "",
         figures={},
         parameters=(model.get("safetensors") or {}).get("total"),
         date=one_line(str(model.get("lastModified"))[:10]),

@@ -3,6 +3,7 @@
 `ModelConfig` says which network, and which head of `fkd.learn.heads` makes points of its features.
 """
 
+import difflib
 import math
 from typing import Any
 
@@ -10,12 +11,14 @@ import timm
 import torch
 from torch import nn
 
-from fkd.data.conventions import ambiguous, channels
+from fkd.data.conventions import ambiguous, channels, nearest
+from fkd.errors import FkdError
 from fkd.keypoints import FRAME_SIZE, NAMES
 from fkd.learn.config import FCNN, ModelConfig
 from fkd.learn.heads import HEADS, Head
 
 FCNN_HIDDEN = 500
+MODELS = (FCNN, *timm.list_models(module="resnet"))
 
 
 class KeypointModel(nn.Module):
@@ -37,6 +40,9 @@ class KeypointModel(nn.Module):
 
     def __init__(self, config: ModelConfig, head: type[Head] | None = None):
         super().__init__()
+        if config.name not in MODELS:
+            near = difflib.get_close_matches(config.name, MODELS, 3) or [FCNN, "resnet18", "resnet50"]
+            raise FkdError(f"unknown model {config.name!r:.60}: did you mean {', '.join(near)}?")
         self.config = config
         head = head or HEADS[config.head]
         widths, cells = [FCNN_HIDDEN], 1
@@ -77,6 +83,31 @@ class KeypointModel(nn.Module):
         """
         targets = points.new_full((len(points), self.config.outputs, 2), torch.nan)
         return targets.scatter_(1, self.channels[convention][..., None].expand_as(points), points)
+
+    def start_from(self, source: "KeypointModel") -> None:
+        """Copies the weights of `source`, a model of the same network and head.
+
+        An output of a convention that the source lacks starts as that of the source's nearest convention.
+        Raises FkdError if network or head differ.
+        """
+        for part in ("name", "head"):
+            wanted, actual = getattr(self.config, part), getattr(source.config, part)
+            if wanted != actual:
+                raise FkdError(f"the weights to start from are of {part} {actual}, expected {wanted}")
+        theirs, ours = source.config.conventions, self.config.conventions
+        near = [theirs.index(nearest(convention, theirs)) for convention in ours]
+        row = torch.zeros(self.config.outputs, dtype=torch.long)  # for each output, the source's output to copy
+        for number, outputs in reversed([*zip(near, self.channels, strict=True)]):  # shared outputs: the first's
+            row[outputs] = source.channels[number]
+        own, tensors = self.state_dict(), source.state_dict()
+        last = f"head.{self.head.last}." if self.head.last else "head."
+        for name in (f"{last}weight", f"{last}bias"):
+            tensors[name] = tensors[name].view(source.config.outputs, -1)[row].view_as(own[name])
+        tensors["label_offset"] = tensors["label_offset"][near]
+        if theirs != ours:  # the choice between conventions is learned anew
+            tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith("choice.")}
+            tensors |= {name: tensor for name, tensor in own.items() if name.startswith("choice.")}
+        self.load_state_dict(tensors)
 
 
 def build_model(config: ModelConfig) -> KeypointModel:

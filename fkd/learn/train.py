@@ -2,17 +2,16 @@
 
 import dataclasses
 from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from timm.optim import param_groups_weight_decay  # type: ignore[attr-defined]
 from timm.scheduler.cosine_lr import CosineLRScheduler
+from torch.optim import Optimizer
 from tqdm import tqdm
 
 from fkd.data.conventions import ambiguous, channels, find_conventions, label_points, mix, present
@@ -20,28 +19,14 @@ from fkd.data.faces import Faces
 from fkd.data.record import DataRecord
 from fkd.data.split import Split, record_of
 from fkd.errors import FkdError
-from fkd.files import typed
 from fkd.keypoints import NAMES
 from fkd.learn.augment import augment
-from fkd.learn.checkpoint import start_from
-from fkd.learn.config import FCNN, ModelConfig, Source, TrainConfig, default_conventions
+from fkd.learn.config import FCNN, ModelConfig, Source, TrainConfig
 from fkd.learn.heads import Head
 from fkd.learn.inference import bf16_is_quick, outputs
 from fkd.learn.models import KeypointModel, build_model
-from fkd.learn.processes import add_gradients, over_all, rank_and_count
 from fkd.learn.record import CONFIG, Checkpoint
-from fkd.learn.run_state import (
-    STATE,
-    History,
-    Run,
-    alone,
-    best_of,
-    check_best,
-    load_state,
-    save_outcome,
-    save_state,
-    writing,
-)
+from fkd.learn.run_state import STATE, History, Run, best_of, load_state, locked, save_outcome, save_state
 from fkd.metrics import accuracy
 
 IGNORED = -100  # the convention of a face that has only one
@@ -83,8 +68,6 @@ def train(
     Writes after every epoch the state that `resume` continues from, then config.json, model.safetensors and
     history.csv. A run that is killed at any moment either resumes and ends with the weights of an uninterrupted one, or
     has left nothing behind and can be started again. A run that has ended can be resumed with more epochs.
-    Where torch.distributed is initialised, each process takes its part of every batch, and the gradients are those of
-    the whole batch; batch norm's statistics are shared on CUDA only. The first process writes.
 
     Args:
         model_config: the network; its conventions are replaced by those of the faces, in the file's order.
@@ -98,51 +81,44 @@ def train(
         OSError: with what to do, if `out` cannot be written.
     """
     out = Path(out)
-    train_rows = np.sort(np.concatenate([split.train, split.validation])) if config.validation_too else split.train
+    rows = np.sort(np.concatenate([split.train, split.validation])) if config.validation_too else split.train
     if config.labels == "complete":
-        train_rows = train_rows[np.isfinite(faces.points[train_rows]).all((1, 2))]
-    training, validation = faces[train_rows], faces[split.validation]
-    for part, name in ((training, "train"), (validation, "validate")):
-        if not np.isfinite(part.points).any():
+        rows = rows[np.isfinite(faces.points[rows]).all((1, 2))]
+    for part, name in ((rows, "train"), (split.validation, "validate")):
+        if not np.isfinite(faces.points[part]).any():
             raise FkdError(f"no face to {name} on has a label: {len(faces)} rows are too few to split")
     data = record_of(data_name, faces, split, terms)
     if source:
-        check_source(source.data, data)
-    config = dataclasses.replace(config, conventions=config.conventions or default_conventions(model_config.name))
+        _check_source(source.data, data)
+    if not config.conventions:
+        config = dataclasses.replace(config, conventions="one" if model_config.name == FCNN else "found")
     conventions = find_conventions(faces.points)
-    conventions = present(conventions if config.conventions == "found" else mix(conventions), train_rows)
+    conventions = present(conventions if config.conventions == "found" else mix(conventions), rows)
     values = conventions.values
     if source and not any(convention.four_point for convention in values):
         values += tuple(each for each in source.model.config.conventions if each.four_point)
     model_config = dataclasses.replace(model_config, conventions=values)
-    origin = Source(source.name, source.sha256, source.data) if source else None
-    run = Run(model_config, config, data, origin)
-    typed(asdict(run), Run, "the run's record")  # fails before the first epoch if it cannot be saved
-
-    rank, processes = rank_and_count()
-    if config.batch_size % processes:
-        raise FkdError(f"batches of {config.batch_size} cannot be shared evenly among {processes} processes")
-    with alone(out) if rank == 0 else nullcontext():
+    run = Run(data, model_config, config, Source(source.name, source.sha256, source.data) if source else None)
+    training, validation = (LabelledFaces(faces[part], conventions.rows[part]) for part in (rows, split.validation))
+    with locked(out):
         # The moments of dead units fade into denormals, which made epochs 3x slower.
         torch.set_flush_denormal(True)
         try:
-            labelled = [LabelledFaces(faces[rows], conventions.rows[rows]) for rows in (train_rows, split.validation)]
-            history = _epochs(run, labelled[0], labelled[1], out, device, resume, build, source)
+            history = _epochs(run, training, validation, out, torch.device(device), resume, build, source)
         finally:
             torch.set_flush_denormal(False)
     best = best_of(history, config)
     return Trained(best["epoch"], best["validation_rmse"], history)
 
 
-def check_source(source: DataRecord, data: DataRecord) -> None:
+def _check_source(source: DataRecord, data: DataRecord) -> None:
     """Raises FkdError if a checkpoint trained on `source` may have seen the held-out faces of `data`.
 
     Fingerprints tell whether two splits are the same, not which faces they share. So a source of a set of the same
     name, or that records none, is refused if its split is another; one of another set is trusted to be of other faces.
     """
-    if source.fingerprints == data.fingerprints or source.fingerprints.test == data.fingerprints.test:
-        return
-    if source.name == data.name or not source.fingerprints.train:
+    same_split = source.fingerprints.test == data.fingerprints.test
+    if not same_split and (source.name == data.name or not source.fingerprints.train):
         raise FkdError(
             f"the weights to start from were trained on {source.name or 'unknown data'} with another split, so they "
             f"may have seen the held-out faces of {data.name}: start from a checkpoint trained on this split or on "
@@ -155,55 +131,31 @@ def _epochs(
     training: LabelledFaces,
     validation: LabelledFaces,
     out: Path,
-    device: str,
+    dev: torch.device,
     resume: bool,
     build: Callable[[ModelConfig], KeypointModel],
     source: Checkpoint[KeypointModel] | None,
 ) -> History:
     """The epochs of a run, from its first or from where it stopped; returns the history, one row per epoch."""
-    config, (rank, processes), dev = run.train, rank_and_count(), torch.device(device)
+    config = run.train
     torch.manual_seed(config.seed)
     model = build(run.model)
-    if source and not resume:
-        start_from(model, source.model)
-    if processes > 1 and dev.type == "cuda":
-        model = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    if source:
+        model.start_from(source.model)
     model = model.to(dev)
-    bf16 = _use_bf16(config, run.model, dev)
-    # Weights decay; norms and biases do not.
-    groups = param_groups_weight_decay(model, config.weight_decay)
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer]
-    optimizer = kind(groups, lr=config.lr, fused=dev.type in ("cpu", "cuda"))
     steps = max(1, len(training.faces) // config.batch_size)
-    schedule = CosineLRScheduler(
-        optimizer,
-        t_initial=config.epochs * steps,
-        warmup_t=(config.warmup_epochs or 0) * steps,
-        warmup_lr_init=config.lr / 100,
-        lr_min=config.lr / 100,
-        t_in_epochs=False,
-    )
-    history: History = []
-    if resume:
-        history = load_state(out / STATE, run, model, optimizer)
-        if rank == 0:  # finish the writes of an interrupted epoch
-            best = best_of(history, config)["epoch"]
-            if best < len(history):
-                check_best(out, best)
-            save_outcome(out, run, history, model)
-    elif (out / STATE).exists():
-        raise FkdError(f"{out} already holds a run: continue it with --resume, or choose another folder")
-    elif (out / CONFIG).exists():
-        raise FkdError(f"{out} already holds a checkpoint: choose another folder")
+    optimizer, schedule = _optimizer(model, config, steps)
+    history = _start(out, run, model, optimizer, resume)
+    bf16 = _use_bf16(config, run.model, dev)
 
     images = torch.from_numpy(training.faces.images).to(dev)[:, None]  # uint8 [N, 1, 96, 96]
     labels = torch.from_numpy(training.faces.points).to(dev)  # [N, 15, 2] px
     convention = torch.from_numpy(training.convention).to(dev)  # [N]
     choice = torch.from_numpy(_choices(run.model, training.convention)).to(dev)  # [N]
-    ours, theirs = _kept_outputs(model, source.model, training) if source else ([], [])
+    ours, theirs = _untaught_outputs(model, source.model, training) if source else ([], [])
     teacher = source.model.to(dev).eval() if source and ours else None
     update = len(history) * steps
-    progress = tqdm(total=config.epochs * steps, initial=update, unit="step", desc=run.model.name, disable=rank > 0)
+    progress = tqdm(total=config.epochs * steps, initial=update, unit="step", desc=run.model.name)
     for epoch in range(len(history) + 1, config.epochs + 1):
         # One generator per epoch, so that a resumed run repeats the draws of an uninterrupted one.
         generator = torch.Generator(dev).manual_seed(config.seed * 100_003 + epoch)
@@ -213,13 +165,11 @@ def _epochs(
         points[..., 0] -= model.label_offset[convention][:, None]
         ranges = config.augment and config.augment.at(epoch, config.epochs)
         squares, count = torch.zeros((), device=dev, dtype=torch.float64), 0
-        for rows in torch.randperm(len(images), generator=generator, device=dev)[: steps * config.batch_size].split(
-            config.batch_size
-        ):
+        order = torch.randperm(len(images), generator=generator, device=dev)
+        for rows in order[: steps * config.batch_size].split(config.batch_size):
             batch, target = images[rows].float() / 255, points[rows]
             if ranges:
                 batch, target = augment(batch, target, ranges, generator)
-            rows, batch, target = (part[rank::processes] for part in (rows, batch, target))
             target = model.targets(target, convention[rows])  # [B, K, 2] px
             if teacher:
                 with torch.no_grad(), torch.autocast(dev.type, torch.bfloat16, enabled=bf16):
@@ -231,42 +181,63 @@ def _epochs(
             if loss is not None:
                 model.zero_grad()
                 loss.backward()
-                if processes > 1:
-                    add_gradients(model)
                 optimizer.step()
                 with torch.no_grad():
                     error = (model.head.points(output) - target)[torch.isfinite(target)]
                 squares, count = squares + error.double().square().sum(), count + len(error)
             update += 1
             progress.update()
-        squares, count = over_all(torch.stack([squares, torch.tensor(count, device=dev).double()]))
         if not count:
             raise FkdError(f"epoch {epoch}: augmentation moved every label out of the frame")
         if not torch.isfinite(squares):
             raise FkdError(f"epoch {epoch}: the loss is not finite; try a lower --lr (now {config.lr:g})")
-
-        rmse = _validate(model, validation)
         history.append(
             {
                 "epoch": epoch,
                 "train_rmse": round(float((squares / count).sqrt()), 4),
-                "validation_rmse": round(rmse, 4),
+                "validation_rmse": round(_validate(model, validation), 4),
                 "lr": optimizer.param_groups[0]["lr"],
             }
         )
         best = best_of(history, config)["epoch"]
         progress.set_postfix(train=history[-1]["train_rmse"], val=history[-1]["validation_rmse"], best=best)
-        if rank == 0:
-            with writing(out):
-                save_state(out / STATE, run, history, model, optimizer)
-            save_outcome(out, run, history, model)
+        save_state(out / STATE, run, history, model, optimizer)
+        save_outcome(out, run, history, model)
     progress.close()
-    if processes > 1:
-        dist.barrier()  # no process may still have to read the state
     return history
 
 
-def _kept_outputs(model: KeypointModel, source: KeypointModel, training: LabelledFaces) -> tuple[list[int], list[int]]:
+def _optimizer(model: KeypointModel, config: TrainConfig, steps: int) -> tuple[Optimizer, CosineLRScheduler]:
+    """The optimizer and its learning rate: a warm-up, then a cosine. steps: in an epoch."""
+    groups = param_groups_weight_decay(model, config.weight_decay)  # weights decay; norms and biases do not
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer]
+    optimizer = kind(groups, lr=config.lr, fused=model.label_offset.device.type in ("cpu", "cuda"))
+    schedule = CosineLRScheduler(
+        optimizer,
+        t_initial=config.epochs * steps,
+        warmup_t=(config.warmup_epochs or 0) * steps,
+        warmup_lr_init=config.lr / 100,
+        lr_min=config.lr / 100,
+        t_in_epochs=False,
+    )
+    return optimizer, schedule
+
+
+def _start(out: Path, run: Run, model: KeypointModel, optimizer: Optimizer, resume: bool) -> History:
+    """The history of the run to resume, whose interrupted writes are finished; empty for a new one."""
+    if resume:
+        history = load_state(out / STATE, run, model, optimizer)
+        save_outcome(out, run, history, model)
+        return history
+    for file, content in ((STATE, "a run: continue it with --resume"), (CONFIG, "a checkpoint: start elsewhere")):
+        if (out / file).exists():
+            raise FkdError(f"{out} already holds {content}, or choose another folder")
+    return []
+
+
+def _untaught_outputs(
+    model: KeypointModel, source: KeypointModel, training: LabelledFaces
+) -> tuple[list[int], list[int]]:
     """The outputs of conventions that no face to train on has, in the model and in the source that knows them.
 
     They are trained on the source's answers, or they would drift as the rest changes (learning without forgetting, Li
@@ -308,20 +279,14 @@ def _choices(config: ModelConfig, convention: np.ndarray) -> np.ndarray:
 def _loss(
     head: Head, output: Any, target: torch.Tensor, logits: torch.Tensor | None, choice: torch.Tensor
 ) -> torch.Tensor | None:
-    """This process's part of the batch's loss: the parts of all add up to it. None if the batch has no label at all.
+    """The loss of a batch; None if it has no label at all.
 
-    output: of the head for this process's faces; target: [B, K, 2] px. logits: [B, C] of their conventions; choice: the
-    numbers of these [B], IGNORED where the convention is clear.
+    output: of the head; target: [B, K, 2] px. logits: [B, C] of the conventions; choice: the numbers of these [B],
+    IGNORED where the convention is clear.
     """
-    counts = torch.stack([torch.isfinite(target).sum(), (choice != IGNORED).sum()]).double()
-    everywhere = over_all(counts)
-    if not everywhere[0]:
-        return None
-    loss = head.loss(output, target) if counts[0] else None
-    loss = 0 * head.points(output).sum() if loss is None else loss * (counts[0] / everywhere[0]).float()
-    if logits is not None and everywhere[1]:
-        errors = F.cross_entropy(logits, choice, ignore_index=IGNORED, reduction="sum")
-        loss = loss + CHOICE_WEIGHT * errors / everywhere[1].float()
+    loss = head.loss(output, target)
+    if loss is not None and logits is not None and (choice != IGNORED).any():
+        loss = loss + CHOICE_WEIGHT * F.cross_entropy(logits, choice, ignore_index=IGNORED)
     return loss
 
 

@@ -149,7 +149,7 @@ def test_a_killed_run_resumes(competition, tmp_path):
     process = subprocess.Popen(command, cwd=EXAMPLES.parent, stderr=subprocess.PIPE, preexec_fn=listen)
     history = tmp_path / "m" / "history.csv"
     deadline = time.time() + 60
-    while not (history.exists() and (tmp_path / "m" / "training-state.safetensors").exists()):
+    while not (history.exists() and (tmp_path / "m" / STATE).exists()):
         assert time.time() < deadline and process.poll() is None
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)

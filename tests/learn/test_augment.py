@@ -209,7 +209,7 @@ def test_the_ranges_narrow_evenly_to_their_last_part():
     assert config.at(5, 5).cover == 10, "what moves no point keeps its range"
     assert AugmentConfig(last=1).at(9, 9) == AugmentConfig(last=1)
     for last in (-0.1, 1.1, float("nan")):
-        with pytest.raises(ValueError, match="augmentation's last is .*, expected 0 to 1"):
+        with pytest.raises(ValueError, match="settings: last is .*, expected"):
             AugmentConfig(last=last)
 
 
@@ -217,7 +217,7 @@ def test_the_ranges_narrow_evenly_to_their_last_part():
 def test_a_strength_that_leaves_no_face_is_refused(strength):
     with pytest.raises(ValueError, match="strength of augmentation is .*, expected 0 to 10"):
         AugmentConfig().scaled(strength)
-    with pytest.raises(ValueError, match="augmentation's scale is .*, expected 0 to 2"):
+    with pytest.raises(ValueError, match="settings: scale is .*, expected"):
         AugmentConfig(scale=strength)
 
 

@@ -5,9 +5,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from fkd.data.record import DataRecord, FaceCounts, Fingerprints
-from fkd.learn.augment import AugmentConfig
+from fkd.errors import FkdError
 from fkd.learn.checkpoint import load_checkpoint, save_checkpoint
-from fkd.learn.config import TrainingRecord
+from fkd.learn.config import AugmentConfig, TrainingRecord
 from fkd.learn.models import ModelConfig, build_model
 
 TRAINING = TrainingRecord(best_epoch=1, validation_rmse=3.0, fkd_version="0", augment=AugmentConfig(blur=0.25))
@@ -60,72 +60,65 @@ def edit_config(folder, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c.update(extra=1), "config.json has the unknown extra"),
         (lambda c: c.pop("training"), "config.json lacks training"),
         (lambda c: c.update(format="fkd-9"), "this version reads 'fkd-2'"),
         (lambda c: c["model"].update(depth=3), "model has the unknown depth"),
         (lambda c: c["model"].update(name="resnet19"), "unknown model 'resnet19'.*did you mean"),
-        (lambda c: c["model"].update(name="resnet34"), "lacks .*for resnet34"),
-        (lambda c: c["model"]["conventions"].pop(), r"head.* is \[17.*expected \[15"),
-        (lambda c: c["model"].update(conventions=1), "model.conventions is 1, expected a"),
+        (lambda c: c["model"].update(name="resnet34"), "does not fit resnet34: .*Missing key"),
+        (lambda c: c["model"]["conventions"].pop(), r"size mismatch for label_offset: .*\[2\].*\[1\]"),
         (lambda c: c["model"].update(conventions=c["model"]["conventions"] * 20), "at most 16 items"),
-        (lambda c: c["model"]["conventions"][1].update(own=["chin"]), "should match pattern"),
+        (lambda c: c["model"]["conventions"][1].update(own=["chin"]), "own.0. is .chin., expected"),
         (lambda c: c["model"]["conventions"][1].update(own=["nose_tip"] * 2), "a point that it does not label"),
         (lambda c: c["model"]["conventions"][0].update(own=["nose_tip"]), "lists own outputs, expected none"),
         (lambda c: c["model"].update(name=["resnet18"]), r'model.name is \["resnet18"\], expected a valid string'),
-        (lambda c: c["training"].pop("validation_rmse"), "training lacks validation_rmse: train"),
-        (lambda c: c["training"].pop("epochs"), "training lacks epochs: train the model"),
-        (lambda c: c["training"].update(depth=3), "training has the unknown depth"),
-        (lambda c: c["training"].update(optimizer="magic"), "training: optimizer is .magic., expected one of adam"),
-        (lambda c: c["training"]["augment"].update(blur=90), "augment: augmentation.s blur is 90"),
+        (lambda c: c["training"].pop("validation_rmse"), "training lacks validation_rmse"),
+        (
+            lambda c: c["training"].update(optimizer="magic"),
+            "optimizer is .magic., expected 'adam' or 'adamw'",
+        ),
+        (lambda c: c["training"]["augment"].update(blur=90), "training.augment.blur is 90, expected less than"),
         (lambda c: c["data"].pop("name"), "data lacks name"),
         (lambda c: c["data"].update(owner="me"), "data has the unknown owner"),
-        (lambda c: c.update(training=7), "training is 7, expected an object"),
-        (lambda c: c["training"].update(lr=float("nan")), "not readable as JSON"),
         (lambda c: c["training"].update(validation_rmse=0), "validation_rmse is 0, expected greater than 0"),
-        (lambda c: c["training"].update(validation_rmse=-1.5), "validation_rmse is -1.5, expected greater than 0"),
-        (lambda c: c["training"].update(validation_rmse=10**400), "expected a finite number"),
         (lambda c: c["training"].update(validation_rmse="2.5"), 'validation_rmse is "2.5", expected a valid number'),
-        (lambda c: c["training"].update(epochs=[3]), r"training.epochs is \[3\], expected a valid integer"),
-        (lambda c: c["data"].update(faces="many"), 'data.faces is "many", expected an object'),
         (lambda c: c.update(data=[]), r"data is \[\], expected an object"),
     ],
 )
-def test_a_changed_config_fails_loudly(saved, change, message):
+def test_a_changed_config_is_refused(saved, change, message):
     edit_config(saved[1], change)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(FkdError, match=message):
         load_checkpoint(saved[1])
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t: t.update(extra=torch.zeros(1)), "has the unknown extra"),
-        (lambda t: t.pop("head.heat.bias"), "lacks head.heat.bias"),
-        (lambda t: t.update({"head.heat.bias": torch.zeros(3)}), r"head.heat.bias is \[3\], expected \[17\]"),
-        (lambda t: t.update({"head.heat.bias": torch.full((17,), torch.nan)}), "not finite"),
+        (lambda t: t.update(extra=torch.zeros(1)), 'Unexpected key.*"extra"'),
+        (lambda t: t.pop("head.heat.bias"), 'Missing key.*"head.heat.bias"'),
+        (lambda t: t.update({"head.heat.bias": torch.zeros(3)}), r"size mismatch for head.heat.bias: .*\[3\]"),
+        (
+            lambda t: t.update({"head.heat.bias": torch.full((17,), torch.nan)}),
+            "bias has values that are not",
+        ),
     ],
 )
-def test_wrong_weights_fail_loudly(saved, change, message):
+def test_wrong_weights_are_refused(saved, change, message):
     path = saved[1] / "model.safetensors"
     tensors = load_file(path)
     change(tensors)
     save_file(tensors, path)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(FkdError, match=message):
         load_checkpoint(saved[1])
 
 
-def test_damaged_and_absent_files_are_said(saved, tmp_path):
+def test_damaged_and_missing_files_are_reported(saved, tmp_path):
     folder = saved[1]
     with pytest.raises(FileNotFoundError, match="no config.json.*expected a checkpoint folder"):
         load_checkpoint(tmp_path)
     weights = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(weights[:1000])
-    with pytest.raises(ValueError, match="damaged"):
+    with pytest.raises(FkdError, match="damaged"):
         load_checkpoint(folder)
     (folder / "config.json").write_text("[" * 100_000)
-    with pytest.raises(ValueError, match="not readable as JSON"):
-        load_checkpoint(folder)
-    (folder / "config.json").write_text("{")
-    with pytest.raises(ValueError, match="not readable as JSON"):
+    with pytest.raises(FkdError, match="not readable as JSON"):
         load_checkpoint(folder)
