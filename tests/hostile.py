@@ -58,10 +58,10 @@ HOSTILE = {
     "weights cut short": (lambda f: f.update({"model.safetensors": f["model.safetensors"][:5000]}), "is damaged"),
     "another shape": (
         lambda f: change_weights(f, **{"head.bias": torch.zeros(3)}),
-        r"head.bias is \[3\], expected \[30\]",
+        "size mismatch for head.bias",
     ),
-    "one tensor more": (lambda f: change_weights(f, x=torch.zeros(1)), "has the unknown x"),
-    "one tensor less": (lambda f: change_weights(f, **{"head.bias": None}), "lacks head.bias"),
+    "one tensor more": (lambda f: change_weights(f, x=torch.zeros(1)), "Unexpected key.*x"),
+    "one tensor less": (lambda f: change_weights(f, **{"head.bias": None}), "Missing key.*head.bias"),
     "NaN weights": (lambda f: change_weights(f, **{"head.bias": torch.full((30,), torch.nan)}), "not finite"),
     "no config": (lambda f: f.pop("config.json"), "has no config.json"),
 }

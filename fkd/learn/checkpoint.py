@@ -11,7 +11,7 @@ from fkd.data.record import DataRecord
 from fkd.errors import FkdError
 from fkd.files import file_sha256, one_line, replacing, write_json
 from fkd.learn.config import TrainingRecord
-from fkd.learn.models import KeypointModel, build_model
+from fkd.learn.models import KeypointModel, build_model, check_name
 from fkd.learn.record import CONFIG, FORMAT, WEIGHTS, Checkpoint, Config, check_files, read_config
 
 
@@ -42,6 +42,7 @@ def load_checkpoint(folder: Path | str, name: str = "") -> Checkpoint[KeypointMo
     folder = Path(folder)
     check_files(folder)
     config, weights = read_config(folder / CONFIG), folder / WEIGHTS
+    check_name(config.model.name, f"{folder / CONFIG}: ")
     try:
         tensors = load_file(weights)
         with torch.device("meta"):  # refuses other weights before the model takes any memory

@@ -40,9 +40,6 @@ class KeypointModel(nn.Module):
 
     def __init__(self, config: ModelConfig, head: type[Head] | None = None):
         super().__init__()
-        if config.name not in MODELS:
-            near = difflib.get_close_matches(config.name, MODELS, 3) or [FCNN, "resnet18", "resnet50"]
-            raise FkdError(f"unknown model {config.name!r:.60}: did you mean {', '.join(near)}?")
         self.config = config
         head = head or HEADS[config.head]
         widths, cells = [FCNN_HIDDEN], 1
@@ -110,6 +107,14 @@ class KeypointModel(nn.Module):
         self.load_state_dict(tensors)
 
 
+def check_name(name: str, where: str = "") -> None:
+    """Raises FkdError, which begins with `where` and offers the nearest names, for a network that is not in MODELS."""
+    if name not in MODELS:
+        near = difflib.get_close_matches(name, MODELS, 3) or [FCNN, "resnet18", "resnet50"]
+        raise FkdError(f"{where}unknown model {name!r:.60}: did you mean {', '.join(near)}?")
+
+
 def build_model(config: ModelConfig) -> KeypointModel:
     """Builds the model of a config, with random weights from torch's current seed."""
+    check_name(config.name)
     return KeypointModel(config).to(memory_format=torch.channels_last)  # a CPU answers in 9 ms instead of 12

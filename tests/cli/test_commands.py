@@ -101,7 +101,7 @@ def test_a_checkpoint_without_a_record_is_said(competition, tmp_path, tiny_check
     monkeypatch.setattr(sys, "argv", ["fkd", *arguments])
     with pytest.raises(SystemExit):
         main()
-    assert "config.json: training lacks epochs" in capsys.readouterr().err
+    assert "config.json: training lacks best_epoch" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_checkpoint_without_a_record_is_said(competition, tmp_path, tiny_check
     [
         (["train", "--model", "resnet19", "--data", ".", "--out", "x"], "did you mean resnet18"),
         (["train", "--data", "nowhere", "--out", "x"], "fkd: nowhere does not exist"),
-        (["train", "--data", ".", "--out", "x", "--optimizer", "sgd"], "expected one of adam, adamw"),
+        (["train", "--data", ".", "--out", "x", "--lr", "0"], "settings: lr is 0.0, expected greater than 0"),
         (["train", "--data", ".", "--out", "x", "--augment", "nan"], "augmentation is nan, expected 0 to 10"),
         (["train", "--data", "nowhere", "--out", "x", "--epochs", "3"], "fkd: nowhere does not exist"),
         (["evaluate", "nowhere", "--data", "."], "nowhere has no config.json"),
