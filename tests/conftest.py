@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from forged import entry
 from hub_server import HubServer
 from huggingface_hub import file_download
 from huggingface_hub.utils import _http
 from PIL import Image, ImageDraw, ImageFilter
 
-from fkd.board.record import Cost, Evaluation
 from fkd.data.conventions import find_conventions
 from fkd.data.faces import Faces
 from fkd.data.held_out import lookup_table
@@ -27,7 +27,6 @@ from fkd.learn.checkpoint import load_checkpoint, save_checkpoint
 from fkd.learn.config import TrainingRecord
 from fkd.learn.models import KeypointModel, ModelConfig, build_model
 from fkd.learn.record import Checkpoint
-from fkd.metrics import Accuracy, Detail
 from fkd.photo.detectors import checkpoint as checkpoint_detector
 from fkd.photo.detectors.by_torch import NamedOutputs
 from fkd.photo.detectors.checkpoint import CheckpointDetector, Model
@@ -209,16 +208,7 @@ def evaluated(tmp_path_factory) -> Iterator[Path]:
     save_checkpoint(folder, untrained(ModelConfig("fcnn")), TRAINING, data, half=True)
     (folder / "history.csv").write_text("epoch,train_rmse,validation_rmse,lr\n1,50,48,0.1\n")
     sha256 = load_checkpoint(folder).sha256
-    evaluation = Evaluation(
-        name="net", benchmark="drawn", fingerprint="f00d", weights=[sha256], model="fcnn",
-        accuracy=Accuracy(
-            faces=10, values=200, figures={"rmse": 2.5, "nme": 5.0, "failure_rate": 0.0}, rmse_low=2.5, rmse_high=2.5,
-            rmse_by_keypoint=dict.fromkeys(NAMES, 2.5), nme_faces=10, error_quantiles={"0.5": 2.0},
-        ),
-        detail=Detail([125.0] * 10, [20] * 10, [5.0] * 10, dict.fromkeys(NAMES, [2.5, 2.5, 0.0, 0.0, 0.0])),
-        cost=Cost(parameters=1, macs=1, latency_ms=1.0, hardware="here"),
-        mirror=False, data=data, held_out=True, robustness={},
-    )  # fmt: skip
+    evaluation = entry("net", 2.5, fingerprint="f00d", weights=[sha256], data=data)
     (folder / "evaluation.json").write_text(json.dumps(dataclasses.asdict(evaluation)))
     before = contents(folder)
     yield folder

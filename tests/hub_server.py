@@ -1,16 +1,12 @@
 r"""A small Hugging Face Hub in memory, on 127.0.0.1, for tests that run the real `huggingface_hub` client.
 
     with HubServer() as hub:
-        token = hub.add_user("ada")
+        hub.connect(monkeypatch, tmp_path)
         hub.put("ada/net", {"README.md": b"---\ntags: [faces]\n---\n"})
-        api = HfApi(endpoint=hub.url, token=token)
 
-It answers only what fkd and its tests ask. It stores files in git or LFS and knows nothing of Xet, which the client
-uses wherever hf_xet is installed, and some of the client's functions take no endpoint:
-`hub.connect(monkeypatch, tmp_path)` sees to both.
+It answers only the requests of fkd and its tests. It stores files in git or LFS and knows nothing of Xet.
 """
 
-import asyncio
 import base64
 import hashlib
 import json
@@ -23,7 +19,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import get_args
 from urllib.parse import urlencode
 
 import uvicorn
@@ -34,9 +29,8 @@ from huggingface_hub.repocard import REGEX_YAML_BLOCK
 from huggingface_hub.utils import close_session, disable_progress_bars
 
 LFS_SUFFIXES = (".safetensors", ".png")
-FLIPPED = bytes(reversed(range(256)))
 YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-EXPAND = set(get_args(hf_api.ExpandModelProperty_T))
+Seen = namedtuple("Seen", "method path")  # a request
 
 
 @dataclass
@@ -49,13 +43,6 @@ class Fault:
     status: int | None = None  # answer this, with `headers`, and do nothing
     headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False  # do the work, promise the whole answer, send half of it and hang up
-    pause: float = 0  # seconds before each half of the answer
-    swap: bool = False  # send as many other bytes
-    redirect: bool = False  # send the client to `hub.elsewhere_url`, as the Hub does for files on its CDN
-
-
-# A request as it came; names of headers are in lower case.
-Seen = namedtuple("Seen", "method path headers")
 
 
 def answer(data, status: int = 200, headers: dict | None = None) -> Response:
@@ -74,15 +61,11 @@ def read_card(readme: str) -> dict:
     return yaml.load(block[2], YAML) if block else {}
 
 
-def sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
 def stored(path: str, content: bytes) -> dict:
     """Size and id of a file."""
     size = len(content)
     if path.endswith(LFS_SUFFIXES):
-        oid = sha256(content)
+        oid = hashlib.sha256(content).hexdigest()
         return {"size": size, "oid": oid, "lfs": {"oid": oid, "sha256": oid, "size": size, "pointerSize": 130}}
     return {"size": size, "oid": hashlib.sha1(b"blob %d\0" % size + content).hexdigest(), "lfs": None}
 
@@ -125,33 +108,28 @@ class Repo:
             raise refuse(404, f"Invalid rev id: {rev}", "RevisionNotFound")
         return named[rev]
 
-    def describe(self, commit: Commit, expand: list[str]) -> dict:
-        """What the Hub says of a repo; with `expand`, its id and these facts alone."""
-        if self.kind == "models" and not set(expand) <= EXPAND:
-            raise refuse(400, f"Invalid expand: {set(expand) - EXPAND}")
-        facts = {
+    def describe(self, commit: Commit) -> dict:
+        """What the Hub says of a repo."""
+        return {
             "id": self.id, "sha": commit.sha, "lastModified": commit.date, "private": self.private,
             "tags": commit.card.get("tags", []), "model-index": commit.card.get("model-index"),
             "sdk": commit.card.get("sdk"),
         }  # fmt: skip
-        return {key: value for key, value in facts.items() if not expand or key in ("id", *expand)}
 
 
 class HubServer:
     """What the Hub holds, what tests do with it, and the server, which `with` starts and stops."""
 
     def __init__(self):
-        # Two ports of one server: the second plays another host, to which a redirect leads. The protocol is given as
-        # asyncio turns off Nagle's algorithm, 40 ms an answer, only where it is.
-        self.sockets = [socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) for _ in range(2)]
-        for here in self.sockets:
-            here.bind(("127.0.0.1", 0))
-        self.url, self.elsewhere_url = (f"http://127.0.0.1:{here.getsockname()[1]}" for here in self.sockets)
+        # The protocol is given, as only then does asyncio turn off Nagle's algorithm, 40 ms an answer.
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self.socket.bind(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
         quiet = {"log_level": "critical", "lifespan": "off", "ws": "none", "http": "h11"}
         # A long keep-alive: a connection that closes while the client reuses it would look like a fault.
         waits = {"timeout_graceful_shutdown": 1, "timeout_keep_alive": 600}
         self.server = uvicorn.Server(uvicorn.Config(watched(self, build_app(self)), **quiet, **waits))
-        self.thread = threading.Thread(target=self.server.run, args=(self.sockets,), daemon=True)
+        self.thread = threading.Thread(target=self.server.run, args=([self.socket],), daemon=True)
         self.clear()
 
     def __enter__(self) -> "HubServer":
@@ -171,7 +149,6 @@ class HubServer:
         self.tokens: dict[str, str] = {}
         self.faults: list[Fault] = []
         self.requests: list[Seen] = []
-        self.elsewhere: list[Seen] = []  # requests to the second port
         self.seconds = 0
 
     def connect(self, monkeypatch, home: Path):
@@ -239,21 +216,15 @@ class HubServer:
             raise refuse(401, "Invalid credentials in Authorization header")
         return self.tokens.get(token)
 
-    def find(self, request: Request, **where: str) -> Repo:
+    def find(self, request: Request, to_write: bool = False, **where: str) -> Repo:
         """The repo that the path names. One that the user may not read does not exist for him."""
         where = {"kind": "models"} | request.path_params | where
         repo = self.repos.get((where["kind"], f"{where['owner']}/{where['name']}"))
         user = self.user(request)
-        if repo and (not repo.private or user == repo.owner):
-            return repo
-        # The real Hub need not send the code with a 401: the client knows its URLs, but only those of https.
-        raise refuse(404 if user else 401, "Repository not found", "RepoNotFound")
-
-    def find_to_write(self, request: Request, create_pr: bool = False, **where: str) -> Repo:
-        """The repo, if the user owns it or opens a pull request."""
-        repo = self.find(request, **where)
-        user = self.user(request)
-        if user is None or (user != repo.owner and not create_pr):
+        if not repo or (repo.private and user != repo.owner):
+            # The real Hub need not send the code with a 401: the client knows its URLs, but only those of https.
+            raise refuse(404 if user else 401, "Repository not found", "RepoNotFound")
+        if to_write and user != repo.owner and not (user and request.query_params.get("create_pr")):
             raise refuse(403 if user else 401, f"you have no write access to {repo.id}")
         return repo
 
@@ -262,37 +233,18 @@ def watched(hub: HubServer, app: FastAPI):
     """The app behind a part that records requests and plays faults."""
 
     async def serve(scope, receive, send):
-        headers = {key.decode(): value.decode("latin-1") for key, value in scope["headers"]}
-        seen = Seen(scope["method"], scope["path"], headers)
-        elsewhere = hub.elsewhere_url.endswith(f":{scope['server'][1]}")
-        (hub.elsewhere if elsewhere else hub.requests).append(seen)
-        fault = None if elsewhere else hub.take_fault(seen)
-        if fault is None:
-            await app(scope, receive, send)
-            return
-        if fault.status:
+        hub.requests.append(Seen(scope["method"], scope["path"]))
+        fault = hub.take_fault(hub.requests[-1])
+        if fault and fault.status:
             await answer({"error": "injected"}, fault.status, fault.headers)(scope, receive, send)
             return
-        messages = []
 
-        async def keep(message):
-            messages.append(message)
+        async def send_half(message):
+            if message["type"] == "http.response.body":  # uvicorn closes the connection, as more was promised
+                message = message | {"body": message["body"][: len(message["body"]) // 2], "more_body": True}
+            await send(message)
 
-        await app(scope, receive, keep)
-        start, body = messages[0], b"".join(message.get("body", b"") for message in messages)
-        if fault.redirect:
-            location = {b"content-length": b"0", b"location": f"{hub.elsewhere_url}{seen.path}".encode()}
-            start, body = start | {"status": 302, "headers": list((dict(start["headers"]) | location).items())}, b""
-        if fault.swap:
-            body = body.translate(FLIPPED)
-        half = len(body) // 2
-        await asyncio.sleep(fault.pause)
-        await send(start)
-        await send({"type": "http.response.body", "body": body[:half], "more_body": True})
-        if fault.cut:
-            return  # uvicorn closes the connection, as more was promised
-        await asyncio.sleep(fault.pause)
-        await send({"type": "http.response.body", "body": body[half:]})
+        await app(scope, receive, send_half if fault else send)
 
     return serve
 
@@ -321,7 +273,7 @@ def build_app(hub: HubServer) -> FastAPI:
     @app.delete("/api/repos/delete")
     async def delete(request: Request):
         asked = await request.json()
-        repo = hub.find_to_write(request, owner=asked["organization"], name=asked["name"])
+        repo = hub.find(request, to_write=True, owner=asked["organization"], name=asked["name"])
         del hub.repos[repo.kind, repo.id]
         return answer({})
 
@@ -333,12 +285,11 @@ def build_app(hub: HubServer) -> FastAPI:
     @app.get("/api/models")
     async def search(request: Request, filter: str, limit: int = 1000, cursor: int = 0):
         user, query = hub.user(request), request.query_params
+        heads = [(repo, repo.at("main")) for repo in list(hub.repos.values()) if repo.kind == "models"]
         rows = [
-            repo.describe(repo.at("main"), query.getlist("expand"))
-            for repo in list(hub.repos.values())
-            if repo.kind == "models"
-            and (not repo.private or user == repo.owner)
-            and filter in repo.at("main").card.get("tags", [])
+            repo.describe(head)
+            for repo, head in heads
+            if (not repo.private or user == repo.owner) and filter in head.card.get("tags", [])
         ]
         stop, kept = cursor + limit, [item for item in query.multi_items() if item[0] != "cursor"]
         link = f'<{hub.url}/api/models?{urlencode([*kept, ("cursor", stop)])}>; rel="next"'
@@ -346,14 +297,13 @@ def build_app(hub: HubServer) -> FastAPI:
 
     @app.get(repo_url)
     @app.get(repo_url + "/revision/{rev}")
-    async def info(request: Request, rev: str = "main", blobs: bool = False):
+    async def info(request: Request, rev: str = "main"):
         repo = hub.find(request)
-        commit, expand = repo.at(rev), request.query_params.getlist("expand")
-        siblings = [{"rfilename": path} for path in sorted(commit.files)]
-        for sibling in siblings if blobs else ():
-            about = stored(sibling["rfilename"], commit.files[sibling["rfilename"]])
-            sibling |= {"size": about["size"], "blobId": about["oid"], "lfs": about["lfs"]}
-        return answer(repo.describe(commit, expand) | ({} if expand else {"siblings": siblings}))
+        commit, siblings = repo.at(rev), []
+        for path, content in sorted(commit.files.items()):
+            about = stored(path, content)
+            siblings.append({"rfilename": path, "size": about["size"], "blobId": about["oid"], "lfs": about["lfs"]})
+        return answer(repo.describe(commit) | {"siblings": siblings})
 
     @app.get(repo_url + "/tree/{rev}")
     async def tree(request: Request, rev: str):
@@ -361,8 +311,8 @@ def build_app(hub: HubServer) -> FastAPI:
         return answer([{"type": "file", "path": path} | stored(path, content) for path, content in files])
 
     @app.post(repo_url + "/preupload/{rev}")
-    async def preupload(request: Request, rev: str, create_pr: bool = False):
-        files, told = hub.find_to_write(request, create_pr).at(rev).files, []
+    async def preupload(request: Request, rev: str):
+        files, told = hub.find(request, to_write=True).at(rev).files, []
         for path in [item["path"] for item in (await request.json())["files"]]:
             mode = "lfs" if path.endswith(LFS_SUFFIXES) else "regular"
             # The client leaves a file out of its commit if this is the id of what it has.
@@ -378,13 +328,13 @@ def build_app(hub: HubServer) -> FastAPI:
     @app.put("/lfs")
     async def lfs_put(request: Request):
         content = await request.body()
-        hub.lfs[sha256(content)] = content
+        hub.lfs[hashlib.sha256(content).hexdigest()] = content
         return answer({})
 
     @app.post(repo_url + "/commit/main")
     async def commit(request: Request, create_pr: bool = False):
         body = await request.body()  # nothing is awaited after this: no other commit comes between
-        repo = hub.find_to_write(request, create_pr)
+        repo = hub.find(request, to_write=True)
         files = dict(repo.at("main").files)
         for operation in [json.loads(line) for line in body.splitlines()][1:]:
             key, value = operation["key"], operation["value"]
@@ -405,15 +355,11 @@ def build_app(hub: HubServer) -> FastAPI:
         if path not in commit.files:
             raise refuse(404, "Entry not found", "EntryNotFound")
         content = commit.files[path]
-        size = len(content)
         headers = {"X-Repo-Commit": commit.sha, "ETag": f'"{stored(path, content)["oid"]}"'}
-        part = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("range", ""))
-        if not part:
-            return Response(content, 200, headers, "application/octet-stream")
-        start, stop = int(part[1]), min(int(part[2] or size) + 1, size)
-        if start >= stop:
-            return Response(b"", 416, headers | {"Content-Range": f"bytes */{size}"})
-        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
-        return Response(content[start:stop], 206, headers, "application/octet-stream")
+        part = re.fullmatch(r"bytes=(\d+)-", request.headers.get("range", ""))  # a download that continues
+        start, size = int(part[1]) if part else 0, len(content)
+        if part:
+            headers["Content-Range"] = f"bytes {start}-{size - 1}/{size}"
+        return Response(content[start:], 206 if part else 200, headers, "application/octet-stream")
 
     return app
