@@ -25,17 +25,17 @@ README = ROOT / "README.md"
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 PAGES += [ROOT / "benchmarks" / "README.md", ROOT / "examples" / "README.md"]
 LONGEST_README = 7000  # bytes
+every_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: f"{path.parent.name}/{path.name}")
 
 
 def test_the_spaces_front_matter_reads_by_the_hubs_own_parser():
     card = RepoCard.load(README, repo_type="space").data.to_dict()
-    assert card["sdk"] == "gradio" and (ROOT / card["app_file"]).exists()
+    assert (card["sdk"], card["license"]) == ("gradio", "mit") and (ROOT / card["app_file"]).exists()
     assert card["sdk_version"] == gradio.__version__, "the Space runs the Gradio that the tests ran"
     assert f"gradio=={card['sdk_version']}" in (ROOT / "requirements.txt").read_text()
     assert len(card["short_description"]) <= 60
     python = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"].removeprefix(">=")
     assert [int(n) for n in card["python_version"].split(".")] >= [int(n) for n in python.split(".")]
-    assert card["license"] == "mit"
 
 
 def test_the_readme_is_short_and_its_python_runs(monkeypatch, capsys):
@@ -48,7 +48,7 @@ def test_the_readme_is_short_and_its_python_runs(monkeypatch, capsys):
     assert out.startswith("(") and out.count("\n") == 15, "expected one face: a box, and one line per point"
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: f"{path.parent.name}/{path.name}")
+@every_page
 def test_every_command_exists_with_its_options(path):
     text = path.read_text().replace("\\\n", " ")
     for command in re.findall(r"(?:python|torchrun [^`#\n]*?) -m fkd ([^`#&\n]+)", text):
@@ -64,72 +64,59 @@ def test_every_command_exists_with_its_options(path):
         assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M), target
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_every_relative_link_leads_somewhere(path):
-    for target in re.findall(r"\]\(([^)\s]+)\)", without_code(path)):
-        if re.match(r"\w+:", target):
-            continue
+@every_page
+def test_every_link_and_every_file_named_exists(path):
+    without_code = re.sub(r"`[^`\n]*`", "", without_blocks(path))
+    for target in re.findall(r"\]\((?!\w+:)([^)\s]+)\)", without_code):
         file, _, anchor = target.partition("#")
         there = (path.parent / file).resolve() if file else path
         assert there.is_file() and there.is_relative_to(ROOT), f"{target}: no such file"
         assert not anchor or anchor in anchors(there), f"{target}: no such heading"
-
-
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_every_file_named_in_the_text_exists(path):
     named = re.findall(r"(?:`|^)((?:fkd|tests|docs|benchmarks)/[\w./-]+)", path.read_text(), re.M)
     assert all((ROOT / name).exists() for name in named if "NAME" not in name), named
 
 
-def without_code(path: Path) -> str:
-    """A Markdown file's text without its code, in which a # begins no heading and brackets are no link."""
-    return re.sub(r"`[^`\n]*`", "", re.sub(r"^```.*?^```", "", path.read_text(), flags=re.S | re.M))
+def without_blocks(path: Path) -> str:
+    """A Markdown file's text without its blocks of code, in which a # begins no heading."""
+    return re.sub(r"^```.*?^```", "", path.read_text(), flags=re.S | re.M)
 
 
 def anchors(path: Path) -> set[str]:
     """The anchors of a Markdown file's headings, as GitHub makes them."""
-    text = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.S | re.M)
-    headings = re.findall(r"^#+ (.*)$", text, re.M)
+    headings = re.findall(r"^#+ (.*)$", without_blocks(path), re.M)
     return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
 
 
-def test_the_tables_hold_what_was_measured():
+def test_the_tables_hold_the_measured_figures():
     text, experiments = README.read_text(), (ROOT / "docs" / "experiments.md").read_text()
-    rows = []
-    for entry in read_entries(ROOT / "leaderboard", find_benchmark(ROOT / "leaderboard", "wild15")).measured:
+    benchmark, rows = find_benchmark(ROOT / "leaderboard", "wild15"), []
+    for entry in read_entries(ROOT / "leaderboard", benchmark).measured:
         result, cost = entry.accuracy, entry.cost
-        name = (
-            "ensemble of `resnet18` and `resnet50`" if entry.members > 1 else f"`{entry.name.removesuffix('-mirror')}`"
-        )
+        single = f"`{entry.name.removesuffix('-mirror')}`"
+        name = "ensemble of `resnet18` and `resnet50`" if entry.members > 1 else single
         rows.append(
             f"| {name}{', flip averaging' if entry.mirror else ''} | {result.rmse:.3f} ({result.rmse_low:.3f} to "
             f"{result.rmse_high:.3f}) | {result.figures['nme']:.2f} | {result.figures['failure_rate']:.1f}% | "
             f"{cost.parameters / 1e6:.1f} M | {cost.latency_ms:.1f} ms |"
         )
     assert sorted(rows) == sorted(re.findall(r"^\|.* ms \|$", text.replace("*", ""), re.M))
-    benchmarks, board = (ROOT / "docs" / "benchmarks.md").read_text(), ROOT / "leaderboard"
     measured_floor = floor.read_floor(ROOT / "benchmarks" / "floor.json")
-    assert measured_floor.fingerprint == find_benchmark(board, "wild15").fingerprint
-    assert floor.as_printed(measured_floor) in benchmarks
+    assert measured_floor.fingerprint == benchmark.fingerprint
+    assert floor.as_printed(measured_floor) in (ROOT / "docs" / "benchmarks.md").read_text()
     assert paper.as_printed(json.loads((ROOT / "benchmarks" / "paper.json").read_text())["table"]) in experiments
-    tables = list((ROOT / "benchmarks").glob("ablation*.csv"))
-    assert tables
-    for path in tables:
+    for path in (ROOT / "benchmarks").glob("ablation*.csv"):
         runs = summary(pd.read_csv(path)).reset_index(names="variant")
         assert paper.markdown(runs) in experiments, f"{path.name} and the table of docs/experiments.md differ"
 
 
 def test_the_version_and_its_date_are_one():
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
-    assert cited["version"] == __version__
     newest = re.search(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), re.M)[1]
-    assert newest == f"{__version__} ({cited['date-released']})"
+    assert (cited["version"], newest) == (__version__, f"{__version__} ({cited['date-released']})")
 
 
 def test_model_cards_read_by_the_hubs_own_parser_and_name_the_terms():
-    cards = list((ROOT / "checkpoints").glob("*/README.md"))
-    assert len(cards) == len(list((ROOT / "checkpoints").glob("*/config.json")))
-    for path in cards:
-        card = ModelCard.load(path)
+    for path in (ROOT / "checkpoints").glob("*/config.json"):
+        card = ModelCard.load(path.with_name("README.md"))
         assert card.data.to_dict()["pipeline_tag"] == "keypoint-detection" and "fkd" in card.data.tags
         assert "non-commercial" in card.text

@@ -17,7 +17,6 @@ from fkd.cli.commands import COMMANDS
 from fkd.version import __version__
 
 ROOT = Path(__file__).parent.parent
-SLOW = {"torch", "timm", "pandas", "numpy", "dlib", "gradio"}
 LOOPBACK_ONLY = """
 import socket
 connect = socket.socket.connect
@@ -69,29 +68,19 @@ def fkd(scripts, tmp_path, monkeypatch) -> Callable[..., subprocess.CompletedPro
     return run
 
 
-def test_the_package_and_its_help_load_little(fkd, scripts):
-    for code in ("import fkd", "import fkd.cli.commands as c\ntry: c.app(['--help'])\nexcept SystemExit: pass"):
-        code += "\nimport sys, fkd; print(fkd.__file__, *sys.modules)"
-        lines = subprocess.run([scripts / "python", "-c", code], capture_output=True, text=True, check=True).stdout
-        file, *modules = lines.splitlines()[-1].split()
-        assert Path(file).is_relative_to(scripts.parent), "the wheel's own fkd"
-        assert not SLOW & set(modules)
+def test_every_command_is_there_and_predicts_pushes_and_pulls(fkd, scripts, hub, evaluated, tmp_path):
+    code = "import fkd; print(fkd.__file__)"
+    file = subprocess.run([scripts / "python", "-c", code], capture_output=True, text=True, check=True).stdout
+    assert Path(file).is_relative_to(scripts.parent), "the wheel's own fkd"
     text = fkd("--help").stdout
     assert all(re.search(rf"\b{name}\b", text) for name in COMMANDS)
-
-
-def test_predict(fkd, evaluated, tmp_path):
     photo = ROOT / "examples" / "grace_hopper.jpg"
     result = fkd("predict", photo, "--checkpoint", evaluated, "--out", "points.json", "--draw", "drawn")
     assert result.stdout == "points.json: 1 face(s) in 1 photo(s)\n", result.stderr
     assert (tmp_path / "points.json").exists() and (tmp_path / "drawn" / "grace_hopper.png").exists()
-
-
-def test_push_and_pull(fkd, hub, evaluated):
     result = fkd("push", evaluated, "ada/net")
     assert "commit" in result.stdout and "--photo FILE" in result.stderr, result.stderr
     assert hub.files("ada/net").keys() >= {"README.md", "model.safetensors", "errors.png"}
-    assert "overlay.png" not in hub.files("ada/net")
     folder = Path(fkd("pull", "ada/net").stdout.strip())
     assert (folder / "model.safetensors").read_bytes() == (evaluated / "model.safetensors").read_bytes()
 
