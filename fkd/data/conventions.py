@@ -17,16 +17,16 @@ from pydantic import Field
 
 from fkd.data.faces import is_four_point
 from fkd.files import Line, Signed, strict_dataclass
-from fkd.keypoints import BOTTOM_LIP, FOUR_POINT, LEFT_EYE, MEAN_FACE, NAMES, RIGHT_EYE, TOP_LIP, unmirror
+from fkd.keypoints import BOTTOM_LIP, FOUR_POINT, LEFT_EYE, MEAN_FACE, NAMES, NOSE_TIP, RIGHT_EYE, TOP_LIP, unmirror
 
-# Distances below are in units of the inter-ocular distance (IOD), which is 36 px in a typical frame.
-# Two conventions share a point's output if its median places are no further apart than this, 0.4 px, and SURE times the
-# standard error of their difference.
+# Distances below are in units of the inter-ocular distance (IOD), which is 36 px in a typical frame. Two conventions
+# share a point's output if its median places differ by at most SAME_PLACE and SURE standard errors.
 SAME_PLACE, SURE = 0.01, 3
 MIN_ROWS = 50  # on each side of a change point
 INNER_LIPS, WIDE_LIPS = 0.15, 0.31  # lip gaps between which the outer edges of the lips are marked
 MIN_CHANGE = 0.05  # of the median lip gap: a smaller change is not worth separate outputs
 SIGNIFICANCE = 1e-6  # neighbouring rows resemble each other, so Pettitt's p-value is too small by some orders
+FOUR_NAMES = tuple(NAMES[index] for index in FOUR_POINT)
 PointName = Annotated[str, Field(pattern=f"^({'|'.join(NAMES)})$")]
 
 # Points [N, K, 2] px of a network's outputs, and logits [N, C] of its conventions, None if it has no choice.
@@ -54,7 +54,7 @@ class Convention:
     @property
     def four_point(self) -> bool:
         """Whether it labels no other than the four points of the competition's sparse rows."""
-        return {NAMES.index(name) for name in self.points} <= set(FOUR_POINT)
+        return {*self.points} <= {*FOUR_NAMES}
 
     @property
     def lip_gap(self) -> float | None:
@@ -64,7 +64,7 @@ class Convention:
 
 @dataclass(frozen=True)
 class Conventions:
-    """The conventions of a set of faces, the one for photos first, and the number of each row's, int64 [N]."""
+    """The conventions of a set of faces, that of photos first, and the number of each row's, int64 [N]."""
 
     values: tuple[Convention, ...]
     rows: np.ndarray
@@ -73,14 +73,7 @@ class Conventions:
 # The two of wild15, as `find_conventions` finds them: a model's if nothing else is stated.
 COMPETITION = (
     Convention("15 points", NAMES, (), 0.576, 0.987, 1.221),
-    Convention(
-        "four points",
-        tuple(NAMES[index] for index in FOUR_POINT),
-        ("nose_tip", "mouth_center_bottom_lip"),
-        0.761,
-        None,
-        1.11,
-    ),
+    Convention("four points", FOUR_NAMES, ("nose_tip", "mouth_center_bottom_lip"), 0.761, None, 1.11),
 )
 
 
@@ -158,15 +151,11 @@ def nearest(convention: Convention, values: Sequence[Convention]) -> Convention:
     """Of some conventions, the one that places nose tip and lips most like this one, if possible of as many points."""
 
     def distance(other: Convention) -> tuple[bool, float]:
-        pairs = zip(_heights(convention), _heights(other), strict=True)
-        away = [abs(a - b) for a, b in pairs if a is not None and b is not None]
-        return convention.four_point != other.four_point, sum(away) / max(1, len(away))
+        heights = np.array([[each.nose_tip, each.top_lip, each.bottom_lip] for each in (convention, other)], float)
+        away = np.abs(heights[0] - heights[1])  # NaN where one of them is None
+        return convention.four_point != other.four_point, float(np.nansum(away) / np.isfinite(away).sum().clip(1))
 
     return min(values, key=distance)
-
-
-def _heights(convention: Convention) -> tuple[float | None, ...]:
-    return convention.nose_tip, convention.top_lip, convention.bottom_lip
 
 
 def channels(values: Sequence[Convention]) -> np.ndarray:
@@ -221,9 +210,9 @@ def label_points(
         if logits is not None and mirrored_logits is not None:
             logits = (logits + mirrored_logits) / 2
     weights = _weights(values, len(images), four_point, logits)  # [N, C]
-    answers = _in_conventions(points, values, weights)
+    answers: np.ndarray = np.einsum("nc,ncpx->npx", weights, points[:, channels(values)])
     if mirrored is not None:
-        answers = (answers + unmirror(_in_conventions(mirrored, values, weights))) / 2
+        answers = (answers + unmirror(np.einsum("nc,ncpx->npx", weights, mirrored[:, channels(values)]))) / 2
     answers[..., 0] += weights @ label_offset.astype(np.float32)[:, None]
     return answers
 
@@ -233,25 +222,18 @@ def _weights(
 ) -> np.ndarray:
     """The weight of each convention in each answer, float32 [N, C]."""
     weights = np.zeros((count, len(values)), np.float32)
+    weights[:, 0] = 1
     if four_point is None:
-        weights[:, 0] = 1
         return weights
     choices = ambiguous(values)
     if choices and logits is not None:
+        weights[:, 0] = 0
         odds = np.exp(logits - logits.max(1, keepdims=True))
         weights[:, choices] = odds / odds.sum(1, keepdims=True)
-    else:
-        weights[:, 0] = 1
-    sparse = [number for number, convention in enumerate(values) if convention.four_point]
-    if sparse:
-        weights[four_point] = np.eye(len(values), dtype=np.float32)[sparse[0]]
+    for number, convention in enumerate(values):
+        if convention.four_point:
+            weights[four_point] = np.eye(len(values))[number]
     return weights
-
-
-def _in_conventions(points: np.ndarray, values: Sequence[Convention], weights: np.ndarray) -> np.ndarray:
-    """A network's outputs [N, K, 2] px -> the mean of the conventions' points with weights [N, C], [N, 15, 2] px."""
-    answers: np.ndarray = np.einsum("nc,ncpx->npx", weights, points[:, channels(values)])
-    return answers
 
 
 def _eye_frame(points: np.ndarray) -> np.ndarray:
@@ -309,30 +291,18 @@ def _change_point(series: np.ndarray) -> int | None:
 
 
 def _convention(points: np.ndarray, medians: np.ndarray, differs: np.ndarray, alone: bool) -> Convention:
-    """The convention of rows with points [n, 15, 2] px; differs: bool [15], from the first convention.
+    """The convention of rows with points [n, 15, 2] px.
 
-    alone: whether it is the only one of 15 points, and so needs no name that says more.
+    differs: bool [15], from the first convention. alone: whether it is the only one of 15 points.
     """
     labelled = np.isfinite(points).all(-1).any(0)  # [15]
-
-    def below(index: int) -> float | None:
-        return round(float(medians[index, 1]), 3) if np.isfinite(medians[index, 1]) else None
-
-    convention = Convention(
-        name="four points",
-        points=tuple(name for name, is_labelled in zip(NAMES, labelled, strict=True) if is_labelled),
-        own=tuple(name for name, is_elsewhere in zip(NAMES, differs, strict=True) if is_elsewhere),
-        nose_tip=below(NAMES.index("nose_tip")),
-        top_lip=below(TOP_LIP),
-        bottom_lip=below(BOTTOM_LIP),
-    )
+    below = [round(y, 3) if math.isfinite(y) else None for y in medians[[NOSE_TIP, TOP_LIP, BOTTOM_LIP], 1].tolist()]
+    names, own = (tuple(np.array(NAMES)[which].tolist()) for which in (labelled, differs))
+    convention = Convention("four points", names, own, *below)
     if convention.four_point:
         return convention
     gap = convention.lip_gap
     if alone or gap is None:
-        name = "15 points"
-    elif gap < INNER_LIPS:
-        name = "inner lips"
-    else:
-        name = "outer lips" if gap < WIDE_LIPS else "wide lips"
-    return dataclasses.replace(convention, name=name)
+        return dataclasses.replace(convention, name="15 points")
+    kind = ("inner", "outer", "wide")[int(np.searchsorted([INNER_LIPS, WIDE_LIPS], gap, "right"))]
+    return dataclasses.replace(convention, name=f"{kind} lips")

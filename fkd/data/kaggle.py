@@ -13,12 +13,7 @@ WHERE_TO_GET = (
 
 
 def download(folder: Path | str) -> Path:
-    """Downloads the competition's files from Kaggle with kagglehub, and returns the folder.
-
-    Raises:
-        FkdError: kagglehub is not installed, the user is not logged in or has not accepted the rules, or the
-            connection failed.
-    """
+    """Downloads the competition's files with kagglehub, and returns the folder. Raises FkdError if it cannot."""
     try:
         import kagglehub  # noqa: PLC0415 - an extra that only this command needs
     except ModuleNotFoundError:

@@ -30,11 +30,6 @@ FOUR_OF_68 = {"nose_tip": [33], "mouth_center_bottom_lip": [62, 66]}
 
 
 def to_15(points: np.ndarray, four_point: bool = False) -> np.ndarray:
-    """Points [68, 2] -> [15, 2], in the same frame, in one of the two label conventions.
-
-    The centre of an eye is the mean of its six. Two points are placed as the competition's rows place them: the nose
-    tip at 30 and the bottom lip between its two edges (57, 66), or for the four-point rows at the base of the nose (33)
-    and between the lips (62, 66).
-    """
+    """Points [68, 2] -> [15, 2], in the same frame, in one of the two label conventions."""
     mapping = OF_68 | FOUR_OF_68 if four_point else OF_68
     return np.stack([points[mapping[name]].mean(0) for name in NAMES])

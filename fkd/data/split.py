@@ -112,7 +112,7 @@ def cached_groups(faces: Faces) -> np.ndarray:
 
 
 def split_faces(faces: Faces, groups: np.ndarray) -> Split:
-    """Splits faces 80/10/10 as `deal` does. groups: int64 [N] of `look_alikes`."""
+    """Splits faces 80/10/10, as `deal`. groups: int64 [N] of `look_alikes`."""
     return Split(*deal(faces, groups, (0.8, 0.9, 1)))
 
 

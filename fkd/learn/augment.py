@@ -56,9 +56,7 @@ def mirror(images: torch.Tensor, points: torch.Tensor, which: torch.Tensor) -> t
 
 
 def similarity(angle: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
-    """Matrices [B, 2, 3] that turn by angle [B] (radians, clockwise on the screen), scale [B] about the
-    centre of the frame, then shift [B, 2] px.
-    """
+    """Matrices [B, 2, 3] that turn by angle [B] (radians, clockwise), scale [B] about the centre, then shift [B, 2]."""
     cos, sin = scale * angle.cos(), scale * angle.sin()
     linear = torch.stack([torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)], 1)  # [B, 2, 2]
     return about_centre(linear, shift)

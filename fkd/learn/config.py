@@ -24,10 +24,6 @@ GEOMETRY = ("rotation", "scale", "shift", "stretch", "shear", "bend")  # of Augm
 MAX_CONVENTIONS = 16  # of a config.json from outside
 MAX_STRENGTH = 10  # times the default ranges: far beyond where a face is still recognisable
 Positive = Annotated[float, Field(gt=0, le=1e6)]
-OptimizerName = Literal["adam", "adamw"]
-Labels = Literal["all", "complete"]
-ConventionOutputs = Literal["found", "one"]
-Precision = Literal["auto", "bf16", "fp32"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -135,15 +131,15 @@ class TrainConfig:
 
     epochs: Annotated[int, Field(gt=0)] = 100
     batch_size: Annotated[int, Field(gt=0)] = 32
-    optimizer: OptimizerName = "adamw"
+    optimizer: Literal["adam", "adamw"] = "adamw"
     lr: Positive = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
     warmup_epochs: Count | None = None
-    labels: Labels = "all"
-    conventions: ConventionOutputs | None = None
+    labels: Literal["all", "complete"] = "all"
+    conventions: Literal["found", "one"] | None = None
     validation_too: bool = False
     augment: AugmentConfig | None = field(default_factory=AugmentConfig)
-    precision: Precision = "auto"
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
     half: bool = False
     seed: Annotated[int, Field(ge=-(2**31), lt=2**31)] = 0
 

@@ -20,10 +20,9 @@ class Head(nn.Module):
     """features -> output, from which the points are read and the loss is computed.
 
     A head is made by head(channels, cells, outputs): the channels of the network's maps from the finest on, the cells
-    of the coarsest, and how many points are wanted, K. Its forward takes the features of B faces: the coarsest map as
-    [B, channels * cells], or, if `every_map`, all maps [B, channels, S, S]. It may run in bfloat16; its output may not
-    be rounded to that. last: the name of the last layer, which has one or more rows of weights per point; "" if it is
-    the head itself.
+    of the coarsest, and the number of points, K. Its forward takes the features of B faces: the coarsest map as
+    [B, channels * cells], or, if `every_map`, all maps [B, channels, S, S], in float32 or bfloat16. Its output is
+    float32. last: the name of the last layer, which has one or more rows of weights per point; "" if it is the head.
     """
 
     every_map: ClassVar[bool] = False

@@ -12,7 +12,6 @@ from fkd.files import Count, Figure, file_sha256, read_json, strict_dataclass, t
 from fkd.learn.config import ModelConfig, TrainingRecord
 
 Model = TypeVar("Model", covariant=True)
-Other = TypeVar("Other")
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 LARGEST_CONFIG = 100_000  # bytes
 FORMAT: Final = "fkd-2"
@@ -22,7 +21,7 @@ FORMAT: Final = "fkd-2"
 class Checkpoint(Generic[Model]):
     """A model, what it was trained with and on, and the sha256 of its weights' file.
 
-    model: a `fkd.learn.models.KeypointModel` in evaluation mode, or what answers as it does (`fkd.photo.detectors`).
+    model: a `fkd.learn.models.KeypointModel` in evaluation mode, or a drop-in replacement (`fkd.photo.detectors`).
     """
 
     name: str
@@ -30,10 +29,6 @@ class Checkpoint(Generic[Model]):
     training: TrainingRecord
     data: DataRecord
     sha256: str
-
-    def by(self, model: Other) -> "Checkpoint[Other]":
-        """The same checkpoint, answered for by another form of its model."""
-        return Checkpoint(self.name, model, self.training, self.data, self.sha256)
 
 
 @strict_dataclass

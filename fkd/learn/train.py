@@ -65,9 +65,9 @@ def train(
 ) -> Trained:
     """Trains a model and keeps the best epoch by validation RMSE in the checkpoint folder `out`.
 
-    Writes after every epoch the state that `resume` continues from, then config.json, model.safetensors and
+    After every epoch, writes the state that `resume` continues from, then config.json, model.safetensors and
     history.csv. A run that is killed at any moment either resumes and ends with the weights of an uninterrupted one, or
-    has left nothing behind and can be started again. A run that has ended can be resumed with more epochs.
+    has left nothing and can be started again. A run that has ended can be resumed with more epochs.
 
     Args:
         model_config: the network; its conventions are replaced by those of the faces, in the file's order.
@@ -114,8 +114,8 @@ def train(
 def _check_source(source: DataRecord, data: DataRecord) -> None:
     """Raises FkdError if a checkpoint trained on `source` may have seen the held-out faces of `data`.
 
-    Fingerprints tell whether two splits are the same, not which faces they share. So a source of a set of the same
-    name, or that records none, is refused if its split is another; one of another set is trusted to be of other faces.
+    Fingerprints do not show which faces two splits share. So a source of a set of the same name, or that records none,
+    is refused if its split is another; one of another set is trusted to be of other faces.
     """
     same_split = source.fingerprints.test == data.fingerprints.test
     if not same_split and (source.name == data.name or not source.fingerprints.train):
@@ -146,7 +146,7 @@ def _epochs(
     steps = max(1, len(training.faces) // config.batch_size)
     optimizer, schedule = _optimizer(model, config, steps)
     history = _start(out, run, model, optimizer, resume)
-    bf16 = _use_bf16(config, run.model, dev)
+    bf16 = _use_bf16(run, dev)
 
     images = torch.from_numpy(training.faces.images).to(dev)[:, None]  # uint8 [N, 1, 96, 96]
     labels = torch.from_numpy(training.faces.points).to(dev)  # [N, 15, 2] px
@@ -224,7 +224,7 @@ def _optimizer(model: KeypointModel, config: TrainConfig, steps: int) -> tuple[O
 
 
 def _start(out: Path, run: Run, model: KeypointModel, optimizer: Optimizer, resume: bool) -> History:
-    """The history of the run to resume, whose interrupted writes are finished; empty for a new one."""
+    """The history of the run to resume, after finishing its interrupted writes; empty for a new one."""
     if resume:
         history = load_state(out / STATE, run, model, optimizer)
         save_outcome(out, run, history, model)
@@ -243,13 +243,12 @@ def _untaught_outputs(
     They are trained on the source's answers, or they would drift as the rest changes (learning without forgetting, Li
     and Hoiem 2016).
     """
-    ours: list[int] = []
-    theirs: list[int] = []
+    ours, theirs = [], []
     for number, convention in enumerate(model.config.conventions):
-        if not (training.convention == number).any():
-            own = model.channels[number] >= len(NAMES)
-            ours += model.channels[number][own].tolist()
-            theirs += source.channels[source.config.conventions.index(convention)][own.cpu()].tolist()
+        if number not in training.convention:
+            own = [NAMES.index(name) for name in convention.own]
+            ours += model.channels[number, own].tolist()
+            theirs += source.channels[source.config.conventions.index(convention), own].tolist()
     return ours, theirs
 
 
@@ -257,12 +256,12 @@ def _validate(model: KeypointModel, validation: LabelledFaces) -> float:
     """Measures the label offset of each convention, and returns the RMSE in px of answers with it."""
     faces, values = validation.faces, model.config.conventions
     found = outputs(model, faces.images)
-    offset = np.zeros(len(values))
-    for number in range(len(values)):
+    offset = np.zeros(len(values))  # 0 where this set has no labels, whatever the source had
+    for number, points in enumerate(channels(values)):
         rows = validation.convention == number
-        error = faces.points[rows, :, 0] - found[0][rows][:, channels(values)[number], 0]
-        # Without labels, this set's offset is unknown: 0, not the source's.
-        offset[number] = error[np.isfinite(error)].mean() if np.isfinite(error).any() else 0
+        error = faces.points[rows, :, 0] - found[0][rows][:, points, 0]
+        if np.isfinite(error).any():
+            offset[number] = error[np.isfinite(error)].mean()
     model.label_offset.copy_(torch.from_numpy(offset))
     answers = label_points(lambda images: found, values, offset, faces.images, faces.four_point)
     return accuracy(answers, faces.points, resamples=1).rmse
@@ -270,10 +269,8 @@ def _validate(model: KeypointModel, validation: LabelledFaces) -> float:
 
 def _choices(config: ModelConfig, convention: np.ndarray) -> np.ndarray:
     """The number of each face's convention [N] among those that only the picture tells apart; IGNORED for others."""
-    table = np.full(len(config.conventions), IGNORED)
-    table[ambiguous(config.conventions)] = np.arange(len(ambiguous(config.conventions)))
-    choices: np.ndarray = table[convention]
-    return choices
+    choices = ambiguous(config.conventions)
+    return np.array([choices.index(number) if number in choices else IGNORED for number in convention.tolist()])
 
 
 def _loss(
@@ -290,9 +287,8 @@ def _loss(
     return loss
 
 
-def _use_bf16(config: TrainConfig, model_config: ModelConfig, device: torch.device) -> bool:
-    if config.precision != "auto":
-        return config.precision == "bf16"
-    if model_config.name == FCNN:  # it is bound by reading its weights: bf16 saves a fifth of a step, not half
-        return False
-    return bf16_is_quick(device)
+def _use_bf16(run: Run, device: torch.device) -> bool:
+    if run.train.precision != "auto":
+        return run.train.precision == "bf16"
+    # FCNN is bound by reading its weights: bf16 saves a fifth of a step, not half.
+    return run.model.name != FCNN and bf16_is_quick(device)
