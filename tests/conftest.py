@@ -28,8 +28,8 @@ from fkd.learn.config import TrainingRecord
 from fkd.learn.models import KeypointModel, ModelConfig, build_model
 from fkd.learn.record import Checkpoint
 from fkd.photo.detectors import checkpoint as checkpoint_detector
-from fkd.photo.detectors.by_torch import NamedOutputs
 from fkd.photo.detectors.checkpoint import CheckpointDetector, Model
+from fkd.photo.detectors.onnx_export import NamedOutputs
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 TRAINING = TrainingRecord(best_epoch=1, validation_rmse=48.0, fkd_version="0")

@@ -17,13 +17,13 @@ ROOT = Path(__file__).parent.parent
 LAYERS = ["base", "data", "learn", "photo", "board", "hub", "page", "cli", "app"]
 # Library -> the rooms or files that may import it.
 PLACES = {
-    "dlib": ["photo.detectors.dlib"],
+    "dlib": ["photo.detectors.landmarks"],
     "fastapi": ["page"],
     "filelock": ["learn", "page"],
     "gradio": ["page", "app"],
     "huggingface_hub": ["hub"],
     "kagglehub": ["data.kaggle"],
-    "mediapipe": ["photo.detectors.mediapipe"],
+    "mediapipe": ["photo.detectors.landmarks"],
     "onnx": ["photo"],
     "openvino": ["photo.runtime"],
     "pandas": ["data", "learn", "photo", "board", "cli", "page"],  # where tables are read or shown

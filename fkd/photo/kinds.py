@@ -5,8 +5,7 @@ from pathlib import Path
 
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
-from fkd.photo.detectors.dlib import read_dlib
-from fkd.photo.detectors.mediapipe import read_mediapipe
+from fkd.photo.detectors.landmarks import read_dlib, read_mediapipe
 from fkd.photo.detectors.onnx import read_onnx
 
 READERS: dict[str, Callable[[Path, str], Detector]] = {

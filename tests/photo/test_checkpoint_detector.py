@@ -1,27 +1,23 @@
 import shutil
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
 from conftest import THREE, TRAINING, untrained
 
-from fkd.board.cost import cost
 from fkd.data.conventions import COMPETITION, merge
 from fkd.data.record import DataRecord
-from fkd.learn.checkpoint import load_checkpoint, save_checkpoint
+from fkd.learn.checkpoint import save_checkpoint
 from fkd.learn.models import ModelConfig
 from fkd.photo import runtime
 from fkd.photo.detectors import checkpoint as checkpoint_module
-from fkd.photo.detectors import exported
-from fkd.photo.detectors.by_torch import NamedOutputs
-from fkd.photo.detectors.checkpoint import CheckpointDetector
-from fkd.photo.detectors.exported import networks_folder
+from fkd.photo.detectors.checkpoint import CheckpointDetector, networks_folder
 from fkd.photo.detectors.network import run_frames
-from fkd.photo.detectors.onnx_export import export_onnx
-from fkd.photo.runtime import TELEMETRY, one_thread_per_answer, streams
+from fkd.photo.detectors.onnx_export import NamedOutputs, export_onnx
+from fkd.photo.runtime import TELEMETRY, streams
 
 
 def by_torch(folder) -> CheckpointDetector:
@@ -50,44 +46,12 @@ def test_the_answers_are_torchs(name, precision, most, request, monkeypatch, six
             assert np.abs(values - theirs[output]).max() < most
 
 
-def test_one_session_serves_all_threads(tiny_checkpoint, sixty, monkeypatch):
-    networks = []
-    monkeypatch.setattr(checkpoint_module, "Network", lambda *of: networks.append(runtime.Network(*of)) or networks[-1])
-    detector, answers = CheckpointDetector.read(tiny_checkpoint), {}
-
-    def answer(number: int) -> None:
-        answers[number] = [detector.on_frames(sixty.images[number : number + 9]) for _ in range(3)]
-
-    threads = [threading.Thread(target=answer, args=[number]) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(networks) == 1
-    alone = detector.on_frames(sixty.images[:20])
-    for number in range(8):
-        for points in answers[number]:
-            assert np.abs(points - alone[number : number + 9]).max() < 0.05
-
-
-def test_the_cost_is_that_of_the_network_itself(tiny_checkpoint):
-    ours, reference = (cost([one], repeats=1) for one in (
-        CheckpointDetector.read(tiny_checkpoint), by_torch(tiny_checkpoint)
-    ))  # fmt: skip
-    assert (ours.parameters, ours.macs) == (reference.parameters, reference.macs)
-    loaded = load_checkpoint(tiny_checkpoint).model
-    assert ours.parameters == sum(one.numel() for one in loaded.parameters()) and "OpenVINO" in ours.hardware
-
-
-def test_a_process_that_serves_gives_one_thread_to_torch(monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(2)
-        one_thread_per_answer()
-        assert torch.get_num_threads() == 1
-    finally:
-        torch.set_num_threads(before)
+def test_one_detector_serves_all_threads(tiny_checkpoint, sixty):
+    detector = CheckpointDetector.read(tiny_checkpoint)
+    parts = [sixty.images[number : number + 9] for number in range(8)]
+    alone = [detector.on_frames(part) for part in parts]
+    with ThreadPoolExecutor(8) as pool:
+        assert np.abs(np.array(list(pool.map(detector.on_frames, parts))) - alone).max() < 0.05
 
 
 def test_nothing_is_reported_to_anybody(tiny_checkpoint):
@@ -115,48 +79,33 @@ def test_every_head_can_be_exported(config, sixty, tmp_path):
 
 
 def test_a_checkpoint_is_exported_once_and_a_changed_one_again(tmp_path, evaluated, monkeypatch):
-    exports, export = [], exported._export
-    monkeypatch.setattr(exported, "_export", lambda *of: exports.append(of) or export(*of))
-    for _ in range(2):
-        CheckpointDetector.read(evaluated, networks=tmp_path / "networks")
-    assert len(exports) == 1
-    shutil.copytree(evaluated, tmp_path / "net")
-    save_checkpoint(tmp_path / "net", untrained(ModelConfig("fcnn"), seed=1), TRAINING, DataRecord("drawn"))
-    CheckpointDetector.read(tmp_path / "net", networks=tmp_path / "networks")
-    assert len(exports) == 2
+    exports, export = [], checkpoint_module._export
+    monkeypatch.setattr(checkpoint_module, "_export", lambda *of: exports.append(of) or export(*of))
+    folder = tmp_path / "net"
+    shutil.copytree(evaluated, folder)
 
+    def read() -> int:
+        CheckpointDetector.read(folder, networks=tmp_path / "networks")
+        return len(exports)
 
-def test_the_folders_own_onnx_file_is_used_only_for_its_weights(tmp_path, evaluated, monkeypatch):
-    shutil.copytree(evaluated, tmp_path / "net")
-    export_onnx(tmp_path / "net", tmp_path / "net" / "model.onnx")
-    exports = []
-    monkeypatch.setattr(exported, "_export", lambda folder, file: exports.append(export_onnx(folder, file)))
-    CheckpointDetector.read(tmp_path / "net", networks=tmp_path / "networks")
-    assert not exports
-    save_checkpoint(tmp_path / "net", untrained(ModelConfig("fcnn"), seed=1), TRAINING, DataRecord("drawn"))
-    CheckpointDetector.read(tmp_path / "net", networks=tmp_path / "networks")
-    assert exports
-    (tmp_path / "net" / "model.onnx").write_bytes(b"no network")
-    CheckpointDetector.read(tmp_path / "net", networks=tmp_path / "networks")
+    assert (read(), read()) == (1, 1)
+    save_checkpoint(folder, untrained(ModelConfig("fcnn"), seed=1), TRAINING, DataRecord("drawn"))
+    export_onnx(evaluated, folder / "model.onnx")
+    assert read() == 2, "its own file is of other weights"
+    save_checkpoint(folder, untrained(ModelConfig("fcnn"), seed=2), TRAINING, DataRecord("drawn"))
+    export_onnx(folder, folder / "model.onnx")
+    assert read() == 2, "its own file is of these weights"
+    (folder / "model.onnx").write_bytes(b"no network")
+    assert read() == 3
 
 
 def test_where_the_cache_cannot_be_written_networks_are_exported_for_this_process(tmp_path, evaluated, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("FKD_CACHE", str(tmp_path / "file"))
-    exported._temporary_folder.cache_clear()
+    checkpoint_module._writable.cache_clear()
     with pytest.warns(UserWarning, match="set FKD_CACHE"):
         folder = networks_folder()
     assert CheckpointDetector.read(evaluated).name == "net" and list(folder.glob("*.onnx"))
-
-
-def test_a_damaged_blob_is_compiled_again(tmp_path, evaluated, sixty):
-    expected = CheckpointDetector.read(evaluated, networks=tmp_path).on_frames(sixty.images)
-    (blob,) = tmp_path.glob("*.blob")
-    content = blob.read_bytes()
-    blob.unlink()
-    blob.write_bytes(content[: len(content) // 2])
-    again = CheckpointDetector.read(evaluated, networks=tmp_path)
-    np.testing.assert_array_equal(again.on_frames(sixty.images), expected)
 
 
 @pytest.mark.slow

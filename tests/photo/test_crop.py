@@ -22,13 +22,6 @@ def test_a_picture_of_twelve_bits_is_as_bright_in_a_crop_as_in_eight():
     assert np.abs(eight.astype(int) - twelve).max() <= 2
 
 
-def test_a_frame_is_the_square_about_a_box():
-    matrix = frame_matrix((10, 20, 50, 40), size=80)
-    np.testing.assert_allclose(apply(matrix, [[10, 10], [50, 50]]), [[-0.5, -0.5], [79.5, 79.5]])
-    with pytest.raises(ValueError, match="size"):
-        frame_matrix((3, 3, 3, 3))
-
-
 @pytest.mark.parametrize("side", [30, 96, 170, 1000])
 @pytest.mark.parametrize("turn", [0, 17, 90])
 @pytest.mark.parametrize("centre", [(300.3, 241.7), (3.2, 420.6)])
@@ -59,16 +52,6 @@ def test_a_fine_pattern_is_averaged_when_shrunk():
     photo = Image.fromarray(((x + y) % 2 * 255).astype(np.uint8))
     image = crop(photo, frame_matrix((100, 100, 800, 800), 10))
     assert np.abs(image.astype(float) - 127.5).max() < 6
-
-
-def test_invert_takes_points_back():
-    rng = np.random.default_rng(0)
-    points = rng.uniform(-50, 700, (4, 15, 2))
-    points[1, 3] = np.nan
-    matrix = frame_matrix((600, -40, 733, 90), 33)
-    back = apply(invert(matrix), apply(matrix, points))
-    np.testing.assert_allclose(back, points, atol=1e-9)
-    assert np.isnan(back[1, 3]).all()
 
 
 def test_align_finds_the_similarity_and_ignores_missing_points():

@@ -93,13 +93,6 @@ def test_a_detector_of_one_class_is_predicted_measured_and_served(competition, t
     assert '"mean face"' in json.dumps(page.get_config_file(), default=str)
 
 
-def test_another_finder_is_passed_in(resnet):
-    photo = Image.open(PHOTO)
-    (face,) = predict(resnet, photo, find=lambda photo: [BOX])
-    assert face.box == BOX.box
-    assert compare([resnet], photo, find=lambda photo: [BOX, BOX]).boxes == [BOX, BOX]
-
-
 def test_a_weak_face_stays_if_no_detector_doubts_it():
     photo, weak = Image.new("L", (400, 400)), FaceBox((180, 100, 350, 270), -0.5)
     for doubts, expected in (([0.0, 1.2], [weak, BOX]), ([0.0, 1.3], [BOX])):
@@ -118,11 +111,6 @@ def test_a_face_that_the_detector_does_not_see_has_no_answer():
     assert follow([MeanFace()], photo, unseen) == []
 
 
-def test_names_must_differ(resnet):
-    with pytest.raises(ValueError, match="two detectors are called 'resnet18': give one another name"):
-        compare([resnet, resnet], Image.open(PHOTO))
-
-
 def test_colours_are_a_detectors_own_wherever_that_is_possible(resnet):
     assert [network_colour(name) for name in ("fcnn", "resnet18", "resnet50", "resnet34")] == [RED, GREEN, BLUE, GREEN]
     assert resnet.colour == GREEN
@@ -130,13 +118,6 @@ def test_colours_are_a_detectors_own_wherever_that_is_possible(resnet):
     assert distinct([GREEN, GREEN, BLUE, RED]) == [GREEN, PALETTE[3], BLUE, RED]
     many = distinct([GREEN] * len(PALETTE))
     assert set(many) == set(PALETTE) and len(distinct([RED] * 20)) == 20
-
-
-def test_frames_are_answered_where_labels_lie(resnet, sixty):
-    plain = resnet.on_frames(sixty.images[:4])
-    assert plain.shape == (4, 15, 2) and plain.dtype == np.float32
-    flipped = resnet.on_frames(sixty.images[:4], sixty.four_point[:4], mirror=True)
-    assert np.abs(plain - flipped).max() > 0
 
 
 def test_frames_are_answered_with_the_label_offset_of_each_convention_and_photos_without():

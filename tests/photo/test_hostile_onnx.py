@@ -1,9 +1,7 @@
 """Hostile ONNX files, and files of something else: each is refused in one sentence."""
 
-import io
 import os
 import re
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,13 +84,6 @@ def nested() -> onnx.ModelProto:
     return made
 
 
-def zipped() -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("mean.onnx", mean_face().SerializeToString())
-    return file.getvalue()
-
-
 def functions() -> onnx.ModelProto:
     """Each of forty functions calls the one before it twice."""
     made, sets = mean_face(), [helper.make_opsetid("", 17), helper.make_opsetid("bombs", 1)]
@@ -116,47 +107,20 @@ HOSTILE: dict[str, tuple[object, str]] = {
     "nothing": (b"", "is refused"),
     "text": (b"this is a network", "not an ONNX file, or is truncated"),
     "half of one": (lambda: mean_face().SerializeToString()[:300], "not an ONNX file, or is truncated"),
-    "a zip with one": (zipped, "not an ONNX file, or is truncated"),
-    "a folder": (Path.mkdir, "is not a regular file"),
-    "a link to nowhere": (lambda path: path.symlink_to("/nowhere.onnx"), "does not exist"),
     "a link to itself": (lambda path: path.symlink_to(path), "cannot be opened"),
     "too large": (lambda path: _sparse_file(path, MAX_BYTES + 1), "is larger than 500 MB"),
-    "no nodes": (lambda: changed(lambda made: made.graph.ClearField("node")), "is refused"),
     "a custom operator": (
         lambda: first("Shell", domain="eve"),
         CUSTOM + "eve.Shell",
     ),
-    "an operator of nobody's": (
-        lambda: after_mean(("Frobnicate", ["light"], ["points"], {})),
-        "is refused: .*Frobnicate",
-    ),
     "functions that call each other": (functions, "it defines functions of its own"),
     "weights at a path": (lambda: outside("/etc/passwd"), ELSEWHERE),
     "weights beside it in a nested graph": (nested, ELSEWHERE),
-    "weights larger than the file": (
-        lambda: changed(lambda made: made.graph.initializer[2].dims.__setitem__(slice(None), [10**9, 15, 2])),
-        "is refused",
-    ),
-    "a division by zero": (
-        lambda: after_mean(
-            ("Cast", ["light"], ["whole"], {"to": 7}), ("Sub", ["whole", "whole"], ["zero"], {}),
-            ("Div", ["one", "zero"], ["q"], {}), ("Cast", ["q"], ["points"], {"to": 1}),
-            weights=[constant("one", 1, np.int64)],
-        ),
-        SHAPES,  # OpenVINO answers it with a number
-    ),
-    "a cycle": (lambda: changed(lambda made: made.graph.node[0].input.__setitem__(0, "points")), "is refused"),
-    "no input": (lambda: changed(lambda made: made.graph.ClearField("input")), "is refused|inputs none"),
     "colour pictures": (lambda: model([FLAT], takes=["N", 3, 96, 96]), INPUT),
     "pictures of bytes": (
         lambda: model([("Cast", ["images"], ["points"], {"to": 1})], kind=TensorProto.UINT8, gives=None), INPUT,
     ),
-    "seven faces at a time": (lambda: model([FLAT], takes=[7, 1, 96, 96], gives=None), INPUT),
-    "a later operator set": (
-        lambda: changed(lambda made: made.opset_import[0].__setattr__("version", 9999)), "is refused",
-    ),
     "fourteen points": (lambda: answers(FACE[:, :14]), SHAPES),
-    "points in four dimensions": (lambda: answers(FACE[None]), SHAPES),
     "one answer for all faces": (
         lambda: after_mean(
             ("ReduceMean", ["light"], ["m"], {"axes": [0], "keepdims": 0}), ("Add", ["face", "m"], ["points"], {}),
@@ -165,10 +129,7 @@ HOSTILE: dict[str, tuple[object, str]] = {
         SHAPES,
     ),
     "points of double precision": (lambda: answers(FACE, np.float64), SHAPES),
-    "whole numbers": (lambda: answers(FACE.astype(np.int64), np.int64), SHAPES),
     "NaN": (lambda: answers(NAN), FINITE),
-    "infinity": (lambda: answers(np.full((1, 15, 2), -np.inf)), FINITE),
-    "points of 10^30": (lambda: answers(FACE * 1e30), FINITE),
     "points beside the frame": (lambda: answers(FACE + 400), "a point at 4.*, expected pixels of the 96 x 96"),
     "another output": (
         lambda: changed(lambda made: made.graph.output.append(value_info("light", ["N"]))),

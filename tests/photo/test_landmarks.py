@@ -17,9 +17,7 @@ from fkd.page.site import references_in
 from fkd.photo.crop import apply
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
-from fkd.photo.detectors.dlib import read_dlib
-from fkd.photo.detectors.landmarks import SIZE, ZOOM
-from fkd.photo.detectors.mediapipe import FOUR_OF_MESH, OF_MESH, read_mediapipe
+from fkd.photo.detectors.landmarks import FOUR_OF_MESH, OF_MESH, SIZE, ZOOM, read_dlib, read_mediapipe
 from fkd.photo.face import FaceBox
 from fkd.photo.predict import predict
 

@@ -48,12 +48,6 @@ def test_photos_are_listed_from_folders_and_those_below_in_order(tmp_path):
             list(walk_photos([tmp_path, path]))
 
 
-def test_a_name_that_is_not_unicode_is_escaped(tmp_path):
-    Path(os.fsdecode(bytes(tmp_path / "a") + b"\xff.jpg")).write_bytes(PHOTO)
-    (source,) = find_photos([tmp_path])
-    assert source.name == f"{tmp_path}/a\\udcff.jpg" and source.read().size == (512, 600)
-
-
 def test_photos_of_files_and_zips_are_answered_in_order_and_bad_ones_are_said(tmp_path, tiny_checkpoint):
     inside = {"b/one.jpg": PHOTO, "__MACOSX/b/._one.jpg": b"", "notes.txt": b"", "b/cut.jpg": PHOTO[:3000]}
     (tmp_path / "bad.zip").write_bytes(b"PK no")
@@ -220,15 +214,6 @@ def test_one_photo_that_no_answer_comes_for_leaves_the_others(evaluated):
     answers = list(answer_photos(Fails.read(evaluated), [noise(1), BAD, noise(4), noise(2)], find=boxes_of))
     assert [answered.problem[:12] for answered in answers] == ["", "bad.jpg is n", "a similarity", ""]
     assert answers[0].faces and answers[-1].faces
-
-
-def test_a_caller_may_stop(evaluated):
-    read = []
-    sources = (Source("a", 0, lambda: read.append(1) or Image.open(GRACE)) for _ in range(1000))
-    answers = answer_photos(CheckpointDetector.read(evaluated), sources)
-    assert next(answers).faces
-    answers.close()
-    assert len(read) <= TOGETHER + FOUND_AHEAD + 1
 
 
 def test_the_page_writes_each_drawing_as_it_comes(tmp_path, monkeypatch, tiny_checkpoint):

@@ -112,10 +112,6 @@ def test_points_come_back_from_each_kind_of_file(tmp_path):
     assert np.allclose(back, POINTS)
 
 
-def test_a_pts_file_counts_from_one_as_300w_does():
-    assert to_pts(np.array([[0.0, 9.5]])) == "version: 1\nn_points: 1\n{\n1.000 10.500\n}\n"
-
-
 def test_sixty_eight_points_become_fifteen(tmp_path):
     all_68 = np.arange(136, dtype=float).reshape(68, 2)
     (points,) = read_points(write(tmp_path / "a.pts", to_pts(all_68)))

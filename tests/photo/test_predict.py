@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 from conftest import EXAMPLES
@@ -72,10 +70,6 @@ def test_a_face_is_followed_from_frame_to_frame_until_it_is_gone():
     assert follow([detector], make_wall().convert("RGB"), face) == []
 
 
-def test_no_face_is_an_empty_list(tiny_checkpoint):
-    assert predict(CheckpointDetector.read(tiny_checkpoint), Image.new("RGB", (200, 200), "teal")) == []
-
-
 def make_noise(slope: float, seed: int) -> Image.Image:
     """A cloud whose amplitudes fall with the frequency to the power of slope, as in pictures of nature."""
     rng = np.random.default_rng(seed)
@@ -99,10 +93,3 @@ def test_no_face_is_found_in_textures():
     detector = CheckpointDetector.read(SHIPPED)
     for texture in (make_noise(1, 0), make_noise(0.5, 1), make_wall(), Image.new("RGB", (300, 200), "red")):
         assert find_confirmed_faces([detector], texture) == []
-
-
-def test_json_has_names_and_photo_pixels():
-    (face,) = predict(CheckpointDetector.read(SHIPPED), read_photo(EXAMPLES / "grace_hopper.jpg"))
-    value = json.loads(json.dumps(face.to_json()))
-    assert list(value["points"]) == list(NAMES) and len(value["box"]) == 4
-    assert np.allclose(list(value["points"].values()), face.points, atol=0.01)

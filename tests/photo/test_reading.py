@@ -1,7 +1,6 @@
 import io
 import os
 import struct
-import tracemalloc
 import warnings
 import zlib
 
@@ -10,7 +9,7 @@ import pytest
 from PIL import Image
 
 from fkd.photo import reading
-from fkd.photo.reading import read_photo, to_rgb
+from fkd.photo.reading import read_photo
 
 RAMP = np.linspace(0, 255, 60 * 40).reshape(40, 60)  # dark at the top, bright at the bottom
 
@@ -34,12 +33,6 @@ def test_a_photo_is_read_upright(format):
     assert np.abs(pixels(upright)[10, 10] - 255).max() < 30
 
 
-def test_a_photo_with_broken_exif_is_read_as_it_lies():
-    file = io.BytesIO()
-    Image.new("RGB", (60, 40)).save(file, "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x12\x01\x03\0")
-    assert read_photo(file).size == (60, 40)
-
-
 @pytest.mark.parametrize(
     ("values", "suffix"),
     [
@@ -54,16 +47,6 @@ def test_a_photo_with_broken_exif_is_read_as_it_lies():
 def test_more_than_eight_bits_are_scaled(values, suffix, tmp_path):
     Image.fromarray(values).save(tmp_path / f"deep.{suffix}")
     assert np.abs(pixels(read_photo(tmp_path / f"deep.{suffix}"))[..., 0] - RAMP).max() <= 2
-
-
-@pytest.mark.parametrize("kind", [np.uint16, np.float32])
-def test_scaling_more_than_eight_bits_takes_little_memory(kind):
-    deep = Image.fromarray((np.arange(2_000_000) % 60_000).reshape(1000, 2000).astype(kind))
-    tracemalloc.start()
-    to_rgb(deep)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 14 * 2_000_000, "bytes; a copy of float64 has 8 for a pixel, and three were made"
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "RGB"])

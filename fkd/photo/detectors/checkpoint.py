@@ -1,18 +1,32 @@
-"""Our own networks: a checkpoint as a detector."""
+"""Our own networks: a checkpoint as a detector, and its ONNX file: its folder's, the cache's or a new export."""
 
+import atexit
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import safetensors
 
-from fkd.files import file_sha256
+from fkd.errors import FkdError
+from fkd.files import cache_folder, file_sha256
 from fkd.learn.config import HEATMAP, ModelConfig
 from fkd.learn.record import CONFIG, WEIGHTS, Checkpoint, check_files, read_config
 from fkd.photo.colours import network_colour
-from fkd.photo.detectors.exported import networks_folder, onnx_file
 from fkd.photo.detectors.network import OUTPUTS, NetworkDetector, Run
-from fkd.photo.runtime import Network, has_bf16, streams
+from fkd.photo.runtime import Network, has_bf16, read_metadata, streams
+
+ONNX = "model.onnx"  # in a checkpoint folder
+VERSION = 1  # of the export: a change that alters its answers makes new files
 
 
 @dataclass
@@ -85,7 +99,7 @@ class CheckpointDetector(NetworkDetector):
 
 def _by_torch(folder: Path, device: str) -> Model:
     from fkd.learn.checkpoint import load_checkpoint  # noqa: PLC0415 - torch, which serving does without
-    from fkd.photo.detectors.by_torch import NamedOutputs  # noqa: PLC0415
+    from fkd.photo.detectors.onnx_export import NamedOutputs  # noqa: PLC0415
 
     model = load_checkpoint(folder).model
     offset = model.label_offset.numpy()
@@ -104,3 +118,68 @@ def _by_openvino(folder: Path, config: ModelConfig, sha256: str, networks: Path 
     with safetensors.safe_open(folder / WEIGHTS, "np") as weights:
         offset = weights.get_tensor("label_offset")
     return Model(config, offset, network, runtime=f"OpenVINO {precision}, {streams()} threads")
+
+
+def onnx_file(folder: Path, config: ModelConfig, sha256: str, networks: Path) -> Path:
+    """Return a checkpoint's ONNX file, exporting it if these weights have none yet.
+
+    Args:
+        folder: the checkpoint folder. Its model.onnx is used if that names the same weights.
+        config: its model.
+        sha256: of its weights.
+        networks: the folder where exported files are cached.
+
+    Raises:
+        FkdError: if the checkpoint is damaged, as `load_checkpoint`.
+        ChildProcessError: if the process that exports it dies.
+    """
+    if (folder / ONNX).is_file() and _weights_of(folder / ONNX) == sha256:
+        return folder / ONNX
+    model = json.dumps([VERSION, dataclasses.asdict(config)])  # other models may have the same tensors
+    file = networks / f"{sha256}-{hashlib.sha256(model.encode()).hexdigest()[:16]}.onnx"
+    if not file.is_file():
+        _export(folder, file)
+    return file
+
+
+def networks_folder() -> Path:
+    """Return the folder of cached networks; a temporary one, for this process, if the cache is not writable."""
+    return _writable(cache_folder() / "networks")
+
+
+@functools.cache
+def _writable(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        warnings.warn(f"exported networks are not cached; set FKD_CACHE: {error}", stacklevel=4)
+        temporary = Path(tempfile.mkdtemp(prefix="fkd-networks-"))
+        atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+        return temporary
+
+
+def _weights_of(file: Path) -> str:
+    """The sha256 of the weights that an ONNX file was exported from; empty if it does not say."""
+    try:
+        return str(json.loads(read_metadata(file)["fkd"])["checkpoint"])
+    except (RuntimeError, ValueError, TypeError, KeyError):
+        return ""
+
+
+def _export(folder: Path, file: Path) -> None:
+    """Export a checkpoint folder: here if this process has torch already, else by `fkd export` in another one."""
+    if "torch" in sys.modules:
+        from fkd.photo.detectors.onnx_export import export_onnx  # noqa: PLC0415 - torch, which serving does without
+
+        export_onnx(folder, file)
+        return
+    command = [sys.executable, "-P", "-m", "fkd", "export", str(folder), "--onnx", str(file)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    child = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if child.returncode:
+        last = (child.stderr.splitlines() or [""])[-1]
+        if last.startswith("fkd: "):
+            raise FkdError(last.removeprefix("fkd: "))
+        raise ChildProcessError(f"exporting {folder} to ONNX ended with {child.returncode}: {last}")

@@ -1,4 +1,4 @@
-"""A checkpoint -> an ONNX file, which fkd serves, other programs run, and `onnx:FILE` reads back."""
+"""A checkpoint by torch, for a GPU, and as an ONNX file for fkd, other programs and `onnx:FILE`."""
 
 import dataclasses
 import json
@@ -16,13 +16,39 @@ from fkd.keypoints import FRAME_SIZE, NAMES
 from fkd.learn.checkpoint import load_checkpoint
 from fkd.learn.models import KeypointModel
 from fkd.learn.record import Checkpoint
-from fkd.photo.detectors.by_torch import NamedOutputs
-from fkd.photo.detectors.network import BATCH, OUTPUTS, run_frames
+from fkd.photo.detectors.network import BATCH, CONVENTION, OTHER_POINTS, OUTPUTS, POINTS, UNCERTAINTY, run_frames
 from fkd.photo.detectors.onnx import Trained
 from fkd.photo.runtime import Network
 from fkd.version import __version__
 
 TOLERANCE = 1e-3  # between torch's outputs and the file's: px, and logits
+
+
+class NamedOutputs(nn.Module):
+    """A model and its head's answers, with the names and shapes of `fkd.photo.detectors.network`."""
+
+    def __init__(self, model: KeypointModel):
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the outputs by name for images float [N, 1, 96, 96] in 0..1."""
+        output, logits = self.model(images)
+        points, spread = self.model.head.points(output), self.model.head.spread(output)
+        outputs = {POINTS: points[:, : len(NAMES)]}
+        if spread is not None:
+            outputs[UNCERTAINTY] = spread[:, : len(NAMES)]
+        if points.shape[1] > len(NAMES):
+            outputs[OTHER_POINTS] = points[:, len(NAMES) :]
+        if logits is not None:
+            outputs[CONVENTION] = logits
+        return outputs
+
+    def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the outputs as arrays, for images float32 [N, 1, 96, 96], on the model's device."""
+        with torch.inference_mode():
+            outputs = self(torch.from_numpy(images).to(self.model.label_offset.device))
+        return {name: output.float().cpu().numpy() for name, output in outputs.items()}
 
 
 def export_onnx(folder: Path | str, path: Path, name: str = "", owner: str = "") -> None:
