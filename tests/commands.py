@@ -8,7 +8,7 @@ from fkd.errors import FkdError, is_for_user
 
 
 def run(*arguments, status: int = 0) -> str:
-    """What a command prints."""
+    """The output of a command."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
     assert result.exit_code == status, result.output
     return result.output.strip()

@@ -47,7 +47,7 @@ def pytest_terminal_summary(terminalreporter, config):
 
 @pytest.fixture(autouse=True)
 def same_start(request, monkeypatch):
-    """Every test finds PyTorch as a fresh process has it, seeded, whichever tests ran before."""
+    """Set PyTorch back to its state in a fresh process, seeded."""
     torch.manual_seed(0)
     torch.set_flush_denormal(False)  # training switches it on
     if request.config.getoption("--no-bf16"):
@@ -154,14 +154,14 @@ def competition(tmp_path, faces) -> Path:
 
 
 def untrained(config: ModelConfig, seed: int = 0) -> KeypointModel:
-    """A model whose weights depend on the seed alone; the global generator stays as it was."""
+    """A model with weights that depend on the seed alone; the global generator stays as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build_model(config)
 
 
 def detector(config: ModelConfig) -> CheckpointDetector:
-    """An untrained network that lies in no folder."""
+    """An untrained network without a folder."""
     network = untrained(config).eval()
     model = Model(config, network.label_offset.numpy(), NamedOutputs(network).run)
     return CheckpointDetector(
@@ -173,14 +173,18 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+def unchanged(folder: Path) -> Iterator[Path]:
+    before = contents(folder)
+    yield folder
+    assert contents(folder) == before, "a test has changed the checkpoint that all share"
+
+
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory) -> Iterator[Path]:
     """An untrained resnet18 checkpoint; a test that writes into it copies it first."""
     folder = tmp_path_factory.mktemp("checkpoints") / "tiny"
     save_checkpoint(folder, untrained(ModelConfig("resnet18")), TRAINING, DataRecord("drawn"))
-    before = contents(folder)
-    yield folder
-    assert contents(folder) == before, "a test has changed the checkpoint that all share"
+    yield from unchanged(folder)
 
 
 @pytest.fixture(scope="session")
@@ -210,6 +214,4 @@ def evaluated(tmp_path_factory) -> Iterator[Path]:
     sha256 = load_checkpoint(folder).sha256
     evaluation = entry("net", 2.5, fingerprint="f00d", weights=[sha256], data=data)
     (folder / "evaluation.json").write_text(json.dumps(dataclasses.asdict(evaluation)))
-    before = contents(folder)
-    yield folder
-    assert contents(folder) == before, "a test has changed the checkpoint that all share"
+    yield from unchanged(folder)

@@ -10,7 +10,7 @@ from safetensors.torch import load, save
 
 
 class Payload:
-    """What a pickle does when it is read."""
+    """A pickle that makes a folder when it is read."""
 
     def __init__(self, path: Path):
         self.path = path

@@ -35,7 +35,7 @@ Seen = namedtuple("Seen", "method path")  # a request
 
 @dataclass
 class Fault:
-    """What goes wrong with the next `times` requests of this method whose path holds `path`, a regex."""
+    """A failure of the next `times` requests of this method with this part of a path, a regex."""
 
     method: str
     path: str
@@ -72,7 +72,7 @@ def stored(path: str, content: bytes) -> dict:
 
 @dataclass
 class Commit:
-    """All files of a repo at one time, and what the Hub reads in them."""
+    """All files of a repo at one time, and the card that the Hub reads in them."""
 
     sha: str
     files: dict[str, bytes]
@@ -109,7 +109,7 @@ class Repo:
         return named[rev]
 
     def describe(self, commit: Commit) -> dict:
-        """What the Hub says of a repo."""
+        """The Hub's description of a repo."""
         return {
             "id": self.id, "sha": commit.sha, "lastModified": commit.date, "private": self.private,
             "tags": commit.card.get("tags", []), "model-index": commit.card.get("model-index"),
@@ -118,7 +118,7 @@ class Repo:
 
 
 class HubServer:
-    """What the Hub holds, what tests do with it, and the server, which `with` starts and stops."""
+    """The Hub's contents, the tests' access to them, and the server, which `with` starts and stops."""
 
     def __init__(self):
         # The protocol is given, as only then does asyncio turn off Nagle's algorithm, 40 ms an answer.
@@ -145,7 +145,7 @@ class HubServer:
     def clear(self):
         """Forgets everything, as if just started."""
         self.repos: dict[tuple[str, str], Repo] = {}
-        self.lfs: dict[str, bytes] = {}  # what was uploaded, in a commit or not, by its sha256
+        self.lfs: dict[str, bytes] = {}  # uploads, in a commit or not, by their sha256
         self.tokens: dict[str, str] = {}
         self.faults: list[Fault] = []
         self.requests: list[Seen] = []
@@ -180,7 +180,7 @@ class HubServer:
         return self.repos[f"{repo_type}s", repo_id]
 
     def put(self, repo_id: str, files: dict[str, bytes], repo_type: str = "model", private: bool = False):
-        """Commits files to main, in a repo that is made where there is none."""
+        """Commits files to main; creates the repo if it is missing."""
         kind = f"{repo_type}s"
         repo = self.repos.get((kind, repo_id)) or Repo(kind, repo_id, private)
         repo.commits.append(self.commit((repo.at("main").files if repo.commits else {}) | files))
@@ -210,7 +210,7 @@ class HubServer:
         return None
 
     def user(self, request: Request) -> str | None:
-        """Whose token came, None where none did."""
+        """The user of the request's token; None without a token."""
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if token and token not in self.tokens:
             raise refuse(401, "Invalid credentials in Authorization header")

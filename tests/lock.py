@@ -22,7 +22,7 @@ def read_requirements(path: Path) -> dict[str, Requirement]:
 
 
 def needs(package: Distribution, extras: set[str]) -> list[Requirement]:
-    """What a package with these extras requires on this machine, without the CUDA packages."""
+    """A package's requirements with these extras on this machine, without the CUDA packages."""
     found = map(Requirement, package.requires or [])
     environments = [{"extra": extra} for extra in extras or {""}]
     return [

@@ -1,4 +1,4 @@
-"""The app, served in a process of its own on loopback, and requests to it as a program or a stranger makes them."""
+"""The app, served in a separate process on loopback, and requests to it from programs and strangers."""
 
 import json
 import os
@@ -44,7 +44,7 @@ class Caller:
         return self.client.post("gradio_api/upload", files={"files": (name, content)}).raise_for_status().json()[0]
 
     def call(self, name: str, data: list) -> tuple[str, object]:
-        """Calls a public endpoint: ("complete" or "error" or the status code, what came with it)."""
+        """Calls a public endpoint: ("complete" or "error" or the status code, its data)."""
         asked = self.client.post(f"gradio_api/call/{name}", json={"data": data})
         if asked.status_code != 200:
             return str(asked.status_code), asked.text
@@ -76,7 +76,7 @@ class Caller:
 
 
 class Served(Caller):
-    """A running app: url, process (psutil's), photos (where its folder lies), printed (its log)."""
+    """A running app: url, process (psutil's), photos (the parent of its folder), printed (its log)."""
 
     def __init__(self, popen: subprocess.Popen, photos: Path):
         self.photos, self._lines, self.process = photos, [], psutil.Process(popen.pid)
@@ -96,7 +96,7 @@ class Served(Caller):
 
     @property
     def folder(self) -> Path:
-        """Where its uploads lie."""
+        """The folder of its uploads."""
         (found,) = (path for path in self.photos.glob("fkd-photos-*") if path.is_dir())
         return found
 
@@ -108,7 +108,7 @@ class Served(Caller):
 
 @contextmanager
 def served(checkpoints: str = "", photos: Path | None = None, **environment: str):
-    """Serves the app. checkpoints: their folder, the shipped ones if empty. photos: where its folder goes."""
+    """Serves the app. checkpoints: their folder, the shipped ones if empty. photos: the parent of its folder."""
     with tempfile.TemporaryDirectory() as scratch:
         photos = photos or Path(scratch)
         arguments = f"checkpoints=__import__('pathlib').Path({checkpoints!r})" if checkpoints else ""

@@ -1,4 +1,4 @@
-"""What the README, the documentation and the set-up files say must hold."""
+"""The README, the documentation and the set-up files are true."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""SECURITY.md promises only what a test holds, with the numbers of the code."""
+"""Each promise of SECURITY.md has a test, and its numbers are those of the code."""
 
 import re
 from pathlib import Path

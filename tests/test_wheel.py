@@ -1,4 +1,4 @@
-"""The wheel, installed away from this checkout and without a network: what somebody gets who installs fkd."""
+"""The wheel, installed away from this checkout and without a network: the fkd that users install."""
 
 import os
 import re
@@ -48,7 +48,7 @@ def scripts(tmp_path_factory) -> Path:
     scripts = folder / "venv" / "bin"
     subprocess.run([*pip, "--python", scripts / "python", "install", *alone, wheel], check=True)
     (packages,) = (folder / "venv" / "lib").glob("*/site-packages")
-    # After the environment's own packages, and without what .pth files there do, such as an editable fkd.
+    # After the environment's own packages, and without its .pth files, such as that of an editable fkd.
     (packages / "tests.pth").write_text(sysconfig.get_path("purelib"))
     (packages / "sitecustomize.py").write_text(LOOPBACK_ONLY)
     return scripts

@@ -130,8 +130,8 @@ def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> P
 
     The entry of the Hub model user/name is user--name.json. The first entry of a benchmark defines it (benchmark.json);
     a later one with other test data is written too, and `ranking` shows it unranked.
-    Raises FkdError for what could not be read back, a name that another entry's file may have, a benchmark.json that
-    cannot be read, or submitted predictions that would replace a measured entry.
+    Raises FkdError for an entry that could not be read back, another entry's file name, an unreadable benchmark.json,
+    or submitted predictions that would replace a measured entry.
     """
     typed(dataclasses.asdict(evaluation), Evaluation, f"the entry {evaluation.name!r}")
     folder = Path(root) / evaluation.benchmark

@@ -84,7 +84,7 @@ def pull(
 
 
 def networks_in(cache: Path) -> Path:
-    """Return where the networks of the models in a cache of their own are exported to."""
+    """Return the folder for exported networks in a separate cache."""
     return cache / "networks"
 
 

@@ -38,7 +38,7 @@ def test_a_detector_is_measured_by_its_answers(competition):
 
 
 class Elsewhere(Shifted):
-    """Knows every face's labels, but its nose lies 3 px lower, and in the four-point convention 2 px to the left."""
+    """Knows every face's labels, but puts the nose 3 px lower, and in the four-point convention 2 px to the left."""
 
     def __init__(self, untrained, faces):
         super().__init__(untrained.checkpoint, untrained.folder)

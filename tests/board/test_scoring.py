@@ -24,7 +24,7 @@ SUBMITTED = {"weights": [], "cost": None, "held_out": False}
 
 
 def answer(folder, path, points):
-    """Writes what `points` [N, 15, 2] px answer to an exported folder's lookup table, as any program would."""
+    """Writes points [N, 15, 2] px as any program would answer an exported folder's lookup table."""
     lookup = pd.read_csv(folder / "IdLookupTable.csv")
     columns = [COLUMNS.index(name) for name in lookup["FeatureName"]]
     lookup["Location"] = points.reshape(len(points), -1)[lookup["ImageId"] - 1, columns]
@@ -50,7 +50,7 @@ def test_perfect_predictions_score_0_and_the_mean_face_its_error(competition, tm
 
 
 def test_a_checkpoints_own_submission_scores_as_its_answers_do(competition, tmp_path, monkeypatch):
-    """The whole path of somebody else's model: export, answer, score, and where it stands then."""
+    """The whole path of somebody else's model: export, answer, score, rank."""
     monkeypatch.chdir(tmp_path)
     run("train", "--model", "fcnn", "--data", competition, "--out", "checkpoints/net", "--epochs", 2,
         "--warmup-epochs", 1, "--batch-size", 16)  # fmt: skip

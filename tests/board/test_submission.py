@@ -15,7 +15,7 @@ from fkd.learn.models import KeypointModel, ModelConfig
 
 @dataclass(frozen=True)
 class Untrained:
-    """A detector whose answers a test can move by the bias of its model's head."""
+    """A detector; a test can move its answers by the bias of its model's head."""
 
     model: KeypointModel
 

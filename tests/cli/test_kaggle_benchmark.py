@@ -1,4 +1,4 @@
-"""The competition's exact shape: what must work the day somebody has its files."""
+"""The competition's exact shape: the whole path with files like Kaggle's."""
 
 import json
 
@@ -11,7 +11,6 @@ from conftest import draw_faces
 from fkd.board.entries import KAGGLE
 from fkd.data.competition import read_training
 from fkd.data.faces import Faces, is_four_point
-from fkd.errors import FkdError
 from fkd.keypoints import COLUMNS, FOUR_POINT
 
 WORDS = np.array([str(value) for value in range(256)])
@@ -19,7 +18,7 @@ OTHERS = [index for index in range(15) if index not in FOUR_POINT]
 
 
 def textured(count: int, seed: int) -> Faces:
-    """Drawn faces, each under a pattern of its own, so that no two look alike."""
+    """Drawn faces, each under another pattern, so that no two look alike."""
     rng = np.random.default_rng(seed)
     base = draw_faces(40, seed, four_point_share=0)
     which = rng.integers(0, 40, count)
@@ -62,8 +61,3 @@ def test_files_of_the_competitions_exact_shape(tmp_path, monkeypatch):
     assert KAGGLE in run("leaderboard")
     assert "27,124 rows" in run("submit", "--checkpoint", "m", "--data", data, "--out", "submission.csv")
     assert len(pd.read_csv("submission.csv")) == 27124
-
-
-def test_other_data_cannot_be_entered_as_the_competitions(competition, tmp_path, tiny_checkpoint):
-    with pytest.raises(FkdError, match="has 60 training rows, but the competition's file has 7,049"):
-        run("evaluate", tiny_checkpoint, "--data", competition, "--benchmark", "kaggle", "--leaderboard", tmp_path)

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from commands import run
+from commands import fails, run
 
 from fkd.page import site
 
@@ -35,17 +35,12 @@ def test_the_page_shows_the_given_checkpoints_else_those_of_the_folder(
     assert [(models(app), opened) for app, opened in launched] == [(["mine"], False), (["net", "ada/net"], True)]
 
 
-def test_without_a_checkpoint_the_command_says_what_to_do(tmp_path, monkeypatch, launched):
+def test_no_checkpoint_or_two_of_one_name_are_refused(evaluated, tmp_path, monkeypatch, launched):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match="there is no checkpoint to show: name folders or hf:user/repo"):
-        run("app")
-    assert not launched
-
-
-def test_two_checkpoints_of_one_name_are_refused(evaluated, tmp_path, launched):
+    assert "there is no checkpoint to show: name folders or hf:user/repo" in fails("app")
     shutil.copytree(evaluated, tmp_path / "net")
-    with pytest.raises(ValueError, match="two of the checkpoints have the name net"):
-        run("app", evaluated, tmp_path / "net")
+    assert "two of the checkpoints have the name net" in fails("app", evaluated, tmp_path / "net")
+    assert not launched
 
 
 @pytest.mark.slow

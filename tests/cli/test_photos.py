@@ -33,15 +33,6 @@ def test_predict_writes_json_and_drawings(tmp_path, tiny_checkpoint):
     assert Image.open(tmp_path / "d" / "grace_hopper.png").size == (512, 600)
 
 
-def test_drawings_never_replace_each_other(tmp_path, evaluated):
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        Image.new("RGB", (40, 40)).save(tmp_path / folder / "x.jpg")
-    options = ["--checkpoint", evaluated, "--out", tmp_path / "p.json"]
-    run("predict", tmp_path, *options)
-    assert "same name" in fails("predict", tmp_path, *options, "--draw", tmp_path / "drawn")
-
-
 def test_an_unreadable_photo_is_a_row_and_the_others_are_answered(tmp_path, evaluated):
     (tmp_path / "bad.jpg").write_bytes(b"x")
     said = run("predict", tmp_path / "bad.jpg", FACE, "--checkpoint", evaluated, "--out", tmp_path / "p.csv")
@@ -50,18 +41,17 @@ def test_an_unreadable_photo_is_a_row_and_the_others_are_answered(tmp_path, eval
     assert table["error"].notna().tolist() == [True, False] and table["face"].tolist()[1] == 1
 
 
-def test_a_device_that_is_not_there_is_refused(tmp_path, evaluated):
+def test_options_that_cannot_be_used_are_refused(tmp_path, evaluated):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (40, 40)).save(tmp_path / folder / "x.jpg")
+    predict = ["predict", tmp_path, "--checkpoint", evaluated, "--out", tmp_path / "p.json"]
     for device in ("tpu", "cuda:99"):
-        options = ["--checkpoint", evaluated, "--device", device, "--out", tmp_path / "x.csv"]
-        assert f"--device {device} is not available here" in fails("predict", FACE, *options)
-
-
-def test_what_does_not_go_together_is_said(tmp_path, evaluated):
-    options = ["--checkpoint", evaluated, "--out", tmp_path / "p", "--ray"]
+        assert f"--device {device} is not available here" in fails(*predict, "--device", device)
     for option in (["--resume"], ["--draw", tmp_path], ["--device", "auto"]):
-        assert "leave out --draw, --device and --resume" in fails("predict", tmp_path, *options, *option)
-    said = fails("predict", FACE, "--checkpoint", evaluated, "--out", tmp_path / "p.txt")
-    assert "expected a name that ends in .json, .csv, .parquet" in said
+        assert "leave out --draw, --device and --resume" in fails(*predict, "--ray", *option)
+    assert "same name" in fails(*predict, "--draw", tmp_path / "drawn")
+    assert "expected a name that ends in .json, .csv, .parquet" in fails(*predict[:-1], tmp_path / "p.txt")
 
 
 def test_precise_points_are_those_of_the_library(tmp_path):

@@ -151,7 +151,7 @@ def test_a_card_of_countless_benchmarks_makes_one_claim_for_each_of_ours(hub, bo
 
 
 def test_a_hosts_private_models_are_nothing_for_the_page(hub, board, card):
-    hub.put("ada/secret", card(), private=True)  # whose token this process has
+    hub.put("ada/secret", card(), private=True)  # this process has her token
     hub.put("bob/net", card())
     assert [claim.repo for claim in sync(board).claims] == ["bob/net"]
 

@@ -27,7 +27,7 @@ def file(tmp_path):
     return path
 
 
-def test_a_reference_to_a_file_names_its_kind(file):
+def test_a_reference_to_a_file_names_its_kind(file, evaluated, tmp_path, monkeypatch):
     detector = load(f"onnx:{file}")
     assert (detector.name, detector.owner, detector.licence, detector.folder) == ("mean face", "ada", "MIT", file)
     assert load(f"onnx:{file}", "other").name == "other"
@@ -35,65 +35,43 @@ def test_a_reference_to_a_file_names_its_kind(file):
     np.testing.assert_allclose(detector.on_frames(white), [np.array(MEAN_FACE) + [1, 0]] * 40, atol=1e-4)
     with pytest.raises(FkdError, match="none.onnx does not exist"):
         load("onnx:none.onnx")
-
-
-def test_a_folder_may_be_called_like_a_kind(evaluated, tmp_path, monkeypatch):
     (tmp_path / "onnx").symlink_to(evaluated)
     monkeypatch.chdir(tmp_path)
-    assert load("onnx").name == evaluated.name
+    assert load("onnx").name == evaluated.name, "a folder may have the name of a kind"
 
 
-def test_predict_and_submit_take_a_file(file, tmp_path):
-    asked = ("--checkpoint", f"onnx:{file}", "--out", tmp_path / "points.json")
-    assert "points.json: 1 face(s) in 1 photo(s)" in run("predict", EXAMPLES / "grace_hopper.jpg", *asked)
-    data = write_competition(tmp_path / "drawn", draw_faces(4), draw_faces(3, seed=1))
-    run("submit", "--checkpoint", f"onnx:{file}", "--data", data, "--out", tmp_path / "submission.csv")
+def test_predict_submit_evaluate_and_the_page_take_a_file(file, competition, tmp_path):
+    options = ("--checkpoint", f"onnx:{file}", "--out", tmp_path / "points.json")
+    assert "points.json: 1 face(s) in 1 photo(s)" in run("predict", EXAMPLES / "grace_hopper.jpg", *options)
+    run("submit", "--checkpoint", f"onnx:{file}", "--data", competition, "--out", tmp_path / "submission.csv")
     assert len((tmp_path / "submission.csv").read_text().splitlines()) > 20
+    root = tmp_path / "leaderboard"
+    output = run("evaluate", f"onnx:{file}", "--data", competition, "--leaderboard", root)
+    assert "mean face on drawn: RMSE" in output
+    assert "not ranked: its checkpoint does not record that the test faces were kept out of training" in output
+    (entry,) = read_entries(root, read_benchmarks(root)[0]).measured
+    assert (entry.model, entry.data.name, entry.held_out) == ("onnx", "", False)
+    for page in (build_app(file.parent, tmp_path), build_app(tmp_path / "none", tmp_path, [f"onnx:{file}"])):
+        assert '"mean face"' in json.dumps(page.get_config_file(), default=str)
+    (file.parent / "broken.onnx").write_bytes(b"not one")
+    with pytest.raises(FkdError, match="broken.onnx is not an ONNX file"):
+        build_app(file.parent, tmp_path)
 
 
 def test_an_export_is_measured_ranked_and_checked_like_its_checkpoint(tmp_path, monkeypatch, faces):
     data = write_competition(tmp_path / "drawn", faces, draw_faces(3, seed=1))
-    loaded, split = split_data(data)
+    record = record_of("drawn", *split_data(data), "ours")
     net = tmp_path / "checkpoints" / "net"
-    record = record_of("drawn", loaded, split, "ours")
     save_checkpoint(net, untrained(ModelConfig("resnet10t")), TRAINING, record)
     run("export", net, "--onnx", tmp_path / "checkpoints" / "net.onnx")
     monkeypatch.chdir(tmp_path)
     for reference in ("checkpoints/net", "onnx:checkpoints/net.onnx"):
-        said = run("evaluate", reference, "--data", data)
-        assert "not ranked" not in said
+        assert "not ranked" not in run("evaluate", reference, "--data", data)
     (benchmark,) = read_benchmarks(Path("leaderboard"))
     second, first = read_entries(Path("leaderboard"), benchmark).measured
     assert (first.name, second.name) == ("net", "net-onnx") and first.checkpoint != second.checkpoint
     assert first.accuracy.rmse == pytest.approx(second.accuracy.rmse, abs=0.05)
     assert (second.model, second.data, second.held_out) == ("onnx", record, True)
-    shown = run("leaderboard")
-    assert shown.count("verified") == 2 and "not verified" not in shown
     assert run("leaderboard", "check", "--data", data).splitlines() == ["net-onnx: reproduced", "net: reproduced"]
-    page = build_app(Path("checkpoints"), Path("leaderboard"))
-    assert '"net-onnx"' in json.dumps(page.get_config_file(), default=str)
     (tmp_path / "checkpoints" / "net.onnx").unlink()
-    assert "checkpoint (" in run("leaderboard"), "what is not here cannot be measured again"
-
-
-def test_what_was_trained_on_who_knows_what_has_no_rank(file, competition):
-    root = file.parent / "leaderboard"
-    said = run("evaluate", f"onnx:{file}", "--data", competition, "--leaderboard", root)
-    assert "mean face on drawn: RMSE" in said
-    assert "not ranked: its checkpoint does not record that the test faces were kept out of training" in said
-    (entry,) = read_entries(root, read_benchmarks(root)[0]).measured
-    assert (entry.model, entry.data.name, entry.held_out) == ("onnx", "", False)
-
-
-def test_the_page_shows_the_files_of_its_folder_and_those_named(file, tmp_path):
-    pages = [
-        build_app(file.parent, tmp_path),
-        build_app(tmp_path / "none", tmp_path, [f"onnx:{file}"]),
-    ]
-    for page in pages:
-        assert '"mean face"' in json.dumps(page.get_config_file(), default=str)
-    (file.parent / "broken.onnx").write_bytes(b"not one")
-    with pytest.raises(ValueError, match="broken.onnx is not an ONNX file"):
-        build_app(file.parent, tmp_path)
-    with pytest.raises(ValueError, match="broken.onnx is not an ONNX file"):
-        run("app", f"onnx:{file.parent / 'broken.onnx'}")
+    assert "checkpoint (" in run("leaderboard"), "a missing checkpoint cannot be measured again"
