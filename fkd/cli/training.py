@@ -12,7 +12,9 @@ def train_command(
     data: Data,
     out: Annotated[Path, typer.Option(help="The checkpoint folder to write.")],
     model: Annotated[str, typer.Option(help="fcnn, or a residual network of timm, such as resnet50.")] = "resnet18",
-    conventions: Annotated[str, typer.Option(help="found: outputs for each label convention; one: shared ones.")] = "",
+    conventions: Annotated[
+        str | None, typer.Option(help="found: outputs for each label convention; one: shared.")
+    ] = None,
     head: Annotated[str, typer.Option(help="regression or heatmap; fcnn can only regress.")] = "",
     source: Annotated[str, typer.Option("--from", help="Start from this checkpoint: a folder or hf:user/repo.")] = "",
     epochs: int = 100,
@@ -46,8 +48,12 @@ def train_command(
 
     check_name(model)  # before the data is read
     model_config = ModelConfig(model, head=head)
-    choices: dict[str, Any] = {"optimizer": optimizer, "labels": labels, "precision": precision}
-    choices["conventions"] = conventions or None
+    choices: dict[str, Any] = {
+        "optimizer": optimizer,
+        "labels": labels,
+        "precision": precision,
+        "conventions": conventions,
+    }
     config = TrainConfig(
         epochs=epochs,
         batch_size=batch_size,
