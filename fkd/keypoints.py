@@ -33,16 +33,9 @@ NAMES = (
 
 COLUMNS = tuple(f"{name}_{axis}" for name in NAMES for axis in "xy")
 
-LEFT_EYE, RIGHT_EYE, NOSE_TIP, TOP_LIP, BOTTOM_LIP = (
-    NAMES.index(name)
-    for name in (
-        "left_eye_center",
-        "right_eye_center",
-        "nose_tip",
-        "mouth_center_top_lip",
-        "mouth_center_bottom_lip",
-    )
-)
+LEFT_EYE, RIGHT_EYE = NAMES.index("left_eye_center"), NAMES.index("right_eye_center")
+NOSE_TIP = NAMES.index("nose_tip")
+TOP_LIP, BOTTOM_LIP = NAMES.index("mouth_center_top_lip"), NAMES.index("mouth_center_bottom_lip")
 
 # The competition's rows from 2,284 on carry these four points only, and place the last two elsewhere than
 # the fully labelled rows do: the base of the nose, and the middle of the mouth.

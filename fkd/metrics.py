@@ -197,7 +197,7 @@ def accuracy(predicted: np.ndarray, points: np.ndarray, resamples: int = RESAMPL
     """
     if not np.isfinite(predicted[np.isfinite(points)]).all():
         raise FkdError("the model's predictions hold values that are not finite: its weights are broken")
-    errors = _errors(predicted, points)  # [N, 15, 2], NaN where missing
+    errors = predicted.astype(np.float64) - points  # [N, 15, 2] px, NaN where missing
     if np.isnan(errors).all():
         raise FkdError("none of the faces has a label: nothing can be measured")
     faces = _face_errors(errors, points)
@@ -221,7 +221,7 @@ def mean_offsets(predicted: np.ndarray, points: np.ndarray, convention: np.ndarr
 
     It is 0 where a convention lacks that label. convention: the number of each face's, int64 [N], of `count`.
     """
-    errors = _errors(predicted, points)
+    errors = predicted.astype(np.float64) - points  # [N, 15, 2] px, NaN where missing
     offsets = np.zeros((count, *errors.shape[1:]))
     for number in range(count):
         rows = convention == number
@@ -232,7 +232,7 @@ def mean_offsets(predicted: np.ndarray, points: np.ndarray, convention: np.ndarr
 
 def detail(predicted: np.ndarray, points: np.ndarray) -> Detail:
     """Compare predictions with labels, both [N, 15, 2] px, labels NaN where missing, face by face."""
-    errors = _errors(predicted, points)
+    errors = predicted.astype(np.float64) - points  # [N, 15, 2] px, NaN where missing
     faces = _face_errors(errors, points)
     offsets = {}
     for index, name in enumerate(NAMES):
@@ -255,8 +255,7 @@ def rmse_interval(squares: np.ndarray, values: np.ndarray, resamples: int = RESA
 
 def resampled_rmse(squares: np.ndarray, values: np.ndarray, resamples: int = RESAMPLES) -> np.ndarray:
     """The RMSE of bootstrap resamples by face (Efron 1979), px [resamples], the same faces whatever the errors."""
-    rmse: np.ndarray = np.sqrt(resampled_means(squares, values, resamples))
-    return rmse
+    return np.sqrt(resampled_means(squares, values, resamples))  # type: ignore[no-any-return]
 
 
 def resampled_means(sums: np.ndarray, values: np.ndarray, resamples: int = RESAMPLES) -> np.ndarray:
@@ -280,12 +279,6 @@ def _resamples(faces: int, resamples: int) -> np.ndarray:
     for row in counts:
         row[:] = np.bincount(rng.integers(faces, size=faces), minlength=faces)
     return counts
-
-
-def _errors(predicted: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Predictions less labels, float64 [N, 15, 2] px, NaN where missing."""
-    errors: np.ndarray = predicted.astype(np.float64) - points
-    return errors
 
 
 def _sums(errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

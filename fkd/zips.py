@@ -9,14 +9,14 @@ from typing import IO, Any
 from fkd.errors import FkdError
 from fkd.files import one_line
 
-MOST_LISTING = 2_000_000  # bytes of the table of contents, which zipfile reads whole: more than 10,000 members
+MAX_LISTING = 2_000_000  # bytes of the table of contents, which zipfile reads whole: more than 10,000 members
 STEP = 4096  # bytes unpacked from at a time: bzip2 makes up to 80 MB of them
 
 
 def open_zip(file: io.BufferedReader | io.BytesIO, name: str) -> zipfile.ZipFile:
     """Open a zip; `name` is its name in messages.
 
-    Raises FkdError if it is damaged or not a zip, or its table of contents is longer than MOST_LISTING.
+    Raises FkdError if it is damaged or not a zip, or its table of contents is longer than MAX_LISTING.
     """
     try:
         return zipfile.ZipFile(_Bounded(file))
@@ -27,8 +27,7 @@ def open_zip(file: io.BufferedReader | io.BytesIO, name: str) -> zipfile.ZipFile
 def open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int, name: str) -> io.BufferedReader:
     """Open a member of a zip for reading; `name` is its name in messages.
 
-    Reading raises FkdError where the member is damaged, encrypted or packed in an unknown way, and as soon as more
-    than `most` bytes have come out of it, whatever size the zip states.
+    Reading raises FkdError for a damaged, encrypted or unknown member, and after more than `most` bytes.
     """
     return io.BufferedReader(_Unpacked(lambda: archive.open(member), most, name))
 
@@ -39,11 +38,11 @@ def open_gzip(file: io.BufferedReader, most: int, name: str) -> io.BufferedReade
 
 
 class _Bounded(io.BufferedReader):
-    """A file that hands out no more than MOST_LISTING at once."""
+    """A file that hands out no more than MAX_LISTING at once."""
 
     def read(self, size: int | None = -1) -> bytes:
-        if size is not None and size > MOST_LISTING:
-            raise FkdError(f"its table of contents is longer than {MOST_LISTING / 1e6:.0f} MB")
+        if size is not None and size > MAX_LISTING:
+            raise FkdError(f"its table of contents is longer than {MAX_LISTING / 1e6:.0f} MB")
         return super().read(size)
 
 

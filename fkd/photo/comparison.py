@@ -130,14 +130,12 @@ def points_table(comparison: Comparison, face: int) -> pd.DataFrame:
         for name, answer in faces.items():
             columns[f"{name} error, %"] = 100 * _px(answer.points, truth) / _ocular(truth)
             columns[f"{name} error"] = _px(answer.points, truth)
-    means = set(columns)
     for name, answer in faces.items():
         columns |= {f"{name} x": answer.points[:, 0], f"{name} y": answer.points[:, 1]}
         if answer.spread is not None:
             columns[f"{name} uncertainty"] = answer.spread
-            means.add(f"{name} uncertainty")
     table = pd.DataFrame(columns, dtype=float)
-    table.loc[len(table)] = table.mean().where(table.columns.isin(list(means)))
+    table.loc[len(table)] = table.mean().where(~table.columns.str.fullmatch(".* [xy]"))
     table.insert(0, "point", [*TITLES, "mean"])
     return table
 

@@ -44,10 +44,7 @@ def answer_row(photo: str, model: str, faces: Sequence[Face], error: str = "") -
 
 
 def to_table(rows: Iterable[Row]) -> "pd.DataFrame":
-    """Rows as a table with the columns of TABLE.
-
-    >>> to_table([answer_row("me.jpg", "resnet18", faces)]).to_csv("points.csv", index=False)
-    """
+    """Rows as a table with the columns of TABLE."""
     import pandas as pd  # noqa: PLC0415 - takes 0.3 s, which `fkd predict` does without
 
     return pd.DataFrame(_lines(rows), columns=TABLE)
