@@ -46,7 +46,8 @@ def hardware(device: str, runtime: str = "") -> str:
     """Name the device: the GPU, or the processor and the runtime, or torch's number of threads without one."""
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
-    return f"{_processor()}, {runtime or f'torch threads: {torch.get_num_threads()}'}"
+    threads = torch.get_num_threads()
+    return f"{_processor()}, {runtime or f'{threads} thread' + ('s' if threads > 1 else '')}"
 
 
 def _processor() -> str:

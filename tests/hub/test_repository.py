@@ -166,14 +166,9 @@ def test_a_push_that_fails_leaves_all_as_it_was(hub, evaluated, fault, message, 
     assert len(hub.commits("ada/net")) == 2
 
 
-def test_a_missing_or_wrong_token_ends_in_advice(hub, evaluated, monkeypatch):
+def test_a_missing_token_ends_in_advice(hub, evaluated, monkeypatch):
     monkeypatch.delenv("HF_TOKEN")
-    assert "run `hf auth login`, or set HF_TOKEN" in fails("push", evaluated, "ada/net")
-    monkeypatch.setenv("HF_TOKEN", "hf_nobody")
-    assert "does not accept your token" in fails("push", evaluated, "ada/net")
-    monkeypatch.setenv("HF_TOKEN", hub.add_user("bob"))
-    assert "your token may not write to ada/net" in fails("push", evaluated, "ada/net")
-    assert not hub.repos
+    assert "run `hf auth login`, or set HF_TOKEN" in fails("push", evaluated, "ada/net") and not hub.repos
 
 
 @pytest.mark.parametrize(

@@ -76,9 +76,3 @@ def test_the_page_shows_models_of_the_hub(hub, evaluated, tmp_path):
         assert '"ada/net"' in json.dumps(page.get_config_file(), default=str)
     with pytest.raises(FkdError, match="shows you no repository eve/net"):
         build_app(checkpoints=tmp_path, leaderboard=tmp_path, models=["hf:eve/net"])
-
-
-def test_who_may_not_deploy_is_told(hub, monkeypatch):
-    monkeypatch.setenv("HF_TOKEN", hub.add_user("bob"))
-    assert "your token may not write to ada/page" in fails("deploy", "ada/page")
-    assert not hub.repos
