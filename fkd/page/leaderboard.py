@@ -119,14 +119,8 @@ class LeaderboardTab:
         self.table = ranking_view()
         self.sort = gr.Textbox("rank", visible=False)
         with gr.Row():
-            self.csv, self.json, self.refresh = (
-                gr.Button(label, size="sm", min_width=120, elem_id=name)
-                for label, name in (
-                    ("Table as CSV", "ranking-csv"),
-                    ("Entries as JSON", "ranking-json"),
-                    ("Refresh from the Hub", "sync"),
-                )
-            )
+            self.csv = gr.Button("Table as CSV", size="sm", min_width=120, elem_id="ranking-csv")
+            self.refresh = gr.Button("Refresh from the Hub", size="sm", min_width=120, elem_id="sync")
         self.synced = gr.Markdown(elem_id="from-hub", elem_classes="caption")
         self.problems = gr.Markdown(elem_id="problems")
         with gr.Accordion("Filters and columns", open=False, elem_id="filters"):
@@ -163,8 +157,7 @@ class LeaderboardTab:
 
     def _connect(self, page: gr.Blocks, tab: gr.Tab, inputs: Sequence[gr.components.Component]) -> None:
         shown = [
-            self.about, self.table, self.sort, self.published, self.scores, self.csv, self.json, self.figures,
-            self.models,
+            self.about, self.table, self.sort, self.published, self.scores, self.csv, self.figures, self.models,
         ]  # fmt: skip
         shows: dict[str, Any] = QUICK | {
             "fn": self.show, "inputs": inputs, "outputs": shown, "show_progress": "hidden",
@@ -186,7 +179,6 @@ class LeaderboardTab:
         tab.select(None, inputs, js=keep_selected)
         self.models.input(None, inputs, js=keep)
         save_on_click(self.csv, self.write_csv, inputs)
-        save_on_click(self.json, self.write_json, inputs)
 
     def _connect_figures(self, tab: gr.Tab) -> None:
         """Draw the figures once they are seen, since that takes a second: is_wide is None until then."""
@@ -233,7 +225,6 @@ class LeaderboardTab:
             self.published: gr.Accordion(visible=bool(scores)),
             self.scores: published_html(scores),
             self.csv: gr.Button(visible=has_entry),
-            self.json: gr.Button(visible=has_entry),
             self.figures: gr.Accordion(visible=has_entry),
         }
         models, plotted = _plotted(entries, choice)
@@ -284,13 +275,6 @@ class LeaderboardTab:
         choice = Choice(*values)
         path = new_folder() / f"{self.named(choice.benchmark).name}.csv"
         pd.DataFrame([row.record() for row in self.rows(choice)]).to_csv(path, index=False)
-        return str(path)
-
-    def write_json(self, *values: Any) -> str:
-        """Write the chosen rows, all values of each, to a new file, and return its path."""
-        choice = Choice(*values)
-        path = new_folder() / f"{self.named(choice.benchmark).name}.json"
-        path.write_text(json.dumps([row.record() for row in self.rows(choice)], indent=2))
         return str(path)
 
 

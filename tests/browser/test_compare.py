@@ -25,7 +25,6 @@ from browser.helpers import (
     settle,
     unfold,
     upload,
-    wait_until,
 )
 from fkd.photo.point_files import read_points
 
@@ -64,16 +63,6 @@ def on_screen(page: Page, selector: str) -> bool:
     """Whether all of an element is seen without scrolling."""
     box = page.locator(selector).first.bounding_box()
     return box["y"] >= 0 and box["y"] + box["height"] <= page.viewport_size["height"]
-
-
-def hover_point(page: Page, panel: int, index: int) -> None:
-    """Puts the pointer, or a finger, on a point of a panel."""
-    settle(page)
-    box = page.locator(PANELS).nth(panel).locator(".point").nth(index).bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    (page.touchscreen.tap if page.size == "phone" else page.mouse.move)(x, y)
-    expect(page.locator("#viewer .tip")).to_be_visible()
-    settle(page)
 
 
 def test_the_first_visit_sees_an_answer_without_a_click(page):
@@ -137,19 +126,14 @@ def test_a_wrong_box_is_deleted_and_the_score_is_shown(page, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_point_is_magnified_beside_the_eyes_never_over_them(page):
-    for index in (0, 6, 10, 14):
-        hover_point(page, 0, index)
-        loupe = page.locator("#viewer .loupe").bounding_box()
-        assert loupe["width"] == pytest.approx(120, abs=2)
-        expect(page.locator("#viewer .loupe g")).to_have_count(2)
-        tip = page.locator("#viewer .tip").bounding_box()
-        for panel in (0, 1):
-            for eye in (0, 1):
-                box = page.locator(PANELS).nth(panel).locator(".point").nth(eye).bounding_box()
-                x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-                inside = tip["x"] < x < tip["x"] + tip["width"] and tip["y"] < y < tip["y"] + tip["height"]
-                assert not inside, f"the note of point {index} covers an eye"
+def test_a_point_is_magnified_below_the_picture(page):
+    settle(page)
+    box = page.locator(PANELS).first.locator(".point").nth(10).bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    (page.touchscreen.tap if page.size == "phone" else page.mouse.move)(x, y)
+    expect(page.locator("#viewer .loupe g")).to_have_count(2)
+    picture = page.locator(PANELS).first.bounding_box()
+    assert page.locator("#viewer .tip").bounding_box()["y"] >= picture["y"] + picture["height"]
 
 
 @pytest.mark.slow
@@ -263,21 +247,6 @@ def test_on_a_phone_the_answer_is_scrolled_into_view_behind_three_modes(page):
 
 
 @pytest.mark.slow
-def test_a_new_photo_takes_the_old_answer_away_and_old_messages_go(page, tmp_path):
-    (tmp_path / "broken.jpg").write_bytes(b"this is no picture")
-    upload(page, tmp_path / "broken.jpg")
-    expect(page.locator("#status")).to_contain_text("not a readable image", timeout=30_000)
-    expect(page.locator("#viewer .filled")).not_to_be_visible()
-    Image.new("RGB", (1, 1)).save(tmp_path / "dot.png")
-    upload(page, tmp_path / "dot.png")
-    expect(page.locator("#status")).to_contain_text("too small to hold a face", timeout=30_000)
-    assert "readable" not in page.inner_text("#status")
-    (tmp_path / "text.heic").write_bytes(b"no photo")
-    upload(page, tmp_path / "text.heic")
-    expect(page.locator("#status")).to_contain_text("text.heic", timeout=30_000)
-
-
-@pytest.mark.slow
 def test_correcting_a_box_ends_with_its_answer(page):
     page.get_by_role("button", name="Correct the box").click()
     handle = page.locator(PANELS).first.locator(".handle").nth(4)
@@ -307,23 +276,12 @@ def test_the_answers_lie_on_the_face(page):
     screenshot(page, "compare")
 
 
-def test_the_switch_answers_precisely_and_back(page):
-    before = points(page)
-    page.locator("#more > button").click()
-    switch = page.get_by_label("Precise")
-    switch.check()
-    wait_until(page, lambda: points(page) != before)
-    answered(page)
-    assert points(page).keys() == before.keys()
-    switch.uncheck()
-    wait_until(page, lambda: points(page) == before)
-
-
 def test_bad_files_and_faceless_photos_get_a_sentence_and_the_page_stays_usable(page, tmp_path):
     (tmp_path / "broken.jpg").write_bytes(b"this is no picture")
     Image.new("RGB", (300, 200), "teal").save(tmp_path / "wall.png")
     upload(page, tmp_path / "broken.jpg")
     expect(page.locator("#status")).to_contain_text("not a readable image", timeout=30_000)
+    expect(page.locator("#viewer .filled")).not_to_be_visible()
     upload(page, tmp_path / "wall.png")
     expect(page.locator("#status")).to_contain_text("No face was found", timeout=30_000)
     screenshot(page, "no-face")

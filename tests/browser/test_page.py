@@ -140,9 +140,9 @@ def test_all_of_it_by_keyboard(page):
     if page.size == "phone":
         tab_to(page, "#viewer .opens")
         page.keyboard.press("Enter")
-    tab_to(page, "#viewer [data-layer=names]")
+    tab_to(page, "#viewer [data-layer=lines]")
     page.keyboard.press("Space")
-    expect(page.locator("#viewer .names text").first).to_be_visible()
+    expect(page.locator("#viewer .lines")).to_have_count(0)
     tab_to(page, "#viewer .picture")
     before = page.locator(PANELS).get_attribute("viewBox")
     page.keyboard.press("+")

@@ -203,10 +203,8 @@ def test_three_ways_to_look_and_layers_that_stay(page):
     expect(page.locator(PICTURES).locator("image")).to_have_attribute("width", "512")
     assert state(page)["mode"] == "slider" and not state(page)["layers"]["points"]
     assert page.locator("#viewer .chips button:visible").all_inner_texts() == [
-        "Points", "Lines", "Boxes", "Names", "Differences",
+        "Points", "Lines", "Boxes", "Differences",
     ]  # fmt: skip
-    press(page, "Names")
-    assert "nose" in page.locator(".names").first.text_content()
     page.get_by_role("button", name="No photo").click()
     expect(viewer.get_by_text("Choose a photo to begin.")).to_be_visible()
     expect(page.locator(PICTURES)).to_have_count(0)
@@ -362,13 +360,13 @@ def test_every_way_to_look_is_painted_and_legible_in_both_themes(page, theme):
     assert not hurdles(page)
     shot(page, f"side-{theme}")
 
-    for name in ("One picture", "Differences", "Names", "Zoom to face"):
+    for name in ("One picture", "Differences", "Zoom to face"):
         press(page, name)
     assert painted(page) == [True, True, True]
     assert not hurdles(page)
     shot(page, f"one-{theme}")
 
-    for name in ("Slider", "Names", "Uncertainty", "Correct the box"):
+    for name in ("Slider", "Uncertainty", "Correct the box"):
         press(page, name)
     page.locator('.point[data-key="0 0 4"]').focus()
     assert painted(page) == [True, True, False], "the slider shows two models"

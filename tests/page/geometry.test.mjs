@@ -110,26 +110,6 @@ test("the eyes' distance is the mean of the models', or unknown", () => {
   assert.equal(geometry.eyeDistance([[[0, 0], [30, 40]], [[0, 0], null]]), 0);
 });
 
-test("names keep their distance, their order and the limits, near their points", () => {
-  const column = [52, 10, 50, 51].map((y) => ({ at: [0, y] }));
-  geometry.spreadOut(column, 10, 0, 100);
-  const ys = column.map(({ y }) => y);
-  near(column.map(({ at }) => at[1]), [10, 50, 51, 52]);
-  near(ys, [10 - 6.75, 50 - 6.75, 60 - 6.75, 70 - 6.75]);
-  near(column.reduce((sum, { y, at }) => sum + y - at[1], 0), 0);
-  const low = [90, 95, 99].map((y) => ({ at: [0, y] }));
-  geometry.spreadOut(low, 10, 0, 100);
-  near(low.map(({ y }) => y), [80, 90, 100].map((y) => y + low[2].y - 100));
-  assert.ok(low[2].y <= 100);
-  const crowded = [1, 2, 3].map((y) => ({ at: [0, y] }));
-  geometry.spreadOut(crowded, 10, 5, 15);
-  near(crowded.map(({ y }) => y), [5, 15, 25]);
-  geometry.spreadOut([], 10, 0, 100);
-});
-
-test("names in full and in short", () => {
+test("names are written as words", () => {
   assert.equal(geometry.words("left_eye_inner_corner"), "left eye inner corner");
-  assert.equal(geometry.shortName("left_eye_inner_corner"), "L eye in");
-  assert.equal(geometry.shortName("mouth_center_bottom_lip"), "mouth low lip");
-  assert.equal(geometry.shortName("constructor"), "constructor");
 });

@@ -40,7 +40,6 @@ TEMPLATE = """
       <button type="button" data-layer="points">Points</button>
       <button type="button" data-layer="lines">Lines</button>
       <button type="button" data-layer="boxes">Boxes</button>
-      <button type="button" data-layer="names">Names</button>
       <button type="button" data-layer="differences">Differences</button>
       <button type="button" data-layer="uncertainty">Uncertainty</button>
       <button type="button" data-layer="truth">True points</button>

@@ -79,7 +79,7 @@ export function smallestAround(boxes, [x, y]) {
   return inside.sort((a, b) => area(a) - area(b))[0]?.[0] ?? null;
 }
 
-// ---- points and names
+// ---- points
 
 /** The nearest of some things with a place `at` (or a function that tells it), or null if none is within reach. */
 export function nearest(things, at, reach) {
@@ -97,22 +97,4 @@ export function eyeDistance(pairs) {
   return pairs.reduce((sum, [left, right]) => sum + distance(left, right) / pairs.length, 0);
 }
 
-/** Gives each of a column its y: `gap` apart, as near to their points as that lets them, between two limits. */
-export function spreadOut(column, gap, low, high) {
-  column.sort((a, b) => a.at[1] - b.at[1]);
-  let last = -Infinity;
-  for (const item of column) last = item.y = Math.max(item.at[1], last + gap);
-  const surplus = column.reduce((sum, item) => sum + item.y - item.at[1], 0) / column.length;
-  const highest = low - (column[0]?.y ?? low);
-  const shift = clamp(-surplus, highest, Math.max(highest, high - last));
-  for (const item of column) item.y += shift;
-}
-
 export const words = (name) => name.replaceAll("_", " ");
-
-/** "left_eye_inner_corner" -> "L eye in", for narrow panels. */
-export function shortName(name) {
-  const short = { left: "L", right: "R", inner: "in", outer: "out", eyebrow: "brow", bottom: "low" };
-  const kept = name.split("_").filter((word) => !["center", "corner", "end", "tip"].includes(word));
-  return kept.map((word) => (Object.hasOwn(short, word) ? short[word] : word)).join(" ");
-}

@@ -27,7 +27,6 @@ export function draw() {
   state.panels = groups.map((models) => makePanel(models, shown));
   const box = find(".panels");
   box.dataset.count = state.panels.length;
-  box.toggleAttribute("data-names", drawn("names"));
   box.replaceChildren(...state.panels.map((panel) => panel.node));
   showButtons(shown);
   place();
@@ -81,7 +80,6 @@ function makePanel(models, shown) {
   }
   if (drawn("truth")) svg.append(whiteMarks(panel, data.truth, CROSS));
   svg.append(whiteMarks(panel, state.corrected, SHAPES[0]));
-  panel.names = svg.appendChild(make("g", { class: "names" }));
   addDraft(panel);
   panel.dots.find((dot) => dot.face === chosen)?.node.setAttribute("tabindex", 0);
   return panel;

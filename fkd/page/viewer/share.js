@@ -92,7 +92,7 @@ async function rendered(svg, photo, css) {
   const copy = svg.cloneNode(true);
   copy.querySelector("image").setAttribute("href", photo);
   copy.append(make("style", {}, css));
-  set(copy, { width: svg.clientWidth, height: svg.clientHeight, xmlns: svg.namespaceURI });
+  set(copy, { width: svg.clientWidth, height: svg.clientHeight, xmlns: svg.namespaceURI, "font-family": "system-ui" });
   const image = new Image();
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(new XMLSerializer().serializeToString(copy))}`;
   await image.decode();

@@ -1,7 +1,7 @@
 // The state of the viewer, queries on it, and the parts of its template. Every module works on the same, latest viewer.
 import { distance, eyeDistance, words } from "./geometry.js";
 
-const LAYERS = ["points", "lines", "boxes", "names", "differences", "uncertainty", "truth"];
+const LAYERS = ["points", "lines", "boxes", "differences", "uncertainty", "truth"];
 const MODES = ["side", "one", "slider"];
 const SVG = "http://www.w3.org/2000/svg";
 const SVG_TAGS = new Set(["svg", "g", "path", "rect", "circle", "image", "text", "clipPath", "style"]);

@@ -1,7 +1,5 @@
 // The part of the photo that is shown, and all that moves with it. `px`: pixels of the photo in one of the screen.
-import {
-  around, clamp, distance, dividerAt, inView, resized, shortName, spreadOut, tidy, within, words,
-} from "./geometry.js";
+import { around, clamp, distance, dividerAt, inView, resized, tidy, within } from "./geometry.js";
 import { CROSS, SHAPES, boxOf, drawn, find, haloed, make, mode, numbers, pointOf, root, set, state } from "./state.js";
 
 const LOUPE = 120; // px of the screen
@@ -78,7 +76,6 @@ function placePanel(panel) {
     const [x, y, x1, y1] = tidy(draft.box, state.data);
     for (const rect of panel.draft.querySelectorAll(":scope > rect")) set(rect, { x, y, width: x1 - x, height: y1 - y });
   }
-  placeNames(panel, px);
 }
 
 function faceScale(face, px) {
@@ -91,37 +88,6 @@ function placeDivider(panel, at) {
   panel.divider.style.left = `${100 * at}%`;
   panel.clips.forEach(({ firstChild: rect }, side) => {
     set(rect, { x: side ? x + at * w : x, y, width: (side ? 1 - at : at) * w, height: h });
-  });
-}
-
-/** The chosen face's names, in a column on each side of it with thin lines to the points: at these they overlap. */
-function placeNames(panel, px) {
-  panel.names.replaceChildren();
-  if (!drawn("names")) return;
-  const { data, view, chosen } = state;
-  const points = data.models[panel.models[0]]?.faces[chosen]?.points ?? [];
-  const shown = points
-    .map((at, index) => ({ at, name: data.names[index] }))
-    .filter(({ at }) => at && inView(view, at));
-  if (!shown.length) return;
-  const xs = shown.map(({ at }) => at[0]);
-  const [x0, , x1] = boxOf(chosen);
-  const left = Math.min(...xs, x0 + 6 * px) - 14 * px;
-  const right = Math.max(...xs, x1 - 6 * px) + 14 * px;
-  const middle = xs.reduce((sum, x) => sum + x, 0) / xs.length;
-  const columns = [shown.filter(({ at }) => at[0] < middle), shown.filter(({ at }) => at[0] >= middle)];
-  const wide = (column, text) => Math.max(0, ...column.map(({ name }) => text(name).length)) * 6.2 * px + 6 * px;
-  const room = [left - view.x, view.x + view.w - right];
-  const text = columns.every((column, side) => wide(column, words) < room[side]) ? words : shortName;
-  columns.forEach((column, side) => {
-    const width = wide(column, text);
-    const x = side ? Math.min(right, view.x + view.w - width) : Math.max(left, view.x + width);
-    spreadOut(column, 15 * px, view.y + 9 * px, view.y + view.h - 9 * px);
-    panel.names.append(...haloed(column.map(({ at, y }) => `M${x} ${y}L${at}`).join(""), "#fff"));
-    for (const { name, y } of column) {
-      const transform = `translate(${x + (side ? 3 : -3) * px} ${y}) scale(${px})`;
-      panel.names.append(make("text", { "text-anchor": side ? "start" : "end", dy: "0.35em", transform }, text(name)));
-    }
   });
 }
 
