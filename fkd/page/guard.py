@@ -234,9 +234,5 @@ def limits() -> dict[str, Any]:
         "max_file_size": MAX_FILE_BYTES,
         "state_session_capacity": MAX_SESSIONS,
         "enable_monitoring": False,
-        "app_kwargs": {
-            "lifespan": lifespan,
-            "exception_handlers": HANDLERS,
-            "middleware": [Middleware(Guard)],
-        },
+        "app_kwargs": {"lifespan": lifespan, "exception_handlers": HANDLERS, "middleware": [Middleware(Guard)]},
     }

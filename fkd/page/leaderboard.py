@@ -36,14 +36,15 @@ from fkd.page.ranking import (
     OPTIONAL,
     STATUSES,
     Choice,
-    Table,
     is_single,
     published_html,
     ranked,
+    ranking_html,
     ranking_view,
 )
 from fkd.page.uploads import new_folder
 
+HERE = Path(__file__).parent
 PAUSE = 60  # s between two readings of the Hub that visitors ask for
 NAMES = [field.name for field in dataclasses.fields(Choice)]
 # The default choices as text; these are left out of the URL.
@@ -58,16 +59,7 @@ with `python -m fkd evaluate checkpoints/NAME --data DIR --benchmark {name}`."""
 NO_KAGGLE_ENTRY = """Kaggle's own faces have no ranking yet, since only Kaggle may hand them out:
 `python -m fkd evaluate checkpoints/NAME --data DIR --benchmark kaggle` adds the first entry, if you have them."""
 NO_RESULTS = "There are no results yet: `python -m fkd evaluate checkpoints/NAME --data DIR` makes the first."
-CITATION = """@software{fkd,
-  title = {fkd: train, compare, publish and rank facial keypoint detectors},
-  author = {{the fkd authors}},
-  year = {2026}
-}
 
-@misc{mateus_zeng,
-  author = {Mateus and Zeng},
-  note = {Comparison of FCNN, ResNet-50 and ML-ResNet-50 on Kaggle's Facial Keypoints Detection}
-}"""
 
 Update = dict[gr.blocks.Block, Any]
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
@@ -134,7 +126,8 @@ class LeaderboardTab:
         with gr.Accordion("Published Kaggle scores", open=False, elem_id="published") as self.published:
             self.scores = gr.HTML(padding=False)
         with gr.Accordion("Cite this", open=False, elem_id="cite"):
-            gr.Code(CITATION, language=None, show_label=False, show_line_numbers=False, wrap_lines=True)
+            citation = (HERE / "citation.bib").read_text("utf-8")
+            gr.Code(citation, language=None, show_label=False, show_line_numbers=False, wrap_lines=True)
 
     def _place_figures(self) -> None:
         self.plots: list[gr.Plot] = []
@@ -215,13 +208,14 @@ class LeaderboardTab:
         entries = read_entries(self.root, benchmark)
         rows = self.rows(choice)
         kaggle = self.benchmarks.get(KAGGLE)
-        table = Table(rows, choice, self._own_names(), entry_colours(entries.measured))
         has_entry = bool(entries.measured)
+        is_filtered = has_entry or bool(entries.unreadable)
+        colours = entry_colours(entries.measured)
         note = _note(benchmark, entries, len(rows), choice) if has_entry else ""
         scores = read_published(self.root, kaggle) if kaggle else []
         update: Update = {
             self.about: _about(benchmark, entries, kaggle),
-            self.table: table.html(note, not (has_entry or entries.unreadable)),
+            self.table: ranking_html(rows, choice, self._own_names(), colours, note, is_filtered),
             self.published: gr.Accordion(visible=bool(scores)),
             self.scores: published_html(scores),
             self.csv: gr.Button(visible=has_entry),
@@ -281,7 +275,7 @@ class LeaderboardTab:
 def questions() -> str:
     """Describe the columns, and answer common questions, as Markdown."""
     metrics = "\n".join(f"- **{metric.title}**: {metric.meaning}." for metric in METRICS)
-    text = (Path(__file__).parent / "questions.md").read_text("utf-8")
+    text = (HERE / "questions.md").read_text("utf-8")
     return text.format(rmse=RMSE.label, metrics=metrics)
 
 

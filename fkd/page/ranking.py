@@ -1,16 +1,15 @@
 """A ranking as an HTML table with sort buttons; `ranking.css` turns its rows into cards on a phone.
 
-Names come from strangers: all text is escaped.
+Names come from strangers: the templates escape all text.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 import gradio as gr
+from jinja2 import Environment, FileSystemLoader
 
 from fkd.board.entries import Benchmark, Entries, Published, read_entries, read_synced
 from fkd.board.ranking import RankingRow, ranking
@@ -21,8 +20,8 @@ from fkd.metrics import METRICS, RMSE
 MAX_ROWS = 100  # sent to a browser: drawing thousands takes seconds
 STATUSES = ["verified", "submitted", "not verified", "unreadable", "claimed", "refused"]
 FIRST_STATUSES = STATUSES[:-1]  # shown until a visitor chooses
-HUB = "https://huggingface.co"
 HERE = Path(__file__).parent
+TEMPLATES = Environment(loader=FileSystemLoader(HERE), autoescape=True)
 
 
 @dataclass(frozen=True)
@@ -143,93 +142,60 @@ def sorted_rows(rows: Iterable[RankingRow], sort: str) -> list[RankingRow]:
     return [row for _, row in known] + [row for value, row in values if not _is_known(value)]
 
 
-@dataclass(frozen=True)
-class Table:
-    """A ranking as HTML.
+def ranking_html(
+    rows: Sequence[RankingRow],
+    choice: Choice,
+    models: Mapping[str, str],
+    colours: Mapping[str, str],
+    note: str = "",
+    is_filtered: bool = True,
+) -> str:
+    """Render the first MAX_ROWS rows, sorted.
 
-    Attributes:
-        rows: The first MAX_ROWS are shown.
+    Args:
+        rows: The rows.
         choice: Gives the order and the columns.
         models: Names of the page's own models, by the sha256 of their weights.
         colours: By the name of an entry.
+        note: Text below the table.
+        is_filtered: Whether other rows may be hidden, so that no row is the visitor's choice.
     """
-
-    rows: Sequence[RankingRow]
-    choice: Choice
-    models: Mapping[str, str]
-    colours: Mapping[str, str]
-
-    def html(self, note: str = "", is_empty: bool = False) -> str:
-        """Render the table and a note below it. is_empty: the benchmark has no row at all."""
-        columns = [*COLUMNS, *((value,) for value in OPTIONAL if value.key in self.choice.columns)]
-        shown = sorted_rows(self.rows, self.choice.sort)[:MAX_ROWS]
-        scale = _scale(shown)
-        body = "".join(self._row(row, columns, scale) for row in shown)
-        heads = "".join(self._heading(column) for column in columns)
-        key = self.choice.sort.removeprefix("-")
-        label = next((value.head for column in columns for value in column if value.key == key), key)
-        order = "largest" if self.choice.sort.startswith("-") else "smallest"
-        return f"""<div class="board">
-<div class="scrolls" role="region" aria-label="Ranking"{"" if body else " hidden"}>
-<table role="table"><thead role="rowgroup"><tr role="row">{heads}</tr></thead>
-<tbody role="rowgroup">{body}</tbody></table></div>
-<p class="none"{" hidden" if body or is_empty else ""}>No model fits the search and the filters.</p>
-<p class="note">{escape(note)}</p>
-<p class="hidden" role="status">Sorted by {escape(label)}, {order} first.</p></div>"""
-
-    def _heading(self, column: Sequence[Value]) -> str:
-        """Render a heading: one sort button for each of the column's values."""
-        buttons, direction, sort = [], "", self.choice.sort
-        for value in column:
-            arrow = {value.key: " ▲", f"-{value.key}": " ▼"}.get(sort, "")
-            if arrow:
-                direction = f' aria-sort="{"descending" if sort.startswith("-") else "ascending"}"'
-            following = f"-{value.key}" if sort == value.key else value.key
-            mark = f'<span aria-hidden="true">{arrow}</span>'
-            keys = f'data-sort="{value.key}" data-next="{following}"'
-            buttons.append(f'<button type="button" {keys}>{escape(value.head)}{mark}</button>')
-        slash = '<i aria-hidden="true">/</i>'
-        return f'<th role="columnheader" scope="col" {_data(column)}{direction}>{slash.join(buttons)}</th>'
-
-    def _row(self, row: RankingRow, columns: Sequence[Sequence[Value]], scale: tuple[float, float] | None) -> str:
-        cells, values = [], record(row)
-        for column in columns:
-            texts = filter(None, (value.text(values) for value in column))
-            content = f"<span>{escape(' / '.join(texts) or '-')}</span>"
-            if column[0].key == "model":
-                content = self._name(row) + _note(row)
-            elif column[0].key == "rank" and row.tied:
-                content += "<small>tied</small>"
-            elif column[0].key == RMSE.key and row.entry and scale:
-                content += _whisker(row.entry, scale, self.colours.get(row.name, ""))
-            heads = " / ".join(value.head for value in column)
-            cells.append(f'<td role="cell" {_data(column)} data-head="{escape(heads)}">{content}</td>')
-        return f'<tr role="row">{"".join(cells)}</tr>'
-
-    def _name(self, row: RankingRow) -> str:
-        """Render the model's name, as a link to its tab or to the Hub."""
-        name = escape(row.name)
-        model = self.models.get(row.entry.checkpoint) if row.entry else None
-        if model:
-            return f'<a href="?tab=model&amp;model={quote(model)}">{name}</a>'
-        if row.owner:
-            link = f'<a href="{HUB}/{quote(row.name)}" target="_blank" rel="noopener nofollow">'
-            return f'{link}{name}<span class="there"> on the Hub</span></a>'
-        return f"<strong>{name}</strong>"
+    columns = [*COLUMNS, *((value,) for value in OPTIONAL if value.key in choice.columns)]
+    shown = sorted_rows(rows, choice.sort)[:MAX_ROWS]
+    lines = [
+        {
+            "row": row,
+            "texts": [_text(column, record(row)) for column in columns],
+            "model": models.get(row.entry.checkpoint) if row.entry else None,
+            "colour": colours.get(row.name),
+            "note": _note(row),
+        }
+        for row in shown
+    ]
+    # One scale for the intervals of all rows, px; unranked rows do not stretch it.
+    ranked = [row.entry.accuracy for row in shown if row.entry and row.rank is not None]
+    low = min((each.rmse_low for each in ranked), default=0)
+    high = max((each.rmse_high for each in ranked), default=0)
+    key = choice.sort.removeprefix("-")
+    return TEMPLATES.get_template("ranking.html").render(
+        columns=columns,
+        lines=lines,
+        low=low,
+        span=(high - low or 1) if ranked else 0,
+        sort=choice.sort,
+        key=key,
+        label=next((value.head for column in columns for value in column if value.key == key), key),
+        order="descending" if choice.sort.startswith("-") else "ascending",
+        arrow="▼" if choice.sort.startswith("-") else "▲",
+        note=note,
+        is_filtered=is_filtered,
+    )
 
 
 def published_html(scores: Sequence[Published]) -> str:
-    """Render scores that were reported elsewhere."""
-    items = []
-    for score in scores:
-        first, *others = score.text.split(", ")
-        number, _, part = first.partition(" ")
-        host = urlsplit(score.source).netloc.removeprefix("www.")
-        link = f'<a href="{escape(score.source)}" target="_blank" rel="noopener nofollow">{escape(host)}</a>'
-        about = ", ".join([part, *others])
-        items.append(f"<li><b>{number}</b><span>{escape(score.what)}<small>{about}, {link}</small></span></li>")
-    intro = "Reported by others for a hidden test set: other faces, not measured here, so not ranked."
-    return f'<p class="caption">{intro}</p><ol>{"".join(items)}</ol>'
+    """Render scores that were reported elsewhere, each with its source."""
+    parts = [(score, *score.text.partition(" ")[::2]) for score in scores]
+    return TEMPLATES.get_template("published.html").render(scores=parts)
 
 
 def ranking_view() -> gr.HTML:
@@ -255,32 +221,12 @@ def _is_known(value: object) -> bool:
     return value not in (None, "")
 
 
-def _scale(rows: Sequence[RankingRow]) -> tuple[float, float] | None:
-    """Return the ends of the scale for the intervals of all rows, px; unranked rows do not stretch it."""
-    ranked = [row.entry.accuracy for row in rows if row.entry and row.rank is not None]
-    return (min(each.rmse_low for each in ranked), max(each.rmse_high for each in ranked)) if ranked else None
-
-
-def _data(column: Sequence[Value]) -> str:
-    number = " data-number" if column[0].is_number else ""
-    return f'data-column="{column[0].key}"{number}'
+def _text(column: Sequence[Value], values: Mapping[str, Any]) -> str:
+    return " / ".join(filter(None, (value.text(values) for value in column)))
 
 
 def _note(row: RankingRow) -> str:
-    """Render why a row has no rank, or how its predictions were made."""
-    note = f"{row.status}: {row.unranked}" if row.unranked else ""
-    if not note and row.entry and not is_single(row.entry):
-        note = _predictions(row.entry)
-    return f'<small title="{escape(note)}">{escape(note)}</small>' if note else ""
-
-
-def _whisker(entry: Evaluation, scale: tuple[float, float], colour: str) -> str:
-    """Render an interval on the scale of all rows: a line from end to end, a tick at the value."""
-    accuracy, (low, high) = entry.accuracy, scale
-    interval = (accuracy.rmse_low, accuracy.rmse, accuracy.rmse_high)
-    start, at, end = (min(100, max(0, 100 * (value - low) / (high - low or 1))) for value in interval)
-    text = f"{accuracy.rmse_low:.3f} to {accuracy.rmse_high:.3f} px"
-    ink = f"--ink: {escape(colour)}" if colour else ""
-    line = f'<b style="left: {start:.2f}%; right: {100 - end:.2f}%"></b><i style="left: {at:.2f}%"></i>'
-    span = f'<span class="whisker" title="95% interval: {text}" style="{ink}">{line}</span>'
-    return f'{span}<span class="hidden"> (95% interval {text})</span>'
+    """Return why a row has no rank, or how its predictions were made."""
+    if row.unranked:
+        return f"{row.status}: {row.unranked}"
+    return _predictions(row.entry) if row.entry and not is_single(row.entry) else ""

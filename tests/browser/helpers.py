@@ -107,10 +107,11 @@ def open_tab(page: Page, name: str) -> None:
 
 
 def upload(page: Page, path: Path) -> None:
-    """Uploads a photo, and waits until the answer of before is gone."""
-    page.evaluate("document.querySelectorAll('#status .md *').forEach(part => part.setAttribute('data-old', ''))")
+    """Upload a photo, and wait until the status or the picture is a new one."""
+    shown = "[...document.querySelectorAll('#status .md *, #viewer .picture')]"
+    page.evaluate(f"{shown}.forEach(part => part.setAttribute('data-old', ''))")
     page.locator("#strip input[type=file]").set_input_files(path)
-    expect(page.locator("#status [data-old]")).to_have_count(0, timeout=30_000)
+    page.wait_for_function(f"{shown}.some(part => !part.hasAttribute('data-old'))", timeout=30_000)
 
 
 def table(page: Page, where: str) -> list[list[str]]:

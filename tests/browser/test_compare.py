@@ -92,7 +92,7 @@ def test_the_first_answer_comes_soon_and_light(browser, address):
         fresh.locator(PANELS).first.wait_for()
         seconds.append(fresh.evaluate("performance.now()") / 1000)
         settle(fresh)
-        assert len(received) <= 120 and sum(received) <= 1_600_000, (len(received), sum(received))
+        assert len(received) <= 130 and sum(received) <= 1_600_000, (len(received), sum(received))
         fresh.close()
     assert min(seconds) < 3, f"{seconds}: 1.5 s on an idle machine"
 
@@ -393,7 +393,7 @@ def test_downloads_read_back_and_carry_nothing_else_of_the_photo(page, tmp_path)
     assert of_resnet[10] == pytest.approx(
         [shown["nose tip"][f"{BETTER} x"], shown["nose tip"][f"{BETTER} y"]], abs=0.06
     )
-    assert set(json.loads(kept["json"].read_text())["models"]) == {"fcnn", BETTER}
+    assert {row["model"] for row in json.loads(kept["json"].read_text())} == {"fcnn", BETTER}
 
     page.locator("#more > button").click()
     page.locator("#truth input[type=file]").set_input_files(kept["pts"])

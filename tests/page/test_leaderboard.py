@@ -10,7 +10,7 @@ from forged import KNOWN, WEIGHTS, entry
 from fkd.board.entries import Benchmark, Claim, Entries, Published, write_entry
 from fkd.board.ranking import RankingRow, ranking
 from fkd.page.leaderboard import LeaderboardTab, hub_text
-from fkd.page.ranking import Choice, Table, published_html, sorted_rows
+from fkd.page.ranking import Choice, published_html, ranking_html, sorted_rows
 
 BENCHMARK = Benchmark("drawn", "drawn faces", "f", 10, 200)
 CLAIM = Claim("ada/net", "a" * 40, "drawn", "resnet18", {"rmse": 1.5}, 8_000_000, "2026-01-01", "")
@@ -22,7 +22,7 @@ def rows(*entries) -> list[RankingRow]:
 
 
 def html_of(*entries, **choice) -> str:
-    return Table(rows(*entries), Choice(**choice), {WEIGHTS: "fcnn"}, {"a": "#ff0000"}).html()
+    return ranking_html(rows(*entries), Choice(**choice), {WEIGHTS: "fcnn"}, {"a": "#ff0000"})
 
 
 def row_of(html: str, name: str) -> str:
@@ -141,10 +141,9 @@ def test_ranks_are_among_single_models_unless_the_others_are_included(tmp_path, 
 
 
 def test_a_hostile_name_stays_text_and_the_heading_shows_the_order():
-    html = Table([RankingRow(EVIL, "unreadable", EVIL), *rows(entry("a", 2.0))], Choice(sort="-rmse"), {}, {}).html(
-        EVIL
-    )
-    assert "<img" not in html and html.count("&lt;img src=x onerror=alert(1)&gt;&quot;") >= 4
+    hostile = RankingRow(EVIL, "unreadable", EVIL)
+    html = ranking_html([hostile, *rows(entry("a", 2.0))], Choice(sort="-rmse"), {}, {}, EVIL)
+    assert "<img" not in html and html.count("&lt;img src=x onerror=alert(1)&gt;&#34;") >= 4
     assert 'data-column="rmse" data-number aria-sort="descending"' in html
     assert 'data-sort="rmse" data-next="rmse"' in html and 'data-sort="rank" data-next="rank"' in html
     assert "Sorted by RMSE, px, largest first." in html

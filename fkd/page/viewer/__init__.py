@@ -25,49 +25,6 @@ from fkd.photo.face import Face, FaceBox
 
 HERE = Path(__file__).parent
 MAX_MODELS = 4  # one shape each in state.js, for the colour-blind
-TEMPLATE = """
-<div class="viewer" role="region" aria-label="Photo with keypoints">
-<p class="begin">Choose a photo to begin.</p>
-<div class="filled" hidden>
-  <div class="bar">
-    <div class="segments" role="group" aria-label="View">
-      <button type="button" data-mode="side">Side by side</button>
-      <button type="button" data-mode="one">One picture</button>
-      <button type="button" data-mode="slider">Slider</button>
-    </div>
-    <button type="button" class="opens" data-opens="layers" aria-expanded="false">Layers</button>
-    <div class="chips" id="fkd-layers" role="group" aria-label="Layers">
-      <button type="button" data-layer="points">Points</button>
-      <button type="button" data-layer="lines">Lines</button>
-      <button type="button" data-layer="boxes">Boxes</button>
-      <button type="button" data-layer="differences">Differences</button>
-      <button type="button" data-layer="uncertainty">Uncertainty</button>
-      <button type="button" data-layer="truth">True points</button>
-    </div>
-  </div>
-  <div class="stage"><div class="panels"></div><div class="tip" role="tooltip" hidden></div></div>
-  <div class="bar">
-    <p class="hint" role="status"></p>
-    <div class="buttons" role="group" aria-label="Zoom">
-      <button type="button" data-zoom="out" aria-label="Zoom out">&minus;</button>
-      <button type="button" data-zoom="in" aria-label="Zoom in">+</button>
-      <button type="button" data-zoom="fit">Fit</button>
-      <button type="button" data-zoom="face">Zoom to face</button>
-    </div>
-    <div class="buttons" role="group" aria-label="Correct">
-      <button type="button" data-tool="draw">Draw a box</button>
-      <button type="button" data-tool="correct">Correct the box</button>
-      <button type="button" data-does="delete">Delete the box</button>
-      <button type="button" data-tool="points">Correct points</button>
-      <button type="button" data-does="save" hidden>Save corrected points</button>
-    </div>
-    <div class="buttons" role="group" aria-label="More">
-      <button type="button" data-does="share">Share the picture</button>
-    </div>
-  </div>
-</div>
-</div>
-"""
 
 
 @functools.cache
@@ -80,7 +37,7 @@ def options() -> dict[str, Any]:
     shutil.copytree(HERE, folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     start = f"new URL({address(folder / 'start.js')!r}, document.baseURI)"
     return {
-        "html_template": TEMPLATE,
+        "html_template": (HERE / "viewer.html").read_text("utf-8"),
         "css_template": "".join((HERE / name).read_text("utf-8") for name in ("viewer.css", "marks.css")),
         "js_on_load": f"import({start}).then(({{ start }}) => start({{ element, props, trigger, watch }}));",
         "apply_default_css": False,
