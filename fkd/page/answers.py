@@ -53,24 +53,17 @@ class View:
         """The viewer's value; None without an answer."""
         if self.answered is None or not self.answered.comparison.answers:
             return None
-        return picture_of(self.answered, self.face, self.zoomed)
+        return view(self.answered.picture, self.answered.comparison, self.face, self.zoomed)
 
 
 @dataclass(frozen=True)
 class Options:
-    """The visitor's settings, in the order of the inputs.
+    """The visitor's settings, in the order of the inputs."""
 
-    Attributes:
-        names: Detectors to compare.
-        whole: Treat the whole photo as one face.
-        truth: A file of true points.
-        precise: Average over several crops, as in `predict`.
-    """
-
-    names: list[str]
-    whole: bool = False
-    truth: str | None = None
-    precise: bool = False
+    names: list[str]  # of the detectors
+    whole: bool = False  # treat the whole photo as one face
+    truth: str | None = None  # a file of true points
+    precise: bool = False  # average over several crops, as in `predict`
 
 
 def answer_photo(
@@ -129,17 +122,6 @@ def answer_box(
     else:
         raise FkdError(f"A photo can have at most {MOST_FACES} faces.")
     return _answer(detectors, _read(answered.path), answered, options, boxes, number)
-
-
-def picture_of(answered: Answered, face: int, zoomed: bool = False) -> dict[str, Any]:
-    """Return the viewer's value."""
-    comparison = answered.comparison
-    models = [
-        {"name": name, "colour": comparison.colours[name], "whose": comparison.whose[name], "faces": faces}
-        for name, faces in comparison.answers.items()
-    ]
-    size = comparison.width, comparison.height
-    return view(answered.picture, models, comparison.boxes, comparison.truth, face, size, zoomed)
 
 
 def status_of(comparison: Comparison, face: int) -> str:

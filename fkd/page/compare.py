@@ -18,7 +18,6 @@ from fkd.page.answers import (
     answer_again,
     answer_box,
     answer_photo,
-    picture_of,
     status_of,
     write_file,
 )
@@ -27,7 +26,7 @@ from fkd.page.components import Photo, Viewer
 from fkd.page.detectors import Detectors
 from fkd.page.guard import MALFORMED, event_value, handler
 from fkd.page.uploads import MAX_AGE, page_folder
-from fkd.page.viewer import MAX_MODELS
+from fkd.page.viewer import MAX_MODELS, view
 from fkd.photo.comparison import Comparison, points_table
 from fkd.photo.reading import PHOTOS, read_photo
 
@@ -238,7 +237,8 @@ class CompareTab:
         """Show a face chosen from the list."""
         if answered is None or type(face) is not int:  # Gradio passes on an empty list
             return {self.status: BEGIN}
-        return {self.viewer: picture_of(answered, face)} | self._show_face(answered.comparison, face)
+        picture = view(answered.picture, answered.comparison, face)
+        return {self.viewer: picture} | self._show_face(answered.comparison, face)
 
     def _show_face(self, comparison: Comparison, face: int) -> Update:
         return {self.status: status_of(comparison, face), self.points: _table(comparison, face)}

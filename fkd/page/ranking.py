@@ -26,18 +26,12 @@ TEMPLATES = Environment(loader=FileSystemLoader(HERE), autoescape=True)
 
 @dataclass(frozen=True)
 class Value:
-    """A value of a row, under a heading that sorts by it.
+    """A value of a row, under a heading that sorts by it."""
 
-    Attributes:
-        key: Of `record`.
-        form: Format of a known value.
-        scale: The value is divided by it.
-    """
-
-    key: str
+    key: str  # of `record`
     head: str
-    form: str = "{}"
-    scale: float = 1
+    form: str = "{}"  # of a known value
+    scale: float = 1  # the value is divided by it
 
     @property
     def is_number(self) -> bool:
@@ -77,24 +71,15 @@ SORT_KEYS = [value.key for column in (*COLUMNS, OPTIONAL) for value in column]
 
 @dataclass(frozen=True)
 class Choice:
-    """A visitor's choices for a benchmark; the fields are the names in the URL, in the order of the inputs.
-
-    Attributes:
-        search: Part of a model's or a network's name.
-        averaged: Include ensembles and flip averaging.
-        status: Some of STATUSES.
-        columns: Keys of OPTIONAL.
-        sort: One of SORT_KEYS, after a minus for the largest first.
-        model: Names of the models in the figures.
-    """
+    """A visitor's choices for a benchmark; the fields are the names in the URL, in the order of the inputs."""
 
     benchmark: str = ""
-    search: str = ""
-    averaged: bool = False
+    search: str = ""  # part of a model's or a network's name
+    averaged: bool = False  # include ensembles and flip averaging
     status: Sequence[str] = tuple(FIRST_STATUSES)
-    columns: Sequence[str] = ()
-    sort: str = "rank"
-    model: Sequence[str] = ()
+    columns: Sequence[str] = ()  # keys of OPTIONAL
+    sort: str = "rank"  # one of SORT_KEYS, after a minus for the largest first
+    model: Sequence[str] = ()  # names of the models in the figures
 
     def __post_init__(self) -> None:
         if str(self.sort).removeprefix("-") not in SORT_KEYS:
@@ -150,15 +135,15 @@ def ranking_html(
     note: str = "",
     is_filtered: bool = True,
 ) -> str:
-    """Render the first MAX_ROWS rows, sorted.
+    """Render the first MAX_ROWS rows in the order and with the columns of a choice.
 
     Args:
         rows: The rows.
-        choice: Gives the order and the columns.
+        choice: The visitor's choice.
         models: Names of the page's own models, by the sha256 of their weights.
         colours: By the name of an entry.
         note: Text below the table.
-        is_filtered: Whether other rows may be hidden, so that no row is the visitor's choice.
+        is_filtered: Whether there are other rows, so that an empty table is the visitor's choice.
     """
     columns = [*COLUMNS, *((value,) for value in OPTIONAL if value.key in choice.columns)]
     shown = sorted_rows(rows, choice.sort)[:MAX_ROWS]

@@ -17,6 +17,7 @@ from fkd.page.components import Viewer
 from fkd.page.site import STYLE, THEME
 from fkd.page.viewer import view
 from fkd.photo.colours import BLUE, GREEN, PALETTE, RED
+from fkd.photo.comparison import Comparison
 from fkd.photo.face import Face, FaceBox
 
 ROOT = Path(__file__).parent.parent.parent
@@ -54,7 +55,11 @@ def shown_as(photo: Image.Image, models: list[dict], truth: list[np.ndarray] | N
     file = io.BytesIO()
     photo.save(file, "JPEG")
     url = "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
-    return view(url, models, boxes, truth or [None] * len(boxes), 0, photo.size)
+    answers, colours = ({model["name"]: model[key] for model in models} for key in ("faces", "colour"))
+    comparison = Comparison(
+        *photo.size, boxes, answers, colours, {}, truth or [None] * len(boxes), dict.fromkeys(answers, "")
+    )
+    return view(url, comparison, 0)
 
 
 def first_view() -> dict:

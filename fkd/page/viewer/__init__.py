@@ -13,7 +13,7 @@
 import functools
 import math
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ import numpy as np
 
 from fkd.keypoints import EDGES, NAMES
 from fkd.page.uploads import address, page_folder
-from fkd.photo.face import Face, FaceBox
+from fkd.photo.comparison import Comparison
+from fkd.photo.face import Face
 
 HERE = Path(__file__).parent
 MAX_MODELS = 4  # one shape each in state.js, for the colour-blind
@@ -45,41 +46,35 @@ def options() -> dict[str, Any]:
     }
 
 
-def view(
-    photo: str,
-    models: Iterable[Mapping[str, Any]],
-    boxes: Sequence[FaceBox],
-    truth: Sequence[np.ndarray | None],
-    chosen: int,
-    size: tuple[int, int],
-    zoomed: bool = False,
-) -> dict[str, Any]:
-    """Return the viewer's value for an upright photo; coordinates are its pixels.
+def view(photo: str, comparison: Comparison, face: int, zoomed: bool = False) -> dict[str, Any]:
+    """Return the viewer's value; coordinates are pixels of the upright photo.
 
     Args:
         photo: URL of the photo on this server.
-        models: 1 to 4 of {"name": str, "colour": "#rrggbb", "whose": owner and licence if not ours, "faces": a `Face`
-            for each of `boxes`}. Points that are not finite are not drawn.
-        boxes: The faces.
-        truth: True points [15, 2] of each face, or None.
-        chosen: The selected face, from 0.
-        size: Width and height of the photo, px.
-        zoomed: Whether the picture opens on the selected face.
+        comparison: The answers; points that are not finite are not drawn.
+        face: The selected face, from 0.
+        zoomed: Whether the picture opens on it.
     """
-    width, height = size
+    has_truth = any(points is not None for points in comparison.truth)
     return {
         "photo": photo,
-        "width": width,
-        "height": height,
+        "width": comparison.width,
+        "height": comparison.height,
         "names": list(NAMES),
         "edges": [[NAMES.index(start), NAMES.index(stop)] for start, stop in EDGES],
-        "boxes": [_numbers(box.box) for box in boxes],
-        "scores": [None if math.isnan(box.score) else round(box.score, 1) for box in boxes],
-        "models": [{"whose": "", **model, "faces": [_face(face) for face in model["faces"]]} for model in models],
-        "truth": [[] if face is None else _points(face) for face in truth]
-        if any(face is not None for face in truth)
-        else None,
-        "chosen": chosen,
+        "boxes": [_numbers(box.box) for box in comparison.boxes],
+        "scores": [None if math.isnan(box.score) else round(box.score, 1) for box in comparison.boxes],
+        "models": [
+            {
+                "name": name,
+                "colour": comparison.colours[name],
+                "whose": comparison.whose[name],
+                "faces": [_face(each) for each in faces],
+            }
+            for name, faces in comparison.answers.items()
+        ],
+        "truth": [[] if points is None else _points(points) for points in comparison.truth] if has_truth else None,
+        "chosen": face,
         "zoomed": zoomed,
     }
 
