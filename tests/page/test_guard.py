@@ -141,12 +141,6 @@ def test_a_callers_mistake_is_named(page, name, data, said):
     assert kind == "error" and answer["error"].startswith(said)
 
 
-def test_a_broken_photo_gets_a_sentence(page):
-    broken = {"path": page.upload("broken.jpg", b"this is not a picture"), "meta": FILE}
-    kind, answer = page.call("predict", [broken, "fcnn", False])
-    assert kind == "error" and answer["error"].endswith("is not a readable image: use a JPEG, PNG, WebP or HEIC file")
-
-
 def test_a_bug_in_the_finder_is_an_apology_and_a_log_entry(page, uploaded, monkeypatch, caplog):
     monkeypatch.setattr(many_photos, "find_faces", lambda _: np.zeros(3).reshape(2, 2))
     with caplog.at_level(logging.ERROR):
