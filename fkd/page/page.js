@@ -136,10 +136,12 @@ window.fkd = (() => {
       });
     }
   }
-  addEventListener("DOMContentLoaded", () => {
+  function keepComplete() {
     complete();
     new MutationObserver(complete).observe(document.body, { childList: true, subtree: true });
-  });
+  }
+  if (document.body) keepComplete();
+  else addEventListener("DOMContentLoaded", keepComplete);
 
   return { remember, openTab, toAnswer, keepPhoto, keptPhoto };
 })();
