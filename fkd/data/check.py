@@ -1,13 +1,11 @@
 """Report the contents of the competition's files, and anything suspicious in them."""
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sized
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
-from tqdm import tqdm
 
 from fkd.data.alignment import misalignment
 from fkd.data.competition import read_lookup, read_test, read_training, submission_problem
@@ -17,7 +15,6 @@ from fkd.data.split import cached_groups
 from fkd.errors import FkdError
 from fkd.keypoints import FRAME_SIZE, MEAN_FACE, NAMES
 
-Result = TypeVar("Result")
 MIN_ROWS = 20  # of one label convention to compute its typical face; with fewer, MEAN_FACE is used
 # In the competition's 7,049 rows and wild15's 5,379, profiles and open mouths stay below 20 px, four-point rows below
 # 11 px. All but 23 rows are within these sizes; most of the 23 show several faces.
@@ -35,12 +32,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """The result of `check`.
+    """The result of `check`; problems: of whole files, a sentence each.
 
-    Attributes:
-        test_images: in test.csv; None if it cannot be read.
-        values: that IdLookupTable.csv requests; None if it cannot be read.
-        problems: of whole files, a sentence each.
+    test_images, values: in test.csv, and requested by IdLookupTable.csv; None if that cannot be read.
     """
 
     rows: int
@@ -52,8 +46,8 @@ class Report:
     rows_in_groups: int
     test_images: int | None
     values: int | None
-    problems: list[str] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
+    problems: list[str]
+    findings: list[Finding]
 
 
 def check(data: Path | str) -> Report:
@@ -61,27 +55,20 @@ def check(data: Path | str) -> Report:
 
     Raises as `read_training` does; a defect in the other files is one of the problems in the report.
     """
-    problems: list[str] = []
-    with tqdm(total=4, desc="training.csv", disable=None, leave=False) as progress:
+    faces, problems = read_training(data), []
 
-        def read(step: str, work: Callable[[], Result]) -> Result | None:
-            progress.set_description(step)
-            progress.update()
-            try:
-                return work()
-            except FkdError as error:
-                problems.append(str(error))
-                return None
+    def count(read: Callable[[Path | str], Sized]) -> int | None:
+        try:
+            return len(read(data))
+        except FkdError as error:
+            problems.append(str(error))
+            return None
 
-        faces = read_training(data)
-        test = read("test.csv", lambda: read_test(data))
-        lookup = read("IdLookupTable.csv", lambda: read_lookup(data))
-        if test is not None and lookup is not None and (problem := submission_problem(data)):
+    test_images, values = count(lambda data: read_test(data).images), count(read_lookup)
+    for problem in (None if problems else submission_problem(data), misalignment(faces)):
+        if problem:
             problems.append(problem)
-        progress.set_description("look-alikes")
-        sizes = np.bincount(cached_groups(faces))
-    if problem := misalignment(faces):
-        problems.append(problem)
+    sizes = np.bincount(cached_groups(faces))
     labelled = np.isfinite(faces.points).all(-1)
     return Report(
         rows=len(faces),
@@ -91,8 +78,8 @@ def check(data: Path | str) -> Report:
         exact_duplicates=len(faces) - len({image.tobytes() for image in faces.images}),
         look_alike_groups=int((sizes > 1).sum()),
         rows_in_groups=int(sizes[sizes > 1].sum()),
-        test_images=None if test is None else len(test.images),
-        values=None if lookup is None else len(lookup),
+        test_images=test_images,
+        values=values,
         problems=problems,
         findings=[*blank_images(faces.images), *odd_labels(faces.points)],
     )
@@ -145,14 +132,10 @@ def odd_labels(points: np.ndarray) -> list[Finding]:
 
 
 def _fit(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Fits the typical face to each row by least squares over scale, angle and shift.
+    """Fits the typical face to rows of one convention, [N, 15, 2] px, by least squares over scale, angle and shift.
 
-    Args:
-        points: of one convention, [N, 15, 2] px, NaN where missing.
-
-    Returns:
-        The scale [N], NaN for fewer than three labels, and each point's distance from its place [N, 15], in px of the
-        typical face.
+    Returns the scale [N], NaN for fewer than three labels, and each point's distance from its place [N, 15], in px of
+    the typical face.
     """
     typical = np.array(MEAN_FACE)
     if len(points) >= MIN_ROWS:

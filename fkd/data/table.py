@@ -22,15 +22,9 @@ class Table:
     """A csv with a header, separated by commas, semicolons or tabs, in UTF-8 or UTF-16."""
 
     def __init__(self, label: str, file: io.BufferedReader, remedy: str = "download it again"):
-        """Detects separator and encoding.
+        """Detects separator and encoding; raises FkdError for a web page.
 
-        Args:
-            label: the file's name, for messages.
-            file: its bytes.
-            remedy: advice at the end of a message about an unreadable file.
-
-        Raises:
-            FkdError: the file is a web page.
+        label: the file's name, for messages. remedy: advice at the end of a message about an unreadable file.
         """
         self.label, self.file, self.remedy = label, file, remedy
         start = file.peek()
@@ -45,12 +39,8 @@ class Table:
     def blocks(self, *layouts: Sequence[str], size: int = 10_000) -> Iterator[pd.DataFrame]:
         """Yields the rows, `size` at a time, as text, indexed by row from 1; a cell that a row lacks is "".
 
-        Args:
-            layouts: the columns to read, in any order and case in the file: those of one layout. Others are ignored.
-            size: rows in a block.
-
-        Raises:
-            FkdError: the file is not a csv, lacks a column or has no rows, or a row has too many cells.
+        layouts: the columns to read are those of one layout, in any order and case; others are ignored.
+        Raises FkdError if the file is not a csv, lacks a column or has no rows, or a row has too many cells.
         """
         rows = 0
         try:
@@ -95,8 +85,7 @@ class Table:
     ) -> np.ndarray:
         """The numbers in cells, float64 [rows, columns], NaN where missing. The default bounds are for frame pixels.
 
-        Raises:
-            FkdError: a cell holds something else, or a number out of bounds.
+        Raises FkdError if a cell holds something else, or a number out of bounds.
         """
         text = pd.Series(cells.to_numpy().ravel(), dtype=object)
         if self.separator != ",":
@@ -109,11 +98,7 @@ class Table:
         return np.where(missing, np.nan, values).reshape(cells.shape)
 
     def whole_numbers(self, cells: pd.DataFrame) -> np.ndarray:
-        """The whole numbers in a single column, int64 [rows]; 7.0 is one.
-
-        Raises:
-            FkdError: a cell is not a whole number, or too large.
-        """
+        """The whole numbers in a single column, int64 [rows]; 7.0 is one. Raises FkdError for another cell."""
         values = self.numbers(cells, -MAX_WHOLE, MAX_WHOLE, "a whole number")[:, 0]
         bad = np.flatnonzero(values % 1 != 0)  # as NaN is
         if len(bad):

@@ -62,11 +62,6 @@ def test_labels_off_the_face_are_noticed(images, points, problem, faces, tmp_pat
     assert problem in str(misalignment(spoilt))
 
 
-def test_misalignment_is_reported(faces, tmp_path):
-    write_competition(tmp_path, Faces(faces.images, faces.points / 2), draw_faces(2, seed=1))
-    assert "problem: the labels do not fit the images: half as large" in run("data", "check", tmp_path)
-
-
 @pytest.mark.parametrize("missing", ["test.csv", "IdLookupTable.csv"])
 def test_a_missing_file_is_a_finding(missing, competition):
     (competition / missing).unlink()

@@ -114,13 +114,6 @@ def test_every_way_to_write_a_row_reads_the_same(competition, faces):
         assert same(read_training(competition), faces), (way, end)
 
 
-def test_every_pixel_value_is_read(tmp_path):
-    faces = draw_faces(2)
-    faces.images.reshape(-1)[:] = np.arange(2 * 96 * 96) % 256
-    training_table(faces).to_csv(tmp_path / "training.csv", index=False)
-    assert same(read_training(tmp_path), faces)
-
-
 def test_a_defect_of_the_lookup_table_is_reported(competition):
     path = competition / "IdLookupTable.csv"
     lines = path.read_text().splitlines()

@@ -74,15 +74,6 @@ def test_rotation_scale_and_shift_are_what_they_say():
         assert torch.allclose(moved[0, 10], torch.tensor(expected), atol=1e-4)
 
 
-@pytest.mark.parametrize("change", [(0, 1, 0, 0), (15, 1.1, 4, 2)])
-@pytest.mark.parametrize(("stretch", "shear"), [(1.2, 0.0), (1.0, 0.2), (0.8, -0.1)])
-def test_stretch_and_shear_move_image_and_points_together(change, stretch, shear):
-    count = len(PLACES)
-    form = deformed(matrix(*change, count), torch.full((count,), stretch), torch.full((count,), shear))
-    images, points = warp(blobs(PLACES), as_points(PLACES), form)
-    assert torch.allclose(centroids(images), points[:, 10], atol=0.05)
-
-
 def test_stretch_and_shear_are_what_they_say():
     points = as_points(torch.tensor([[57.5, 47.5], [47.5, 57.5], [47.5, 57.5], [57.5, 47.5]]))
     stretch, shear = torch.tensor([1.44, 1.44, 1.0, 1.44]), torch.tensor([0.0, 0.0, 0.1, 0.0])
@@ -107,22 +98,6 @@ def test_a_bend_moves_image_and_points_together_each_place_its_own_way():
     unbent = warp(ramps, points, matrix(15, 1.1, 4, 2, 2))[1]
     by = (moved - unbent)[0, :4]
     assert by.norm(dim=1).max() > 0.5 and by.std(0).min() > 0.3
-
-
-def test_no_change_is_exact():
-    images = torch.rand(3, 1, 96, 96)
-    points = torch.rand(3, 15, 2) * 95
-    same, kept = warp(images, points, deformed(matrix(0, 1, 0, 0, 3), torch.ones(3), torch.zeros(3)))
-    assert torch.allclose(same, images, atol=1e-4) and torch.allclose(kept, points, atol=1e-4)
-
-
-def test_mirror_sends_20_to_75_and_swaps_sides():
-    points = torch.full((1, 15, 2), torch.nan)
-    points[0, NAMES.index("left_eye_center")] = torch.tensor([20.0, 30.0])
-    images, mirrored = mirror(blobs(torch.tensor([[20.0, 30.0]])), points, torch.tensor([True]))
-    assert mirrored[0, NAMES.index("right_eye_center")].tolist() == [75.0, 30.0]
-    assert torch.isfinite(mirrored).sum() == 2
-    assert torch.allclose(centroids(images), torch.tensor([[75.0, 30.0]]), atol=0.01)
 
 
 @given(seed=st.integers(0, 1000))
@@ -172,15 +147,6 @@ def test_light_leaves_the_points_and_does_what_it_says():
     assert torch.allclose(augment(images, points, still, torch.Generator().manual_seed(0))[1], points, atol=1e-4)
 
 
-def test_noise_is_as_strong_as_it_says_and_leaves_the_points():
-    images, points = torch.full((200, 1, 96, 96), 0.5), torch.rand(200, 15, 2) * 95
-    only = dataclasses.replace(AugmentConfig(mirror=False).scaled(0), noise=0.1)
-    noisy, same = augment(images, points, only, torch.Generator().manual_seed(0))
-    strength = noisy.std((1, 2, 3))
-    assert strength.max() <= 0.102 and strength.mean().item() == pytest.approx(0.05, abs=0.006)
-    assert torch.allclose(same, points, atol=1e-4)
-
-
 def test_blur_softens_and_cover_hides_a_square():
     images = torch.rand(2, 1, 96, 96)
     soft = blur(images, torch.tensor([0.0, 1.0]))
@@ -221,12 +187,6 @@ def test_a_strength_that_leaves_no_face_is_refused(strength):
         AugmentConfig(scale=strength)
 
 
-def test_the_greatest_strength_gives_numbers():
-    images, points = torch.rand(64, 1, 96, 96), torch.rand(64, 15, 2) * 95
-    images, _ = augment(images, points, AugmentConfig().scaled(10), torch.Generator().manual_seed(0))
-    assert torch.isfinite(images).all()
-
-
 def test_some_faces_are_badly_framed():
     config = dataclasses.replace(AugmentConfig(mirror=False).scaled(0), wide=0.25, wide_scale=0.45, wide_shift=24)
     points = torch.tensor([[[30.0, 40.0], [66.0, 40.0]]]).repeat(400, 1, 1)
@@ -237,7 +197,10 @@ def test_some_faces_are_badly_framed():
     assert apart[~apart.isnan()].min() < 26 and apart[~apart.isnan()].max() > 50, "1.57 times smaller and larger"
 
 
-def test_the_same_generator_draws_the_same():
-    images, points = torch.rand(4, 1, 96, 96), torch.rand(4, 15, 2) * 95
-    first, second = (augment(images, points, AugmentConfig(), torch.Generator().manual_seed(7)) for _ in range(2))
-    assert torch.equal(first[0], second[0]) and torch.equal(first[1].nan_to_num(), second[1].nan_to_num())
+def test_mirror_sends_20_to_75_and_swaps_sides():
+    points = torch.full((1, 15, 2), torch.nan)
+    points[0, NAMES.index("left_eye_center")] = torch.tensor([20.0, 30.0])
+    images, mirrored = mirror(blobs(torch.tensor([[20.0, 30.0]])), points, torch.tensor([True]))
+    assert mirrored[0, NAMES.index("right_eye_center")].tolist() == [75.0, 30.0]
+    assert torch.isfinite(mirrored).sum() == 2
+    assert torch.allclose(centroids(images), torch.tensor([[75.0, 30.0]]), atol=0.01)

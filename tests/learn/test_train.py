@@ -58,25 +58,6 @@ def test_eight_faces_are_overfitted_to_under_half_a_pixel(name, epochs, tmp_path
     assert accuracy(predict_points(loaded.model, faces.images, four_point), faces.points).rmse < 0.5
 
 
-def test_augmentation_narrows_over_a_run_that_was_stopped_too(small_split, tmp_path, monkeypatch):
-    faces, used, stop = draw_faces(60), [], 7
-
-    def augment(images, points, config, generator):
-        if len(used) == stop:
-            raise KeyboardInterrupt
-        used.append(config.rotation)
-        return images, points
-
-    monkeypatch.setattr(train_module, "augment", augment)
-    config = dataclasses.replace(SHORT, augment=AugmentConfig(rotation=20, last=0.25))
-    with pytest.raises(KeyboardInterrupt):
-        train(ModelConfig("fcnn"), config, faces, small_split, tmp_path / "m", "drawn")
-    assert used == pytest.approx([20, 20, 15, 15, 10, 10, 5])
-    stop = used.clear()
-    train(ModelConfig("fcnn"), config, faces, small_split, tmp_path / "m", "drawn", resume=True)
-    assert used == pytest.approx([5, 5])
-
-
 def test_a_run_writes_what_it_promises(faces, small_split, tmp_path):
     done = train(ModelConfig("fcnn"), SHORT, faces, small_split, tmp_path / "m", "drawn", terms="ours")
     history = pd.read_csv(tmp_path / "m" / "history.csv")
@@ -145,16 +126,6 @@ def test_labels_beside_the_points_are_met_though_a_mirror_moves_them_to_the_othe
             assert abs(np.nanmean(error)) < 0.3
 
 
-def test_the_seed_decides(faces, small_split, tmp_path):
-    runs = [
-        train(
-            ModelConfig("fcnn"), dataclasses.replace(SHORT, epochs=2, seed=seed), faces, small_split, tmp_path / n, "d"
-        ).history
-        for n, seed in (("a", 1), ("b", 1), ("c", 2))
-    ]
-    assert runs[0] == runs[1] != runs[2]
-
-
 def test_terms_that_no_record_holds_are_refused_before_the_first_epoch(faces, small_split, tmp_path):
     with pytest.raises(FkdError, match=r"terms is .*at most 2000 characters"):
         train(ModelConfig("fcnn"), SHORT, faces, small_split, tmp_path / "m", "drawn", terms="x" * 2001)
@@ -168,14 +139,6 @@ def test_an_epoch_without_a_label_is_said(faces, small_split, tmp_path):
     config = dataclasses.replace(SHORT, batch_size=size, epochs=40, warmup_epochs=1, augment=None)
     with pytest.raises(ValueError, match=r"epoch \d+: augmentation moved every label out"):
         train(ModelConfig("fcnn"), config, Faces(faces.images, points), small_split, tmp_path / "m", "drawn")
-
-
-def test_a_batch_without_labels_is_skipped(faces, small_split, tmp_path):
-    points = faces.points.copy()
-    points[small_split.train[:30]] = np.nan
-    config = dataclasses.replace(SHORT, batch_size=2, epochs=2)
-    done = train(ModelConfig("fcnn"), config, Faces(faces.images, points), small_split, tmp_path / "m", "drawn")
-    assert np.isfinite(done.validation_rmse)
 
 
 TINY = ModelConfig("test_resnet", head="regression")
@@ -303,17 +266,6 @@ def test_a_network_learns_each_convention_and_which_one_a_face_has(tmp_path):
     ]
     assert gap[0][0] - gap[0][1] == pytest.approx(7, abs=1.5), "labels: each face in its convention"
     assert gap[1][0] - gap[1][1] == pytest.approx(0, abs=3), "photos: all in one"
-
-
-def test_outputs_exist_only_for_conventions_that_were_trained(tmp_path):
-    faces = draw_faces(60)
-    faces.points[36:, [NOSE_TIP, BOTTOM_LIP], 1] += [5, -4]
-    config = dataclasses.replace(SHORT, labels="complete", epochs=1, warmup_epochs=0, conventions="found")
-    train(ModelConfig("fcnn"), config, faces, whole_split(60), tmp_path / "m", "drawn")
-    model = load_checkpoint(tmp_path / "m").model
-    assert [convention.name for convention in model.config.conventions] == ["15 points"] and model.config.outputs == 15
-    four = predict_points(model, faces.images, faces.four_point)
-    assert np.array_equal(four, predict_points(model, faces.images, np.zeros(60, bool)))
 
 
 def test_a_run_starts_from_the_weights_of_another(tmp_path):
@@ -485,10 +437,6 @@ def test_cuda_trains_too(faces, small_split, tmp_path):
     assert len(done.history) == 4 and np.isfinite(done.validation_rmse)
 
 
-def test_the_warm_up_is_as_long_as_fits_if_not_given():
-    assert [TrainConfig(epochs=epochs).warmup_epochs for epochs in (1, 2, 3, 4, 100)] == [0, 1, 2, 3, 3]
-
-
 def test_weights_decay_and_norms_and_biases_do_not(tmp_path):
     before = {}
 
@@ -512,3 +460,22 @@ def test_the_learning_rate_falls_to_a_hundredth_along_a_cosine(tmp_path):
     assert max(rates) == rates[1] and all(np.diff(rates[1:]) < 0)
     middle = 0.99e-3 * (1 + np.cos(np.pi * np.arange(1, 9) / 9)) / 2 + 1e-5
     assert np.allclose(rates[1:], middle)
+
+
+def test_augmentation_narrows_over_a_run_that_was_stopped_too(small_split, tmp_path, monkeypatch):
+    faces, used, stop = draw_faces(60), [], 7
+
+    def augment(images, points, config, generator):
+        if len(used) == stop:
+            raise KeyboardInterrupt
+        used.append(config.rotation)
+        return images, points
+
+    monkeypatch.setattr(train_module, "augment", augment)
+    config = dataclasses.replace(SHORT, augment=AugmentConfig(rotation=20, last=0.25))
+    with pytest.raises(KeyboardInterrupt):
+        train(ModelConfig("fcnn"), config, faces, small_split, tmp_path / "m", "drawn")
+    assert used == pytest.approx([20, 20, 15, 15, 10, 10, 5])
+    stop = used.clear()
+    train(ModelConfig("fcnn"), config, faces, small_split, tmp_path / "m", "drawn", resume=True)
+    assert used == pytest.approx([5, 5])
