@@ -99,10 +99,9 @@ def test_every_layout_is_found(layout, files, tmp_path):
     check_read(tmp_path)
 
 
-@pytest.mark.parametrize("layout", ["Kaggle's bundle", "archive.zip", "any zip, with a folder"])
-def test_a_zip_of_everything_can_be_named_itself(layout, files, tmp_path):
-    write(tmp_path, LAYOUTS[layout](files))
-    check_read(min(tmp_path.iterdir(), key=lambda path: path.name == "other.zip"))
+def test_a_zip_of_everything_can_be_named_itself(files, tmp_path):
+    write(tmp_path, LAYOUTS["archive.zip"](files))
+    check_read(tmp_path / "archive.zip")
 
 
 def rows_of(table: bytes) -> list[list[str]]:
