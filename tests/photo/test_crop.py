@@ -30,7 +30,7 @@ def test_the_content_lands_where_the_matrix_says(side, turn, centre):
     y, x = np.mgrid[:480, :640]
     blob = 200 * np.exp(-((x - centre[0]) ** 2 + (y - centre[1]) ** 2) / (2 * spot**2))
     photo = Image.fromarray(np.round(blob).astype(np.uint8))
-    # The frame's centre lies elsewhere, also such that the frame reaches outside the photo.
+    # The frame has another centre, and may reach outside the photo.
     middle = np.add(centre, [0.15 * side, -0.1 * side])
     matrix = frame_matrix((*(middle - side / 2), *(middle + side / 2)), turn)
     image = crop(photo, matrix).astype(float)
@@ -41,7 +41,7 @@ def test_the_content_lands_where_the_matrix_says(side, turn, centre):
         weight = np.where(near, image, 0)
         found = np.array([(weight * u).sum(), (weight * v).sum()]) / weight.sum()
         np.testing.assert_allclose(found, expected, atol=0.1)
-    # At the photo's edge too, every pixel is what the drawing says there.
+    # Every pixel is as drawn, at the photo's edge too.
     places = apply(invert(matrix), np.stack([u, v], -1)).clip(0, [639, 479])
     drawn = 200 * np.exp(-((places - centre) ** 2).sum(-1) / (2 * spot**2))
     assert np.abs(image - drawn).max() < 14

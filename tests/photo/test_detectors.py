@@ -1,4 +1,4 @@
-"""What comparing, finding, measuring and drawing know of a detector."""
+"""The interface of a detector."""
 
 import inspect
 import json

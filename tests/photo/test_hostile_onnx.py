@@ -23,7 +23,7 @@ MEAN = ("ReduceMean", ["images"], ["light"], {"axes": [1, 2, 3], "keepdims": 1})
 
 
 def after_mean(*nodes, weights=(), **given) -> onnx.ModelProto:
-    """A graph whose nodes start from "light", the frames' mean [N, 1, 1, 1], and end in "points"."""
+    """A graph from "light", the frames' mean [N, 1, 1, 1], to "points"."""
     return model([MEAN, *nodes], weights, **given)
 
 
@@ -72,7 +72,7 @@ def answers(values, kind=np.float32) -> onnx.ModelProto:
 
 
 def nested() -> onnx.ModelProto:
-    """With a branch whose own graph reads its weights from another file."""
+    """With a branch that reads its weights from another file."""
     weight = constant("branch", [MEAN_FACE])
     weight.ClearField("raw_data")
     weight.data_location = TensorProto.EXTERNAL

@@ -11,9 +11,7 @@ from PIL import Image
 
 from fkd.data.sixty_eight import FOUR_OF_68, OF_68
 from fkd.errors import FkdError
-from fkd.hub.reference import load
 from fkd.keypoints import BOTTOM_LIP, MEAN_FACE, NAMES, NOSE_TIP, unmirror
-from fkd.page.site import references_in
 from fkd.photo.crop import apply
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
@@ -118,11 +116,6 @@ def test_what_is_not_such_a_file_is_refused_in_a_sentence(read, tmp_path):
             FkdError, match=f"{name} is not a (shape predictor of dlib|face landmarker of MediaPipe) [(]"
         ):
             read(tmp_path / name)
-
-
-def test_a_reference_names_the_kind_of_file(predictor):
-    assert load(f"dlib:{predictor}").name == "drawn"
-    assert references_in(predictor.parent) == [f"dlib:{predictor}"]
 
 
 def test_a_predictor_of_other_points_is_refused(tmp_path):

@@ -130,10 +130,8 @@ def test_of_a_photo_of_hundreds_the_largest_are_answered_for(monkeypatch):
     assert many_photos.find_at_most(Image.new("L", (9, 9))) == boxes[: many_photos.MOST_FACES]
 
 
-# Noise with as many faces as a photo's width says, every third one of them weak.
-
-
 def boxes_of(photo):
+    """One face for each pixel of the width beyond 100; every third one is weak."""
     rng = np.random.default_rng(photo.width)
     corners = rng.uniform(0, 30, (photo.width - 100, 2))
     return [FaceBox((x, y, x + 60, y + 60), -0.5 if number % 3 == 2 else 1.0) for number, (x, y) in enumerate(corners)]
@@ -151,7 +149,7 @@ def test_answers_are_those_of_one_photo_after_the_other(tiny_checkpoint, monkeyp
     detector = CheckpointDetector.read(tiny_checkpoint)
     sources = [noise(1), noise(0), BAD, noise(4), noise(1), noise(5)]
     weak = [detector.on_photos([photo], boxes_of(photo)[2:3])[0].doubt for photo in (noise(4).read(), noise(5).read())]
-    monkeypatch.setattr(predict, "CONFIRMED", sum(weak) / 2)  # one stays, one goes
+    monkeypatch.setattr(predict, "CONFIRMED", sum(weak) / 2)  # one of the two is confirmed
     monkeypatch.setattr(predict, "TOGETHER", 4)  # with faces of a photo in two batches
     answers = list(answer_photos(detector, sources, find=boxes_of))
     assert [answered.name for answered in answers] == [source.name for source in sources]

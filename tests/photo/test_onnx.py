@@ -1,4 +1,4 @@
-"""A checkpoint as an ONNX file, beside the checkpoint itself."""
+"""A checkpoint as an ONNX file, compared with the checkpoint."""
 
 import json
 
@@ -6,13 +6,10 @@ import numpy as np
 import onnx
 import pytest
 from commands import fails, run
-from conftest import EXAMPLES, TRAINING, contents, untrained
+from conftest import EXAMPLES, contents
 from onnx_files import constant, mean_face, model
 from PIL import Image
 
-from fkd.data.record import DataRecord
-from fkd.learn.checkpoint import save_checkpoint
-from fkd.learn.models import ModelConfig
 from fkd.photo.detectors import onnx_export
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.detectors.onnx import read_onnx
@@ -57,16 +54,6 @@ def test_a_file_states_whose_it_is_and_of_which_weights(resnet, exported):
     assert metadata["licence"] == resnet.licence and metadata["owner"] == "ada"
     assert metadata["keypoints"].split(",")[:2] == ["left_eye_center", "right_eye_center"]
     assert b"/learn/models.py" not in exported.read_bytes(), "it tells nobody where fkd is installed"
-
-
-def test_a_network_with_one_convention_and_no_heatmaps_is_exported(tmp_path, sixty):
-    save_checkpoint(tmp_path / "net", untrained(ModelConfig("fcnn")), TRAINING, DataRecord("drawn"))
-    assert "net.onnx: 18.5 MB" in run("export", tmp_path / "net", "--onnx", tmp_path / "net.onnx")
-    ours, detector = by_torch(tmp_path / "net"), read_onnx(tmp_path / "net.onnx")
-    assert detector.run.outputs == ["points"] and detector.licence == ""
-    np.testing.assert_allclose(
-        detector.on_frames(sixty.images, sixty.four_point), ours.on_frames(sixty.images, sixty.four_point), atol=1e-3
-    )
 
 
 def test_an_export_that_answers_otherwise_is_not_kept(tmp_path, evaluated, monkeypatch):

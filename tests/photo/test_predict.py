@@ -40,15 +40,6 @@ def test_the_answer_follows_the_photo_and_not_the_detectors_box():
     assert np.linalg.norm(2 * small.points + 0.5 - face.points, axis=1).mean() < 0.04 * 88
 
 
-def test_several_faces_are_answered_as_each_alone():
-    detector, photo = CheckpointDetector.read(SHIPPED), read_photo(EXAMPLES / "grace_hopper.jpg")
-    boxes = [FaceBox((180, 100, 350, 270), 1.0), FaceBox((170, 90, 360, 280), 1.0)]
-    together = predict(detector, photo, boxes)
-    for box, face in zip(boxes, together, strict=True):
-        (alone,) = predict(detector, photo, [box])
-        assert np.allclose(alone.points, face.points, atol=0.01) and (alone.frame == face.frame).all()
-
-
 def test_a_heatmap_model_says_how_sure_it_is_in_photo_pixels():
     detector, photo = CheckpointDetector.read(SHIPPED), read_photo(EXAMPLES / "grace_hopper.jpg")
     (face,) = predict(detector, photo, [FaceBox((180, 100, 350, 270), 1.0)])
@@ -71,7 +62,7 @@ def test_a_face_is_followed_from_frame_to_frame_until_it_is_gone():
 
 
 def make_noise(slope: float, seed: int) -> Image.Image:
-    """A cloud whose amplitudes fall with the frequency to the power of slope, as in pictures of nature."""
+    """A cloud with amplitudes that fall with the frequency to the power of slope, as in pictures of nature."""
     rng = np.random.default_rng(seed)
     frequency = np.hypot(np.fft.fftfreq(480)[:, None], np.fft.rfftfreq(640)[None])
     frequency[0, 0] = 1
