@@ -58,13 +58,13 @@ lock:
 	build/lock/bin/python -m pip install --quiet -r requirements.txt 'gradio[oauth,mcp]' spaces
 	build/lock/bin/python tests/lock.py
 
-# What the page needs, and no more.
-$(SERVES): requirements.txt requirements.lock
+# What the page needs, and no more: no PyTorch, since the shipped checkpoints carry their networks.
+$(SERVES): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("fkd needs Python 3.11 or newer; set PYTHON=") if sys.version_info < (3, 11) else 0'
 	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt -c requirements.lock
+	$(PY) -m pip install --disable-pip-version-check -c requirements.lock -e '.[app]'
 	@touch $@
 
 $(READY): $(SERVES) pyproject.toml
-	$(PY) -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev,dlib,parquet,ray]'
+	$(PY) -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[app,train,dev,dlib,parquet,ray]'
 	@touch $@

@@ -36,6 +36,11 @@ def main() -> None:
     """Run a command; a user's mistake ends in one sentence and exit status 1, a bug in a traceback."""
     try:
         app()
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "timm"):
+            raise
+        typer.echo("fkd: this needs PyTorch and timm: pip install '.[train]' in the clone", err=True)
+        raise SystemExit(1) from None
     except (FkdError, OSError) as error:
         if not is_for_user(error):
             raise

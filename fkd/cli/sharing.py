@@ -83,8 +83,11 @@ def export_command(
     from fkd.photo.detectors.onnx_export import export_onnx
 
     model = HubModel.parse(checkpoint) if checkpoint.startswith(SCHEME) else HubModel("")
-    export_onnx(checkpoint_folder(checkpoint), onnx, model.repo_id, owner or model.owner)
-    typer.echo(f"{onnx}: {onnx.stat().st_size / 1e6:.1f} MB; `onnx:{onnx}` stands wherever a checkpoint does")
+    folder = checkpoint_folder(checkpoint)
+    export_onnx(folder, onnx, model.repo_id, owner or model.owner)
+    beside = onnx.resolve().parent == folder.resolve()
+    use = "it reads the weights beside it" if beside else f"use onnx:{onnx} wherever a command takes a checkpoint"
+    typer.echo(f"{onnx}: {onnx.stat().st_size / 1e6:.2f} MB; {use}")
 
 
 def deploy_command(

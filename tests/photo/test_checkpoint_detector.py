@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from conftest import THREE, TRAINING, untrained
+from conftest import EXAMPLES, THREE, TRAINING, untrained
 
 from fkd.data.conventions import COMPETITION, merge
 from fkd.data.record import DataRecord
@@ -97,6 +97,14 @@ def test_a_checkpoint_is_exported_once_and_a_changed_one_again(tmp_path, evaluat
     assert read() == 2, "its own file is of these weights"
     (folder / "model.onnx").write_bytes(b"no network")
     assert read() == 3
+
+
+@pytest.mark.parametrize("name", ["fcnn", "resnet18", "resnet50"])
+def test_the_shipped_checkpoints_carry_their_networks(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint_module, "_export", lambda *of: pytest.fail("it needs torch"))
+    folder = EXAMPLES.parent / "checkpoints" / name
+    CheckpointDetector.read(folder, networks=tmp_path)
+    assert (folder / "model.onnx").stat().st_size < 200_000, "the weights are not stored twice"
 
 
 def test_where_the_cache_cannot_be_written_networks_are_exported_for_this_process(tmp_path, evaluated, monkeypatch):

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import shutil
+import struct
 import warnings
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from fkd.files import one_line, replacing
 from fkd.keypoints import FRAME_SIZE, NAMES
 from fkd.learn.checkpoint import load_checkpoint
 from fkd.learn.models import KeypointModel
-from fkd.learn.record import Checkpoint
+from fkd.learn.record import WEIGHTS, Checkpoint
 from fkd.photo.detectors.network import BATCH, CONVENTION, OTHER_POINTS, OUTPUTS, POINTS, UNCERTAINTY, run_frames
 from fkd.photo.detectors.onnx import Trained
 from fkd.photo.runtime import Network
@@ -54,6 +56,8 @@ class NamedOutputs(nn.Module):
 def export_onnx(folder: Path | str, path: Path, name: str = "", owner: str = "") -> None:
     """Write a checkpoint folder as an ONNX file, once its answers have been compared with torch's.
 
+    A file in the checkpoint folder itself refers to the weights there and is small; any other holds them.
+
     Args:
         folder: the checkpoint folder.
         path: the file, which is replaced as a whole.
@@ -65,8 +69,11 @@ def export_onnx(folder: Path | str, path: Path, name: str = "", owner: str = "")
     """
     checkpoint = load_checkpoint(folder, name)
     outputs = NamedOutputs(checkpoint.model).eval()
+    weights = Path(folder) / WEIGHTS if path.resolve().parent == Path(folder).resolve() else None
     with replacing(path) as unfinished:
-        _write(outputs, unfinished, _metadata(checkpoint, owner))
+        if weights:
+            shutil.copy(weights, unfinished.parent)
+        _write(outputs, unfinished, _metadata(checkpoint, owner), weights)
         difference = _difference(outputs, Network(unfinished, OUTPUTS))
         if not difference <= TOLERANCE:
             raise FkdError(
@@ -75,7 +82,7 @@ def export_onnx(folder: Path | str, path: Path, name: str = "", owner: str = "")
             )
 
 
-def _write(outputs: NamedOutputs, path: Path, metadata: dict[str, str]) -> None:
+def _write(outputs: NamedOutputs, path: Path, metadata: dict[str, str], weights: Path | None) -> None:
     example = torch.zeros(2, 1, FRAME_SIZE, FRAME_SIZE)
     names = list(outputs.run(example.numpy()))
     with warnings.catch_warnings():
@@ -87,6 +94,9 @@ def _write(outputs: NamedOutputs, path: Path, metadata: dict[str, str]) -> None:
             (example,),
             path,
             dynamo=False,
+            # Fused and folded weights are in no safetensors file; OpenVINO fuses them as well.
+            training=torch.onnx.TrainingMode.PRESERVE if weights else torch.onnx.TrainingMode.EVAL,
+            do_constant_folding=not weights,
             input_names=["images"],
             output_names=names,
             dynamic_axes={name: {0: "N"} for name in ("images", *names)},
@@ -96,7 +106,32 @@ def _write(outputs: NamedOutputs, path: Path, metadata: dict[str, str]) -> None:
         node.ClearField("doc_string")
         node.ClearField("metadata_props")
     onnx.helper.set_model_props(model, metadata)
-    onnx.save(model, path)
+    if weights:
+        _refer_to(model.graph, weights)
+    path.write_bytes(model.SerializeToString())
+
+
+def _refer_to(graph: onnx.GraphProto, weights: Path) -> None:
+    """Replace a graph's weights by their places in a safetensors file of the same folder."""
+    with weights.open("rb") as file:
+        (size,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(size))
+    nodes = []
+    for tensor in graph.initializer:
+        entry = header.get(tensor.name.removeprefix("model."))
+        if entry is None:  # a constant of the graph
+            continue
+        start, end = entry["data_offsets"]
+        tensor.ClearField("raw_data")
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        for key, value in {"location": weights.name, "offset": 8 + size + start, "length": end - start}.items():
+            tensor.external_data.add(key=key, value=str(value))
+        if entry["dtype"] == "F16":
+            name, tensor.name, tensor.data_type = tensor.name, f"{tensor.name}.f16", onnx.TensorProto.FLOAT16
+            nodes.append(onnx.helper.make_node("Cast", [tensor.name], [name], to=onnx.TensorProto.FLOAT))
+    nodes += graph.node
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 def _metadata(checkpoint: Checkpoint[KeypointModel], owner: str) -> dict[str, str]:
