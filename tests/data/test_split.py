@@ -67,7 +67,7 @@ def test_look_alikes_are_those_of_every_pair_at_every_shift(monkeypatch):
     with_noise = images[100:200] + np.random.default_rng(0).normal(0, 12, (100, 96, 96))
     images[100:200] = with_noise.clip(0, 255).astype(np.uint8)
     rng = np.random.default_rng(4)
-    # Smooth fields of which many pairs lie near the bound: each is a mix of a few.
+    # Smooth fields, each a mix of a few, so that many pairs are near the bound.
     fields = np.kron(rng.integers(0, 255, (12, 8, 8)), np.ones((12, 12)))
     mixed = np.einsum("nk,khw->nhw", rng.dirichlet(np.full(12, 0.15), 150), fields).astype(np.uint8)
     monkeypatch.setattr(split_module, "BLOCK", 64)

