@@ -6,7 +6,6 @@ killed between any two writes continues with --resume, or has left nothing and s
 
 import dataclasses
 import hashlib
-import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ from typing import Any
 import pandas as pd
 import torch
 from filelock import FileLock, Timeout
+from safetensors.torch import load, save
 from torch.optim import Optimizer
 
 from fkd.data.record import DataRecord
@@ -28,8 +28,8 @@ from fkd.learn.models import KeypointModel
 from fkd.learn.record import CONFIG, WEIGHTS
 from fkd.version import __version__
 
-STATE, LOCK, HISTORY = "training-state.pt", "training-state.lock", "history.csv"
-HASH_BYTES = 32  # of the sha256 that a state begins with
+STATE, LOCK, HISTORY = "training-state.safetensors", "training-state.lock", "history.csv"
+HASH_BYTES = 32  # of the sha256 before the safetensors: a kill of the machine may leave half of a file
 History = list[dict[str, Any]]  # one row per epoch: epoch, train_rmse, validation_rmse, lr
 
 
@@ -52,8 +52,7 @@ class Run:
 def locked(folder: Path) -> Iterator[None]:
     """Locks a run's folder for this process while the block runs, and removes leftovers of killed writes.
 
-    The lock ends with its process. Raises FkdError if another run holds the folder, and OSError, with what to do, if
-    it cannot be written.
+    Raises FkdError if another run holds the folder, and OSError, with what to do, if it cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -75,25 +74,24 @@ def locked(folder: Path) -> Iterator[None]:
 def save_state(path: Path, run: Run, history: History, model: KeypointModel, optimizer: Optimizer) -> None:
     """Writes model, optimizer and history; the file appears whole or not at all. Raises OSError."""
     record = json.dumps({"settings": run.settings(), "history": history})
-    buffer = io.BytesIO()
-    torch.save({"record": record, "model": model.state_dict(), "optimizer": optimizer.state_dict()["state"]}, buffer)
-    content = buffer.getvalue()
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for number, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in state.items()}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    content = save(tensors | {"record": torch.tensor(list(record.encode()), dtype=torch.uint8)})
     with replacing(path) as unfinished:
         unfinished.write_bytes(hashlib.sha256(content).digest() + content)
 
 
 def load_state(path: Path, run: Run, model: KeypointModel, optimizer: Optimizer) -> History:
-    """Puts a saved state into model and optimizer, and returns the history, one row per epoch.
-
-    Raises FkdError if it is missing or damaged, or belongs to a run with other settings.
-    """
+    """Puts a saved state into model and optimizer, and returns the history; FkdError if it is not this run's."""
     if not path.is_file():
         raise FkdError(f"{path.parent} has no run to resume ({STATE} is missing): start without --resume")
     content = path.read_bytes()
     if hashlib.sha256(content[HASH_BYTES:]).digest() != content[:HASH_BYTES]:
         raise FkdError(f"{path} is damaged: choose another folder and start again")
-    state = torch.load(io.BytesIO(content[HASH_BYTES:]), map_location="cpu", weights_only=True)
-    record = json.loads(state["record"])
+    tensors = load(content[HASH_BYTES:])
+    record = json.loads(bytes(tensors.pop("record").tolist()))
     history: History = record["history"]
     before, now = record["settings"], run.settings()
     before["data.name"] = now["data.name"]  # the same folder may have moved
@@ -105,8 +103,16 @@ def load_state(path: Path, run: Run, model: KeypointModel, optimizer: Optimizer)
                 f"{path.parent} was started with {name} = {one_line(before.get(name))}, not {one_line(now.get(name))}: "
                 "resume with the same, or choose another folder"
             )
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict({"state": state["optimizer"], "param_groups": optimizer.state_dict()["param_groups"]})
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    weights = {name.removeprefix("model."): tensors[name] for name in tensors if name.startswith("model.")}
+    moments: dict[int, dict[str, torch.Tensor]] = {}
+    for name in [name for name in tensors if name.startswith("optimizer.")]:
+        _, number, key = name.split(".")
+        # In the memory format of the parameter, or the fused step would round differently.
+        like = parameters[int(number)] if tensors[name].ndim else tensors[name]
+        moments.setdefault(int(number), {})[key] = torch.empty_like(like, device="cpu").copy_(tensors[name])
+    model.load_state_dict(weights)
+    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
     if best_of(history, run.train) is not history[-1] and not (path.parent / WEIGHTS).exists():
         raise FkdError(f"the best weights so far are missing in {path.parent}: choose another folder and start again")
     return history
