@@ -1,6 +1,6 @@
 """The gain of each part of the recipe: one change at a time, on one fixed leak-free split, several seeds.
 
-    python benchmarks/ablation.py --data DIR --out ablation.csv          prints the table; goes on with runs in the file
+    python benchmarks/ablation.py --data DIR --out ablation.csv          prints the table; skips runs that the file has
 
 By default timm's smallest residual network (with the heatmap head 0.9 million parameters) and a short fixed
 schedule, which a CPU can run; --model and --epochs change that.

@@ -1,4 +1,4 @@
-"""Rows of benchmarks/bench.py: answers by what serves against torch in float32; a photo to its overlays."""
+"""Rows of benchmarks/bench.py: answers as served, against torch in float32; a photo to its overlays."""
 
 import io
 from functools import partial

@@ -2,7 +2,7 @@
 
 python benchmarks/bench.py --data DIR [--runs 5] [--only WORD] [--out benchmarks/RESULTS.md]
 
-benchmarks/README.md says what each row is, and how to add one.
+benchmarks/README.md describes each row, and how to add one.
 """
 
 import argparse
@@ -35,7 +35,7 @@ ROWS = [
     *loading_rows.ROWS, *page_rows.ROWS, *finder_rows.ROWS, *photos_rows.ROWS, *training_rows.ROWS, *answer_rows.ROWS,
 ]  # fmt: skip
 HEAD = """\
-| what | median | beside | median | ratio (lowest to highest) | target, at most | |
+| row | fkd | baseline | baseline | ratio (lowest to highest) | target, at most | |
 |---|---|---|---|---|---|---|"""
 
 

@@ -2,7 +2,7 @@
 
 Mateus & Zeng train FCNN and ResNet-50 on the completely labelled rows, and ML-ResNet-50 (masked loss, after
 Wu et al.) on all rows: Adam 1e-3, weight decay 5e-4, the learning rate cut when the validation stops falling,
-random augmentations, 100 epochs. Their code draws the validation faces anew in each run, from a set into which
+random augmentations, 100 epochs. Their code draws other validation faces in each run, from a set into which
 augmented training faces were saved before; here no look-alike of a training face is validated or tested on,
 and a missing label is left out instead of being 0.
 
