@@ -48,7 +48,7 @@ def main() -> None:
             seconds[name][row] = time.perf_counter() - start
             for face in found:
                 if hit(face.box, (x, y, side)):
-                    # The frame's centre, (47.5, 47.5), is at (x, y) minus half a pixel, since the paste counts from corners.
+                    # The frame's centre, (47.5, 47.5), is at (x, y) - 0.5: the paste counts from corners.
                     answers[name][row] = (face.points - (x - 0.5, y - 0.5)) * 96 / side + 47.5
                     break
     rows = np.isfinite(answers["found in a photo"]).all((1, 2))
