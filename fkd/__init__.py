@@ -16,11 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["__version__", "compare", "load", "predict"]
 # What these need (torch, timm) takes seconds to import, so it waits until one of them is used (PEP 562).
-FRONT_DOOR = {
-    "compare": "fkd.photo.comparison",
-    "load": "fkd.hub.reference",
-    "predict": "fkd.photo.predict",
-}
+FRONT_DOOR = {"compare": "fkd.photo.comparison", "load": "fkd.hub.reference", "predict": "fkd.photo.predict"}
 
 
 def __getattr__(name: str) -> Any:

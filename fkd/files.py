@@ -1,8 +1,4 @@
-"""Write files atomically, and read untrusted ones strictly.
-
-Untrusted JSON (entries, config.json, headers of weights) is read by `read_json` or `parse_json`, within a size limit,
-and `typed` turns it into a frozen dataclass.
-"""
+"""Write files atomically, and read untrusted ones strictly: `read_json` within a size limit, `typed` a dataclass."""
 
 import csv
 import dataclasses
@@ -33,11 +29,9 @@ Count = Annotated[int, Field(ge=0, le=2**53)]
 Figure = Annotated[float, Field(ge=0, le=1e9)]
 Signed = Annotated[float, Field(ge=-1e9, le=1e9)]
 Line = Annotated[str, Field(max_length=300, pattern=r"^\P{C}*$")]  # no control characters
-FIELD_ERRORS = {
-    "missing": "lacks",
-    "unexpected_keyword_argument": "has the unknown",
-    "extra_forbidden": "has the unknown",
-}
+FIELD_ERRORS = {"missing": "lacks"} | dict.fromkeys(
+    ("unexpected_keyword_argument", "extra_forbidden"), "has the unknown"
+)
 
 
 def one_line(text: object, most: int = 100) -> str:
@@ -54,8 +48,7 @@ def file_stem(name: str) -> str:
 def open_regular(path: Path | str, most_bytes: int) -> io.BufferedReader:
     """Open a file to read its bytes.
 
-    Raises FkdError, naming the file, if it is missing, cannot be opened, has more than `most_bytes`, or is not a
-    regular file: opening a pipe would block, and a device may never end.
+    Raises FkdError if that fails, it has more than `most_bytes`, or it is a pipe or a device, which may never end.
     """
     path = Path(path)
     name = one_line(path.name)
@@ -87,10 +80,8 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 def remove_leftovers(path: Path | str) -> None:
     """Remove temporary files of interrupted writes of `path`. Nothing may be writing `path` meanwhile."""
-    path = Path(path)
-    for sibling in path.parent.iterdir():
-        if sibling.name.startswith(_temporary_prefix(path)) and sibling.is_dir():
-            shutil.rmtree(sibling)
+    for folder in Path(path).parent.glob(f"{_temporary_prefix(Path(path))}*"):
+        shutil.rmtree(folder)
 
 
 def _temporary_prefix(path: Path) -> str:
@@ -115,12 +106,8 @@ def write_json(path: Path | str, value: Any) -> None:
 
 
 def read_bytes(path: Path | str, largest: int = LARGEST) -> bytes:
-    """The contents of a regular file of at most `largest` bytes.
-
-    Raises FileNotFoundError, or FkdError as `open_regular`.
-    """
-    path = Path(path)
-    if not path.exists():
+    """The contents of a regular file. Raises FileNotFoundError, or FkdError as `open_regular`."""
+    if not Path(path).exists():
         raise FileNotFoundError(f"{path} does not exist")
     with open_regular(path, largest) as file:
         return file.read()
@@ -139,13 +126,13 @@ def parse_json(content: bytes | str, where: str) -> Any:
         raise FkdError(f"{where} is not readable as JSON ({one_line(error)})") from None
 
 
-def typed(value: Any, result_type: type[Result], where: str) -> Result:
+def typed(value: Any, result_type: type[Result], where: str, strict: bool = True) -> Result:
     """Make a `result_type` (a dataclass that is STRICT, or a list of them) of a JSON value, field by field.
 
-    Raises FkdError of one line: `where`, the field, its value and the expected one.
+    strict: take no text for a number. Raises FkdError of one line: `where`, the field, its value and the expected one.
     """
     try:
-        result: Result = _adapter(cast(Any, result_type)).validate_json(json.dumps(value), strict=True)
+        result: Result = _adapter(cast(Any, result_type)).validate_json(json.dumps(value), strict=strict)
         return result
     except ValidationError as error:
         raise FkdError(sentence_of(error, where)) from None
@@ -159,12 +146,9 @@ def typed_rows(path: Path | str, result_type: type[Result], largest: int = LARGE
     try:
         lines = read_bytes(path, largest).decode().splitlines()
         rows = [{name: cell or None for name, cell in row.items()} for row in csv.DictReader(lines, restkey="more")]
-        result: list[Result] = _adapter(cast(Any, list[result_type])).validate_python(rows, strict=False)  # type: ignore[valid-type]
-        return result
     except (csv.Error, UnicodeDecodeError) as error:
         raise FkdError(f"{path} is not readable as csv ({one_line(error)})") from None
-    except ValidationError as error:
-        raise FkdError(sentence_of(error, str(path))) from None
+    return typed(rows, list[result_type], str(path), strict=False)  # type: ignore[valid-type]
 
 
 @functools.cache
@@ -191,10 +175,7 @@ def strict_dataclass(cls: type[Result]) -> type[Result]:
 
 
 def sentence_of(error: ValidationError, where: str) -> str:
-    """Describe the first problem of a pydantic validation in one line.
-
-    It names `where`, the field, its value and the expected one: "config.json: lr is -1, expected greater than 0".
-    """
+    """The first problem of a validation in one line, as in "config.json: lr is -1, expected greater than 0"."""
     first = error.errors(include_url=False)[0]
     parts = [f"[{part}]" if isinstance(part, int) else f".{one_line(part, 60)}" for part in first["loc"]]
     problem = FIELD_ERRORS.get(first["type"])

@@ -4,6 +4,7 @@ Coordinates are pixel indices in a 96 x 96 frame: (0, 0) is the centre of the to
 right, y downwards. "left" is the subject's left, the right side of the picture.
 """
 
+import itertools
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:  # names need neither of them
@@ -13,24 +14,26 @@ if TYPE_CHECKING:  # names need neither of them
 Points = TypeVar("Points", "np.ndarray", "torch.Tensor")
 FRAME_SIZE = 96
 
-NAMES = (
-    "left_eye_center",
-    "right_eye_center",
-    "left_eye_inner_corner",
-    "left_eye_outer_corner",
-    "right_eye_inner_corner",
-    "right_eye_outer_corner",
-    "left_eyebrow_inner_end",
-    "left_eyebrow_outer_end",
-    "right_eyebrow_inner_end",
-    "right_eyebrow_outer_end",
-    "nose_tip",
-    "mouth_left_corner",
-    "mouth_right_corner",
-    "mouth_center_top_lip",
-    "mouth_center_bottom_lip",
-)
-
+# The typical place of each keypoint in the frame, px: the mean of 1,870 completely labelled faces of the 300-W training
+# photos in the competition's framing, made symmetrical.
+TYPICAL = {
+    "left_eye_center": (65.4, 37.7),
+    "right_eye_center": (29.6, 37.7),
+    "left_eye_inner_corner": (58.2, 38.7),
+    "left_eye_outer_corner": (72.4, 37.8),
+    "right_eye_inner_corner": (36.8, 38.7),
+    "right_eye_outer_corner": (22.6, 37.8),
+    "left_eyebrow_inner_end": (54.3, 28.1),
+    "left_eyebrow_outer_end": (80.5, 30.1),
+    "right_eyebrow_inner_end": (40.7, 28.1),
+    "right_eyebrow_outer_end": (14.5, 30.1),
+    "nose_tip": (47.5, 58.0),
+    "mouth_left_corner": (63.3, 76.0),
+    "mouth_right_corner": (31.7, 76.0),
+    "mouth_center_top_lip": (47.5, 73.3),
+    "mouth_center_bottom_lip": (47.5, 81.9),
+}
+NAMES, MEAN_FACE = tuple(TYPICAL), tuple(TYPICAL.values())
 COLUMNS = tuple(f"{name}_{axis}" for name in NAMES for axis in "xy")
 
 LEFT_EYE, RIGHT_EYE = NAMES.index("left_eye_center"), NAMES.index("right_eye_center")
@@ -52,36 +55,12 @@ def unmirror(points: Points) -> Points:
     return unmirrored
 
 
-# Pairs of points that a drawing joins by a line: eyes, brows, mouth.
-EDGES = (
-    ("left_eye_inner_corner", "left_eye_center"),
-    ("left_eye_center", "left_eye_outer_corner"),
-    ("right_eye_inner_corner", "right_eye_center"),
-    ("right_eye_center", "right_eye_outer_corner"),
+# Points that a drawing joins by lines: eyes, brows, mouth.
+LINES = (
+    ("left_eye_inner_corner", "left_eye_center", "left_eye_outer_corner"),
+    ("right_eye_inner_corner", "right_eye_center", "right_eye_outer_corner"),
     ("left_eyebrow_inner_end", "left_eyebrow_outer_end"),
     ("right_eyebrow_inner_end", "right_eyebrow_outer_end"),
-    ("mouth_left_corner", "mouth_center_top_lip"),
-    ("mouth_center_top_lip", "mouth_right_corner"),
-    ("mouth_right_corner", "mouth_center_bottom_lip"),
-    ("mouth_center_bottom_lip", "mouth_left_corner"),
+    ("mouth_left_corner", "mouth_center_top_lip", "mouth_right_corner", "mouth_center_bottom_lip", "mouth_left_corner"),
 )
-
-# The typical face in the frame, [15, 2] px: the mean of 1,870 completely labelled faces of the 300-W training
-# photos in the competition's framing, made symmetrical.
-MEAN_FACE = (
-    (65.4, 37.7),
-    (29.6, 37.7),
-    (58.2, 38.7),
-    (72.4, 37.8),
-    (36.8, 38.7),
-    (22.6, 37.8),
-    (54.3, 28.1),
-    (80.5, 30.1),
-    (40.7, 28.1),
-    (14.5, 30.1),
-    (47.5, 58.0),
-    (63.3, 76.0),
-    (31.7, 76.0),
-    (47.5, 73.3),
-    (47.5, 81.9),
-)
+EDGES = tuple(edge for line in LINES for edge in itertools.pairwise(line))

@@ -1,7 +1,4 @@
-"""Predictions and labels -> accuracy: arrays in, numbers out; sums first, one division last.
-
-METRICS lists the figures of an accuracy. Records, entries, cards, tables and texts come from that list.
-"""
+"""Predictions and labels -> accuracy: arrays in, numbers out. Records, tables and texts show the METRICS."""
 
 import functools
 from collections.abc import Callable, Iterable
@@ -26,24 +23,13 @@ class FaceErrors:
     """The errors of N faces, from which every metric is computed.
 
     Attributes:
-        squares: the sum of the squared errors of a face's labelled coordinates [N] px².
-        values: the number of these [N].
-        nme: a face's mean point error in percent of its inter-ocular distance [N], NaN where an eye is not labelled.
+        squares, values: the sum of the squared errors of a face's labelled coordinates px², and their number, both [N].
+        nme: the mean point error of each face with both eyes labelled, in percent of its inter-ocular distance.
     """
 
     squares: np.ndarray
     values: np.ndarray
     nme: np.ndarray
-
-    def mean_nme(self, of: Callable[[np.ndarray], np.ndarray] = np.asarray) -> float | None:
-        """The mean of a function of the faces' NME; None without any."""
-        nme = self.nme[np.isfinite(self.nme)]
-        return float(of(nme).mean()) if len(nme) else None
-
-    def rmse(self) -> float | None:
-        """The root mean squared error over all labelled coordinates, px; None without any."""
-        count = self.values.sum()
-        return float(np.sqrt(self.squares.sum() / count)) if count else None
 
 
 @dataclass(frozen=True)
@@ -51,11 +37,10 @@ class Metric:
     """One figure of the distance between predictions and labels, over the faces of a benchmark; lower is better.
 
     Attributes:
-        key: its name in records.
-        label, unit, digits: for tables.
+        key: its name in records; label, unit and digits are for tables.
         greatest: its largest possible value; the least is 0.
         about: its definition in a few words.
-        value: computes it, None where there is nothing to compute it from.
+        value: computes it; None where there is nothing to compute it from.
         same: the tolerance between two machines' values of one detector, one of them in bfloat16.
     """
 
@@ -73,11 +58,6 @@ class Metric:
         """Column heading: label and unit."""
         return f"{self.label}, {self.unit}"
 
-    @property
-    def meaning(self) -> str:
-        """Its definition, and which way is better."""
-        return f"{self.about}; lower is better"
-
     def shown(self, value: float | None) -> str:
         """Return a value with its unit, or "-" for None."""
         if value is None:
@@ -85,29 +65,24 @@ class Metric:
         return f"{value:.{self.digits}f}{'' if self.unit == '%' else ' '}{self.unit}"
 
 
-RMSE = Metric(  # the figure that ranks: an accuracy always has it
-    "rmse",
-    "RMSE",
-    "px",
-    96,
-    "root mean squared error of all labelled coordinates, px of the 96 px frame",
-    FaceErrors.rmse,
-    digits=3,
-    same=0.002,
-)
+def _rmse(errors: FaceErrors) -> float | None:
+    count = errors.values.sum()
+    return float(np.sqrt(errors.squares.sum() / count)) if count else None
+
+
+def _mean(values: np.ndarray) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+OF_ALL = "root mean squared error of all labelled coordinates, px of the 96 px frame"
+OF_FACES = "mean point error in percent of the inter-ocular distance"
+FAILED = f"faces with a mean error above {FAILURE:g}%"
+RMSE = Metric("rmse", "RMSE", "px", 96, OF_ALL, _rmse, digits=3, same=0.002)  # it ranks: an accuracy always has it
 METRICS = (
     RMSE,
+    Metric("nme", "mean error", "%", 1000, OF_FACES, lambda errors: _mean(errors.nme)),
     Metric(
-        "nme", "mean error", "%", 1000, "mean point error in percent of the inter-ocular distance", FaceErrors.mean_nme
-    ),
-    Metric(
-        "failure_rate",
-        "failures",
-        "%",
-        100,
-        f"faces with a mean error above {FAILURE:g}%",
-        lambda errors: errors.mean_nme(lambda nme: 100.0 * (nme > FAILURE)),
-        same=0.5,
+        "failure_rate", "failures", "%", 100, FAILED, lambda errors: _mean(100.0 * (errors.nme > FAILURE)), same=0.5
     ),
 )
 
@@ -144,7 +119,6 @@ class Accuracy:
         faces, values: the number of faces with labels, and of their labelled coordinates.
         figures: by the keys of METRICS, None where there is nothing to compute one from.
         rmse_low, rmse_high: the 95% bootstrap interval by face of the RMSE, px.
-        rmse_by_keypoint: px.
         nme_faces: the number of faces with both eyes labelled.
         error_quantiles: point distance in px by quantile.
     """
@@ -170,10 +144,11 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Detail:
-    """Per-face errors: enough to compare close models and plot errors, without the faces.
+    """Per-face errors, to compare close models and plot errors without the faces.
 
     Attributes:
-        squares, values, nme: as in FaceErrors, in the order of `fkd.data.split.in_order`, rounded; None for NaN.
+        squares, values: as in FaceErrors, in the order of `fkd.data.split.in_order`, rounded.
+        nme: in the same order, None where an eye is not labelled.
         offsets: for each keypoint the mean of the error's x and y, then its variance in x, covariance, variance in y
             (px, px²).
     """
@@ -200,18 +175,20 @@ def accuracy(predicted: np.ndarray, points: np.ndarray, resamples: int = RESAMPL
     errors = predicted.astype(np.float64) - points  # [N, 15, 2] px, NaN where missing
     if np.isnan(errors).all():
         raise FkdError("none of the faces has a label: nothing can be measured")
-    faces = _face_errors(errors, points)
-    low, high = rmse_interval(faces.squares, faces.values, resamples)
-    by_point = [FaceErrors(*_sums(errors[:, [index]]), faces.nme).rmse() for index in range(len(NAMES))]
+    nme = _face_nme(errors, points)
+    faces = FaceErrors(*_sums(errors), nme[np.isfinite(nme)])
+    low, high = np.quantile(resampled_rmse(faces.squares, faces.values, resamples), (0.025, 0.975))
     distance = np.linalg.norm(errors, axis=-1)  # [N, 15] px
     return Accuracy(
         faces=int((faces.values > 0).sum()),
         values=int(faces.values.sum()),
         figures={metric.key: metric.value(faces) for metric in METRICS},
-        rmse_low=low,
-        rmse_high=high,
-        rmse_by_keypoint=dict(zip(NAMES, by_point, strict=True)),
-        nme_faces=int(np.isfinite(faces.nme).sum()),
+        rmse_low=float(low),
+        rmse_high=float(high),
+        rmse_by_keypoint={
+            name: _rmse(FaceErrors(*_sums(errors[:, [point]]), faces.nme)) for point, name in enumerate(NAMES)
+        },
+        nme_faces=len(faces.nme),
         error_quantiles={str(q): float(np.nanquantile(distance, q)) for q in QUANTILES},
     )
 
@@ -233,24 +210,18 @@ def mean_offsets(predicted: np.ndarray, points: np.ndarray, convention: np.ndarr
 def detail(predicted: np.ndarray, points: np.ndarray) -> Detail:
     """Compare predictions with labels, both [N, 15, 2] px, labels NaN where missing, face by face."""
     errors = predicted.astype(np.float64) - points  # [N, 15, 2] px, NaN where missing
-    faces = _face_errors(errors, points)
+    squares, values = _sums(errors)
     offsets = {}
     for index, name in enumerate(NAMES):
         labelled = errors[np.isfinite(errors[:, index]).all(1), index]  # [n, 2]
         (xx, xy), (_, yy) = np.cov(labelled.T) if len(labelled) > 1 else np.zeros((2, 2))
         offsets[name] = _round([*labelled.mean(0), xx, xy, yy]) if len(labelled) else None
     return Detail(
-        squares=_round(faces.squares),
-        values=faces.values.tolist(),
-        nme=[None if np.isnan(value) else round(float(value), 3) for value in faces.nme],
+        squares=_round(squares),
+        values=values.tolist(),
+        nme=[None if np.isnan(value) else round(float(value), 3) for value in _face_nme(errors, points)],
         offsets=offsets,
     )
-
-
-def rmse_interval(squares: np.ndarray, values: np.ndarray, resamples: int = RESAMPLES) -> tuple[float, float]:
-    """The 95% bootstrap interval by face of an RMSE, px, from each face's sum of squares (px²) and count of values."""
-    low, high = np.quantile(resampled_rmse(squares, values, resamples), (0.025, 0.975))
-    return float(low), float(high)
 
 
 def resampled_rmse(squares: np.ndarray, values: np.ndarray, resamples: int = RESAMPLES) -> np.ndarray:
@@ -259,10 +230,7 @@ def resampled_rmse(squares: np.ndarray, values: np.ndarray, resamples: int = RES
 
 
 def resampled_means(sums: np.ndarray, values: np.ndarray, resamples: int = RESAMPLES) -> np.ndarray:
-    """The mean over all values of bootstrap resamples [resamples], from the sum and the count of each unit's, both [N].
-
-    A unit, such as a face, is drawn as a whole.
-    """
+    """The mean over all values of bootstrap resamples [resamples], each unit [N] (such as a face) drawn as a whole."""
     both = np.stack([sums, values], 1)  # [N, 2]
     # A part at a time: as float64, all of them take gigabytes for 20,000 faces.
     parts = np.array_split(_resamples(len(sums), resamples), 10)
@@ -286,14 +254,14 @@ def _sums(errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.nansum(errors**2, (1, 2)), np.isfinite(errors).sum((1, 2))
 
 
-def _face_errors(errors: np.ndarray, points: np.ndarray) -> FaceErrors:
-    """The errors [N, 15, 2] px of faces with labels points, as one set for each face."""
+def _face_nme(errors: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Each face's mean point error in percent of its inter-ocular distance [N], NaN where an eye is not labelled."""
     distance = np.linalg.norm(errors, axis=-1)  # [N, 15] px
     ocular = np.linalg.norm(points[:, LEFT_EYE].astype(np.float64) - points[:, RIGHT_EYE], axis=-1)  # [N]
     both_eyes = ocular > 0  # not NaN
     nme = np.full(len(points), np.nan)
     nme[both_eyes] = 100 * np.nanmean(distance[both_eyes], 1) / ocular[both_eyes]
-    return FaceErrors(*_sums(errors), nme)
+    return nme
 
 
 def _round(values: Iterable[float]) -> list[float]:

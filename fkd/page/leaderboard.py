@@ -274,7 +274,7 @@ class LeaderboardTab:
 
 def questions() -> str:
     """Describe the columns, and answer common questions, as Markdown."""
-    metrics = "\n".join(f"- **{metric.title}**: {metric.meaning}." for metric in METRICS)
+    metrics = "\n".join(f"- **{metric.title}**: {metric.about}; lower is better." for metric in METRICS)
     text = (HERE / "questions.md").read_text("utf-8")
     return text.format(rmse=RMSE.label, metrics=metrics)
 

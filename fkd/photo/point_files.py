@@ -1,8 +1,8 @@
 """Answers as rows and as files: JSON, csv, Parquet and .pts, and points read back from them.
 
-A row is the answer of one model for one photo: {"photo", "model", "faces": [Face.to_json(), ...]}, and "error" if there
-is none. A table has one line per face, or one without a face, with the columns of TABLE. All coordinates are px of the
-upright photo, (0, 0) the centre of its top-left pixel. A .pts file counts from (1, 1), as its inventors' Matlab does.
+A row is one model's answer for one photo: {"photo", "model", "faces": [Face.to_json(), ...]}, and "error" if there is
+none. A table has one line per face, or one without a face, with the columns of TABLE. Coordinates are px of the upright
+photo, (0, 0) the centre of its top-left pixel; a .pts file counts from (1, 1), as its inventors' Matlab does.
 """
 
 import csv
@@ -54,18 +54,16 @@ class FacesInPhoto(list[Face]):
     """The faces of a photo, as `fkd.predict` returns them: a list with two conversions."""
 
     def to_frame(self, photo: str = "", model: str = "") -> "pd.DataFrame":
-        """One row per face, with the columns of TABLE: its number, box, points and spread, px.
+        """One row per face, with the columns of TABLE.
 
         >>> predict(detector, photo).to_frame().to_csv("points.csv", index=False)
         """
         return to_table([answer_row(photo, model, self)] if self else [])
 
     def to_supervision(self) -> "KeyPoints":
-        """The `KeyPoints` of the package supervision: xy float32 [N, 15, 2] px in the order of `fkd.keypoints.NAMES`.
+        """For the package supervision: xy float32 [N, 15, 2] px. Raises FkdError if it is not installed.
 
         >>> supervision.VertexAnnotator().annotate(image, predict(detector, photo).to_supervision())
-
-        Raises FkdError if supervision is not installed.
         """
         xy = np.array([face.points for face in self], np.float32).reshape(-1, len(NAMES), 2)
         return require("supervision", "supervision").KeyPoints(xy=xy, class_id=np.zeros(len(self), int))
@@ -81,9 +79,9 @@ def to_arrow(rows: Iterable[Row]) -> Any:
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
     """Write rows to a .json, .csv or .parquet file, whole or not at all. Raises FkdError for another ending."""
-    writer = _writer(path)
+    write = _writer(path)
     with replacing(path) as unfinished:
-        writer(unfinished, rows)
+        write(unfinished, rows)
 
 
 def to_pts(points: np.ndarray) -> str:
@@ -95,9 +93,8 @@ def to_pts(points: np.ndarray) -> str:
 def read_points(path: Path | str) -> list[np.ndarray]:
     """Read each face's points from a .pts (15 or 68 points), .csv or .json file: float32 [15, 2] px, NaN if missing.
 
-    A csv has the competition's columns, in any order and among others; a JSON is rows, as `fkd predict` and the page
-    write them, or one face's {"points": {name: [x, y]}}. 68 points become 15 by `to_15`.
-    Raises FkdError, naming the expected format, for anything else.
+    A csv has the competition's columns, in any order and among others; a JSON is rows, or one face's
+    {"points": {name: [x, y]}}. Raises FkdError, naming the expected format, for anything else.
     """
     path = Path(path)
     name = one_line(path.name)
@@ -125,11 +122,7 @@ def read_points(path: Path | str) -> list[np.ndarray]:
 class Journal:
     """OUT.part: a line with the run's settings, then the row of each photo as it comes, for `--resume`.
 
-    Attributes:
-        done: the photos of an earlier run.
-
-    Raises:
-        FkdError: if the file exists and `resume` is not set, or if it has other settings.
+    `done` are the photos of an earlier run. Raises FkdError if that had other settings, or is not to be resumed.
     """
 
     def __init__(self, out: Path, settings: Row, resume: bool):
@@ -172,19 +165,19 @@ def _lines(rows: Iterable[Row]) -> Iterator[Row]:
         if not row["faces"]:
             yield start | {"error": row.get("error")}
         for number, face in enumerate(row["faces"], 1):
-            points = itertools.chain.from_iterable(face["points"][name] for name in NAMES)
-            spread = zip(SPREAD, (face["spread"][name] for name in NAMES), strict=True) if "spread" in face else ()
-            line = start | {"face": number}
-            yield line | dict([*zip(BOX, face["box"], strict=True), *zip(COLUMNS, points, strict=True), *spread])
+            line = start | {"face": number} | dict(zip(BOX, face["box"], strict=True))
+            line |= zip(COLUMNS, itertools.chain.from_iterable(face["points"][name] for name in NAMES), strict=True)
+            yield line | {f"{name}_spread": spread for name, spread in face.get("spread", {}).items()}
 
 
 def _writer(path: Path) -> Any:
     writers = {".json": _write_json, ".csv": _write_csv, ".parquet": _write_parquet}
-    if path.suffix.lower() not in writers:
+    kind = path.suffix.lower()
+    if kind not in writers:
         raise FkdError(f"{path.name} has an unknown format, expected a name that ends in {', '.join(writers)}")
-    if path.suffix.lower() == ".parquet":
+    if kind == ".parquet":
         require("pyarrow", "parquet")
-    return writers[path.suffix.lower()]
+    return writers[kind]
 
 
 def _write_json(path: Path, rows: Iterable[Row]) -> None:
@@ -240,8 +233,6 @@ def _numbers(words: Sequence[Any], name: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _FacePoints:
-    """The points of a face in a JSON file."""
-
     points: dict[Keypoint, tuple[float, float] | None]
 
 

@@ -28,7 +28,7 @@ from fkd.board.record import read_evaluation
 from fkd.data.record import DataRecord
 from fkd.errors import FkdError
 from fkd.hub.repository import weights_there
-from fkd.metrics import rmse_interval
+from fkd.metrics import resampled_rmse
 
 ROOT = Path(__file__).parents[2]
 
@@ -91,7 +91,7 @@ def test_entries_that_the_faces_cannot_separate_share_a_rank(board):
     def model(name, factor, noise):
         squares = 20 * faces * factor + rng.normal(0, noise, 400).clip(-15, 15)
         item = entry(name, float(np.sqrt(squares.mean() / 20)))
-        low, high = rmse_interval(squares, np.full(400, 20))
+        low, high = np.quantile(resampled_rmse(squares, np.full(400, 20)), (0.025, 0.975)).tolist()
         about = {"faces": 400, "values": 8000, "nme_faces": 400, "rmse_low": low, "rmse_high": high}
         changed = dataclasses.replace(item.detail, squares=squares.tolist(), values=[20] * 400, nme=[5.0] * 400)
         return dataclasses.replace(item, accuracy=dataclasses.replace(item.accuracy, **about), detail=changed)
