@@ -1,9 +1,13 @@
 """The page of this clone: its checkpoints, its leaderboard, its example photos. A Space runs this file."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+if __name__ == "__main__":  # Ctrl-C during the imports, which take seconds, ends without a traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import gradio as gr
 
@@ -38,7 +42,9 @@ if __name__ == "__main__":
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     args = parser.parse_args()
     try:
-        site.launch(build_app(models=args.models), LEADERBOARD, args.open)
+        page = build_app(models=args.models)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        site.launch(page, LEADERBOARD, args.open)
     except (FkdError, OSError) as error:
         if not is_for_user(error):
             raise

@@ -105,7 +105,7 @@ def test_the_page_is_served_with_its_script_and_style(fkd, scripts, evaluated, t
     ) as process:
         try:
             printed = ""
-            while "Running on local URL" not in printed:
+            while "the page is at" not in printed:
                 line = process.stdout.readline()
                 assert line, printed
                 printed += line

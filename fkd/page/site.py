@@ -1,6 +1,7 @@
 """The page: detectors side by side on your own photo, and the leaderboard."""
 
 import ctypes
+import os
 import sys
 import threading
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from huggingface_hub.utils.logging import set_verbosity_error
 
 from fkd.errors import FkdError
 from fkd.hub.claims import sync
@@ -134,11 +136,16 @@ def keep_synced(root: Path) -> None:
 
 def launch(app: gr.Blocks, leaderboard: Path, open_browser: bool = False) -> None:
     """Serve the page until the process is stopped; the leaderboard's folder, if it exists, is kept in sync."""
+    set_verbosity_error()  # `keep_synced` prints one line for the client's six
     if leaderboard.is_dir():
         threading.Thread(target=keep_synced, args=[leaderboard], daemon=True).start()
     one_thread_per_answer()
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt"):  # glibc keeps freed memory per thread, and would grow with concurrent users
-        libc.mallopt(M_ARENA_MAX, 2)
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(M_ARENA_MAX, 2)  # glibc keeps freed memory per thread, and would grow with concurrent users
         libc.malloc_trim(0)
-    app.launch(inbrowser=open_browser, **launch_options())
+    app.launch(inbrowser=open_browser, quiet=True, prevent_thread_lock=True, **launch_options())
+    port = os.environ.get("GRADIO_SERVER_PORT", "7860")
+    taken = "" if f":{port}/" in app.local_url else f"port {port} is taken, so "
+    private = "; photos stay on this machine" if app.local_url.startswith("http://127.0.0.1") else ""
+    print(f"fkd: {taken}the page is at {app.local_url}{private}; Ctrl-C stops it", flush=True)
+    app.block_thread()
