@@ -109,7 +109,7 @@ def test_the_page_is_served_with_its_script_and_style(fkd, scripts, evaluated, t
                 line = process.stdout.readline()
                 assert line, printed
                 printed += line
-            url = re.search(r"http://\S+", printed)[0]
+            url = re.search(r"http://[\w.:]+", printed)[0]
             config = httpx.get(f"{url}/config", timeout=60).json()
         finally:
             process.terminate()

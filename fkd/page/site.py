@@ -143,9 +143,9 @@ def launch(app: gr.Blocks, leaderboard: Path, open_browser: bool = False) -> Non
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(M_ARENA_MAX, 2)  # glibc keeps freed memory per thread, and would grow with concurrent users
         libc.malloc_trim(0)
-    app.launch(inbrowser=open_browser, quiet=True, prevent_thread_lock=True, **launch_options())
+    _, url, _ = app.launch(inbrowser=open_browser, quiet=True, prevent_thread_lock=True, **launch_options())
     port = os.environ.get("GRADIO_SERVER_PORT", "7860")
-    taken = "" if f":{port}/" in app.local_url else f"port {port} is taken, so "
-    private = "; photos stay on this machine" if app.local_url.startswith("http://127.0.0.1") else ""
-    print(f"fkd: {taken}the page is at {app.local_url}{private}; Ctrl-C stops it", flush=True)
+    taken = "" if f":{port}/" in url else f"port {port} is taken, so "
+    private = "; photos stay on this machine" if "127.0.0.1" in url else ""
+    print(f"fkd: {taken}the page is at {url}{private}; Ctrl-C stops it", flush=True)
     app.block_thread()
