@@ -111,11 +111,13 @@ def test_the_page_is_served_with_its_script_and_style(fkd, scripts, evaluated, t
                 printed += line
             url = re.search(r"http://[\w.:]+", printed)[0]
             config = httpx.get(f"{url}/config", timeout=60).json()
+            parts = {part["props"].get("elem_id"): part["props"] for part in config["components"]}
+            start = re.search(r"new URL\('(.*?)'", parts["viewer"]["js_on_load"])[1]
+            script = httpx.get(f"{url}/{start}", timeout=60).text
         finally:
             process.terminate()
     assert (ROOT / "fkd" / "page" / "page.js").read_text() in config["head"]
     assert (ROOT / "fkd" / "page" / "page.css").read_text() in config["css"]
-    parts = {part["props"].get("elem_id"): part["props"] for part in config["components"]}
-    assert "pointerdown" in str(parts["viewer"]), "the viewer's own script"
+    assert "export function start" in script, "the viewer's own script"
     assert parts["models"]["value"] == ["net"]
     assert "No photo at hand" not in str(parts), "there are no example photos"
