@@ -61,7 +61,7 @@ def describe(detector: Detector) -> tuple[str, Any, Any]:
     name = detector.name
     if not isinstance(detector, CheckpointDetector):
         owner = f"By {detector.owner}. " if detector.owner else ""
-        return f"# {name}\n{owner}Terms: {detector.licence or 'not stated'}.", None, None
+        return f"# {name}\n{owner}Terms: {detector.data.terms or 'not stated'}.", None, None
     curves = None
     with contextlib.suppress(FkdError, OSError):
         history = pd.DataFrame(typed_rows(detector.folder / "history.csv", Epoch))

@@ -18,8 +18,7 @@ def distinct(colours: Sequence[str]) -> list[str]:
     chosen: list[str] = []
     for number, colour in enumerate(colours):
         # Colours of later detectors stay free as long as there are others.
-        rest = [other for other in PALETTE if other not in chosen]
-        unwanted = [other for other in rest if other not in colours]
-        free = [*unwanted, *rest, PALETTE[number % len(PALETTE)]]
-        chosen.append(colour if colour not in chosen else free[0])
+        wanted = [colour, *(other for other in PALETTE if other not in colours), *PALETTE]
+        free = [other for other in wanted if other not in chosen]
+        chosen.append(free[0] if free else PALETTE[number % len(PALETTE)])
     return chosen

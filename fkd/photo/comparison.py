@@ -24,11 +24,10 @@ TITLES = [name.replace("_", " ") for name in NAMES]
 
 @dataclass(frozen=True)
 class Comparison:
-    """The answers of several detectors for the N faces of an upright photo, which is not kept.
+    """The answers of several detectors for the N faces of an upright photo, which is not stored.
 
     Attributes:
         width, height: of the photo, px.
-        boxes: of the N faces.
         answers: N faces for each detector, by its name.
         colours: of the detectors, by name, no two alike.
         milliseconds: of each stage, by its name.
@@ -69,9 +68,8 @@ def compare(
 ) -> Comparison:
     """Find the faces of an upright photo, or take the given boxes, and run every detector on each.
 
-    truth: the true points of faces in the photo, [15, 2] px each, in any order; each is matched to the face that it
-    lies on, if there is one. precise: as in `predict`. Raises FkdError if two detectors have the same name, or if
-    one has no precise answers.
+    truth: the true points of faces in the photo, [15, 2] px each, in any order; each is of the box that it lies in.
+    precise: as in `predict`. Raises FkdError if two detectors have one name, or one has no precise answers.
     """
     names = [detector.name for detector in detectors]
     if twice := [name for name in names if names.count(name) > 1]:
@@ -86,13 +84,16 @@ def compare(
         answers[detector.name] = detector.on_photos([photo] * len(boxes), boxes, precise)
         spent[detector.name] = 1000 * (time.perf_counter() - start)
     colours = dict(zip(names, distinct([detector.colour for detector in detectors]), strict=True))
-    whose = {detector.name: _whose(detector) for detector in detectors}
+    whose = {
+        each.name: "; ".join(filter(None, [f"by {each.owner}", each.data.terms])) if each.owner else ""
+        for each in detectors
+    }
     matched = [_true_points(box, truth) for box in boxes]
     return Comparison(photo.width, photo.height, list(boxes), answers, colours, spent, matched, whose)
 
 
 def verdict(comparison: Comparison, face: int) -> str:
-    """Summarise the detectors' answers for one face in a sentence or two; percent of the inter-ocular distance."""
+    """Summarise the detectors' answers for one face in a sentence or two."""
     answers = {name: faces[face].points for name, faces in comparison.answers.items()}
     truth = comparison.truth[face]
     sentences = []
@@ -114,22 +115,20 @@ def verdict(comparison: Comparison, face: int) -> str:
 def points_table(comparison: Comparison, face: int) -> pd.DataFrame:
     """One face's points, a row each and their mean, px of the photo.
 
-    Columns: point; for each detector after the first "NAME apart, %" (distance to the first's answer in percent of the
-    inter-ocular distance, the mean of both) and "NAME apart" (px); with true points for each detector "NAME error, %"
-    (of the true inter-ocular distance) and "NAME error" (px); for each detector "NAME x", "NAME y" and, where it gives
-    one, "NAME uncertainty".
+    Columns: point; "NAME apart, %" (of the inter-ocular distance) and "NAME apart", px, from the first detector's;
+    with true points "NAME error, %" and "NAME error"; "NAME x", "NAME y" and, where known, "NAME uncertainty".
     """
     faces = {name: answers[face] for name, answers in comparison.answers.items()}
     first, *others = faces
     columns: dict[str, np.ndarray] = {}
     for name in others:
-        columns[f"{name} apart, %"] = _percent(faces[first].points, faces[name].points)
-        columns[f"{name} apart"] = _px(faces[first].points, faces[name].points)
+        both = faces[first].points, faces[name].points
+        columns |= {f"{name} apart, %": _percent(*both), f"{name} apart": _px(*both)}
     truth = comparison.truth[face]
     if truth is not None:
         for name, answer in faces.items():
-            columns[f"{name} error, %"] = 100 * _px(answer.points, truth) / _ocular(truth)
-            columns[f"{name} error"] = _px(answer.points, truth)
+            error = _px(answer.points, truth)
+            columns |= {f"{name} error, %": 100 * error / _ocular(truth), f"{name} error": error}
     for name, answer in faces.items():
         columns |= {f"{name} x": answer.points[:, 0], f"{name} y": answer.points[:, 1]}
         if answer.spread is not None:
@@ -141,13 +140,11 @@ def points_table(comparison: Comparison, face: int) -> pd.DataFrame:
 
 
 def _px(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The distances between points [15, 2], [15]."""
     distance: np.ndarray = np.linalg.norm(first - second, axis=1)
     return distance
 
 
 def _percent(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The same in percent of the faces' mean inter-ocular distance."""
     return 200 * _px(first, second) / (_ocular(first) + _ocular(second))
 
 
@@ -155,17 +152,8 @@ def _ocular(points: np.ndarray) -> float:
     return float(np.linalg.norm(points[LEFT_EYE] - points[RIGHT_EYE]))
 
 
-def _whose(detector: Detector) -> str:
-    """Its owner and terms in a line; empty for a local detector."""
-    return "; ".join(filter(None, [f"by {detector.owner}", detector.licence])) if detector.owner else ""
-
-
 def _true_points(box: FaceBox, truth: Sequence[np.ndarray]) -> np.ndarray | None:
     """The face among `truth` with its middle nearest to the box's, if that is in the box."""
-    x0, y0, x1, y1 = box.box
-    inside = []
-    for points in truth:
-        x, y = np.nanmean(points, 0)
-        if x0 <= x <= x1 and y0 <= y <= y1:
-            inside.append((np.hypot(*((x, y) - box.centre)), points))
-    return min(inside, key=lambda pair: pair[0])[1] if inside else None
+    pairs = [(np.nanmean(points, 0), points) for points in truth]
+    inside = [pair for pair in pairs if (box.box[:2] <= pair[0]).all() and (pair[0] <= box.box[2:]).all()]
+    return min(inside, key=lambda pair: np.linalg.norm(pair[0] - box.centre))[1] if inside else None

@@ -16,9 +16,8 @@ from fkd.photo.reading import is_deep, to_grey
 def frame_matrix(box: Sequence[float], turn: float = 0.0, size: int = 96) -> np.ndarray:
     """Return the float64 [2, 3] matrix that takes photo px to px of the upright frame of a box.
 
-    box: (x0, y0, x1, y1), photo px, edges: a FaceBox's, a hand-drawn one or a whole picture's; the frame is
-    the square of its longer side about its centre. turn: as in FaceBox. size: the frame's side, px. Raises
-    ValueError for a box without a size.
+    box, turn: as in FaceBox; the frame is the square of the box's longer side about its centre. size: the frame's side,
+    px. Raises FkdError for a box without a size.
     """
     x0, y0, x1, y1 = box
     side = max(x1 - x0, y1 - y0)
@@ -38,9 +37,8 @@ def rotation(turn: float) -> np.ndarray:
 def align_matrix(points: ArrayLike, reference: ArrayLike) -> np.ndarray:
     """Return the similarity (rotation, one scale, shift), float64 [2, 3], that takes points to reference.
 
-    points: [K, 2], photo px. reference: [K, 2], frame px. Rows with a NaN in either are left out. Least
-    squares in the frame, never mirrored, as in Umeyama 1991. Raises FkdError where fewer than two different
-    points are left.
+    points: [K, 2], photo px. reference: [K, 2], frame px. Rows with a NaN in either are left out. Least squares in the
+    frame, never mirrored (Umeyama 1991). Raises FkdError where fewer than two different points are left.
     """
     start, goal = np.asarray(points, np.float64), np.asarray(reference, np.float64)
     labelled = np.isfinite(start).all(1) & np.isfinite(goal).all(1)

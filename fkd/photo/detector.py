@@ -15,15 +15,13 @@ class Detector(Protocol):
     """Finds the 15 keypoints of a face.
 
     Attributes:
-        name: its name wherever it is shown.
+        name, colour: wherever it is shown ("#rrggbb", `fkd.photo.colours`).
         owner: its owner; empty for a local detector.
-        colour: "#rrggbb" (`fkd.photo.colours`).
         network: its architecture: fcnn, timm's name, or the kind of file.
         sha256: of its weights' file.
-        data: its training data as stated by its author; without a name if not stated.
+        data: its training data and terms as stated by its author; empty if not stated.
         validation_rmse: in px of the 96 px frame; inf if unknown.
-        licence: the terms of its weights; empty if not stated.
-        folder: the place of its weights, if any: its checkpoint folder, or its file.
+        folder: its checkpoint folder, or its file, if any.
     """
 
     name: str
@@ -33,9 +31,6 @@ class Detector(Protocol):
     sha256: str
     data: DataRecord
     validation_rmse: float
-
-    @property
-    def licence(self) -> str: ...  # noqa: D102
 
     @property
     def folder(self) -> Path | None: ...  # noqa: D102
@@ -50,8 +45,8 @@ class Detector(Protocol):
     def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox], precise: bool = False) -> list[Face]:
         """The faces in boxes, one upright photo for each, in their order; px of that photo.
 
-        All are answered together. precise: the points are averaged over several crops of each face, which takes
-        longer. Raises FkdError, even without boxes, if it has no such answers.
+        precise: average the points over several crops of each face, which takes longer. Raises FkdError, even without
+        boxes, if it has no such answers.
         """
 
 

@@ -39,12 +39,8 @@ def _draw_face(photo: Image.Image, points: np.ndarray, colour: str) -> None:
     pen = ImageDraw.Draw(layer)
     # A pixel index is a centre: in the enlarged drawing it is half a pixel further.
     at = {name: tuple((point - corner + 0.5) * scale) for name, point in zip(NAMES, points, strict=True)}
-    for start, stop in EDGES:
-        pen.line(
-            [at[start], at[stop]],
-            fill=ImageColor.getrgb(colour) + (200,),
-            width=max(1, round(radius * scale * 0.6)),
-        )
+    for edge in EDGES:
+        pen.line([at[name] for name in edge], ImageColor.getrgb(colour) + (200,), max(1, round(radius * scale * 0.6)))
     for x, y in at.values():
         for grow, fill in ((1.45, (0, 0, 0, 170)), (1.0, ImageColor.getrgb(colour) + (255,))):
             r = radius * scale * grow

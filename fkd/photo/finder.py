@@ -42,10 +42,9 @@ DARK = 160  # grey that is exceeded in a hundredth of the photo, at least
 
 
 def find_faces(photo: Image.Image) -> list[FaceBox]:
-    """Find the faces of a photo by YuNet, largest first; an empty list if it has none.
+    """Find the faces of an upright photo of any mode by YuNet, largest first.
 
-    photo: any mode, its EXIF turn already applied. If the first look finds no sure face, the photo is also searched
-    larger and turned, and the look with the best face counts.
+    If the first look finds no sure face, the photo is also searched larger and turned, and the best look counts.
     """
     grey = _lit(_shrunk(to_grey(photo)))
     zoom = max(photo.size) / max(grey.size)
@@ -58,10 +57,7 @@ def find_faces(photo: Image.Image) -> list[FaceBox]:
 
 
 def glance(photo: Image.Image) -> list[FaceBox]:
-    """Find the upright faces that one small look is sure of, largest first, in a frame of a video.
-
-    photo: as for `find_faces`.
-    """
+    """Find the upright faces that one small look is sure of, largest first, in a frame of a video."""
     grey = _lit(_shrunk(to_grey(photo)))
     faces = _look(grey, 0, GLANCE, max(photo.size) / max(grey.size))
     return sorted((face for face in faces if face.score >= SURE), key=lambda face: -face.side)

@@ -1,8 +1,4 @@
-"""Many photos, from files, folders and zips -> the faces in each.
-
-A thread reads photos and finds their faces while the network answers for others. A photo that cannot be read is
-reported with the rest.
-"""
+"""Many photos, from files, folders and zips -> the faces in each, or the problem with it."""
 
 import io
 import os
@@ -33,7 +29,7 @@ MAX_WAITING = 40_000_000  # pixels of photos that wait in memory until their fac
 
 @dataclass(frozen=True)
 class Source:
-    """A photo that has not been read: its name, its size in bytes, and how to read it, which may raise FkdError."""
+    """A photo that has not been read: its name, its size in bytes, and how to read it."""
 
     name: str
     size: int
@@ -42,10 +38,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Answered:
-    """A photo's name, the upright photo and its faces; or the problem with it.
-
-    Photos are large: to collect answers, drop them (`dataclasses.replace(answered, photo=None)`).
-    """
+    """A photo's name, the upright photo and its faces; or the problem with it."""
 
     name: str
     photo: Image.Image | None = None
@@ -57,18 +50,16 @@ class Answered:
 def walk_photos(paths: Iterable[Path | str]) -> Iterator[Path]:
     """Yield the given files, and the photos in and below the given folders, in order of name within each folder.
 
-    Skips hidden files and folders, and links to folders. Raises FkdError for a path that does not exist or a folder
-    without photos.
+    Skips hidden files and folders, and links to folders. Raises FkdError for a missing path or a folder without photos.
     """
     for path in map(Path, paths):
         if not path.exists():
             raise FkdError(f"{path} does not exist")
-        empty = True
-        for photo in _walk(path) if path.is_dir() else [path]:
-            yield photo
-            empty = False
-        if empty:
+        photos = _walk(path) if path.is_dir() else iter([path])
+        if (first := next(photos, None)) is None:
             raise FkdError(f"{path} has no photos ({', '.join(PHOTOS)})")
+        yield first
+        yield from photos
 
 
 def find_photos(paths: Iterable[Path | str]) -> Iterator[Source]:
@@ -125,7 +116,7 @@ def answer_photos(
 ) -> Iterator[Answered]:
     """Find the faces of each photo and their keypoints, in order; faces of several photos are answered together.
 
-    precise, find: as in `predict`.
+    A thread reads photos and finds their faces meanwhile. precise, find: as in `predict`.
     """
     waiting: list[Answered] = []
     pixels = 0
@@ -139,7 +130,6 @@ def answer_photos(
 
 
 def _find_ahead(sources: Iterable[Source], find: Finder) -> Iterator[Answered]:
-    """Read photos and find their faces in a thread, FOUND_AHEAD of them while the detector answers for others."""
     ahead: deque[Future[Answered]] = deque()
     with ThreadPoolExecutor(1) as reader:
         for source in sources:
@@ -159,19 +149,15 @@ def _find(source: Source, find: Finder) -> Answered:
 
 
 def _answer(detector: Detector, waiting: list[Answered], precise: bool) -> Iterator[Answered]:
-    pairs = [(each.photo, each.boxes) for each in waiting if each.photo]
     try:
-        together = predict_together(detector, [photo for photo, _ in pairs], [boxes for _, boxes in pairs], precise)
+        together = predict_together(detector, [(each.photo, each.boxes) for each in waiting], precise)
+        yield from (replace(each, faces=faces) for each, faces in zip(waiting, together, strict=True))
     except FkdError as error:
         if len(waiting) == 1:
             yield replace(waiting[0], photo=None, problem=str(error))
-            return
-        for each in waiting:  # the others still have answers
-            yield from _answer(detector, [each], precise)
-        return
-    answers = iter(together)
-    for each in waiting:
-        yield replace(each, faces=next(answers)) if each.photo else each
+        else:
+            for each in waiting:  # the others still have answers
+                yield from _answer(detector, [each], precise)
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -187,7 +173,7 @@ def _is_photo(name: str) -> bool:
 
 
 def _harmless(name: str) -> str:
-    """A name that leads nowhere else, wherever the answers are unpacked or printed."""
+    """A name without folders above it and control characters."""
     parts = PurePosixPath(name.replace("\\", "/")).parts
     return one_line("/".join(part for part in parts if part not in ("/", "//", "..")))
 

@@ -29,9 +29,8 @@ def answer_on_ray(
 ) -> None:
     """Write the table of `point_files` for photos and folders of photos, or for one Parquet file or folder.
 
-    A Parquet file has the column `path` and optionally `bytes`, the file's content. Each core has an actor that loads
-    the detector once; the batch of a killed actor is done again. All machines must see the files and `out`. Runs on the
-    cluster of RAY_ADDRESS or of this machine; without one, on this machine alone.
+    A Parquet file has the column `path` and optionally `bytes`, the file's content. The batch of a killed actor is done
+    again. All machines of the cluster (RAY_ADDRESS, or this machine alone) must see the files and `out`.
     """
     if out.exists():
         raise FkdError(f"{out} exists already: choose another --out")
@@ -57,7 +56,7 @@ def answer_on_ray(
 
 
 class Actor:
-    """Loads its detector, then answers one batch after the other."""
+    """Load a detector once, to answer one batch after the other."""
 
     def __init__(self, load: Callable[[str], Detector], reference: str, precise: bool):
         one_thread_per_answer()  # there are as many actors as cores
@@ -67,8 +66,7 @@ class Actor:
         """A pyarrow.Table for the photos of a batch."""
         names = [str(path) for path in batch["path"]]
         files: list[Any] = [*map(io.BytesIO, batch["bytes"])] if "bytes" in batch else names
-        sources = [
-            Source(name, 0, partial(read_photo, file, Path(name).name)) for name, file in zip(names, files, strict=True)
-        ]
+        photos = zip(names, files, strict=True)
+        sources = [Source(name, 0, partial(read_photo, file, Path(name).name)) for name, file in photos]
         answers = answer_photos(self.detector, sources, self.precise)
         return to_arrow(answer_row(each.name, self.detector.name, each.faces, each.problem) for each in answers)

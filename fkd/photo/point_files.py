@@ -102,11 +102,7 @@ def read_points(path: Path | str) -> list[np.ndarray]:
     if reader is None:
         raise FkdError(f"{name} is not a .pts, .csv or .json file: save the true points as one of these")
     with open_regular(path, MAX_BYTES) as file:
-        content = file.read()
-    try:
-        points = reader(content.decode("utf-8-sig"), name)
-    except UnicodeDecodeError:
-        raise FkdError(f"{name} is not a text file: expected {path.suffix} with points") from None
+        points = reader(file, name).reshape(-1, len(NAMES), 2)
     points = points[~np.isnan(points).all((1, 2))]
     if not len(points):
         raise FkdError(f"{name} has no points")
@@ -202,33 +198,24 @@ def _write_parquet(path: Path, rows: Iterable[Row]) -> None:
             file.write_table(to_arrow(chunk))
 
 
-def _read_pts(text: str, name: str) -> np.ndarray:
-    body = re.search(r"\{([^}]*)\}", text)
-    points = _numbers(body[1].split(), name) - 1 if body else np.empty(0)
+def _read_pts(file: io.BufferedReader, name: str) -> np.ndarray:
+    body = re.search(r"\{([^}]*)\}", file.read().decode(errors="replace"))
+    try:
+        points = np.array(body[1].split() if body else [], np.float64) - 1
+    except ValueError as error:
+        raise FkdError(f"{name}: expected numbers ({one_line(error)})") from None
     if points.size == 2 * 68:
         points = to_15(points.reshape(68, 2))
     if points.size != 2 * len(NAMES):
         raise FkdError(f"{name}: expected {len(NAMES)} or 68 points, one `x y` per line between {{ and }}")
-    return points.reshape(1, -1, 2)
+    return points
 
 
-def _read_csv(text: str, name: str) -> np.ndarray:
-    try:
-        table = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-        missing = [column for column in COLUMNS if column not in (table.fieldnames or ())]
-        if missing:
-            raise FkdError(f"{name} lacks {len(missing)} of the competition's columns, such as {missing[0]}")
-        rows = [[row[column] or "nan" for column in COLUMNS] for row in itertools.islice(table, MAX_FACES + 1)]
-    except csv.Error as error:
-        raise FkdError(f"{name} is not readable as csv ({one_line(error)})") from None
-    return _numbers(rows, name).reshape(-1, len(NAMES), 2)
+def _read_csv(file: io.BufferedReader, name: str) -> np.ndarray:
+    from fkd.data.table import Table  # noqa: PLC0415 - pandas
 
-
-def _numbers(words: Sequence[Any], name: str) -> np.ndarray:
-    try:
-        return np.array(words, np.float64)
-    except ValueError as error:
-        raise FkdError(f"{name}: expected numbers ({one_line(error)})") from None
+    table = Table(name, file, "save the true points again")
+    return table.numbers(table.read(COLUMNS), -MAX_PX, MAX_PX, "pixels of the photo")
 
 
 @dataclass(frozen=True)
@@ -236,12 +223,12 @@ class _FacePoints:
     points: dict[Keypoint, tuple[float, float] | None]
 
 
-def _read_json(text: str, name: str) -> np.ndarray:
-    value = parse_json(text, name)
+def _read_json(file: io.BufferedReader, name: str) -> np.ndarray:
+    value = parse_json(file.read().decode("utf-8-sig", errors="replace"), name)
     faces: list[Any] = []
     for row in value if isinstance(value, list) else [value]:
         inner = row.get("faces") if isinstance(row, dict) else None
         faces += inner if isinstance(inner, list) else [row]
     missing = (np.nan, np.nan)
     points = [[face.points.get(point) or missing for point in NAMES] for face in typed(faces, list[_FacePoints], name)]
-    return np.array(points, np.float64).reshape(-1, len(NAMES), 2)
+    return np.array(points, np.float64)

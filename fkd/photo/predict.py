@@ -21,10 +21,7 @@ Finder = Callable[[Image.Image], list[FaceBox]]
 
 
 def find_confirmed_faces(detectors: Sequence[Detector], photo: Image.Image, find: Finder = find_faces) -> list[FaceBox]:
-    """Find the faces of an upright photo; those that the finder is unsure of stay if every detector confirms them.
-
-    A detector confirms a face if its doubt is at most CONFIRMED.
-    """
+    """Find the faces of an upright photo; where the finder is unsure, every detector's doubt is at most CONFIRMED."""
     found = find(photo)
     weak = [box for box in found if box.score < SURE]
     for detector in detectors:
@@ -42,8 +39,8 @@ def predict(
 ) -> FacesInPhoto:
     """Find the faces of an upright photo, or take the given boxes, and their keypoints.
 
-    A box in which the detector sees no face at all (its doubt is infinite) has no answer. precise: points averaged over
-    several crops of each face, as `Detector.on_photos`; docs/benchmarks.md has the gain and the time.
+    A box in which the detector sees no face (its doubt is infinite) has no answer. precise: average the points over
+    several crops of each face; docs/benchmarks.md has the gain and the time.
     """
     if boxes is None:
         boxes = find_confirmed_faces([detector], photo, find)
@@ -52,28 +49,24 @@ def predict(
 
 
 def predict_together(
-    detector: Detector, photos: Sequence[Image.Image], boxes: Sequence[Sequence[FaceBox]], precise: bool = False
+    detector: Detector, found: Sequence[tuple[Image.Image | None, Sequence[FaceBox]]], precise: bool = False
 ) -> list[list[Face]]:
-    """The faces of several upright photos as from `predict`, given what its finder found in each.
-
-    Faces go through the detector TOGETHER at a time, and a weak one once, not twice.
-    """
-    flat = [(number, box) for number, of_photo in enumerate(boxes) for box in of_photo]
-    answers: list[list[Face]] = [[] for _ in photos]
+    """The faces of several upright photos as from `predict`, given the boxes that its finder found in each."""
+    answers: list[list[Face]] = [[] for _ in found]
+    flat = [
+        (photo, box, answer) for (photo, boxes), answer in zip(found, answers, strict=True) if photo for box in boxes
+    ]
     for start in range(0, len(flat), TOGETHER):
         batch = flat[start : start + TOGETHER]
-        faces = detector.on_photos([photos[number] for number, _ in batch], [box for _, box in batch], precise)
-        for (number, box), face in zip(batch, faces, strict=True):
+        faces = detector.on_photos([photo for photo, *_ in batch], [box for _, box, _ in batch], precise)
+        for (_, box, answer), face in zip(batch, faces, strict=True):
             if face.doubt <= CONFIRMED or (box.score >= SURE and face.doubt < math.inf):
-                answers[number].append(face)
+                answer.append(face)
     return answers
 
 
 def follow(detectors: Sequence[Detector], photo: Image.Image, before: Face) -> list[Face]:
-    """Track a face from the previous video frame by each detector, without a finder; an empty list if it is lost.
-
-    It is lost where every detector's doubt exceeds FOLLOWED; a face that doubtful is not followed at all.
-    """
+    """Track a face from the previous video frame by each detector; an empty list if all doubts exceed FOLLOWED."""
     if before.doubt > FOLLOWED:
         return []
     to_photo = invert(align_matrix(before.points, MEAN_FACE))

@@ -1,8 +1,4 @@
-"""A photo's file, from an untrusted source -> an upright RGB picture.
-
-Only the formats below are opened, the size is known before a pixel is decoded, and any failure of a decoder becomes
-one sentence.
-"""
+"""A photo's file, from an untrusted source -> an upright RGB picture; any failure of a decoder becomes one sentence."""
 
 from pathlib import Path
 from typing import BinaryIO
@@ -40,10 +36,8 @@ def read_photo(file: Path | str | BinaryIO, name: str = "", most_megapixels: flo
             if width * height > most_megapixels * 1e6:
                 raise Image.DecompressionBombError
             if min(width, height) < SHORTEST:
-                raise FkdError(
-                    f"{name} is {width} x {height} px: too small to hold a face, expected at least "
-                    f"{SHORTEST} x {SHORTEST} px"
-                )
+                least = f"expected at least {SHORTEST} x {SHORTEST} px"
+                raise FkdError(f"{name} is {width} x {height} px: too small to hold a face, {least}")
             photo.load()
             return to_rgb(_upright(photo))
     except FkdError:
@@ -60,8 +54,7 @@ def read_photo(file: Path | str | BinaryIO, name: str = "", most_megapixels: flo
 def to_rgb(photo: Image.Image) -> Image.Image:
     """A copy of a picture of any mode, as RGB; transparent pixels become white.
 
-    Pillow cuts values of more than 8 bits off at 255; here they are scaled, whole numbers by the bits in use (12 of a
-    16-bit file, say), fractions from their least to their greatest.
+    Values of more than 8 bits are scaled: whole numbers by the bits in use, fractions from the least to the greatest.
     """
     if is_deep(photo):
         return Image.fromarray(_scale(np.asarray(photo))).convert("RGB")

@@ -21,10 +21,7 @@ MAX_STREAMS = 4  # each needs memory, and a container may have fewer cores than 
 
 
 def streams() -> int:
-    """How many answers are computed at once, each on one thread: one per core, at most MAX_STREAMS.
-
-    Threads that share an answer wait for one another, and on a busy machine for the slowest.
-    """
+    """How many answers are computed at once, each on one thread: threads that share one wait for the slowest."""
     return min(os.cpu_count() or 1, MAX_STREAMS)
 
 
@@ -45,24 +42,13 @@ class Network:
     def __init__(
         self, model: Path | bytes, outputs: Collection[str], precision: str = "f32", cache: Path | None = None
     ):
-        """Compile a network.
+        """Compile an ONNX file, or its content. Raises RuntimeError if OpenVINO cannot read it.
 
-        Args:
-            model: an ONNX file, or its content.
-            outputs: the names that its outputs may have; OpenVINO knows some by other names, too.
-            precision: "bf16" or "f32".
-            cache: a folder for compiled networks, so that the next process starts sooner.
-
-        Raises:
-            RuntimeError: if OpenVINO cannot read the network.
+        outputs: the names that its outputs may have; OpenVINO knows some by other names, too. precision: "bf16" or
+        "f32". cache: a folder for compiled networks, so that the next process starts sooner.
         """
-        options: dict[str, Any] = {
-            "INFERENCE_PRECISION_HINT": precision,
-            "INFERENCE_NUM_THREADS": streams(),
-            "NUM_STREAMS": streams(),
-        }
-        if cache:
-            options["CACHE_DIR"] = str(cache)
+        options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": streams()}
+        options |= {"NUM_STREAMS": streams()} | ({"CACHE_DIR": str(cache)} if cache else {})
         source = str(model) if isinstance(model, Path) else _core().read_model(model)
         self._compiled = _core().compile_model(source, "CPU", options)
         self.inputs = [f"{each.element_type.get_type_name()} {each.partial_shape}" for each in self._compiled.inputs]
@@ -73,10 +59,7 @@ class Network:
         ]
 
     def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the outputs by name for images float32 [N, channels, height, width].
-
-        Raises RuntimeError if a foreign network fails.
-        """
+        """The outputs by name for images float32 [N, C, H, W]. Raises RuntimeError if a foreign network fails."""
         evenly = -(-len(images) // streams())  # on an idle machine a face and its mirror image take half the time
         size = max(1, min(self._at_once, evenly))
         requests = []

@@ -29,7 +29,7 @@ def file(tmp_path):
 
 def test_a_reference_to_a_file_names_its_kind(file, evaluated, tmp_path, monkeypatch):
     detector = load(f"onnx:{file}")
-    assert (detector.name, detector.owner, detector.licence, detector.folder) == ("mean face", "ada", "MIT", file)
+    assert (detector.name, detector.owner, detector.data.terms, detector.folder) == ("mean face", "ada", "MIT", file)
     assert load(f"onnx:{file}", "other").name == "other"
     white = np.full((40, 96, 96), 255, np.uint8)
     np.testing.assert_allclose(detector.on_frames(white), [np.array(MEAN_FACE) + [1, 0]] * 40, atol=1e-4)

@@ -37,11 +37,10 @@ class MeanFace:
 
     name: str = "mean face"
     owner: str = "ada"
-    licence: str = "MIT"
     colour: str = PALETTE[3]
     network: str = "mean"
     sha256: str = "0" * 64
-    data: DataRecord = field(default_factory=lambda: DataRecord("faces of ada's"))
+    data: DataRecord = field(default_factory=lambda: DataRecord("faces of ada's", "MIT"))
     validation_rmse: float = math.inf
     folder: Path | None = None
     doubt: float = 0.0
@@ -105,7 +104,7 @@ def test_a_weak_face_stays_if_no_detector_doubts_it():
 
 def test_a_face_that_the_detector_does_not_see_has_no_answer():
     photo, blind = Image.new("L", (400, 400)), MeanFace(doubt=math.inf)
-    assert predict(blind, photo, [BOX]) == [] and predict_together(blind, [photo], [[BOX]]) == [[]]
+    assert predict(blind, photo, [BOX]) == [] and predict_together(blind, [(photo, [BOX])]) == [[]]
     assert len(predict(MeanFace(), photo, [BOX])) == 1
     unseen = Face(BOX.box, np.full((15, 2), 200, np.float32), np.zeros((96, 96), np.uint8), doubt=math.inf)
     assert follow([MeanFace()], photo, unseen) == []

@@ -207,4 +207,4 @@ def test_texts_of_the_metadata_are_short_plain_lines(tmp_path):
     (tmp_path / "net.onnx").write_bytes(made.SerializeToString())
     detector = load(f"onnx:{tmp_path / 'net.onnx'}")
     assert len(detector.name) == 60 and "<" not in detector.name
-    assert (detector.owner, detector.licence) == ("ada", "MIT # Terms")
+    assert (detector.owner, detector.data.terms) == ("ada", "MIT # Terms")

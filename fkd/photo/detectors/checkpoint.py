@@ -47,12 +47,7 @@ class Model:
 
 
 class CheckpointDetector(NetworkDetector):
-    """A checkpoint that answers for frames and photos.
-
-    Attributes:
-        checkpoint: the records, and the `Model`.
-        folder: the checkpoint folder; `load_checkpoint` reads the weights themselves.
-    """
+    """A checkpoint folder that answers for frames and photos; `checkpoint` has its records and the `Model`."""
 
     def __init__(self, checkpoint: Checkpoint[Model], folder: Path, owner: str = ""):
         model = checkpoint.model
@@ -77,16 +72,8 @@ class CheckpointDetector(NetworkDetector):
     ) -> "CheckpointDetector":
         """Read a checkpoint folder.
 
-        Args:
-            folder: with config.json and model.safetensors.
-            name: its name; the folder's if empty.
-            owner: as in `Detector`.
-            device: a torch device: on a CPU by OpenVINO, elsewhere by torch.
-            networks: the folder for its ONNX file; the cache's if not given.
-
-        Raises:
-            FileNotFoundError: if a file is missing.
-            FkdError: if the config or the weights are wrong, as `load_checkpoint`.
+        name: the folder's if empty. device: a torch device: on a CPU by OpenVINO, elsewhere by torch. networks: the
+        folder for its ONNX file, by default the cache's. Raises FileNotFoundError, or FkdError as `load_checkpoint`.
         """
         folder = Path(folder)
         check_files(folder)
@@ -107,12 +94,8 @@ def _by_torch(folder: Path, device: str) -> Model:
 
 
 def _by_openvino(folder: Path, config: ModelConfig, sha256: str, networks: Path | None) -> Model:
-    """Run the ONNX file of a checkpoint.
-
-    In bfloat16 if the processor multiplies such numbers and the head has heatmaps, of which a coordinate is a mean;
-    from the last convolution on in float32, and otherwise in float32 throughout.
-    """
     networks = networks or networks_folder()
+    # A heatmap's coordinate is a mean, so bfloat16 is exact enough up to the last convolution.
     precision = "bf16" if config.head == HEATMAP and has_bf16() else "f32"
     network = Network(onnx_file(folder, config, sha256, networks), OUTPUTS, precision, networks)
     with safetensors.safe_open(folder / WEIGHTS, "np") as weights:
@@ -121,17 +104,9 @@ def _by_openvino(folder: Path, config: ModelConfig, sha256: str, networks: Path 
 
 
 def onnx_file(folder: Path, config: ModelConfig, sha256: str, networks: Path) -> Path:
-    """Return a checkpoint's ONNX file, exporting it if these weights have none yet.
+    """Return a checkpoint's ONNX file: its own, if that names the same weights, or one exported once to `networks`.
 
-    Args:
-        folder: the checkpoint folder. Its model.onnx is used if that names the same weights.
-        config: its model.
-        sha256: of its weights.
-        networks: the folder where exported files are cached.
-
-    Raises:
-        FkdError: if the checkpoint is damaged, as `load_checkpoint`.
-        ChildProcessError: if the process that exports it dies.
+    Raises FkdError as `load_checkpoint`, or ChildProcessError if the process that exports it dies.
     """
     if (folder / ONNX).is_file() and _weights_of(folder / ONNX) == sha256:
         return folder / ONNX
@@ -161,7 +136,6 @@ def _writable(folder: Path) -> Path:
 
 
 def _weights_of(file: Path) -> str:
-    """The sha256 of the weights that an ONNX file was exported from; empty if it does not say."""
     try:
         return str(json.loads(read_metadata(file)["fkd"])["checkpoint"])
     except (RuntimeError, ValueError, TypeError, KeyError):
@@ -169,7 +143,7 @@ def _weights_of(file: Path) -> str:
 
 
 def _export(folder: Path, file: Path) -> None:
-    """Export a checkpoint folder: here if this process has torch already, else by `fkd export` in another one."""
+    """Export a checkpoint folder: here if this process has torch, else by `fkd export` in another one."""
     if "torch" in sys.modules:
         from fkd.photo.detectors.onnx_export import export_onnx  # noqa: PLC0415 - torch, which serving does without
 

@@ -1,8 +1,4 @@
-"""Detectors made elsewhere, which find other landmarks in larger crops: theirs become the 15 keypoints.
-
-`dlib:FILE` is a shape predictor of dlib with 68 points (Kazemi and Sullivan 2014), `mediapipe:FILE` a face landmarker
-of MediaPipe, a .task bundle (mediapipe 1.2 or newer).
-"""
+"""Detectors made elsewhere, which find other landmarks in larger crops: theirs become the 15 keypoints."""
 
 import atexit
 import math
@@ -28,19 +24,14 @@ ZOOM = np.array([[4, 0, 1.5], [0, 4, 1.5]])  # frame px -> px of the crop; pixel
 CENTRE = (FRAME_SIZE - 1) / 2  # px of the frame
 Mapping15 = Mapping[str, Sequence[int]]  # keypoint -> the landmarks, counted from 0, of which it is the mean
 
-# The box that a predictor starts from, px of the frame: dlib's own finder draws one of 85 px, 9 px below the frame's
-# centre, around a face that fills the frame. On wild15's validation faces every box near it does as well within
-# 0.05 px (RMSE 1.36 px on the 15-point ones); the whole frame takes 0.13 px more.
+# The box that a predictor starts from, px of the frame, as dlib's own finder draws it. On wild15 every
+# box near it does as well within 0.05 px RMSE; the whole frame takes 0.13 px more.
 BOX_SIDE, BOX_BELOW = 84.7, 8.7
 # shape_predictor_68_face_landmarks.dat, and what its author says of it (github.com/davisking/dlib-models).
 DLIB_PUBLISHED = "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f"
 DLIB_OWNER = "davisking"
 DLIB_DATA = DataRecord("300-W", "CC0, but trained on iBUG 300-W, whose terms exclude commercial use")
-# The keypoints among those of the face mesh (Kartynnik et al. 2019), counted from 0, chosen on wild15's validation
-# faces with the 468-point network of @mediapipe/face_mesh 0.4 in a bundle; px as it is (aligned). An eye's centre is
-# the middle of its corners 0.96 (0.92), with its lids 0.96 (0.94); a brow's inner end 107 and 55's mean 2.46 (2.30),
-# 107 alone 3.09 (2.33), 55 2.87 (2.30); its outer end 70 2.67 (2.50), 46 3.32 (2.57); nose 4 1.48 (1.43), 1 2.83
-# (1.48); bottom lip 14 and 17's mean 1.59 (1.54), 17 2.17 (1.59), 14 2.70 (1.54).
+# The keypoints among those of the face mesh (Kartynnik et al. 2019), counted from 0; docs/api.md has their errors.
 OF_MESH = {
     "left_eye_center": [362, 263],
     "right_eye_center": [33, 133],
@@ -58,18 +49,14 @@ OF_MESH = {
     "mouth_center_top_lip": [0],
     "mouth_center_bottom_lip": [14, 17],
 }
-# By the aligned figure, since the four-point labels of wild15 are 1.4 px to the right: nose 2 2.41 (1.38), 164 1.69
-# (1.38) but that is below the nose, 94 2.99 (1.53); lip 13 and 14's mean 2.23 (1.47), 14 2.03 (1.74), 13 2.93 (1.65).
 FOUR_OF_MESH = {"nose_tip": [2], "mouth_center_bottom_lip": [13, 14]}
 LEAST_CONFIDENCE = 0.01  # that a crop holds a face is known already
-# px of the crop, on each side: the finder inside a bundle wants to see more than the face. With this margin all of 538
-# validation faces are found, with half of it one is not.
-MARGIN = SIZE // 4
+MARGIN = SIZE // 4  # px of the crop on each side: with half of it, the finder in a bundle misses a face of 538
 
 
 @dataclass
 class LandmarkDetector:
-    """A network or predictor that finds K landmarks in one crop.
+    """A network or predictor that finds K landmarks in one crop, as a `Detector`, which documents most attributes.
 
     A face that it does not find has all points at the centre of the frame, and infinite doubt.
 
@@ -77,7 +64,6 @@ class LandmarkDetector:
         landmarks: grey uint8 [SIZE, SIZE] -> float [K, 2], px of that crop, all NaN where it finds no face.
         points: how the landmarks become the 15 keypoints.
         four_points: the keypoints that differ in the four-point convention.
-        others: as in `Detector`.
     """
 
     name: str
@@ -91,11 +77,6 @@ class LandmarkDetector:
     data: DataRecord = DataRecord("")  # noqa: RUF009 - it is frozen
     validation_rmse: float = math.inf
     folder: Path | None = None
-
-    @property
-    def licence(self) -> str:
-        """The terms of its weights."""
-        return self.data.terms
 
     def on_frames(self, images: np.ndarray, four_point: np.ndarray | None = None, mirror: bool = False) -> np.ndarray:
         """Points float32 [N, 15, 2], as `Detector.on_frames`; these detectors know nothing of a data set's offset."""
@@ -111,10 +92,7 @@ class LandmarkDetector:
         return np.where(np.isfinite(points), points, np.float32(CENTRE))
 
     def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox], precise: bool = False) -> list[Face]:
-        """The faces in boxes, one photo for each, as `Detector.on_photos`, cropped from it at SIZE px.
-
-        Raises FkdError for precise answers, which it does not have: averaged over crops, dlib's were no better.
-        """
+        """The faces in boxes, as `Detector.on_photos`. Raises FkdError for precise answers: dlib's were no better."""
         if precise:
             raise FkdError(f"{self.name} has no precise answers: use it without `precise`, or use another model")
         faces = []
@@ -135,7 +113,7 @@ class LandmarkDetector:
 
 
 def read_dlib(path: Path | str, name: str = "") -> LandmarkDetector:
-    """Read a shape predictor's .dat file; name: the file's if empty.
+    """Read a .dat file of dlib (Kazemi and Sullivan 2014); name: the file's if empty.
 
     Raises FkdError for a file that is not a shape predictor of 68 points, or without dlib.
     """
@@ -163,7 +141,7 @@ def read_dlib(path: Path | str, name: str = "") -> LandmarkDetector:
 
 
 def read_mediapipe(path: Path | str, name: str = "") -> LandmarkDetector:
-    """Read a face landmarker's .task file; name: the file's if empty.
+    """Read a face landmarker's .task bundle (mediapipe 1.2 or newer); name: the file's if empty.
 
     Raises FkdError for a file that is not a face landmarker, or without mediapipe.
     """
@@ -179,8 +157,7 @@ def read_mediapipe(path: Path | str, name: str = "") -> LandmarkDetector:
         landmarker = vision.FaceLandmarker.create_from_options(options)
     except (RuntimeError, ValueError, OSError) as error:
         raise FkdError(f"{path} is not a face landmarker of MediaPipe ({one_line(error, 200)})") from None
-    # Clear the handle, or closing at exit raises.
-    atexit.register(setattr, landmarker, "_handle", None)
+    atexit.register(setattr, landmarker, "_handle", None)  # or closing at exit raises
     lock = threading.Lock()  # a landmarker takes one image at a time
 
     def landmarks(image: np.ndarray) -> np.ndarray:

@@ -28,35 +28,26 @@ VIEWS = [frame_matrix((x - 44, y - 44, x + 44, y + 44), turn) for turn, x, y in 
 
 def run_frames(run: Run, frames: np.ndarray) -> dict[str, np.ndarray]:
     """Return a network's outputs for frames uint8 [N, 96, 96], computed BATCH at a time."""
-    parts = [
-        run(frames[start : start + BATCH, None].astype(np.float32) / 255) for start in range(0, len(frames), BATCH)
-    ]
+    starts = range(0, len(frames), BATCH)
+    parts = [run(frames[start : start + BATCH, None].astype(np.float32) / 255) for start in starts]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 @dataclass(frozen=True)
 class Look:
-    """The answers for one crop of each of N faces.
+    """The answers for one crop of each of N faces."""
 
-    Attributes:
-        frames: uint8 [N, 96, 96], the crops.
-        points: [N, 15, 2] photo px, the mean over the crop and its mirror image.
-        difference: [N], half the mean distance between those two, frame px.
-        spread: [N, 15] photo px, or None.
-    """
-
-    frames: np.ndarray
-    points: np.ndarray
-    difference: np.ndarray
-    spread: np.ndarray | None
+    frames: np.ndarray  # uint8 [N, 96, 96]
+    points: np.ndarray  # [N, 15, 2] photo px, the mean over the crop and its mirror image
+    difference: np.ndarray  # [N], half the mean distance between those two, frame px
+    spread: np.ndarray | None  # [N, 15] photo px
 
 
 @dataclass
 class NetworkDetector:
-    """A network as a `Detector`, which has the meaning of most attributes.
+    """A network as a `Detector`, which documents most attributes.
 
     Attributes:
-        run: the network.
         conventions: the label conventions that it answers in, that of photos first.
         label_offset: px [C], as in `fkd.learn.models.KeypointModel`.
     """
@@ -73,11 +64,6 @@ class NetworkDetector:
     conventions: tuple[Convention, ...]
     label_offset: np.ndarray
 
-    @property
-    def licence(self) -> str:
-        """The terms of the training data."""
-        return self.data.terms
-
     def on_frames(self, images: np.ndarray, four_point: np.ndarray | None = None, mirror: bool = False) -> np.ndarray:
         """Return points float32 [N, 15, 2], as `Detector.on_frames`."""
 
@@ -91,8 +77,8 @@ class NetworkDetector:
     def on_photos(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox], precise: bool = False) -> list[Face]:
         """Return the faces in boxes, one photo for each, as `Detector.on_photos`.
 
-        Each face is cropped twice: by its box, then so that the first points match the mean face, which makes the
-        answer independent of how tightly the finder drew its box. Precise points are then averaged over VIEWS.
+        Each face is cropped twice, by its box and then so that the first points match the mean face: the answer does
+        not depend on how tightly the finder drew its box. Precise points are then averaged over VIEWS.
         """
         if not boxes:
             return []
@@ -100,16 +86,12 @@ class NetworkDetector:
         aligned = self._look(photos, [align_matrix(points, MEAN_FACE) for points in first.points])
         points = self._average_views(photos, aligned.points) if precise else aligned.points
         doubts = (first.difference + aligned.difference) / self.validation_rmse
-        return [
-            Face(
-                box.box,
-                points[number].astype(np.float32),
-                aligned.frames[number],
-                None if aligned.spread is None else aligned.spread[number].astype(np.float32),
-                float(doubts[number]),
-            )
-            for number, box in enumerate(boxes)
-        ]
+        faces = []
+        for number, box in enumerate(boxes):
+            spread = None if aligned.spread is None else aligned.spread[number].astype(np.float32)
+            in_photo, doubt = points[number].astype(np.float32), float(doubts[number])
+            faces.append(Face(box.box, in_photo, aligned.frames[number], spread, doubt))
+        return faces
 
     def _look(self, photos: Sequence[Image.Image], matrices: Sequence[np.ndarray]) -> Look:
         """Answer for the crops that matrices [2, 3] (photo px -> frame px) describe."""

@@ -31,13 +31,9 @@ MAX_PX = 10_000.0  # from the frame's corner: no face has points there
 
 @dataclass(frozen=True)
 class Trained:
-    """The metadata that `fkd export` writes about the checkpoint, as JSON under "fkd".
+    """What `fkd export` writes about a checkpoint, as JSON under "fkd" in the metadata.
 
-    Attributes:
-        version: of fkd.
-        checkpoint: sha256 of its weights.
-        network, conventions: as in `ModelConfig`.
-        label_offset: px [C], as in `KeypointModel`.
+    version is fkd's, checkpoint the sha256 of its weights; the others are as in `ModelConfig` and `KeypointModel`.
     """
 
     __pydantic_config__ = STRICT
@@ -65,7 +61,7 @@ class ForeignNetwork:
     conventions: tuple[Convention, ...]
 
     def __call__(self, images: np.ndarray) -> Mapping[str, np.ndarray]:
-        """Return the outputs for images float32 [N, 1, 96, 96], the file's first output as "points" [N, 15, 2].
+        """Return the outputs, the file's first one as "points" [N, 15, 2], for images float32 [N, 1, 96, 96].
 
         Raises FkdError if the network fails, with OpenVINO's error as the cause, or an output is not as expected.
         """
@@ -101,8 +97,7 @@ def read_onnx(path: Path, name: str = "") -> NetworkDetector:
     and bottom lip in the four-point convention. Its metadata may state name, owner, licence and keypoints. A file by
     `fkd export` lists its conventions there, and may have more other points, and "convention" [N, C], logits.
 
-    name: the detector's name; else the metadata's, else the file's.
-    Raises FkdError with the reason for any other file. The network is run on three frames.
+    The network is run on three frames. Raises FkdError with the reason for any other file.
     """
     import onnx  # noqa: PLC0415 - takes 0.2 s, which only such a file needs
     from google.protobuf.message import DecodeError  # noqa: PLC0415 - comes with onnx
@@ -119,9 +114,8 @@ def read_onnx(path: Path, name: str = "") -> NetworkDetector:
     metadata = {str(entry.key): str(entry.value) for entry in model.metadata_props}
     if metadata.get("keypoints", ",".join(NAMES)).replace(" ", "").split(",") != list(NAMES):
         raise FkdError(f"{where}: its metadata names other keypoints than fkd's 15, or in another order")
-    trained = None
-    if "fkd" in metadata:
-        trained = typed(parse_json(metadata["fkd"], f"{where}: fkd"), Trained, f"{where}: fkd")
+    about = f"{where}: fkd"
+    trained = typed(parse_json(metadata["fkd"], about), Trained, about) if "fkd" in metadata else None
     outputs = [output.name for output in model.graph.output]
     conventions = COMPETITION if OTHER_POINTS in outputs else merge(COMPETITION)
     conventions = trained.conventions if trained else conventions
@@ -151,15 +145,14 @@ def read_onnx(path: Path, name: str = "") -> NetworkDetector:
         points = detector.on_frames(np.stack([ramp, ramp.T, np.full_like(ramp, 128)]))
     except FkdError as error:  # the owner of the file may see the reason; a visitor of the page may not
         raise FkdError(f"{error}: {_reason(error.__cause__)}" if error.__cause__ else str(error)) from None
-    outside = np.abs(points - FRAME_SIZE / 2) > 1.5 * FRAME_SIZE
-    if outside.any():
-        found = f"answers with a point at {points[outside][0]:.4g}"
-        raise FkdError(f"{where} {found}, expected pixels of the {FRAME_SIZE} x {FRAME_SIZE} frame")
+    outside = points[np.abs(points - FRAME_SIZE / 2) > 1.5 * FRAME_SIZE]
+    if len(outside):
+        raise FkdError(f"{where} answers with a point at {outside[0]:.4g}, expected pixels of the 96 x 96 frame")
     return detector
 
 
 def _plain(text: str, most: int) -> str:
-    """A text of the metadata as one line without HTML."""
+    """One line without HTML."""
     return one_line(text.replace("<", " "), most)
 
 
@@ -169,7 +162,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _problems(model: Any) -> Iterator[str]:
-    """Why a parsed ModelProto is refused. OpenVINO checks the rest."""
+    """Why a ModelProto is refused. OpenVINO checks the rest."""
     if model.functions:
         yield "it defines functions of its own"
     if not model.graph.output:

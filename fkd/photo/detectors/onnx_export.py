@@ -27,7 +27,7 @@ TOLERANCE = 1e-3  # between torch's outputs and the file's: px, and logits
 
 
 class NamedOutputs(nn.Module):
-    """A model and its head's answers, with the names and shapes of `fkd.photo.detectors.network`."""
+    """A model with the outputs of `fkd.photo.detectors.network`, by name."""
 
     def __init__(self, model: KeypointModel):
         super().__init__()
@@ -54,18 +54,10 @@ class NamedOutputs(nn.Module):
 
 
 def export_onnx(folder: Path | str, path: Path, name: str = "", owner: str = "") -> None:
-    """Write a checkpoint folder as an ONNX file, once its answers have been compared with torch's.
+    """Write a checkpoint folder as an ONNX file that states its name and owner.
 
-    A file in the checkpoint folder itself refers to the weights there and is small; any other holds them.
-
-    Args:
-        folder: the checkpoint folder.
-        path: the file, which is replaced as a whole.
-        name: the checkpoint's name; the folder's if empty.
-        owner: the owner stated in the file.
-
-    Raises:
-        FkdError: if the answers differ by more than TOLERANCE, or the checkpoint is damaged, as `load_checkpoint`.
+    A file in the checkpoint folder itself refers to the weights there and is small; any other holds them. Raises
+    FkdError if its answers differ from torch's by more than TOLERANCE, or as `load_checkpoint`.
     """
     checkpoint = load_checkpoint(folder, name)
     outputs = NamedOutputs(checkpoint.model).eval()
@@ -76,10 +68,8 @@ def export_onnx(folder: Path | str, path: Path, name: str = "", owner: str = "")
         _write(outputs, unfinished, _metadata(checkpoint, owner), weights)
         difference = _difference(outputs, Network(unfinished, OUTPUTS))
         if not difference <= TOLERANCE:
-            raise FkdError(
-                f"{path} was not written: its answers differ from torch's by up to {difference:.2g} px, "
-                f"expected {TOLERANCE:g} or less"
-            )
+            differ = f"its answers differ from torch's by up to {difference:.2g} px, expected {TOLERANCE:g} or less"
+            raise FkdError(f"{path} was not written: {differ}")
 
 
 def _write(outputs: NamedOutputs, path: Path, metadata: dict[str, str], weights: Path | None) -> None:
