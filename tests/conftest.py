@@ -107,6 +107,10 @@ def draw_faces(count: int, seed: int = 0, four_point_share: float = 0.4) -> Face
     return Faces(images, points)
 
 
+def same(a: Faces, b: Faces) -> bool:
+    return np.array_equal(a.images, b.images) and np.array_equal(a.points, b.points, equal_nan=True)
+
+
 def draw_three_conventions(count: int) -> Faces:
     """As many faces of outer lips, of inner lips, and of four points: outer, then inner lips."""
     faces = draw_faces(3 * count, four_point_share=1 / 3)

@@ -2,16 +2,11 @@ import multiprocessing
 import os
 import resource
 
-import numpy as np
 import pytest
+from conftest import same
 
 from fkd.data import competition as competition_module
 from fkd.data.competition import read_training
-from fkd.data.faces import Faces
-
-
-def same(a: Faces, b: Faces) -> bool:
-    return np.array_equal(a.images, b.images) and np.array_equal(a.points, b.points, equal_nan=True)
 
 
 def test_a_corrupt_cache_is_rebuilt_with_a_warning(competition, faces, tmp_path_factory, monkeypatch):

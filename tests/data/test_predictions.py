@@ -8,64 +8,31 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import draw_faces, write_competition
+from conftest import draw_faces
 from sentences import refused
 
-from fkd.board.entries import write_entry
-from fkd.board.measuring import score
 from fkd.data.predictions import MAX_BYTES, read_predictions
 from fkd.keypoints import COLUMNS
 
 WANTED = np.isfinite(draw_faces(5).points)  # [5, 15, 2]: three faces in full and two in four points, 106 values
 BY_VALUE = "RowId,Location\n" + "".join(f"{row},{40 + row / 10}\n" for row in range(1, 107))
 BY_FRAME = ",".join(["ImageId", *COLUMNS]) + "\n" + "".join(f"{row}{',40.5' * 30}\n" for row in range(1, 6))
-BAD_NUMBERS = (
-    "inf",
-    "1e400",
-    "1e308",
-    "145",
-    "text",
-    "1_0",
-    "0x10",
-    "=1+1",
-    "٣٣",
-    "\x1b[31m",
-    "\0",
-    "9" * 5000,
-    "40 px",
-)
+BAD_NUMBERS = ("inf", "1e400", "145", "text", "1_0", "0x10", "=1+1", "٣٣", "\x1b[31m", "\0", "9" * 5000, "40 px")
 BAD_IDS = {
     "0": "expected 1 to", "-1": "'-1', expected 1 to", "107": "'107', expected 1 to", "1.5": "expected a whole number",
     "nan": "expected a whole number", "1e25": "expected a whole number", "": "expected a whole number", "2": "repeats",
 }  # fmt: skip
-BAD_NAMES = (
-    "", " ", ".", "../x", "a/b", "/etc/passwd", "ada/net", "ada--net", "<b>x</b>", "=1+1", "+1", "-1", "@x", "a\nb",
-    "a\0b", "x" * 81, "\x1b[31m", "naïve", "a\\b", "C:x", ".hidden", "a ", "benchmark", "published",
-)  # fmt: skip
 
 
-@pytest.fixture
-def points() -> np.ndarray:
+def test_both_layouts_give_the_same_points_whatever_the_order_of_rows_and_columns(tmp_path):
     points = np.random.default_rng(0).uniform(0, 95, WANTED.shape).round(3).astype(np.float32)
-    return np.where(WANTED, points, np.nan)
-
-
-def by_value(points: np.ndarray) -> pd.DataFrame:
-    return pd.DataFrame({"RowId": range(1, WANTED.sum() + 1), "Location": points[WANTED]})
-
-
-def by_frame(points: np.ndarray) -> pd.DataFrame:
-    table = pd.DataFrame(points.reshape(len(points), -1), columns=COLUMNS)
-    return table.assign(ImageId=range(1, len(table) + 1))
-
-
-@pytest.mark.parametrize("layout", [by_value, by_frame])
-def test_both_layouts_give_the_same_points_whatever_the_order_of_rows_and_columns(layout, points, tmp_path):
-    table = layout(points)
-    for number, written in enumerate((table, table.sample(frac=1, random_state=0), table[table.columns[::-1]])):
-        path = tmp_path / f"{number}.csv"
-        written.to_csv(path, index=False)
-        assert np.array_equal(read_predictions(path, WANTED), points, equal_nan=True)
+    points = np.where(WANTED, points, np.nan)
+    by_value = pd.DataFrame({"RowId": range(1, WANTED.sum() + 1), "Location": points[WANTED]})
+    by_frame = pd.DataFrame(points.reshape(len(points), -1), columns=COLUMNS).assign(ImageId=range(1, len(points) + 1))
+    for table in (by_value, by_frame):
+        for written in (table, table.sample(frac=1, random_state=0), table[table.columns[::-1]]):
+            written.to_csv(tmp_path / "s.csv", index=False)
+            assert np.array_equal(read_predictions(tmp_path / "s.csv", WANTED), points, equal_nan=True)
 
 
 @pytest.mark.parametrize("content", [BY_VALUE, BY_FRAME])
@@ -75,7 +42,6 @@ def test_forms_of_spreadsheets_are_read(content, tmp_path):
     plain = read_predictions(path, WANTED)
     assert np.isnan(plain[~WANTED]).all() and np.isfinite(plain[WANTED]).all(), "other coordinates count for nothing"
     for variant in (
-        content.replace("\n", "\r\n"),
         content.replace(",", ";").replace(".", ","),
         content.replace("\n", ",9\n").replace(",9\n", ",usage\n", 1),
     ):
@@ -96,16 +62,10 @@ def test_a_defect_is_reported_in_one_sentence(content, tmp_path):
         **{with_first(",".join([cell, value, *others])): message for cell, message in BAD_IDS.items()},
         with_first(",".join([row_id, "nan", *others])): "has no value, expected a number",
         "": "is empty: write a csv",
-        header: "has a header but no rows",
         "\n".join([first, *rest]): "the header lacks",
         with_first(): "rows are missing, such as",
-        with_first(first, first): "row 2 repeats",
         content + content: "expected a whole number",
-        with_first(f"{first},1"): "rows have more cells than the header",
-        content.replace(",", "|"): "the header lacks",
         content.replace(".", ","): "more cells than the header",
-        f'{header}\n"{first}' + "\n".join(rest): "is not a readable csv file",
-        "<!doctype html><title>Sign in</title>": "is a web page",
         '[{"RowId": 1, "Location": 40.5}]': "the header lacks",
         "\0" * 5000: "the header lacks",
     }
@@ -123,16 +83,11 @@ def _pack(path: Path) -> None:
         archive.writestr("s.csv", BY_VALUE)
 
 
-def _enlarge(path: Path) -> None:
-    with path.open("wb") as file:
-        file.truncate(MAX_BYTES + 1)
-
-
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
         (_pack, "is a zip, expected a csv file"),
-        (_enlarge, "is larger than 50 MB"),
+        (lambda path: (path.touch(), os.truncate(path, MAX_BYTES + 1)), "is larger than 50 MB"),
         (lambda path: None, "does not exist"),
         (os.mkfifo, "is not a regular file"),
         (partial(os.symlink, "/dev/zero"), "is not a regular file"),
@@ -141,11 +96,3 @@ def _enlarge(path: Path) -> None:
 def test_other_kinds_of_files_are_refused(make, expected, tmp_path):
     make(tmp_path / "s.csv")
     assert expected in refused(lambda: read_predictions(tmp_path / "s.csv", WANTED))
-
-
-def test_an_entry_has_a_name_that_every_file_and_table_can_hold(tmp_path):
-    (tmp_path / "s.csv").write_text(BY_VALUE)
-    data = write_competition(tmp_path / "drawn", draw_faces(40), draw_faces(3, seed=1))
-    for name in BAD_NAMES:
-        refused(lambda name=name: write_entry(tmp_path / "board", score(tmp_path / "s.csv", data, name), "drawn faces"))
-    assert not (tmp_path / "board").exists()
