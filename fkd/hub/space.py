@@ -12,7 +12,7 @@ from fkd.hub.reference import PINNED, HubModel
 from fkd.hub.repository import pull
 from fkd.photo.kinds import ENDINGS, files_in, read_detector
 
-PAGE = ["app.py", "requirements.lock", "LICENSE", "CITATION.cff", "*.md", "docs/*.md", "fkd/**/*", "examples/**/*"]
+PAGE = ["app.py", "requirements.lock", "LICENSE", "CITATION.cff", "*.md", "docs/**/*", "fkd/**/*", "examples/**/*"]
 PAGE += ["leaderboard/*/*.json", "benchmarks/*.md", "benchmarks/*.png"]
 NOT_PAGE = ("__pycache__", "training-state")
 
