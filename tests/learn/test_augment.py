@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fkd.errors import FkdError
 from fkd.keypoints import NAMES
 from fkd.learn.augment import augment, blur, cover, deformed, mirror, relight, similarity, warp
 from fkd.learn.config import GEOMETRY, AugmentConfig
@@ -42,36 +43,24 @@ def matrix(angle: float, scale: float, dx: float, dy: float, count: int) -> torc
     )
 
 
-PLACES = torch.tensor([[47.5, 47.5], [40.2, 55.7], [58.0, 37.0], [36.0, 44.0]])
+PLACES = torch.tensor([[57.5, 47.5], [40.2, 55.7], [58.0, 37.0], [36.0, 44.0]])
 
 
-CHANGES = [
-    (0, 1, 0, 0),
-    (25, 1, 0, 0),
-    (-40, 1, 0, 0),
-    (0, 0.8, 0, 0),
-    (0, 1.2, 0, 0),
-    (0, 1, 5.3, -3.7),
-    (15, 1.1, 4, 2),
-]
-
-
-@pytest.mark.parametrize("change", CHANGES)
-def test_image_and_points_move_together(change):
-    images, points = warp(blobs(PLACES), as_points(PLACES), matrix(*change, len(PLACES)))
-    assert torch.allclose(centroids(images), points[:, 10], atol=0.05)
-
-
-def test_rotation_scale_and_shift_are_what_they_say():
-    points = as_points(torch.tensor([[57.5, 47.5]]))
-    images = blobs(points[:, 10])
-    for change, expected in (
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
         ((90, 1, 0, 0), (47.5, 57.5)),
-        ((0, 2, 0, 0), (67.5, 47.5)),
-        ((0, 1, 3, -4), (60.5, 43.5)),
-    ):
-        moved = warp(images, points, matrix(*change, 1))[1]
-        assert torch.allclose(moved[0, 10], torch.tensor(expected), atol=1e-4)
+        ((-40, 1, 0, 0), (55.1604, 41.0721)),
+        ((0, 0.8, 0, 0), (55.5, 47.5)),
+        ((0, 1.2, 0, 0), (59.5, 47.5)),
+        ((0, 1, 5.3, -3.7), (62.8, 43.8)),
+        ((15, 1.1, 4, 2), (62.1252, 52.3470)),
+    ],
+)
+def test_image_and_points_move_together(change, expected):
+    images, points = warp(blobs(PLACES), as_points(PLACES), matrix(*change, len(PLACES)))
+    assert torch.allclose(points[0, 10], torch.tensor(expected), atol=1e-4)
+    assert torch.allclose(centroids(images), points[:, 10], atol=0.05)
 
 
 def test_stretch_and_shear_are_what_they_say():
@@ -100,17 +89,13 @@ def test_a_bend_moves_image_and_points_together_each_place_its_own_way():
     assert by.norm(dim=1).max() > 0.5 and by.std(0).min() > 0.3
 
 
-@given(seed=st.integers(0, 1000))
-@settings(max_examples=20, deadline=None)
-def test_mirror_twice_is_the_identity(seed):
-    generator = torch.Generator().manual_seed(seed)
-    images = torch.rand(4, 1, 96, 96, generator=generator)
-    points = torch.rand(4, 15, 2, generator=generator) * 95
-    points[torch.rand(4, 15, generator=generator) < 0.5] = torch.nan
-    which = torch.rand(4, generator=generator) < 0.5
-    again = mirror(*mirror(images, points, which), which)
-    assert torch.equal(again[0], images)
-    assert torch.allclose(again[1], points, atol=1e-5, equal_nan=True)
+def test_mirror_sends_20_to_75_and_swaps_sides():
+    points = torch.full((2, 15, 2), torch.nan)
+    points[:, NAMES.index("left_eye_center")] = torch.tensor([20.0, 30.0])
+    images, mirrored = mirror(blobs(points[:, 0]), points, torch.tensor([True, False]))
+    assert mirrored[0, NAMES.index("right_eye_center")].tolist() == [75.0, 30.0]
+    assert torch.isfinite(mirrored[0]).sum() == 2 and torch.equal(mirrored[1].nan_to_num(), points[1].nan_to_num())
+    assert torch.allclose(centroids(images), torch.tensor([[75.0, 30.0], [20.0, 30.0]]), atol=0.01)
 
 
 @given(seed=st.integers(0, 1000), strength=st.floats(0, 3))
@@ -131,19 +116,13 @@ def test_a_missing_point_stays_missing(seed, strength):
     assert (inside >= -0.5).all() and (inside <= 95.5).all()
 
 
-def test_a_point_moved_out_of_the_frame_becomes_missing():
-    points = as_points(torch.tensor([[90.0, 50.0]]))
-    moved = warp(blobs(points[:, 10]), points, matrix(0, 1, 10, 0, 1))[1]
-    assert torch.isnan(moved).all()
-
-
 def test_light_leaves_the_points_and_does_what_it_says():
     images = 0.25 + 0.5 * torch.rand(2, 1, 96, 96)
     lit = relight(images, torch.tensor([0.1, -0.1]), torch.tensor([1.0, 0.5]))
     assert torch.allclose(lit.mean((1, 2, 3)), images.mean((1, 2, 3)) + torch.tensor([0.1, -0.1]), atol=1e-5)
     assert torch.allclose(lit.std((1, 2, 3)), images.std((1, 2, 3)) * torch.tensor([1.0, 0.5]), atol=1e-5)
     points = torch.rand(2, 15, 2) * 95
-    still = AugmentConfig(mirror=False, **dict.fromkeys(GEOMETRY, 0.0))
+    still = AugmentConfig(mirror=False, wide=0, **dict.fromkeys(GEOMETRY, 0.0))
     assert torch.allclose(augment(images, points, still, torch.Generator().manual_seed(0))[1], points, atol=1e-4)
 
 
@@ -152,38 +131,25 @@ def test_blur_softens_and_cover_hides_a_square():
     soft = blur(images, torch.tensor([0.0, 1.0]))
     assert torch.equal(soft[0], images[0]) and soft[1].std() < 0.4 * images[1].std()
     assert soft[1].mean().item() == pytest.approx(images[1].mean().item(), abs=0.01)
-    hidden = cover(
-        images, torch.tensor([[20.0, 70.0], [90.0, 50.0]]), torch.tensor([10.0, 0.0]), torch.tensor([0.5, 1])
-    )
+    centres = torch.tensor([[20.0, 70.0], [90.0, 50.0]])
+    hidden = cover(images, centres, torch.tensor([10.0, 0.0]), torch.tensor([0.5, 1]))
     assert (hidden[0, 0, 65:76, 15:26] == 0.5).all() and (hidden[0] != images[0]).sum() == 11 * 11
     assert (hidden[1] != images[1]).sum() <= 1
 
 
-def test_strength_scales_every_range_but_the_mirror():
-    config = AugmentConfig(rotation=20, cover=10).scaled(0.5)
-    assert (config.rotation, config.cover, config.mirror) == (10, 5, True)
-    images, points = torch.rand(3, 1, 96, 96), torch.rand(3, 15, 2) * 95
-    still = AugmentConfig(mirror=False).scaled(0)
-    assert torch.allclose(augment(images, points, still, torch.Generator())[1], points, atol=1e-4)
-
-
 def test_the_ranges_narrow_evenly_to_their_last_part():
-    config = AugmentConfig(rotation=20, cover=10, last=0.2)
+    config = AugmentConfig(rotation=40, cover=20, last=0.2).scaled(0.5)
     turned = [config.at(epoch, 5).rotation for epoch in range(1, 6)]
     assert turned == pytest.approx([20, 16, 12, 8, 4])
-    assert config.at(5, 5).shear == pytest.approx(config.shear / 5) and config.at(1, 1) == config
-    assert config.at(5, 5).cover == 10, "what moves no point keeps its range"
+    assert config.at(5, 5).cover == 10, "a range that moves no point stays"
     assert AugmentConfig(last=1).at(9, 9) == AugmentConfig(last=1)
-    for last in (-0.1, 1.1, float("nan")):
-        with pytest.raises(ValueError, match="settings: last is .*, expected"):
-            AugmentConfig(last=last)
 
 
-@pytest.mark.parametrize("strength", [-1, 10.5, 1e6, float("nan"), float("inf")])
+@pytest.mark.parametrize("strength", [-1, 10.5, float("nan"), float("inf")])
 def test_a_strength_that_leaves_no_face_is_refused(strength):
-    with pytest.raises(ValueError, match="strength of augmentation is .*, expected 0 to 10"):
+    with pytest.raises(FkdError, match="strength of augmentation is .*, expected 0 to 10"):
         AugmentConfig().scaled(strength)
-    with pytest.raises(ValueError, match="settings: scale is .*, expected"):
+    with pytest.raises(FkdError, match="settings: scale is .*, expected"):
         AugmentConfig(scale=strength)
 
 
@@ -195,12 +161,3 @@ def test_some_faces_are_badly_framed():
     apart = (moved[:, 1] - moved[:, 0]).norm(dim=1)
     assert (apart == 36).float().mean() == pytest.approx(0.75, abs=0.06)
     assert apart[~apart.isnan()].min() < 26 and apart[~apart.isnan()].max() > 50, "1.57 times smaller and larger"
-
-
-def test_mirror_sends_20_to_75_and_swaps_sides():
-    points = torch.full((1, 15, 2), torch.nan)
-    points[0, NAMES.index("left_eye_center")] = torch.tensor([20.0, 30.0])
-    images, mirrored = mirror(blobs(torch.tensor([[20.0, 30.0]])), points, torch.tensor([True]))
-    assert mirrored[0, NAMES.index("right_eye_center")].tolist() == [75.0, 30.0]
-    assert torch.isfinite(mirrored).sum() == 2
-    assert torch.allclose(centroids(images), torch.tensor([[75.0, 30.0]]), atol=0.01)

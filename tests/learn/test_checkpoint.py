@@ -35,26 +35,16 @@ def test_save_and_load_is_bit_equal(saved):
 
 
 def test_half_precision_halves_the_file_and_survives_a_second_round(saved, tmp_path):
-    model, folder = saved
+    model, _ = saved
     save_checkpoint(tmp_path / "half", model, TRAINING, DATA, half=True)
-    size = (folder / "model.safetensors").stat().st_size
-    assert (tmp_path / "half" / "model.safetensors").stat().st_size < 0.51 * size
     loaded = load_checkpoint(tmp_path / "half").model
     assert next(loaded.parameters()).dtype == torch.float32
     save_checkpoint(tmp_path / "again", loaded, TRAINING, DATA, half=True)
-    assert (tmp_path / "again" / "model.safetensors").read_bytes() == (
-        tmp_path / "half" / "model.safetensors"
-    ).read_bytes()
+    whole, half, again = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("m", "half", "again"))
+    assert len(half) < 0.51 * len(whole) and again == half
     face = torch.rand(2, 1, 96, 96)
     with torch.inference_mode():
         assert torch.allclose(model(face)[0], loaded(face)[0], atol=0.05)
-
-
-def edit_config(folder, change):
-    path = folder / "config.json"
-    config = json.loads(path.read_text())
-    change(config)
-    path.write_text(json.dumps(config))
 
 
 @pytest.mark.parametrize(
@@ -67,25 +57,19 @@ def edit_config(folder, change):
         (lambda c: c["model"].update(name="resnet34"), "does not fit resnet34: .*Missing key"),
         (lambda c: c["model"]["conventions"].pop(), r"size mismatch for label_offset: .*\[2\].*\[1\]"),
         (lambda c: c["model"].update(conventions=c["model"]["conventions"] * 20), "at most 16 items"),
-        (lambda c: c["model"]["conventions"][1].update(own=["chin"]), "own.0. is .chin., expected"),
         (lambda c: c["model"]["conventions"][1].update(own=["nose_tip"] * 2), "a point that it does not label"),
         (lambda c: c["model"]["conventions"][0].update(own=["nose_tip"]), "lists own outputs, expected none"),
-        (lambda c: c["model"].update(name=["resnet18"]), r'model.name is \["resnet18"\], expected a valid string'),
-        (lambda c: c["training"].pop("validation_rmse"), "training lacks validation_rmse"),
-        (
-            lambda c: c["training"].update(optimizer="magic"),
-            "optimizer is .magic., expected 'adam' or 'adamw'",
-        ),
+        (lambda c: c["training"].update(optimizer="magic"), "optimizer is .magic., expected 'adam' or 'adamw'"),
         (lambda c: c["training"]["augment"].update(blur=90), "training.augment.blur is 90, expected less than"),
-        (lambda c: c["data"].pop("name"), "data lacks name"),
-        (lambda c: c["data"].update(owner="me"), "data has the unknown owner"),
-        (lambda c: c["training"].update(validation_rmse=0), "validation_rmse is 0, expected greater than 0"),
         (lambda c: c["training"].update(validation_rmse="2.5"), 'validation_rmse is "2.5", expected a valid number'),
         (lambda c: c.update(data=[]), r"data is \[\], expected an object"),
     ],
 )
 def test_a_changed_config_is_refused(saved, change, message):
-    edit_config(saved[1], change)
+    path = saved[1] / "config.json"
+    config = json.loads(path.read_text())
+    change(config)
+    path.write_text(json.dumps(config))
     with pytest.raises(FkdError, match=message):
         load_checkpoint(saved[1])
 
@@ -96,10 +80,7 @@ def test_a_changed_config_is_refused(saved, change, message):
         (lambda t: t.update(extra=torch.zeros(1)), 'Unexpected key.*"extra"'),
         (lambda t: t.pop("head.heat.bias"), 'Missing key.*"head.heat.bias"'),
         (lambda t: t.update({"head.heat.bias": torch.zeros(3)}), r"size mismatch for head.heat.bias: .*\[3\]"),
-        (
-            lambda t: t.update({"head.heat.bias": torch.full((17,), torch.nan)}),
-            "bias has values that are not",
-        ),
+        (lambda t: t.update({"head.heat.bias": torch.full((17,), torch.nan)}), "bias has values that are not"),
     ],
 )
 def test_wrong_weights_are_refused(saved, change, message):

@@ -1,6 +1,10 @@
+"""How heads turn their outputs into points and losses."""
+
+import pytest
 import torch
 
 from fkd.learn.heatmap import SIGMA, cells, expected_points, heatmap_loss, spread
+from fkd.learn.loss import masked_loss
 
 
 def test_a_gaussian_is_read_back_at_its_centre_within_a_twentieth_of_a_pixel():
@@ -26,3 +30,12 @@ def test_the_loss_is_least_at_the_label_and_a_missing_one_moves_nothing():
     assert (expected_points(heatmaps.detach())[0, 0] - target[0, 0]).abs().max() < 0.1
     assert heatmap_loss(torch.zeros(1, 2, 24, 24), target) > loss.detach() + 3
     assert heatmap_loss(heatmaps, torch.full((1, 2, 2), torch.nan)) is None
+
+
+def test_only_labels_count_in_the_loss_and_its_gradient():
+    predicted = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]], requires_grad=True)
+    loss = masked_loss(predicted, torch.tensor([[[0.0, 0.0], [torch.nan, torch.nan]]]))
+    assert loss.item() == pytest.approx((0.5 * 1 / 2 + 0.5 * 4 / 2) / 2)  # half the square over beta
+    loss.backward()
+    assert (predicted.grad[0, 0] > 0).all() and (predicted.grad[0, 1] == 0).all()
+    assert masked_loss(predicted, torch.full((1, 2, 2), torch.nan)) is None
