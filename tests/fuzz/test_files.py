@@ -15,6 +15,7 @@ from conftest import TRAINING, draw_faces, write_competition
 from forged import DATA, KNOWN, entry
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx_files import mean_face
 from PIL import Image
 from sentences import check_sentence, one_sentence
 
@@ -25,6 +26,7 @@ from fkd.data.competition import read_lookup, read_test, read_training
 from fkd.data.predictions import read_predictions
 from fkd.files import typed_rows
 from fkd.hub.claims import _claims
+from fkd.hub.reference import load
 from fkd.keypoints import COLUMNS, MEAN_FACE, NAMES
 from fkd.learn.models import ModelConfig
 from fkd.learn.record import Epoch, read_config
@@ -35,6 +37,7 @@ from fuzz.spoil import SEEDS, fuzz, mutated, spoil
 
 POINTS = {"points": {name: list(point) for name, point in zip(NAMES, MEAN_FACE, strict=True)}}
 WANTED = np.isfinite(draw_faces(5).points)  # 106 values
+VALUES = "RowId,Location\n" + "".join(f"{row},{40 + row / 10}\n" for row in range(1, 107))
 ENTRY = json.loads(json.dumps(dataclasses.asdict(entry("bad", 1.0))))
 CONFIG = {
     "format": "fkd-2",
@@ -91,17 +94,14 @@ def good_files() -> dict[str, tuple[bytes, Callable[[Path], object]]]:
         "training.zip": (zipped(training_csv=tables["training"]), read_training),
         "test.csv": (tables["test"], read_test),
         "IdLookupTable.csv": (tables["IdLookupTable"], lambda path: read_lookup(path.parent)),
-        "values.csv": (
-            ("RowId,Location\n" + "".join(f"{row},{40 + row / 10}\n" for row in range(1, 107))).encode(),
-            lambda path: read_predictions(path, WANTED),
-        ),
+        "values.csv": (VALUES.encode(), lambda path: read_predictions(path, WANTED)),
         "config.json": (json.dumps(CONFIG).encode(), read_config),
         "evaluation.json": (json.dumps(ENTRY).encode(), read_evaluation),
-        "history.csv": (
-            b"epoch,train_rmse,validation_rmse,lr\n1,50,48,0.1\n",
-            lambda path: typed_rows(path, Epoch),
-        ),
+        "history.csv": (b"epoch,train_rmse,validation_rmse,lr\n1,50,48,0.1\n", lambda path: typed_rows(path, Epoch)),
     }
+    network = mean_face(name="mean face", owner="ada", licence="MIT").SerializeToString()
+    frames = np.zeros((2, 96, 96), np.uint8)
+    files["net.onnx"] = (network, lambda path: load(f"onnx:{path}").on_frames(frames))
     photo = Image.open(PHOTOS / "grace_hopper.jpg").resize((96, 112))
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = 6, "a camera"
@@ -132,22 +132,13 @@ def test_a_spoilt_file_is_read_or_refused_in_a_sentence(name, tmp_path):
     check()
 
 
-READERS = {
-    "entry": (ENTRY, "evaluation.json", read_evaluation),
-    "config": (CONFIG, "config.json", read_config),
-    "points": ([{"faces": [POINTS]}], "points.json", check_points),
-}
-
-
-@pytest.mark.parametrize("kind", READERS)
-def test_any_value_in_any_place_is_read_or_refused_in_a_sentence(kind, tmp_path):
-    good, name, read = READERS[kind]
+@pytest.mark.parametrize("name", ["evaluation.json", "config.json", "points.json"])
+def test_any_value_in_any_place_is_read_or_refused_in_a_sentence(name, tmp_path):
+    good, read = FILES[name]
     path = tmp_path / name
-    path.write_text(json.dumps(good))
-    read(path)
 
     @fuzz
-    @given(mutated(good))
+    @given(mutated(json.loads(good)))
     def check(value):
         path.write_text(json.dumps(value))
         one_sentence(lambda: read(path))
@@ -197,21 +188,3 @@ def ranked(root: str):
     rows = ranking(benchmark, read_entries(root, benchmark), KNOWN, read_synced(root).claims)
     json.dumps([row.record() for row in rows], allow_nan=False)  # as the page's API answers
     return rows
-
-
-@pytest.mark.xfail(strict=False, reason="the ONNX detector does not raise FkdError yet")
-def test_a_spoilt_network_is_refused_in_a_sentence_or_answers(tmp_path):
-    pytest.importorskip("onnx", reason="needs fkd[onnx]")
-    from onnx_files import mean_face  # noqa: PLC0415 - needs onnx
-
-    from fkd.hub.reference import load  # noqa: PLC0415
-
-    good, path = mean_face(name="mean face", owner="ada", licence="MIT").SerializeToString(), tmp_path / "net.onnx"
-
-    @fuzz
-    @given(SEEDS)
-    def check(seed):
-        path.write_bytes(spoil(good, seed))
-        one_sentence(lambda: load(f"onnx:{path}").on_frames(np.zeros((2, 96, 96), np.uint8)))
-
-    check()

@@ -1,11 +1,9 @@
 """Pictures of every format and mode, and small files that claim to be large."""
 
 import io
-import os
 import struct
 import zlib
 from collections.abc import Iterator
-from functools import partial
 
 import numpy as np
 import pytest
@@ -25,15 +23,6 @@ MODES = {
     "BMP": ("1", "L", "P", "RGB", "RGBA"),
     "TIFF": ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "LAB", "I;16", "I", "F"),
 }
-OPTIONS = {
-    "JPEG": [{"quality": 1}, {"progressive": True}, {"comment": b"x" * 60_000}, {"icc_profile": b"no profile"}],
-    "PNG": [{"compress_level": 0}, {"dpi": (9e5, 9e5)}, {"icc_profile": b"no profile"}],
-    "WEBP": [{"lossless": True}, {"xmp": b"<x" * 999}],
-    "AVIF": [{"subsampling": "4:4:4"}, {"subsampling": "4:0:0"}],
-    "TIFF": [{"compression": kind} for kind in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg")]
-    + [{"big_tiff": True}, {"strip_size": 1}],
-}  # fmt: skip
-OTHERS = ("PPM", "ICO", "TGA", "PCX", "SGI", "DDS", "IM", "EPS", "PDF", "JPEG2000", "ICNS", "SPIDER")
 TEXTS = (
     b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 99 99\n%%EndComments\n(/etc/passwd) run\nshowpage\n",
     b"<svg xmlns='http://www.w3.org/2000/svg' width='99' height='99'><script>alert(1)</script></svg>",
@@ -60,7 +49,6 @@ def saved(picture: Image.Image, kind: str, **options) -> bytes:
 def readable() -> Iterator[bytes]:
     for kind, modes in MODES.items():
         yield from (saved(in_mode(mode), kind) for mode in modes)
-        yield from (saved(FACE, kind, **options) for options in OPTIONS.get(kind, []))
         yield from (saved(FACE.resize(size), kind) for size in ((97, 131), (96, 96)))
         if kind != "HEIF":  # its encoder refuses them
             yield from (saved(FACE.resize(size), kind) for size in ((24, 24), (25, 4000), (4000, 25)))
@@ -115,17 +103,9 @@ def test_broken_exif_hides_no_photo(tmp_path):
 
 
 def test_bombs_other_formats_and_files_of_another_kind_are_refused(tmp_path):
-    others = [saved(FACE, kind) for kind in OTHERS if kind not in ("SPIDER",)]
+    others = [saved(FACE, kind) for kind in ("PPM", "ICO", "EPS", "PDF", "JPEG2000", "DDS")]
     small = [saved(FACE.resize(size), "PNG") for size in ((1, 1), (1, 6000), (23, 23), (2, 90))]
     for content in (*bombs(), *others, *TEXTS, *small):
-        for suffix in ("jpg", "png", "heic"):
-            path = tmp_path / f"a.{suffix}"
-            path.write_bytes(content)
-            said = refused(lambda path=path: read_photo(path))
-            assert said.startswith(path.name) and str(tmp_path) not in said, said
-
-
-def test_what_is_not_a_file_is_refused(tmp_path):
-    for number, make in enumerate((os.mkfifo, os.mkdir, partial(os.symlink, "/dev/zero"), partial(os.symlink, "no"))):
-        make(tmp_path / f"{number}.jpg")
-        refused(lambda number=number: read_photo(tmp_path / f"{number}.jpg"))
+        (tmp_path / "a.jpg").write_bytes(content)
+        said = refused(lambda: read_photo(tmp_path / "a.jpg"))
+        assert said.startswith("a.jpg") and str(tmp_path) not in said, said

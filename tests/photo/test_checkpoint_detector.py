@@ -48,24 +48,18 @@ def test_the_answers_are_torchs(name, precision, most, request, monkeypatch, six
 
 def test_one_detector_serves_all_threads(tiny_checkpoint, sixty):
     detector = CheckpointDetector.read(tiny_checkpoint)
+    assert sys.modules[TELEMETRY] is None, "nothing is reported to anybody"
     parts = [sixty.images[number : number + 9] for number in range(8)]
     alone = [detector.on_frames(part) for part in parts]
     with ThreadPoolExecutor(8) as pool:
         assert np.abs(np.array(list(pool.map(detector.on_frames, parts))) - alone).max() < 0.05
 
 
-def test_nothing_is_reported_to_anybody(tiny_checkpoint):
-    CheckpointDetector.read(tiny_checkpoint)
-    assert sys.modules[TELEMETRY] is None
+REGRESSION = ModelConfig("resnet18", head="regression")
 
 
 @pytest.mark.parametrize(
-    "config",
-    [
-        ModelConfig("resnet34", merge(COMPETITION)),
-        ModelConfig("resnet18", head="regression"),
-        ModelConfig("resnet18", THREE),
-    ],
+    "config", [ModelConfig("resnet34", merge(COMPETITION)), REGRESSION, ModelConfig("resnet18", THREE)]
 )
 def test_every_head_can_be_exported(config, sixty, tmp_path):
     model = untrained(config).eval()

@@ -22,8 +22,8 @@ def test_a_picture_of_twelve_bits_is_as_bright_in_a_crop_as_in_eight():
     assert np.abs(eight.astype(int) - twelve).max() <= 2
 
 
-@pytest.mark.parametrize("side", [30, 96, 170, 1000])
-@pytest.mark.parametrize("turn", [0, 17, 90])
+@pytest.mark.parametrize("side", [30, 170, 1000])
+@pytest.mark.parametrize("turn", [0, 17])
 @pytest.mark.parametrize("centre", [(300.3, 241.7), (3.2, 420.6)])
 def test_the_content_lands_where_the_matrix_says(side, turn, centre):
     spot = side / 20

@@ -36,9 +36,7 @@ def turned(photo: Image.Image, angle: float, point) -> tuple[Image.Image, np.nda
 def test_finds_the_one_face_in_the_frame_of_the_competition(name, eyes, apart):
     (face,) = find_faces(open_example(name))
     assert np.hypot(*(eyes_of(face) - eyes)) < 0.25 * apart
-    assert face.side * 36.2 / 96 == pytest.approx(apart, rel=0.2)
-    assert face.turn == 0
-    assert face.score > 0.5
+    assert face.side * 36.2 / 96 == pytest.approx(apart, rel=0.2) and face.turn == 0 and face.score > 0.5
 
 
 @pytest.mark.parametrize(("name", "eyes", "apart"), [EILEEN, GRACE])
@@ -66,18 +64,11 @@ def test_finds_a_dark_face_and_one_cut_by_the_edge():
 
 def test_finds_every_face_of_a_group_largest_first():
     photo = Image.new("RGB", (900, 700), (90, 110, 130))
-    faces = {
-        EILEEN[0]: (150, 40, 300, 200),
-        GRACE[0]: (120, 60, 400, 360),
-    }
-    corners = [(20, 20), (320, 60), (620, 20), (150, 380), (520, 400)]
-    for k, corner in enumerate(corners):
-        name = list(faces)[k % 2]
-        piece = open_example(name).crop(faces[name]).resize((240 + 8 * k, 256 + 8 * k))
-        photo.paste(piece, corner)
-    found = find_faces(photo)
-    assert len(found) == 5
-    assert [face.side for face in found] == sorted((face.side for face in found), reverse=True)
+    face = open_example(GRACE[0]).crop((120, 60, 400, 360))
+    for k, corner in enumerate([(20, 20), (320, 60), (620, 20), (150, 380), (520, 400)]):
+        photo.paste(face.resize((240 + 8 * k, 256 + 8 * k)), corner)
+    sides = [face.side for face in find_faces(photo)]
+    assert len(sides) == 5 and sides == sorted(sides, reverse=True)
 
 
 def test_further_looks_only_where_the_first_finds_nothing_sure(monkeypatch):
@@ -94,22 +85,7 @@ def test_tiny_photos_have_no_face_and_can_be_cropped(size):
     photo = Image.new("RGB", size, (10, 20, 30))
     assert find_faces(photo) == []
     image = crop(photo, frame_matrix((-0.5, -0.5, size[0] - 0.5, size[1] - 0.5)))
-    assert image.shape == (96, 96)
-    assert np.ptp(image) == 0
-
-
-@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P", "CMYK", "YCbCr", "1", "I", "F", "I;16"])
-def test_takes_every_mode(mode):
-    grey = open_example(GRACE[0]).convert("L")
-    if mode in ("I", "I;16"):
-        photo = Image.fromarray(np.asarray(grey).astype(np.int32 if mode == "I" else np.uint16) * 257)
-    else:
-        photo = grey.convert("RGB").convert(mode)
-    assert photo.mode == mode
-    (face,) = find_faces(photo)
-    matrix = frame_matrix(face.box)
-    difference = np.subtract(crop(photo, matrix), crop(grey, matrix), dtype=float)
-    assert np.abs(difference).mean() < (40 if mode == "1" else 3)
+    assert image.shape == (96, 96) and np.ptp(image) == 0
 
 
 def test_the_network_takes_any_size_and_answers_as_its_file_says():

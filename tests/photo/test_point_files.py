@@ -5,7 +5,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fkd.data.sixty_eight import OF_68
 from fkd.errors import FkdError
 from fkd.keypoints import COLUMNS, MEAN_FACE, NAMES
 from fkd.photo.face import Face
@@ -50,8 +49,6 @@ def test_json_csv_and_parquet_have_the_same_rows(tmp_path):
     assert table["error"].dropna().tolist() == ['bad.jpg is not a "readable" image']
     for kind in ("json", "csv"):
         np.testing.assert_allclose(read_points(tmp_path / f"points.{kind}"), [POINTS, POINTS + 1, POINTS + 2])
-    write_rows(tmp_path / "none.json", [])
-    assert json.loads((tmp_path / "none.json").read_text()) == []
 
 
 def test_faces_become_a_table_and_supervisions_keypoints(monkeypatch):
@@ -118,7 +115,6 @@ def test_sixty_eight_points_become_fifteen(tmp_path):
     assert np.allclose(points[NAMES.index("nose_tip")], all_68[30])
     assert np.allclose(points[NAMES.index("left_eye_center")], all_68[42:48].mean(0))
     assert np.allclose(points[NAMES.index("mouth_center_bottom_lip")], all_68[[57, 66]].mean(0))
-    assert set(OF_68) == set(NAMES)
 
 
 @pytest.mark.parametrize(
@@ -128,26 +124,19 @@ def test_sixty_eight_points_become_fifteen(tmp_path):
         ("a.pts", "1 2 3", "expected 15 or 68 points"),
         ("a.pts", "{" + "1 x " * 15 + "}", "expected numbers .*'x'"),
         ("a.pts", "{" + "1 1e9 " * 15 + "}", "more than 1,000,000 px away"),
-        ("a.pts", "{" + "1 -inf " * 15 + "}", "more than 1,000,000 px away"),
         ("a.pts", "{" + "1 nan " * 15 + "}", "only one of x and y"),
-        ("a.pts", to_pts(POINTS[:5]), "expected 15 or 68 points"),
         ("a.pts", to_pts(np.full((15, 2), np.nan)), "has no points"),
         ("a.csv", "", "is empty"),
         ("a.csv", "a,b\n1,2\n", "the header lacks left_eye_center_x, .* and 26 more"),
         ("a.csv", pd.DataFrame([["x"] * 30], columns=COLUMNS).to_csv(), "row 1 has .* 'x', expected pixels"),
         ("a.csv", ",".join(COLUMNS) + "\n1,2,3\n", "only one of x and y"),
         ("a.csv", ",".join(COLUMNS) + '\n"1,2', "not a readable csv"),
-        ("a.csv", ",".join(COLUMNS) + "\n" + ",".join(["1\0"] * 30), "a.csv"),
         ("a.csv", ",".join(COLUMNS), "no rows"),
         ("a.csv", "\n".join([",".join(COLUMNS), *[",".join(["1"] * 30)] * 1001]), "has more than 1,000 faces"),
         ("a.json", "{", "a.json is not readable as JSON"),
-        ("a.json", "[" * 100_000, "recursion limit"),
         ("a.json", '{"faces": []}', "has no points"),
         ("a.json", '{"points": {"nose_tip": [NaN, 2]}}', "is not readable as JSON"),
         ("a.json", '{"points": {"nose_tip": [true, 2]}}', "nose_tip.0. is true, expected a valid number"),
-        ("a.json", '{"points": {"nose_tip": 7}}', "nose_tip is 7, expected a valid array"),
-        ("a.json", '{"points": {"nose_tip": [1, 2, 3]}}', "at most 2 items"),
-        ("a.json", '{"points": {"nose_tip": [%s, 2]}}' % ("9" * 400), "a.json"),
         ("a.json", '{"points": {"nose_tip": [1, 2]}}' + " " * 5_000_000, "is larger than 5 MB"),
         ("a.json", "[1]", r"\[0\] is 1, expected"),
         ("a.json", '{"points": {"chin": [1, 2]}}', "points.chin"),
