@@ -29,10 +29,9 @@ SEED ?= $(shell date +%s)
 shuffle: $(READY)
 	@set -e; for run in 0 1 2 3 4 5 6 7 8 9; do \
 		export OMP_NUM_THREADS=$$((1 + run % 2)); older=; \
-		if [ $$((run / 2 % 2)) = 1 ]; then older=--no-bf16; export ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2; \
-		else unset ONEDNN_MAX_CPU_ISA ATEN_CPU_CAPABILITY; fi; \
+		if [ $$((run / 2 % 2)) = 1 ]; then older="NO_BF16=1 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2"; fi; \
 		echo "run $$((run + 1)) of 10: seed $$(($(SEED) + run)), threads $$OMP_NUM_THREADS $$older"; \
-		$(PY) -m pytest -m 'not slow and not browser and not fuzz' --randomly-seed=$$(($(SEED) + run)) $$older; \
+		env $$older $(PY) -m pytest -m 'not slow and not browser and not fuzz' --randomly-seed=$$(($(SEED) + run)); \
 	done
 
 lint: $(READY)

@@ -23,8 +23,9 @@ import pandas as pd
 import torch
 from paper import markdown
 
-from fkd.board.measuring import aligned_points, data_name
+from fkd.board.measuring import aligned_points
 from fkd.data.faces import Faces
+from fkd.data.record import data_name
 from fkd.data.split import Split, cached_groups, deal, fingerprint, in_order, split_data
 from fkd.files import read_json, typed, write_json
 from fkd.keypoints import NAMES

@@ -1,6 +1,7 @@
 """Fixtures: small drawn faces, checkpoints and a Hub."""
 
 import dataclasses
+import functools
 import json
 import os
 from collections.abc import Iterator
@@ -35,22 +36,12 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 TRAINING = TrainingRecord(best_epoch=1, validation_rmse=48.0, fkd_version="0")
 
 
-def pytest_addoption(parser):
-    parser.addoption("--no-bf16", action="store_true", help="run as on a processor without bfloat16 instructions")
-
-
-def pytest_terminal_summary(terminalreporter, config):
-    seed = getattr(config.option, "randomly_seed", None)
-    if seed is not None and terminalreporter.stats.get("failed", []) + terminalreporter.stats.get("error", []):
-        terminalreporter.write_line(f"Run in random order; --randomly-seed={seed} repeats it.")
-
-
 @pytest.fixture(autouse=True)
-def same_start(request, monkeypatch):
-    """Set PyTorch back to its state in a fresh process, seeded."""
+def same_start(monkeypatch):
+    """Set PyTorch back to its state in a fresh process, seeded; NO_BF16: as on a processor without bfloat16."""
     torch.manual_seed(0)
     torch.set_flush_denormal(False)  # training switches it on
-    if request.config.getoption("--no-bf16"):
+    if "NO_BF16" in os.environ:
         monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
         monkeypatch.setattr(checkpoint_detector, "has_bf16", lambda: False)
 
@@ -79,19 +70,18 @@ def real_data() -> Path:
 
 def draw_face(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A cartoon with its features at points [15, 2] px -> uint8 [96, 96]."""
-    background, skin, ink = rng.integers(0, 90), rng.integers(140, 220), rng.integers(0, 80)
-    big = Image.new("L", (384, 384), int(background))
+    background, skin, ink = map(int, (rng.integers(0, 90), rng.integers(140, 220), rng.integers(0, 80)))
+    big = Image.new("L", (384, 384), background)
     pen = ImageDraw.Draw(big)
     at = {name: tuple(4 * point + 2) for name, point in zip(NAMES, points, strict=True)}
     x, y = 4 * points.mean(0)
-    pen.ellipse((x - 180, y - 210, x + 180, y + 200), fill=int(skin))
+    pen.ellipse((x - 180, y - 210, x + 180, y + 200), fill=skin)
     for start, stop in EDGES:
-        pen.line([at[start], at[stop]], fill=int(ink), width=8)
+        pen.line([at[start], at[stop]], fill=ink, width=8)
     for name in ("left_eye_center", "right_eye_center"):
-        ex, ey = at[name]
-        pen.ellipse((ex - 12, ey - 12, ex + 12, ey + 12), fill=int(ink))
-    nx, ny = at["nose_tip"]
-    pen.polygon([(nx - 14, ny), (nx + 14, ny), (nx, ny - 40)], fill=int(skin * 0.7))
+        pen.circle(at[name], 12, fill=ink)
+    x, y = at["nose_tip"]
+    pen.polygon([(x - 14, y), (x + 14, y), (x, y - 40)], fill=int(skin * 0.7))
     small = np.asarray(big.filter(ImageFilter.GaussianBlur(3)).resize((96, 96), Image.Resampling.BOX), np.float32)
     return (small + rng.normal(0, 6, small.shape)).clip(0, 255).astype(np.uint8)
 
@@ -168,9 +158,8 @@ def detector(config: ModelConfig) -> CheckpointDetector:
     """An untrained network without a folder."""
     network = untrained(config).eval()
     model = Model(config, network.label_offset.numpy(), NamedOutputs(network).run)
-    return CheckpointDetector(
-        Checkpoint("untrained", model, TRAINING, DataRecord("drawn"), "0" * 64), Path("untrained")
-    )
+    checkpoint = Checkpoint("untrained", model, TRAINING, DataRecord("drawn"), "0" * 64)
+    return CheckpointDetector(checkpoint, Path("untrained"))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -191,18 +180,16 @@ def tiny_checkpoint(tmp_path_factory) -> Iterator[Path]:
     yield from unchanged(folder)
 
 
-@pytest.fixture(scope="session")
-def server():
-    with HubServer() as server:
-        yield server
+SERVER = functools.cache(HubServer)
 
 
 @pytest.fixture
-def hub(server, monkeypatch, tmp_path):
+def hub(monkeypatch, tmp_path):
     """The Hub, to which this process talks as ada."""
+    server = SERVER()
     server.clear()
     server.connect(monkeypatch, tmp_path / "home")
-    monkeypatch.setenv("HF_TOKEN", server.add_user("ada"))
+    monkeypatch.setenv("HF_TOKEN", "hf_ada")
     for module in (file_download, _http):  # the client waits a second or more before it tries again
         monkeypatch.setattr(module, "time", SimpleNamespace(sleep=lambda seconds: None))
     return server

@@ -1,6 +1,5 @@
 """Entries that may not be ranked, or cannot be read: a change to a good one -> the reason."""
 
-import copy
 import dataclasses
 import hashlib
 
@@ -41,13 +40,9 @@ UNRANKED = {
 
 
 def changed(value: dict, field: str, new) -> dict:
-    value = copy.deepcopy(value)
-    *within, last = field.split(".")
-    place = value
-    for name in within:
-        place = place[name]
-    place[last] = new
-    return value
+    """A copy with another value in `field`, such as accuracy.figures.rmse."""
+    first, _, rest = field.partition(".")
+    return value | {first: changed(value[first], rest, new) if rest else new}
 
 
 UNREADABLE = {
@@ -55,32 +50,25 @@ UNREADABLE = {
     "null for a number": ("accuracy.figures.rmse", None, "figures: rmse is missing or null, expected a number"),
     "a negative number": ("accuracy.figures.rmse", -1, "accuracy.figures: rmse is -1, expected 0 to 96"),
     "a huge number": ("accuracy.figures.rmse", 10**300, "accuracy.figures.rmse is 1000"),
-    "more than all": ("accuracy.figures.failure_rate", 101, "failure_rate is 101, expected 0 to 100"),
-    "a metric of its own": ("accuracy.figures.luck", 1, "'luck' is not a metric, expected one of rmse, nme"),
-    "a figure too many": ("accuracy.nme", 1, "accuracy has the unknown nme"),
+    "an unknown metric": ("accuracy.figures.luck", 1, "'luck' is not a metric, expected one of rmse, nme"),
     "a word for a truth": ("held_out", "no", 'held_out is "no", expected a valid boolean'),
     "a list for an object": ("detail", [], "detail is [], expected an object"),
-    "a keypoint of its own": ("accuracy.rmse_by_keypoint", {"rank": 1}, "rmse_by_keypoint.rank"),
-    "no name": ("name", "", '\'\' cannot be a name of an entry or a benchmark'),
+    "an unknown keypoint": ("accuracy.rmse_by_keypoint", {"rank": 1}, "rmse_by_keypoint.rank"),
+    "an unknown field": ("rank", 1, "has the unknown rank"),
     "two lines of a name": ("name", "a\nb", "cannot be a name"),
     "another's name": ("name", "genuine", "holds the entry 'genuine' of 'drawn', whose file is another"),
     "another benchmark": ("benchmark", "kaggle", "of 'kaggle', whose file is another"),
-    "a field of its own": ("rank", 1, "has the unknown rank"),
+    "no cost": ("cost", None, "it has a checkpoint without its cost"),
+    "no weights": ("weights", [], "a cost without a checkpoint"),
     "one list shorter": ("detail.squares", [80.0] * 9, "its lists by face are of different lengths"),
     "an earlier format": ("format", 4, "format is 4, expected 5"),
-    "a later format": ("format", 9, "format is 9, expected 5"),
     "half a letter": ("model", "\ud800", "is not readable as JSON"),
-}  # fmt: skip
+}
 BROKEN = {
     "another object": ('{"x": 1}', "lacks name"),
     "nothing": ("", "is not readable as JSON"),
-    "half": ('{"name": "a"', "is not readable as JSON"),
     "null": ("null", "is null, expected an object"),
-    "a list": ("[]", "is [], expected an object"),
     "NaN": ('{"x": NaN}', "is not readable as JSON"),
-    "infinity": ('{"x": -Infinity}', "is not readable as JSON"),
-    "1e999": ('{"x": 1e999}', "lacks name"),
     "a nest": ("[" * 100_000, "recursion limit exceeded"),
     "two megabytes": (" " * 2_000_000, "is larger than 1 MB"),
-    "no text": ("\ud800", "is not readable as JSON"),
 }

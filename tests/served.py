@@ -3,12 +3,10 @@
 import json
 import os
 import re
-import signal
-import subprocess
 import sys
 import tempfile
-import threading
 import time
+from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -18,16 +16,6 @@ import psutil
 
 ROOT = Path(__file__).parent.parent
 FILE = {"_type": "gradio.FileData"}
-START = """
-import sys
-sys.path.insert(0, {root!r})
-from app import build_app
-from fkd.page.site import launch_options
-app = build_app({arguments})
-app.launch(quiet=True, prevent_thread_lock=True, **launch_options())
-print("AT " + app.local_url, flush=True)
-app.block_thread()
-"""
 
 
 class Caller:
@@ -45,10 +33,10 @@ class Caller:
 
     def call(self, name: str, data: list) -> tuple[str, object]:
         """Calls a public endpoint: ("complete" or "error" or the status code, its data)."""
-        asked = self.client.post(f"gradio_api/call/{name}", json={"data": data})
-        if asked.status_code != 200:
-            return str(asked.status_code), asked.text
-        answer = self.client.get(f"gradio_api/call/{name}/{asked.json()['event_id']}").text
+        queued = self.client.post(f"gradio_api/call/{name}", json={"data": data})
+        if queued.status_code != 200:
+            return str(queued.status_code), queued.text
+        answer = self.client.get(f"gradio_api/call/{name}/{queued.json()['event_id']}").text
         events = re.findall(r"event: (\w+)\ndata: (.*)", answer)
         kind, text = next((event for event in events if event[0] in ("complete", "error")), ("none", "null"))
         return kind, json.loads(text)
@@ -56,9 +44,9 @@ class Caller:
     def join(self, number: int, data: list, session: str, event_data: object = None) -> tuple[bool, dict]:
         """Calls any handler by its number, as the page itself does: (whether it succeeded, its output)."""
         body = {"data": data, "fn_index": number, "session_hash": session, "event_data": event_data}
-        asked = self.client.post("gradio_api/queue/join", json=body)
-        if asked.status_code != 200:
-            return False, {"error": asked.text}
+        queued = self.client.post("gradio_api/queue/join", json=body)
+        if queued.status_code != 200:
+            return False, {"error": queued.text}
         end = time.monotonic() + 90
         with self.client.stream("GET", "gradio_api/queue/data", params={"session_hash": session}) as lines:
             for line in lines.iter_lines():
@@ -76,28 +64,20 @@ class Caller:
 
 
 class Served(Caller):
-    """A running app: url, process (psutil's), photos (the parent of its folder), printed (its log)."""
+    """A running app. scratch: a folder for its log and its folder of uploads."""
 
-    def __init__(self, popen: subprocess.Popen, photos: Path):
-        self.photos, self._lines, self.process = photos, [], psutil.Process(popen.pid)
-        for line in popen.stdout:
-            self._lines.append(line)
-            if line.startswith("AT "):
-                break
-        else:
-            raise RuntimeError(f"the app did not start: {self.printed[-2000:]}")
-        # A full pipe would stop the app.
-        threading.Thread(target=self._lines.extend, args=[popen.stdout], daemon=True).start()
-        super().__init__(line.removeprefix("AT ").strip())
+    def __init__(self, url: str, process: psutil.Popen, scratch: Path):
+        super().__init__(url)
+        self.process, self.scratch = process, scratch
 
     @property
     def printed(self) -> str:
-        return "".join(self._lines)
+        return (self.scratch / "log").read_text()
 
     @property
     def folder(self) -> Path:
         """The folder of its uploads."""
-        (found,) = (path for path in self.photos.glob("fkd-photos-*") if path.is_dir())
+        (found,) = (path for path in self.scratch.glob("fkd-photos-*") if path.is_dir())
         return found
 
     @property
@@ -107,49 +87,41 @@ class Served(Caller):
 
 
 @contextmanager
-def served(checkpoints: str = "", photos: Path | None = None, **environment: str):
-    """Serves the app. checkpoints: their folder, the shipped ones if empty. photos: the parent of its folder."""
+def served(command: Sequence[str | Path] = (sys.executable, "-m", "fkd", "app"), **environment: str):
+    """Serves a page of the shipped checkpoints."""
     with tempfile.TemporaryDirectory() as scratch:
-        photos = photos or Path(scratch)
-        arguments = f"checkpoints=__import__('pathlib').Path({checkpoints!r})" if checkpoints else ""
-        process = subprocess.Popen(
-            [sys.executable, "-c", START.format(root=str(ROOT), arguments=arguments)],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=scratch,
-            env=os.environ | {"GRADIO_TEMP_DIR": str(photos), "GRADIO_ANALYTICS_ENABLED": "0"} | environment,
-        )  # fmt: skip
+        log = Path(scratch, "log")
+        Path(scratch, "checkpoints").symlink_to(ROOT / "checkpoints")
+        environment |= {"GRADIO_TEMP_DIR": scratch, "GRADIO_ANALYTICS_ENABLED": "0"}
+        with log.open("w") as file:
+            process = psutil.Popen(command, cwd=scratch, env=os.environ | environment, stdout=file, stderr=file)
         try:
-            yield Served(process, photos)
+            wait_until(lambda: "page is at" in log.read_text() or process.poll() is not None, 90)
+            url = re.search(r"page is at (http\S+?)/?;", log.read_text())
+            assert url, log.read_text()
+            yield Served(url[1], process, Path(scratch))
         finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            process.terminate()
+            process.wait(30)
 
 
-def forged(secret: Path, link: Path) -> list[tuple[str, object]]:
+def forged(secret: Path, link: Path) -> list[object]:
     """Ways to name a file that was never uploaded. secret: a real picture. link: a link to it, to be made here."""
-    link.unlink(missing_ok=True)
     link.symlink_to(secret)
-    path, missing = str(secret), str(secret.with_name("missing.png"))
-    ways: list[tuple[str, object]] = []
-    for name, place in (("real", path), ("missing", missing), ("link", str(link)), ("folder", str(secret.parent))):
+    ways: list[object] = []
+    for place in map(str, (secret, secret.with_name("missing.png"), link, secret.parent)):
         for meta in ({}, {"meta": FILE}, {"meta": None}, {"meta": {"_type": "other"}}, {"meta": {}}):
-            marked = "-".join(map(str, meta.values())) or "without meta"
             ways += [
-                (f"{name} as path, {marked}", {"path": place} | meta),
-                (f"{name} as path and url, {marked}", {"path": place, "url": f"file://{place}"} | meta),
-                (f"{name} as url, {marked}", {"path": None, "url": f"file://{place}"} | meta),
-                (f"{name} as file://, {marked}", {"path": f"file://{place}"} | meta),
-                (f"{name} as a stream, {marked}", {"path": place, "is_stream": True} | meta),
+                {"path": place} | meta,
+                {"path": place, "url": f"file://{place}"} | meta,
+                {"path": None, "url": f"file://{place}"} | meta,
+                {"path": f"file://{place}"} | meta,
+                {"path": place, "is_stream": True} | meta,
             ]
-        ways.append((f"{name} as text", place))
-        ways.append((f"{name} in a list", [{"path": place, "meta": FILE}]))
-        ways.append((f"{name} through /file=", {"path": f"/gradio_api/file={quote(place)}", "meta": FILE}))
-        ways.append((f"{name} by climbing", {"path": f"/tmp/gradio/../..{place}", "meta": FILE}))
+        through = f"/gradio_api/file={quote(place)}", f"/tmp/gradio/../..{place}"
+        ways += [place, [{"path": place, "meta": FILE}], *({"path": path, "meta": FILE} for path in through)]
     for name in ("/dev/zero", "/dev/random", "/proc/self/environ", "/etc/passwd", "http://127.0.0.1:9/x.png"):
-        ways.append((name, {"path": name, "meta": FILE}))
-        ways.append((f"{name}, without meta", {"path": name}))
+        ways += [{"path": name, "meta": FILE}, {"path": name}]
     return ways
 
 

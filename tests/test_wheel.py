@@ -1,6 +1,5 @@
 """The wheel, installed away from this checkout and without a network: the fkd that users install."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -10,8 +9,8 @@ import venv
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import pytest
+from served import served
 
 from fkd.cli.commands import COMMANDS
 from fkd.version import __version__
@@ -96,28 +95,11 @@ def test_what_needs_a_clone_or_a_checkpoint_says_so(fkd):
         assert result.returncode == 1 and sentence in result.stderr and result.stderr.count("\n") == 1
 
 
-def test_the_page_is_served_with_its_script_and_style(fkd, scripts, evaluated, tmp_path):
-    (tmp_path / "checkpoints").mkdir()
-    shutil.copytree(evaluated, tmp_path / "checkpoints" / "net")
-    environment = os.environ | {"PYTHONUNBUFFERED": "1", "GRADIO_TEMP_DIR": str(tmp_path / "photos")}
-    with subprocess.Popen(
-        [scripts / "fkd", "app"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-    ) as process:
-        try:
-            printed = ""
-            while "the page is at" not in printed:
-                line = process.stdout.readline()
-                assert line, printed
-                printed += line
-            url = re.search(r"http://[\w.:]+", printed)[0]
-            config = httpx.get(f"{url}/config", timeout=60).json()
-            parts = {part["props"].get("elem_id"): part["props"] for part in config["components"]}
-            start = re.search(r"new URL\('(.*?)'", parts["viewer"]["js_on_load"])[1]
-            script = httpx.get(f"{url}/{start}", timeout=60).text
-        finally:
-            process.terminate()
-    assert (ROOT / "fkd" / "page" / "page.js").read_text() in config["head"]
-    assert (ROOT / "fkd" / "page" / "page.css").read_text() in config["css"]
-    assert "export function start" in script, "the viewer's own script"
-    assert parts["models"]["value"] == ["net"]
+def test_the_page_is_served_with_its_script_and_style(fkd, scripts):
+    with served([scripts / "fkd", "app"]) as page:
+        parts = {part["props"].get("elem_id"): part["props"] for part in page.config["components"]}
+        script = re.search(r"new URL\([\"'](.+?)[\"']", str(parts["viewer"]["js_on_load"]))[1]
+        assert "pointerdown" in page.client.get(script.replace("start.js", "gestures.js")).raise_for_status().text
+    assert (ROOT / "fkd" / "page" / "page.js").read_text() in page.config["head"]
+    assert (ROOT / "fkd" / "page" / "page.css").read_text() in page.config["css"]
     assert "No photo at hand" not in str(parts), "there are no example photos"

@@ -3,7 +3,7 @@
 import platform
 import re
 import statistics
-import time
+import timeit
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,8 +17,6 @@ from fkd.learn.models import build_model
 from fkd.photo.detector import Detector, mean_on_frames
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 
-CPU_INFO = Path("/proc/cpuinfo")
-
 
 def cost(detectors: Sequence[Detector], mirror: bool = False, repeats: int = 30) -> Cost:
     """Count parameters and multiply-adds of all that one answer takes, and time it where the detectors answer."""
@@ -29,15 +27,11 @@ def cost(detectors: Sequence[Detector], mirror: bool = False, repeats: int = 30)
             model(torch.zeros(1 + mirror, 1, FRAME_SIZE, FRAME_SIZE))
     is_counted = len(networks) == len(detectors)
     frame = np.random.default_rng(0).integers(0, 256, (1, FRAME_SIZE, FRAME_SIZE), np.uint8)
-    times = []
-    for _ in range(repeats + 3):
-        start = time.perf_counter()
-        mean_on_frames(detectors, frame, mirror=mirror)
-        times.append(1000 * (time.perf_counter() - start))
+    seconds = timeit.repeat(lambda: mean_on_frames(detectors, frame, mirror=mirror), number=1, repeat=repeats + 3)
     return Cost(
         parameters=sum(part.numel() for model in models for part in model.parameters()) if is_counted else None,
         macs=counter.get_total_flops() // 2 if is_counted else None,
-        latency_ms=round(statistics.median(times[3:]), 3),
+        latency_ms=round(1000 * statistics.median(seconds[3:]), 3),
         hardware=hardware(networks[0].device, networks[0].runtime) if networks else _processor(),
     )
 
@@ -51,5 +45,6 @@ def hardware(device: str, runtime: str = "") -> str:
 
 
 def _processor() -> str:
-    names = re.search(r"^model name\s*: (.+)$", CPU_INFO.read_text(), re.M) if CPU_INFO.exists() else None
+    info = Path("/proc/cpuinfo")
+    names = re.search(r"^model name\s*: (.+)$", info.read_text(), re.M) if info.exists() else None
     return names[1] if names else platform.processor() or platform.machine()

@@ -1,4 +1,4 @@
-"""Read and write a leaderboard's folder: evaluations as JSON files.
+"""Read and write a leaderboard's folder of JSON files.
 
 leaderboard/BENCHMARK/benchmark.json describes what is ranked, published.json holds scores reported elsewhere on data
 we do not have; every other json there is one entry.
@@ -9,16 +9,15 @@ becomes a row, or a line of `problems`, with the reason; the others are unaffect
 import dataclasses
 import functools
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import Field
 
 from fkd.board.record import Evaluation, read_evaluation
 from fkd.errors import FkdError
-from fkd.files import STRICT, Count, Figure, Line, file_stem, read_json, typed, write_json
+from fkd.files import LARGEST, Count, Figure, Line, file_stem, read_json, strict_dataclass, typed, write_json
 from fkd.metrics import Figures
 
 Record = TypeVar("Record")
@@ -28,14 +27,12 @@ KAGGLE = "kaggle-facial-keypoints"
 Address = Annotated[str, Field(max_length=500, pattern=r"^https?://[^\s\)\]<>]+$")]
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Benchmark:
     """The test data of a ranking: its fingerprint, and the numbers of faces and labelled coordinates.
 
     The first entry fills in these three. sources: the data sets that its faces are from.
     """
-
-    __pydantic_config__ = STRICT
 
     name: Line
     description: Line
@@ -53,16 +50,12 @@ class Entries:
     unreadable: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Published:
-    """Scores reported elsewhere: RMSE in px on the parts of Kaggle's hidden test set, and where to read about them.
+    """Scores reported elsewhere, RMSE in px on a part of Kaggle's hidden test set, and where to read about them.
 
-    Attributes:
-        private, public: on that part; None if not reported.
-        unstated: where the source does not say on which part.
+    unstated: the source does not say on which part.
     """
-
-    __pydantic_config__ = STRICT
 
     what: Line
     source: Address
@@ -81,25 +74,18 @@ class Published:
         return {part: score for part, score in scores.items() if score is not None}
 
     @property
-    def best(self) -> float:
-        """The score to sort by: the private one, if reported."""
-        return next(iter(self.scores.values()))
-
-    @property
     def text(self) -> str:
         """All scores, such as "1.310 private, 1.517 public"."""
         return ", ".join(f"{score:.3f} {part}" for part, score in self.scores.items())
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Claim:
     """The results that the card of a Hub model claims on a benchmark.
 
     network: fcnn, or timm's name, from its tags. figures: by the keys of METRICS; none if the claim is refused.
     refused: why it is refused, or empty.
     """
-
-    __pydantic_config__ = STRICT
 
     repo: Line
     revision: Line
@@ -111,14 +97,12 @@ class Claim:
     refused: Line
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Synced:
     """The claims of Hub models, and when they were read (UTC); no date if they never were.
 
     failure: when and why a later reading failed, or an empty text.
     """
-
-    __pydantic_config__ = STRICT
 
     date: Line = ""
     claims: list[Claim] = field(default_factory=list)
@@ -134,18 +118,17 @@ def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> P
     or submitted predictions that would replace a measured entry.
     """
     typed(dataclasses.asdict(evaluation), Evaluation, f"the entry {evaluation.name!r}")
-    folder = Path(root) / evaluation.benchmark
-    path = folder / file_name(evaluation)
+    path = Path(root) / evaluation.benchmark / file_name(evaluation)
     if path.name in (BENCHMARK, PUBLISHED) or file_stem("/") in evaluation.name:
         raise FkdError(f"{evaluation.name!r} cannot be an entry's name: choose another by --name")
     if evaluation.submitted and path.exists() and not read_evaluation(path).submitted:
         raise FkdError(f"{evaluation.name!r} already has a measured entry: use another --name")
-    exists = (folder / BENCHMARK).exists()
-    benchmark = _benchmark(folder / BENCHMARK) if exists else Benchmark(evaluation.benchmark, description)
+    ranked = path.with_name(BENCHMARK)
+    benchmark = _parse(ranked, Benchmark) if ranked.exists() else Benchmark(evaluation.benchmark, description)
     if not benchmark.fingerprint:
         faces, values = evaluation.accuracy.faces, evaluation.accuracy.values
         benchmark = dataclasses.replace(benchmark, fingerprint=evaluation.fingerprint, faces=faces, values=values)
-        write_json(folder / BENCHMARK, dataclasses.asdict(benchmark))
+        write_json(ranked, dataclasses.asdict(benchmark))
     write_json(path, dataclasses.asdict(evaluation))
     return path
 
@@ -157,7 +140,7 @@ def file_name(evaluation: Evaluation) -> str:
 
 def read_benchmarks(root: Path | str) -> list[Benchmark]:
     """Return the benchmarks under ROOT, by name; `problems` reports unreadable ones."""
-    read = [_read(_benchmark, path, root) for path in sorted(Path(root).glob(f"*/{BENCHMARK}"))]
+    read = [_read(path, Benchmark, root) for path in sorted(Path(root).glob(f"*/{BENCHMARK}"))]
     return [benchmark for benchmark in read if isinstance(benchmark, Benchmark)]
 
 
@@ -176,7 +159,7 @@ def find_benchmark(root: Path | str, name: str) -> Benchmark:
 def read_entries(root: Path | str, benchmark: Benchmark) -> Entries:
     """Return the entries of one benchmark, and why its other files are not entries; do not modify them."""
     paths = sorted((Path(root) / benchmark.name).glob("*.json"))
-    read = {path.stem: _read(_entry, path, root) for path in paths if path.name not in (BENCHMARK, PUBLISHED)}
+    read = {path.stem: _read(path, Evaluation, root) for path in paths if path.name not in (BENCHMARK, PUBLISHED)}
     measured = [entry for entry in read.values() if isinstance(entry, Evaluation)]
     return Entries(measured, {name: why for name, why in read.items() if isinstance(why, str)})
 
@@ -187,61 +170,44 @@ def read_published(root: Path | str, benchmark: Benchmark) -> list[Published]:
     They were not measured by fkd, nor on the same faces, so they are never ranked with entries.
     """
     path = Path(root) / benchmark.name / PUBLISHED
-    scores = _read(_published, path, root) if path.exists() else []
-    return [] if isinstance(scores, str) else sorted(scores, key=lambda score: score.best)
+    published = _read(path, list[Published], root) if path.exists() else []
+    return [] if isinstance(published, str) else sorted(published, key=lambda one: next(iter(one.scores.values())))
 
 
 def read_synced(root: Path | str) -> Synced:
     """Return the result of the last `fkd.hub.claims.sync`; empty, with the reason as its failure, if unreadable."""
     path = Path(root) / SYNCED
-    synced = _read(_synced, path, root) if path.exists() else Synced()
+    synced = _read(path, Synced, root) if path.exists() else Synced()
     return Synced(failure=synced[:300]) if isinstance(synced, str) else synced
 
 
 def problems(root: Path | str) -> list[str]:
     """Return one sentence for each unreadable file under ROOT, except entries."""
-    readers: dict[str, Callable[[Path], object]] = {
-        f"*/{BENCHMARK}": _benchmark,
-        f"*/{PUBLISHED}": _published,
-        SYNCED: _synced,
-    }
-    read = [_read(reader, path, root) for name, reader in readers.items() for path in sorted(Path(root).glob(name))]
+    types: dict[str, Any] = {f"*/{BENCHMARK}": Benchmark, f"*/{PUBLISHED}": list[Published], SYNCED: Synced}
+    read = [_read(path, kind, root) for name, kind in types.items() for path in sorted(Path(root).glob(name))]
     return [why for why in read if isinstance(why, str)]
 
 
-def _read(reader: Callable[[Path], Record], path: Path, root: Path | str) -> Record | str:
+def _read(path: Path, record_type: type[Record], root: Path | str) -> Record | str:
     """Read a file, or return the reason why it cannot be read, with paths relative to ROOT, as visitors see it."""
-    state = path.lstat()
-    record: Record | str = _cached(reader, path, state.st_mtime_ns, state.st_ino)
+    state, kind = path.lstat(), cast(Any, record_type)
+    record: Record | str = _cached(path, kind, state.st_mtime_ns, state.st_ino)
     return record.replace(f"{root}{os.sep}", "") if isinstance(record, str) else record
 
 
 @functools.lru_cache(1000)
-def _cached(reader: Callable[[Path], Any], path: Path, changed: int, inode: int) -> Any:
+def _cached(path: Path, record_type: Any, changed: int, inode: int) -> Any:
     """Read a file once until it changes: an entry takes 3 ms, and every click on the page needs all of them."""
     try:
-        return reader(path)
+        return _parse(path, record_type)
     except (FkdError, OSError) as error:
         return str(error)
 
 
-def _entry(path: Path) -> Evaluation:
-    entry = read_evaluation(path)
-    if (entry.benchmark, file_name(entry)) != (path.parent.name, path.name):
-        raise FkdError(f"{path} holds the entry {entry.name!r} of {entry.benchmark!r}, whose file is another")
-    return entry
-
-
-def _benchmark(path: Path) -> Benchmark:
-    benchmark = typed(read_json(path), Benchmark, str(path))
-    if benchmark.name != path.parent.name:
-        raise FkdError(f"{path}: name is {benchmark.name!r:.60}, but its folder is {path.parent.name!r}")
-    return benchmark
-
-
-def _published(path: Path) -> list[Published]:
-    return typed(read_json(path), list[Published], str(path))
-
-
-def _synced(path: Path) -> Synced:
-    return typed(read_json(path, MAX_SYNCED), Synced, str(path))
+def _parse(path: Path, record_type: type[Record]) -> Record:
+    record = typed(read_json(path, MAX_SYNCED if path.name == SYNCED else LARGEST), record_type, str(path))
+    if isinstance(record, Evaluation) and (record.benchmark, file_name(record)) != (path.parent.name, path.name):
+        raise FkdError(f"{path} holds the entry {record.name!r} of {record.benchmark!r}, whose file is another")
+    if isinstance(record, Benchmark) and record.name != path.parent.name:
+        raise FkdError(f"{path}: name is {record.name!r:.60}, but its folder is {path.parent.name!r}")
+    return record

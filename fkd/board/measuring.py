@@ -12,7 +12,7 @@ from fkd.board.robustness import robustness
 from fkd.data.conventions import find_conventions
 from fkd.data.faces import Faces
 from fkd.data.predictions import read_predictions
-from fkd.data.record import DataRecord
+from fkd.data.record import DataRecord, data_name
 from fkd.data.split import Split, fingerprint, in_order, record_of, split_data
 from fkd.errors import FkdError
 from fkd.metrics import METRICS, accuracy, detail, mean_offsets
@@ -29,14 +29,13 @@ def measure(
 
     Args:
         benchmark: The ranking's name, or "kaggle" for the competition's; the data's name if empty.
-        name: The entry's; the first detector's if empty, with -mirror after it for flip averaging.
+        name: The entry's; the first detector's if empty.
         mirror: Average predictions over the image and its horizontal flip (flip averaging).
     """
     faces, split = split_data(data)
     test = faces[in_order(faces, split.test)]
     prints = record_of(data_name(data), faces, split).fingerprints
     predicted = mean_on_frames(detectors, test.images, test.four_point, mirror)
-    aligned = aligned_points(detectors, faces, split, predicted, mirror)
     return Evaluation(
         name=name or detectors[0].name + ("-mirror" if mirror else ""),
         benchmark=_ranking_name(benchmark, data, faces),
@@ -50,7 +49,7 @@ def measure(
         data=detectors[0].data,
         held_out=all(detector.data.fingerprints == prints for detector in detectors),
         robustness=robustness(detectors, test, mirror),
-        aligned=_figures(aligned, test),
+        aligned=_figures(aligned_points(detectors, faces, split, predicted, mirror), test),
     )
 
 
@@ -91,17 +90,13 @@ def aligned_points(
 
     The offsets are those of the same detectors on the validation faces, separately for each label convention of the
     file. They are differences of definitions, such as where the tip of a nose is, and not errors of the detector.
-
-    Args:
-        faces: The whole training file, in its order.
-        predicted: [N, 15, 2] px, for the faces of `split.test` in the order of `in_order`.
+    predicted: [N, 15, 2] px, for the faces of `split.test` in the order of `in_order`.
     """
     conventions, validation = find_conventions(faces.points), faces[split.validation]
     fitted = mean_on_frames(detectors, validation.images, validation.four_point, mirror)
     convention = conventions.rows[split.validation]
     offsets = mean_offsets(fitted, validation.points, convention, len(conventions.values))  # [C, 15, 2] px
-    moved: np.ndarray = predicted - offsets[conventions.rows[in_order(faces, split.test)]]
-    return moved
+    return np.asarray(predicted - offsets[conventions.rows[in_order(faces, split.test)]])
 
 
 def measure_again(entries: Sequence[Evaluation], folders: Mapping[str, Path], data: Path) -> Iterator[tuple[str, str]]:
@@ -118,7 +113,6 @@ def measure_again(entries: Sequence[Evaluation], folders: Mapping[str, Path], da
 
 
 def _difference(entry: Evaluation, folders: Mapping[str, Path], faces: Faces, split: Split) -> str:
-    """Return the first figure of an entry that is not reproduced, or why it cannot be; empty if all are."""
     test = faces[in_order(faces, split.test)]
     if entry.fingerprint != fingerprint(test):
         return f"it was measured on other faces ({entry.fingerprint[:40]}, here {fingerprint(test)})"
@@ -126,12 +120,10 @@ def _difference(entry: Evaluation, folders: Mapping[str, Path], faces: Faces, sp
         return f"its checkpoint ({entry.checkpoint[:12]}) is not here"
     detectors = [read_detector(folders[sha256]) for sha256 in entry.weights]
     predicted = mean_on_frames(detectors, test.images, test.four_point, entry.mirror)
-    pairs = {"": (entry.accuracy.figures, _figures(predicted, test))}
-    if entry.aligned:
-        aligned = aligned_points(detectors, faces, split, predicted, entry.mirror)
-        pairs["aligned "] = (entry.aligned, _figures(aligned, test))
-    for kind, (recorded, measured) in pairs.items():
-        for metric in METRICS:
+    aligned = aligned_points(detectors, faces, split, predicted, entry.mirror)
+    for kind, recorded, points in (("", entry.accuracy.figures, predicted), ("aligned ", entry.aligned or {}, aligned)):
+        measured = _figures(points, test)
+        for metric in METRICS if recorded else ():
             before, now = recorded.get(metric.key), measured[metric.key]
             if before != now and (before is None or now is None or abs(before - now) > metric.same):
                 return f"its {kind}{metric.label} is {metric.shown(before)}, measured again {metric.shown(now)}"
@@ -143,18 +135,9 @@ def _figures(predicted: np.ndarray, test: Faces) -> dict[str, float | None]:
 
 
 def _ranking_name(benchmark: str, data: Path, faces: Faces) -> str:
-    """Return the name of a ranking. Raises FkdError if it is the competition's but the data is not."""
     if benchmark not in ("kaggle", KAGGLE):
         return benchmark or data_name(data)
     if len(faces) != COMPETITION_ROWS:
-        raise FkdError(
-            f"{data} has {len(faces):,} training rows, but the competition's file has {COMPETITION_ROWS:,}: "
-            "leave out --benchmark kaggle for other data"
-        )
+        has = f"{data} has {len(faces):,} training rows, but the competition's file has {COMPETITION_ROWS:,}"
+        raise FkdError(f"{has}: leave out --benchmark kaggle for other data")
     return KAGGLE
-
-
-def data_name(data: Path) -> str:
-    """Return the name of a data set in records: its folder's or file's."""
-    path = data.resolve()
-    return path.stem if path.is_file() else path.name

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import math
-from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -62,25 +61,16 @@ class RankingRow:
         """
         entry = self.entry
         accuracy, cost = (entry.accuracy, entry.cost) if entry else (None, None)
-        return {
-            "rank": self.rank,
-            "tied": self.tied,
-            "status": self.status,
-            "model": self.name,
-            "owner": self.owner,
-            "network": self.network,
-            **{metric.key: self.figures.get(metric.key) for metric in METRICS},
-            **{f"aligned_{metric.key}": self.aligned.get(metric.key) for metric in METRICS},
-            "parameters": self.parameters,
-            "date": self.date,
-            "unranked": self.unranked,
-            "overlap": self.overlap,
-            **{name: getattr(accuracy, name, None) for name in ("rmse_low", "rmse_high")},
-            **{name: getattr(cost, name, None) for name in ("macs", "latency_ms", "hardware")},
-            **{name: getattr(entry, name, None) for name in ("members", "mirror")},
-            "trained_on": entry.data.name if entry else None,
-            **(accuracy.rmse_by_keypoint if accuracy else dict.fromkeys(NAMES)),
-        }
+        record: dict[str, Any] = {"rank": self.rank, "tied": self.tied, "status": self.status, "model": self.name}
+        record |= {"owner": self.owner, "network": self.network}
+        record |= {metric.key: self.figures.get(metric.key) for metric in METRICS}
+        record |= {f"aligned_{metric.key}": self.aligned.get(metric.key) for metric in METRICS}
+        record |= {name: getattr(self, name) for name in ("parameters", "date", "unranked", "overlap")}
+        record |= {name: getattr(accuracy, name, None) for name in ("rmse_low", "rmse_high")}
+        record |= {name: getattr(cost, name, None) for name in ("macs", "latency_ms", "hardware")}
+        record |= {name: getattr(entry, name, None) for name in ("members", "mirror")}
+        record["trained_on"] = entry.data.name if entry else None
+        return record | (accuracy.rmse_by_keypoint if accuracy else dict.fromkeys(NAMES))
 
 
 def ranking(
@@ -95,7 +85,9 @@ def ranking(
     measured = {entry.name: entry for entry in entries.measured}
     rows = [_entry_row(benchmark, entry, weights) for entry in entries.measured]
     for claim in claims:
-        if claim.benchmark == benchmark.name and not _is_of(claim, measured.get(claim.repo)):
+        entry, rmse = measured.get(claim.repo), claim.figures.get(RMSE.key) or math.inf
+        is_measured = entry and (entry.revision == claim.revision or abs(rmse - entry.accuracy.rmse) < 1e-3)
+        if claim.benchmark == benchmark.name and not is_measured:
             rows.append(_claim_row(claim))
     rows += [RankingRow(name, "unreadable", why) for name, why in entries.unreadable.items()]
     rows.sort(key=lambda row: row.rmse)
@@ -112,15 +104,15 @@ def unranked_reason(benchmark: Benchmark, entry: Evaluation) -> str:
         return "its model was not run here"
     if entry.held_out:
         return ""
-    if shared := overlap(benchmark, entry.data):
+    if shared := _overlap(benchmark, entry.data):
         return f"trained on {shared}, a source of this benchmark's faces: it may have been trained on test faces"
     return "its checkpoint does not record that the test faces were kept out of training"
 
 
-def overlap(benchmark: Benchmark, data: DataRecord) -> str:
+def _overlap(benchmark: Benchmark, data: DataRecord) -> str:
     """Return the sources of a benchmark's faces that the training data's record names, separated by commas."""
-    named = f"{data.name} {data.terms}".casefold()
-    return ", ".join(source for source in benchmark.sources if source.casefold() in named)
+    record = f"{data.name} {data.terms}".casefold()
+    return ", ".join(source for source in benchmark.sources if source.casefold() in record)
 
 
 def tied(first: Evaluation, second: Evaluation) -> bool:
@@ -129,9 +121,9 @@ def tied(first: Evaluation, second: Evaluation) -> bool:
     It may if 0 is in the 95% interval of a paired bootstrap by face: each resample has the same faces for both (Efron &
     Tibshirani 1993, chapter 13).
     """
-    values = tuple(first.detail.values)
-    if values != tuple(second.detail.values):
+    if first.detail.values != second.detail.values:
         return False
+    values = tuple(first.detail.values)
     first_rmse, second_rmse = (_resampled_rmse(tuple(entry.detail.squares), values) for entry in (first, second))
     low, high = np.quantile(first_rmse - second_rmse, (0.025, 0.975))
     return bool(low <= 0 <= high)
@@ -153,34 +145,22 @@ def _entry_row(benchmark: Benchmark, entry: Evaluation, weights: Container[str])
         entry.name,
         status,
         "; ".join(filter(None, reasons)),
-        figures=entry.accuracy.figures,
-        aligned=entry.aligned or {},
-        network=entry.model,
-        parameters=entry.cost.parameters if entry.cost else None,
-        date=entry.date,
+        entry.accuracy.figures,
+        entry.aligned or {},
+        entry.model,
+        entry.cost.parameters if entry.cost else None,
+        entry.date,
         entry=entry,
-        overlap=overlap(benchmark, entry.data),
+        overlap=_overlap(benchmark, entry.data),
     )
 
 
 def _claim_row(claim: Claim) -> RankingRow:
     status: Status = "refused" if claim.refused else "claimed"
-    reason = f"claimed by its author, not measured here: `fkd verify hf:{claim.repo}` measures and ranks it"
-    return RankingRow(
-        claim.repo,
-        status,
-        claim.refused or reason,
-        figures=claim.figures,
-        network=claim.network,
-        parameters=claim.parameters,
-        date=claim.date,
+    reason = (
+        claim.refused or f"claimed by its author, not measured here: `fkd verify hf:{claim.repo}` measures and ranks it"
     )
-
-
-def _is_of(claim: Claim, entry: Evaluation | None) -> bool:
-    """Whether an entry replaces a claim: measured at its revision, or with the RMSE that it states."""
-    rmse = claim.figures.get(RMSE.key) or math.inf
-    return entry is not None and (claim.revision == entry.revision or abs(rmse - entry.accuracy.rmse) < 1e-3)
+    return RankingRow(claim.repo, status, reason, claim.figures, {}, claim.network, claim.parameters, claim.date)
 
 
 def _ranked(rows: Sequence[RankingRow]) -> list[RankingRow]:
@@ -194,5 +174,6 @@ def _ranked(rows: Sequence[RankingRow]) -> list[RankingRow]:
         else:
             leader = row.entry
             ranks.append(place)
-    shared = Counter(ranks)
-    return [dataclasses.replace(row, rank=rank, tied=shared[rank] > 1) for row, rank in zip(rows, ranks, strict=True)]
+    return [
+        dataclasses.replace(row, rank=rank, tied=ranks.count(rank) > 1) for row, rank in zip(rows, ranks, strict=True)
+    ]

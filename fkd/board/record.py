@@ -12,7 +12,7 @@ from pydantic import Field
 
 from fkd.data.record import DataRecord
 from fkd.errors import FkdError
-from fkd.files import STRICT, Count, Figure, Line, read_json, typed
+from fkd.files import STRICT, Count, Figure, Line, read_json, strict_dataclass, typed
 from fkd.metrics import Accuracy, Detail, Figures
 from fkd.version import __version__
 
@@ -33,14 +33,12 @@ UNITS = {kind: unit for kind, (unit, _) in DEGRADATIONS.items()}
 STEPS = {kind: steps for kind, (_, steps) in DEGRADATIONS.items()}
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Cost:
     """Cost of an answer: parameters, multiply-adds per face, median milliseconds per face, and the machine.
 
     parameters, macs: None for detectors that are not fkd networks.
     """
-
-    __pydantic_config__ = STRICT
 
     parameters: Count | None
     macs: Count | None

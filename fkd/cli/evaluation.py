@@ -119,8 +119,8 @@ def _load(references: list[str], device: str) -> list["Detector"]:
 def _enter(evaluation: "Evaluation", root: Path, data: Path) -> None:
     """Write an entry, and print its accuracy and why it has no rank, if it has none."""
     from fkd.board.entries import find_benchmark, write_entry
-    from fkd.board.measuring import data_name
     from fkd.board.ranking import unranked_reason
+    from fkd.data.record import data_name
 
     description = f"The held-out tenth of {data_name(data)}'s training file, without look-alikes of training faces"
     path = write_entry(root, evaluation, description)

@@ -56,7 +56,8 @@ def check_command(
     Submitted predictions are listed separately: they cannot be measured again.
     """
     from fkd.board.entries import find_benchmark, read_entries
-    from fkd.board.measuring import data_name, measure_again
+    from fkd.board.measuring import measure_again
+    from fkd.data.record import data_name
     from fkd.hub.repository import pull, weights_there
 
     entries = read_entries(root, find_benchmark(root, benchmark or data_name(data)))

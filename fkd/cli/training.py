@@ -36,8 +36,8 @@ def train_command(
     resume: Annotated[bool, typer.Option("--resume", help="Continue a run, also to more --epochs.")] = False,
 ) -> None:
     """Train a model; keeps the best epoch by validation RMSE on a leak-free split."""
-    from fkd.board.measuring import data_name
     from fkd.data.competition import submission_problem
+    from fkd.data.record import data_name
     from fkd.data.split import split_data
     from fkd.hub.reference import checkpoint_folder
     from fkd.learn.checkpoint import load_checkpoint

@@ -1,5 +1,6 @@
 """The record of a data set that checkpoints and leaderboard entries keep: name, terms, counts, fingerprints."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -33,3 +34,9 @@ class DataRecord:
     terms: Annotated[str, Field(max_length=2000)] = ""
     faces: FaceCounts = FaceCounts()
     fingerprints: Fingerprints = Fingerprints()
+
+
+def data_name(data: Path) -> str:
+    """Return the name of a data set in records: its folder's or file's."""
+    path = data.resolve()
+    return path.stem if path.is_file() else path.name

@@ -9,11 +9,9 @@ from fkd.board.cost import cost, hardware
 from fkd.board.measuring import measure
 from fkd.board.record import Evaluation
 from fkd.data.sixty_eight import OF_68
-from fkd.errors import FkdError
 from fkd.files import typed
 from fkd.keypoints import MEAN_FACE, NOSE_TIP
 from fkd.learn.models import ModelConfig
-from fkd.metrics import accuracy
 from fkd.photo.detector import mean_on_frames
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.detectors.landmarks import LandmarkDetector
@@ -59,27 +57,15 @@ def test_aligned_figures_ignore_where_a_point_is_defined_and_an_entry_survives_j
     assert entry.aligned["rmse"] == pytest.approx(0, abs=1e-3) and set(entry.aligned) == set(entry.accuracy.figures)
     text = json.dumps(dataclasses.asdict(entry), allow_nan=False)
     assert typed(json.loads(text), Evaluation, "entry") == entry
-    for spoil, message in (
-        ({"extra": 1}, "entry has the unknown extra"),
-        ({"accuracy": {"rmse": 1}}, "entry: accuracy lacks faces"),
-        ({"format": 4}, "entry: format is 4, expected 5"),
-        ({"cost": None}, "entry: it has a checkpoint without its cost"),
-        ({"weights": []}, "a cost without a checkpoint"),
-        ({"weights": [], "cost": None, "name": "ada/net"}, "have the name of a Hub model"),
-    ):
-        with pytest.raises(FkdError, match=message):
-            typed(json.loads(text) | spoil, Evaluation, "entry")
 
 
 def test_an_ensemble_is_the_mean_of_its_members_answers(competition, sixty):
     one = detector(ModelConfig("fcnn"))
     two = Shifted(one.checkpoint, one.folder)
     both = mean_on_frames([one, two], sixty.images)
-    assert both.dtype == np.float32
     assert np.allclose(both, (one.on_frames(sixty.images) + two.on_frames(sixty.images)) / 2, atol=1e-4)
     entry = measure([one, two], competition, name="both")
     assert entry.members == 2 and entry.weights == ["0" * 64] * 2 and entry.name == "both"
-    assert accuracy(both, sixty.points, 1).rmse < accuracy(one.on_frames(sixty.images), sixty.points, 1).rmse
 
 
 def test_the_cost_is_that_of_all_passes_of_all_members():

@@ -22,13 +22,11 @@ from fkd.board.entries import (
     read_synced,
     write_entry,
 )
-from fkd.board.ranking import RankingRow, tied, unranked_reason
+from fkd.board.ranking import RankingRow
 from fkd.board.ranking import ranking as rank_entries
-from fkd.board.record import read_evaluation
 from fkd.data.record import DataRecord
 from fkd.errors import FkdError
 from fkd.hub.repository import weights_there
-from fkd.metrics import resampled_rmse
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,9 +48,10 @@ def ranking(root) -> list[RankingRow]:
 
 def test_entries_are_ranked_by_rmse_and_measuring_again_replaces_one(board):
     board(entry("b", 5.0))
-    rows = board(entry("b", 2.0), entry("a", 3.0), entry("c", 1.0))
-    assert [(row.name, row.rank, row.tied) for row in rows] == [("c", 1, False), ("b", 2, False), ("a", 3, False)]
+    rows = board(entry("b", 2.0), entry("a", 3.0), entry("both", 1.0, weights=[WEIGHTS, WEIGHTS]))
+    assert [(row.name, row.rank, row.tied) for row in rows] == [("both", 1, False), ("b", 2, False), ("a", 3, False)]
     assert not any(row.unranked for row in rows) and [row.record()["nose_tip"] for row in rows] == [1.0, 2.0, 3.0]
+    assert rows[0].entry.checkpoint == hashlib.sha256((WEIGHTS * 2).encode()).hexdigest()
 
 
 def test_training_on_a_benchmarks_sources_is_marked_and_the_reason_given():
@@ -61,46 +60,34 @@ def test_training_on_a_benchmarks_sources_is_marked_and_the_reason_given():
     seen = entry("seen", 1.0, data=DataRecord("300-W and more"), held_out=False, weights=["0" * 64])
     other = entry("other", 1.5, data=DataRecord("faces of our own"), held_out=False)
     rows = {row.name: row for row in rank_entries(benchmark, Entries([ours, seen, other]), KNOWN)}
-    assert rows["seen"].overlap == "300-W" and rows["seen"].rank is None
-    assert "is missing" in rows["seen"].unranked and "it may have been trained on test faces" in rows["seen"].unranked
+    assert rows["seen"].rank is None and "its checkpoint (000000000000) is missing" in rows["seen"].unranked
+    assert "trained on 300-W, a source of this benchmark's faces: it may have" in rows["seen"].unranked
     assert rows["other"].overlap == "" and "kept out of training" in rows["other"].unranked
     assert rows["ours"].rank == 1 and rows["ours"].record()["aligned_rmse"] == 1.5
     assert rows["seen"].record()["aligned_rmse"] is None and rows["seen"].record()["overlap"] == "300-W"
-    assert unranked_reason(benchmark, seen).startswith("trained on 300-W, a source of this benchmark's faces")
 
 
-def test_only_changed_files_are_read_again(board, tmp_path, monkeypatch):
-    names = []
-    monkeypatch.setattr(
-        "fkd.board.entries.read_evaluation", lambda path: names.append(path.name) or read_evaluation(path)
-    )
+def test_only_changed_files_are_read_again(board, tmp_path):
     board(entry("a", 3.0), entry("b", 2.0))
     (benchmark,) = read_benchmarks(tmp_path)
-    first = read_entries(tmp_path, benchmark)
-    assert read_entries(tmp_path, benchmark).measured[0] is first.measured[0] and names == ["a.json", "b.json"]
+    first, second = (read_entries(tmp_path, benchmark).measured for _ in range(2))
+    assert [one is other for one, other in zip(first, second, strict=True)] == [True, True]
     board(entry("a", 1.0))
-    (tmp_path / benchmark.name / "b.json").unlink()
-    assert [(one.name, one.accuracy.rmse) for one in read_entries(tmp_path, benchmark).measured] == [("a", 1.0)]
-    assert names == ["a.json", "b.json", "a.json"]
+    third = read_entries(tmp_path, benchmark).measured
+    assert third[0].accuracy.rmse == 1.0 and third[1] is first[1]
 
 
 def test_entries_that_the_faces_cannot_separate_share_a_rank(board):
-    rng = np.random.default_rng(0)
-    faces = rng.uniform(1, 6, 400)  # the difficulty of each face, for all models
+    difficulty = np.random.default_rng(0).uniform(20, 120, 10)  # of each face, for all models
 
-    def model(name, factor, noise):
-        squares = 20 * faces * factor + rng.normal(0, noise, 400).clip(-15, 15)
-        item = entry(name, float(np.sqrt(squares.mean() / 20)))
-        low, high = np.quantile(resampled_rmse(squares, np.full(400, 20)), (0.025, 0.975)).tolist()
-        about = {"faces": 400, "values": 8000, "nme_faces": 400, "rmse_low": low, "rmse_high": high}
-        changed = dataclasses.replace(item.detail, squares=squares.tolist(), values=[20] * 400, nme=[5.0] * 400)
-        return dataclasses.replace(item, accuracy=dataclasses.replace(item.accuracy, **about), detail=changed)
+    def model(name, rmse, squares):
+        item = entry(name, rmse)
+        return dataclasses.replace(item, detail=dataclasses.replace(item.detail, squares=list(squares)))
 
-    rows = board(model("a", 1, 8), model("b", 1.002, 8), model("c", 1.1, 8), model("d", 2, 8))
-    assert {row.name: (row.rank, row.tied) for row in rows} == {
-        "a": (1, True), "b": (1, True), "c": (3, False), "d": (4, False)
-    }  # fmt: skip
-    assert tied(entry("a", 1.0), entry("b", 1.0)) and not tied(entry("a", 1.0), entry("b", 1.01))
+    close = model("b", 2.1, difficulty + [8, -8] * 5)
+    rows = board(model("a", 2.0, difficulty), close, model("c", 2.2, 1.1 * difficulty), model("d", 3, 2 * difficulty))
+    ranks = [(row.name, row.rank, row.tied) for row in rows]
+    assert ranks == [("a", 1, True), ("b", 1, True), ("c", 3, False), ("d", 4, False)]
 
 
 @pytest.mark.parametrize(
@@ -108,9 +95,7 @@ def test_entries_that_the_faces_cannot_separate_share_a_rank(board):
     [
         ({"name": "ada--net"}, "'ada--net' cannot be an entry's name: choose another by --name"),
         ({"name": "benchmark"}, "cannot be an entry's name"),
-        ({"name": "a\nb"}, "cannot be a name of an entry or a benchmark: expected letters"),
         ({"name": "=1+1"}, "cannot be a name"),
-        ({"benchmark": ".."}, "cannot be a name"),
         ({"benchmark": "../x"}, "cannot be a name"),
     ],
 )
@@ -129,8 +114,6 @@ def test_an_entry_that_counts_other_labels_by_face_takes_no_rank_from_the_others
 
 
 def test_benchmarks_never_share_a_ranking(tmp_path):
-    with pytest.raises(FkdError, match="unknown benchmark 'drawn': there are none yet"):
-        find_benchmark(tmp_path, "drawn")
     write_entry(tmp_path, entry("a", 3.0), "x")
     write_entry(tmp_path, entry("a", 1.0, benchmark="other", fingerprint="g"), "y")
     assert [b.name for b in read_benchmarks(tmp_path)] == ["drawn", "other"]
@@ -142,8 +125,7 @@ def test_benchmarks_never_share_a_ranking(tmp_path):
 def test_a_benchmark_may_wait_for_its_first_entry_beside_published_scores(tmp_path):
     folder = tmp_path / "drawn"
     folder.mkdir()
-    waiting = {"name": "drawn", "description": "awaited", "fingerprint": "", "faces": 0, "values": 0}
-    (folder / "benchmark.json").write_text(json.dumps(waiting | {"sources": ["300-W"]}))
+    (folder / "benchmark.json").write_text('{"name": "drawn", "description": "awaited", "sources": ["300-W"]}')
     scores = [{"private": rmse, "public": 1.0, "what": "theirs", "source": "https://x.y"} for rmse in (3, 2)]
     (folder / "published.json").write_text(json.dumps(scores))
     assert ranking(tmp_path) == []
@@ -151,11 +133,9 @@ def test_a_benchmark_may_wait_for_its_first_entry_beside_published_scores(tmp_pa
     benchmark = find_benchmark(tmp_path, "drawn")
     assert benchmark == Benchmark("drawn", "awaited", "f", 10, 200, ["300-W"])
     assert [row.name for row in ranking(tmp_path)] == ["a"], "never ranked with theirs"
-    assert [score.text for score in read_published(tmp_path, benchmark)] == [
-        "2.000 private, 1.000 public", "3.000 private, 1.000 public",
-    ]  # fmt: skip
+    texts = [score.text for score in read_published(tmp_path, benchmark)]
+    assert texts == ["2.000 private, 1.000 public", "3.000 private, 1.000 public"]
     (folder / "published.json").write_text('[{"private": 1}]')
-    assert read_published(tmp_path, benchmark) == []
     assert "published.json: [0] lacks what" in problems(tmp_path)[0]
 
 
@@ -171,12 +151,6 @@ def test_an_entry_is_ranked_only_with_its_weights_and_all_held_out_faces(tmp_pat
     assert last.status == ("not verified" if field == "weights" else "verified")
 
 
-def test_an_ensemble_is_ranked_if_all_its_members_are_present(board):
-    both = entry("both", 1.0, weights=[WEIGHTS, WEIGHTS])
-    assert [(row.name, row.rank) for row in board(entry("a", 2.0), both)] == [("both", 1), ("a", 2)]
-    assert both.members == 2 and both.checkpoint == hashlib.sha256((WEIGHTS * 2).encode()).hexdigest()
-
-
 @pytest.mark.parametrize("kind", [*UNREADABLE, *BROKEN])
 def test_a_bad_file_is_a_row_that_says_why_and_the_others_stand(tmp_path, kind):
     write_entry(tmp_path, entry("genuine", 2.0), "drawn faces")
@@ -187,10 +161,7 @@ def test_a_bad_file_is_a_row_that_says_why_and_the_others_stand(tmp_path, kind):
         text, reason = BROKEN[kind]
     (tmp_path / "drawn" / "bad.json").write_bytes(text.encode(errors="surrogatepass"))
     rows = ranking(tmp_path)
-    assert [(row.name, row.status, row.rank) for row in rows] == [
-        ("genuine", "verified", 1),
-        ("bad", "unreadable", None),
-    ]
+    assert [(row.name, row.status) for row in rows] == [("genuine", "verified"), ("bad", "unreadable")]
     assert reason in rows[1].unranked and "bad.json" in rows[1].unranked and "\n" not in rows[1].unranked
 
 
@@ -200,8 +171,7 @@ def test_a_folder_pipe_or_device_is_a_row_too(tmp_path):
     os.mkfifo(tmp_path / "drawn" / "pipe.json")
     (tmp_path / "drawn" / "link.json").symlink_to("/dev/zero")
     rows = ranking(tmp_path)
-    assert [row.status for row in rows] == ["verified", *["unreadable"] * 3]
-    assert [row.unranked.endswith("is not a regular file") for row in rows] == [False, True, True, True]
+    assert rows[0].rank == 1 and all(row.unranked.endswith("is not a regular file") for row in rows[1:4])
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "[" * 100_000, '{"name": "../drawn"}'])
@@ -214,11 +184,8 @@ def test_a_bad_file_beside_the_entries_takes_nothing_else_away(tmp_path, text):
     (benchmark,) = read_benchmarks(tmp_path)
     assert [row.rank for row in ranking(tmp_path)] == [1]
     assert not read_published(tmp_path, benchmark) and not read_synced(tmp_path).claims
-    found = problems(tmp_path)
-    assert [re.match(r"[\w/]+\.json", line)[0] for line in found] == [
-        "other/benchmark.json", "drawn/published.json", "claims.json",
-    ]  # fmt: skip
-    assert not any("\n" in line for line in found)
+    files = [re.match(r"([\w/]+\.json).+$", line)[1] for line in problems(tmp_path)]  # each of one line
+    assert files == ["other/benchmark.json", "drawn/published.json", "claims.json"]
     with pytest.raises(FkdError, match="benchmark.json"):
         write_entry(tmp_path, entry("c", 1.0, benchmark="other"), "not written over")
 

@@ -1,26 +1,21 @@
 """Predictions of any framework: from the exported frames to a row without a rank."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from commands import fails, run
-from forged import KNOWN, entry
+from forged import entry
 
-from fkd.board.entries import Benchmark, Entries, read_entries, write_entry
+from fkd.board.entries import Benchmark, read_entries, write_entry
 from fkd.board.measuring import score
-from fkd.board.ranking import ranking
 from fkd.board.record import read_evaluation
 from fkd.data.held_out import export_test, held_out
 from fkd.errors import FkdError
 from fkd.keypoints import COLUMNS, MEAN_FACE
 from fkd.metrics import accuracy
 from fkd.photo.detectors.checkpoint import CheckpointDetector
-
-BENCHMARK = Benchmark("drawn", "drawn faces", "f", 10, 200)
-SUBMITTED = {"weights": [], "cost": None, "held_out": False}
 
 
 def answer(folder, path, points):
@@ -72,23 +67,13 @@ def test_a_checkpoints_own_submission_scores_as_its_answers_do(competition, tmp_
     assert read_evaluation(Path("leaderboard/drawn/net.json")) == net
 
 
-def test_a_submitted_entry_is_shown_with_its_interval_and_never_ranked():
-    theirs, other = entry("theirs", 0.1, **SUBMITTED), entry("other", 3.0, **SUBMITTED, fingerprint="g")
-    rows = ranking(BENCHMARK, Entries([theirs, other, entry("ours", 2.0)]), KNOWN)
-    assert [(row.name, row.status, row.rank) for row in rows] == [
-        ("ours", "verified", 1), ("theirs", "submitted", None), ("other", "submitted", None),
-    ]  # fmt: skip
-    assert rows[1].unranked == "its model was not run here" and "other test data" in rows[2].unranked
-    record = rows[1].record()
-    assert record["rmse_low"] == 0.1 and record["parameters"] is record["latency_ms"] is None and json.dumps(record)
-
-
 def test_a_submitted_entry_replaces_only_its_like(tmp_path):
+    benchmark, submitted = Benchmark("drawn", "drawn faces"), {"weights": [], "cost": None, "held_out": False}
     write_entry(tmp_path, entry("a", 2.0), "drawn faces")
     with pytest.raises(FkdError, match="'a' already has a measured entry: use another --name"):
-        write_entry(tmp_path, entry("a", 1.0, **SUBMITTED), "drawn faces")
+        write_entry(tmp_path, entry("a", 1.0, **submitted), "drawn faces")
     for rmse in (3.0, 2.5):
-        write_entry(tmp_path, entry("b", rmse, **SUBMITTED), "drawn faces")
-    assert [one.accuracy.rmse for one in read_entries(tmp_path, BENCHMARK).measured] == [2.0, 2.5]
+        write_entry(tmp_path, entry("b", rmse, **submitted), "drawn faces")
+    assert [one.accuracy.rmse for one in read_entries(tmp_path, benchmark).measured] == [2.0, 2.5]
     write_entry(tmp_path, entry("b", 2.2), "drawn faces")
-    assert [one.submitted for one in read_entries(tmp_path, BENCHMARK).measured] == [False, False]
+    assert [one.submitted for one in read_entries(tmp_path, benchmark).measured] == [False, False]

@@ -5,19 +5,18 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pandas as pd
 import pytest
 from commands import fails, run
 from conftest import EXAMPLES
+from served import wait_until
 
 from fkd.cli import commands
 from fkd.cli.commands import main
 from fkd.data.split import split_data
 from fkd.errors import FkdError
-from fkd.learn.checkpoint import load_checkpoint
 from fkd.learn.run_state import STATE
 
 SHORT = ["--epochs", "2", "--warmup-epochs", "1", "--batch-size", "16"]
@@ -28,23 +27,21 @@ def test_the_whole_path(competition, tmp_path, monkeypatch):
     report = run("data", "check", competition)
     assert "60 rows, 36 complete" in report and re.search("four points +24 rows, from 37 to 60", report)
     for model in ("fcnn", "resnet18"):
-        said = run("train", "--model", model, "--data", competition, "--out", f"checkpoints/{model}", *SHORT)
-        assert "validation RMSE" in said
-        said = run("evaluate", f"checkpoints/{model}", "--data", competition)
-        assert f"{model} on drawn: RMSE" in said and "not ranked" not in said
+        output = run("train", "--model", model, "--data", competition, "--out", f"checkpoints/{model}", *SHORT)
+        assert "validation RMSE" in output
+        output = run("evaluate", f"checkpoints/{model}", "--data", competition)
+        assert f"{model} on drawn: RMSE" in output and "not ranked" not in output
         faces, split = split_data(competition)
-        labels = faces[split.train]
-        kinds = [np.nanmean(labels.points[labels.four_point == kind], 0) for kind in (False, True)]
-        test = faces[split.test]
-        errors = test.points - np.stack(kinds)[test.four_point.astype(int)]
-        assert f"the mean face, the simplest answer: RMSE {np.sqrt(np.nanmean(errors**2)):.3f} px" in said
+        train, test = faces[split.train], faces[split.test]
+        means = np.stack([np.nanmean(train.points[train.four_point == kind], 0) for kind in (False, True)])
+        errors = test.points - means[test.four_point.astype(int)]
+        assert f"the mean face, the simplest answer: RMSE {np.sqrt(np.nanmean(errors**2)):.3f} px" in output
         folder = tmp_path / "checkpoints" / model
         assert {p.name for p in folder.iterdir()} == {
-            "config.json", "model.safetensors", "evaluation.json", "history.csv", "README.md", STATE,
+            "config.json", "model.safetensors", "evaluation.json", "history.csv", "README.md", STATE
         }  # fmt: skip
         entry = json.loads((tmp_path / "leaderboard" / "drawn" / f"{model}.json").read_text())
         assert entry == json.loads((folder / "evaluation.json").read_text()) and entry["held_out"]
-    assert load_checkpoint("checkpoints/fcnn").model.config.outputs == 15
     assert "resnet18" in run("leaderboard") and "fcnn" in run("leaderboard")
     both = ["--checkpoint", "checkpoints/fcnn", "--checkpoint", "checkpoints/resnet18"]
     output = run("submit", *both, "--data", competition, "--out", "s.csv", "--mirror")
@@ -55,8 +52,8 @@ def test_the_whole_path(competition, tmp_path, monkeypatch):
     card.write_text(card.read_text() + "\nMine: tried on sheep.\n")
     run("evaluate", "checkpoints/fcnn", "--data", competition)
     assert "Mine: tried on sheep." in card.read_text() and card.read_text().count("# fcnn") == 1
-    said = run("evaluate", "checkpoints/fcnn", "--data", competition, "--mirror")
-    assert "fcnn-mirror" in said and (tmp_path / "leaderboard" / "drawn" / "fcnn-mirror.json").exists()
+    output = run("evaluate", "checkpoints/fcnn", "--data", competition, "--mirror")
+    assert "fcnn-mirror" in output and (tmp_path / "leaderboard" / "drawn" / "fcnn-mirror.json").exists()
     ensemble = ["evaluate", "checkpoints/fcnn", "checkpoints/resnet18", "--data", competition, "--mirror"]
     assert "an ensemble needs a name" in fails(*ensemble)
     before = (tmp_path / "checkpoints" / "fcnn" / "evaluation.json").read_bytes()
@@ -77,8 +74,8 @@ def test_warnings_of_files_and_labels_that_lack_a_part(competition, tmp_path):
 
 def test_other_data_than_it_was_split_from_is_not_ranked(competition, tmp_path, tiny_checkpoint):
     own = shutil.copytree(tiny_checkpoint, tmp_path / "tiny")
-    said = run("evaluate", own, "--data", competition, "--leaderboard", tmp_path / "l")
-    assert "not ranked: its checkpoint does not record that the test faces were kept out of training" in said
+    output = run("evaluate", own, "--data", competition, "--leaderboard", tmp_path / "l")
+    assert "not ranked: its checkpoint does not record that the test faces were kept out of training" in output
     assert "does not record that they were kept out" in (own / "README.md").read_text()
 
 
@@ -104,8 +101,8 @@ def test_a_users_mistake_ends_in_one_sentence(arguments, message, tmp_path, monk
     with pytest.raises(SystemExit) as stop:
         main()
     assert stop.value.code == 1
-    said = capsys.readouterr().err
-    assert message in said and "Traceback" not in said and said.count("\n") == 1
+    output = capsys.readouterr().err
+    assert message in output and "Traceback" not in output and output.count("\n") == 1
 
 
 def test_a_run_stopped_before_its_first_state_is_to_be_started_anew(competition, tmp_path, monkeypatch):
@@ -113,25 +110,22 @@ def test_a_run_stopped_before_its_first_state_is_to_be_started_anew(competition,
         raise KeyboardInterrupt
 
     monkeypatch.setattr("fkd.learn.train.train", stop)
-    said = run("train", "--model", "fcnn", "--data", competition, "--out", tmp_path / "m", status=130)
-    assert f"stopped; the same command starts again ({tmp_path / 'm'})" in said
+    output = run("train", "--model", "fcnn", "--data", competition, "--out", tmp_path / "m", status=130)
+    assert f"stopped; the same command starts again ({tmp_path / 'm'})" in output
 
 
 @pytest.mark.slow
 def test_a_stopped_run_says_how_to_continue(competition, tmp_path):
-    command = [sys.executable, "-m", "fkd", "train", "--model", "fcnn", "--data", str(competition)]
-    command += ["--epochs", "400", "--warmup-epochs", "1", "--batch-size", "16", "--out", str(tmp_path / "m")]
+    command = ["train", "--model", "fcnn", "--data", competition, "--out", tmp_path / "m", *SHORT, "--epochs", "400"]
     # Children of a shell's background job ignore Ctrl-C: listen to it, however the suite is run.
     listen = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    process = subprocess.Popen(command, cwd=EXAMPLES.parent, stderr=subprocess.PIPE, preexec_fn=listen)
-    history = tmp_path / "m" / "history.csv"
-    deadline = time.time() + 60
-    while not (history.exists() and (tmp_path / "m" / STATE).exists()):
-        assert time.time() < deadline and process.poll() is None
-        time.sleep(0.1)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fkd", *command], cwd=EXAMPLES.parent, stderr=subprocess.PIPE, preexec_fn=listen
+    )
+    wait_until(lambda: (tmp_path / "m" / "history.csv").exists() and (tmp_path / "m" / STATE).exists(), 60)
     process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=30)[1].decode()
-    assert process.returncode == 130 and "--resume continues" in said and "Traceback" not in said
+    error = process.communicate(timeout=30)[1].decode()
+    assert process.returncode == 130 and "--resume continues" in error and "Traceback" not in error
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from commands import run
-from conftest import draw_faces
+from conftest import draw_faces, write_competition
 
 from fkd.board.entries import KAGGLE
 from fkd.data.competition import read_training
 from fkd.data.faces import Faces, is_four_point
-from fkd.keypoints import COLUMNS, FOUR_POINT
+from fkd.keypoints import FOUR_POINT
 
-WORDS = np.array([str(value) for value in range(256)])
 OTHERS = [index for index in range(15) if index not in FOUR_POINT]
 
 
@@ -26,31 +25,15 @@ def textured(count: int, seed: int) -> Faces:
     return Faces((base.images[which] * 0.5 + pattern).astype(np.uint8), base.points[which].copy())
 
 
-def write(folder, training: Faces, test: Faces) -> None:
-    def pixels(images):
-        return [" ".join(WORDS[image.ravel()]) for image in images]
-
-    table = pd.DataFrame(training.points.reshape(-1, 30), columns=list(COLUMNS))
-    table.assign(Image=pixels(training.images)).to_csv(folder / "training.csv", index=False)
-    pd.DataFrame({"ImageId": range(1, len(test) + 1), "Image": pixels(test.images)}).to_csv(
-        folder / "test.csv", index=False
-    )
-    image, column = np.nonzero(np.isfinite(test.points.reshape(-1, 30)))
-    lookup = {"RowId": range(1, len(image) + 1), "ImageId": image + 1, "FeatureName": np.array(COLUMNS)[column]}
-    pd.DataFrame(lookup).assign(Location="").to_csv(folder / "IdLookupTable.csv", index=False)
-
-
 @pytest.mark.slow
 def test_files_of_the_competitions_exact_shape(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    data = tmp_path / "facial-keypoints-detection"
-    data.mkdir()
     training, test = textured(7049, 0), textured(1783, 1)
     training.points[2283:, OTHERS] = np.nan
     training.points[2140:2283, 9] = np.nan  # 2,140 complete rows
     test.points[585:, OTHERS] = np.nan
     test.points[0, OTHERS[:5]] = np.nan
-    write(data, training, test)
+    data = write_competition(tmp_path / "facial-keypoints-detection", training, test)
     assert is_four_point(read_training(data).points).sum() == 7049 - 2283
 
     run("train", "--model", "fcnn", "--data", data, "--out", "m", "--epochs", "2", "--warmup-epochs", "1")

