@@ -25,8 +25,7 @@ from fkd.metrics import mean_offsets
 def lip_gaps(points: np.ndarray) -> np.ndarray:
     """From the top to the bottom lip, [N] percent of the eye distance. points: [N, 15, 2] px."""
     lips, eyes = points[:, TOP_LIP] - points[:, BOTTOM_LIP], points[:, LEFT_EYE] - points[:, RIGHT_EYE]
-    gaps: np.ndarray = 100 * np.linalg.norm(lips, axis=1) / np.linalg.norm(eyes, axis=1)
-    return gaps
+    return np.asarray(100 * np.linalg.norm(lips, axis=1) / np.linalg.norm(eyes, axis=1))
 
 
 def main() -> None:
@@ -37,9 +36,7 @@ def main() -> None:
     arguments = parser.parse_args()
     faces, split = split_data(arguments.data)
     conventions, validation = find_conventions(faces.points), faces[split.validation]
-    test = faces[in_order(faces, split.test)]
-
-    of_validation = conventions.rows[split.validation]
+    test, of_validation = faces[in_order(faces, split.test)], conventions.rows[split.validation]
 
     def errors(answers: np.ndarray) -> str:
         error = answers - test.points

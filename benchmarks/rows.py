@@ -26,11 +26,7 @@ class Bench:
 
     def in_turn(self, ours: Callable[[], object], other: Callable[[], object]) -> Pairs:
         """Seconds of both, the other first, run by run."""
-        pairs = []
-        for _ in range(self.runs):
-            others = seconds(other)
-            pairs.append((seconds(ours), others))
-        return pairs
+        return [(seconds(other), seconds(ours))[::-1] for _ in range(self.runs)]
 
 
 @contextlib.contextmanager

@@ -44,12 +44,6 @@ def refuse(status: int, message: str, code: str | None = None) -> HTTPException:
     return HTTPException(status, message, {"X-Error-Message": message} | ({"X-Error-Code": code} if code else {}))
 
 
-def read_card(readme: bytes) -> dict:
-    """The front matter, {} without one."""
-    block = REGEX_YAML_BLOCK.search(readme.decode())
-    return yaml.load(block[2], yaml.CSafeLoader) if block else {}
-
-
 def stored(path: str, content: bytes) -> dict:
     """Size and id of a file."""
     size = len(content)
@@ -87,9 +81,10 @@ class Repo:
 
     def describe(self, rev: str = "main") -> dict:
         sha, files = self.at(rev)
-        card = read_card(files.get("README.md", b""))
+        front = REGEX_YAML_BLOCK.search(files.get("README.md", b"").decode())
+        card = yaml.load(front[2], yaml.CSafeLoader) if front else {}
         facts = {"id": self.id, "sha": sha, "lastModified": "2026-01-01T00:00:00.000Z", "private": self.private}
-        return facts | {key: card.get(key) for key in ("model-index", "sdk")} | {"tags": card.get("tags", [])}
+        return facts | {"model-index": card.get("model-index"), "tags": card.get("tags", [])}
 
 
 class HubServer:

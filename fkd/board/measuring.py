@@ -116,8 +116,8 @@ def _difference(entry: Evaluation, folders: Mapping[str, Path], faces: Faces, sp
     test = faces[in_order(faces, split.test)]
     if entry.fingerprint != fingerprint(test):
         return f"it was measured on other faces ({entry.fingerprint[:40]}, here {fingerprint(test)})"
-    if not set(entry.weights) <= set(folders):
-        return f"its checkpoint ({entry.checkpoint[:12]}) is not here"
+    if missing := [sha256 for sha256 in entry.weights if sha256 not in folders]:
+        return f"its checkpoint ({missing[0][:12]}) is not here"
     detectors = [read_detector(folders[sha256]) for sha256 in entry.weights]
     predicted = mean_on_frames(detectors, test.images, test.four_point, entry.mirror)
     aligned = aligned_points(detectors, faces, split, predicted, entry.mirror)

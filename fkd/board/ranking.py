@@ -142,17 +142,9 @@ def _entry_row(benchmark: Benchmark, entry: Evaluation, weights: Container[str])
         status = "not verified"
         reasons.append(f"its checkpoint ({missing[0][:12]}) is missing, so it cannot be measured again")
     return RankingRow(
-        entry.name,
-        status,
-        "; ".join(filter(None, reasons)),
-        entry.accuracy.figures,
-        entry.aligned or {},
-        entry.model,
-        entry.cost.parameters if entry.cost else None,
-        entry.date,
-        entry=entry,
-        overlap=_overlap(benchmark, entry.data),
-    )
+        entry.name, status, "; ".join(filter(None, reasons)), entry.accuracy.figures, entry.aligned or {}, entry.model,
+        entry.cost.parameters if entry.cost else None, entry.date, entry, overlap=_overlap(benchmark, entry.data),
+    )  # fmt: skip
 
 
 def _claim_row(claim: Claim) -> RankingRow:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime
-import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,13 +100,6 @@ class Evaluation:
     def members(self) -> int:
         """How many models' answers are averaged."""
         return max(1, len(self.weights))
-
-    @property
-    def checkpoint(self) -> str:
-        """The hash of the weights, or of an ensemble's hashes one after another; empty for submitted predictions."""
-        if self.members == 1:
-            return "".join(self.weights)
-        return hashlib.sha256("".join(self.weights).encode()).hexdigest()
 
 
 def read_evaluation(path: Path | str) -> Evaluation:

@@ -40,7 +40,7 @@ def card_files(
     Raises FkdError if the evaluation is of other weights, or no face is found in the photo.
     """
     checkpoint = detector.checkpoint
-    if evaluation.checkpoint != checkpoint.sha256:
+    if evaluation.weights != [checkpoint.sha256]:
         raise FkdError(f"{checkpoint.name}: evaluation.json is of other weights: run `fkd evaluate` again")
     files = {ERRORS: _png(draw_errors(evaluation.accuracy.rmse_by_keypoint))}
     if photo:

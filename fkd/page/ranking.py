@@ -151,7 +151,7 @@ def ranking_html(
         {
             "row": row,
             "texts": [_text(column, record(row)) for column in columns],
-            "model": models.get(row.entry.checkpoint) if row.entry else None,
+            "model": models.get("".join(row.entry.weights)) if row.entry else None,
             "colour": colours.get(row.name),
             "note": _note(row),
         }
