@@ -46,10 +46,7 @@ def file_stem(name: str) -> str:
 
 
 def open_regular(path: Path | str, most_bytes: int) -> io.BufferedReader:
-    """Open a file to read its bytes.
-
-    Raises FkdError if that fails, it has more than `most_bytes`, or it is a pipe or a device, which may never end.
-    """
+    """Open a file. Raises FkdError if it has more than `most_bytes`, or is a pipe or a device, which may never end."""
     path = Path(path)
     name = one_line(path.name)
     try:
@@ -127,9 +124,9 @@ def parse_json(content: bytes | str, where: str) -> Any:
 
 
 def typed(value: Any, result_type: type[Result], where: str, strict: bool = True) -> Result:
-    """Make a `result_type` (a dataclass that is STRICT, or a list of them) of a JSON value, field by field.
+    """Make a STRICT dataclass, or a list of them, of a JSON value. Raises FkdError: `where`, the field and its value.
 
-    strict: take no text for a number. Raises FkdError of one line: `where`, the field, its value and the expected one.
+    strict: take no text for a number.
     """
     try:
         result: Result = _adapter(cast(Any, result_type)).validate_json(json.dumps(value), strict=strict)
@@ -139,10 +136,7 @@ def typed(value: Any, result_type: type[Result], where: str, strict: bool = True
 
 
 def typed_rows(path: Path | str, result_type: type[Result], largest: int = LARGEST) -> list[Result]:
-    """The rows of a csv file with a header, each a `result_type`, a dataclass of numbers; an empty cell is None.
-
-    Raises FileNotFoundError, or FkdError with the file, the row, the value and the expected one.
-    """
+    """The rows of a csv with a header, each a dataclass of numbers; an empty cell is None. Raises as `read_json`."""
     try:
         lines = read_bytes(path, largest).decode().splitlines()
         rows = [{name: cell or None for name, cell in row.items()} for row in csv.DictReader(lines, restkey="more")]

@@ -20,38 +20,27 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class FaceErrors:
-    """The errors of N faces, from which every metric is computed.
+    """The errors of N faces, from which every metric is computed."""
 
-    Attributes:
-        squares, values: the sum of the squared errors of a face's labelled coordinates px², and their number, both [N].
-        nme: the mean point error of each face with both eyes labelled, in percent of its inter-ocular distance.
-    """
-
-    squares: np.ndarray
-    values: np.ndarray
-    nme: np.ndarray
+    squares: np.ndarray  # [N], the sum of the squared errors of a face's labelled coordinates, px²
+    values: np.ndarray  # [N], their number
+    nme: (
+        np.ndarray
+    )  # the mean point error of each face with both eyes labelled, in percent of its inter-ocular distance
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure of the distance between predictions and labels, over the faces of a benchmark; lower is better.
+    """One figure of the distance between predictions and labels, over the faces of a benchmark; lower is better."""
 
-    Attributes:
-        key: its name in records; label, unit and digits are for tables.
-        greatest: its largest possible value; the least is 0.
-        about: its definition in a few words.
-        value: computes it; None where there is nothing to compute it from.
-        same: the tolerance between two machines' values of one detector, one of them in bfloat16.
-    """
-
-    key: str
+    key: str  # its name in records
     label: str
     unit: str
-    greatest: float
-    about: str
-    value: Callable[[FaceErrors], float | None]
+    greatest: float  # its largest possible value; the least is 0
+    about: str  # its definition in a few words
+    value: Callable[[FaceErrors], float | None]  # None where there is nothing to compute it from
     digits: int = 2
-    same: float = 0.01
+    same: float = 0.01  # the tolerance between two machines' values of one detector, one of them in bfloat16
 
     @property
     def title(self) -> str:
@@ -108,31 +97,24 @@ Keypoint = Annotated[str, Field(pattern=f"^({'|'.join(NAMES)})$")]
 Quantile = Annotated[str, Field(pattern=f"^({'|'.join(map(str, QUANTILES))})$")]
 PerFace = Field(max_length=MAX_FACES)
 EachKeypoint = Field(min_length=len(NAMES), max_length=len(NAMES))
+# The mean of a keypoint's error in x and in y, px; its variance in x, covariance, and variance in y, px².
 Offset = Annotated[list[Signed], Field(min_length=5, max_length=5)]
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """How far predictions are from labels; every mean is over what is labelled.
-
-    Attributes:
-        faces, values: the number of faces with labels, and of their labelled coordinates.
-        figures: by the keys of METRICS, None where there is nothing to compute one from.
-        rmse_low, rmse_high: the 95% bootstrap interval by face of the RMSE, px.
-        nme_faces: the number of faces with both eyes labelled.
-        error_quantiles: point distance in px by quantile.
-    """
+    """How far predictions are from labels; every mean is over what is labelled."""
 
     __pydantic_config__ = STRICT
 
-    faces: Count
-    values: Count
+    faces: Count  # with labels
+    values: Count  # labelled coordinates
     figures: Annotated[Figures, AfterValidator(_check_rmse)]
-    rmse_low: Figure
+    rmse_low: Figure  # px, of the 95% bootstrap interval by face
     rmse_high: Figure
     rmse_by_keypoint: Annotated[dict[Keypoint, Figure | None], EachKeypoint]
-    nme_faces: Count
-    error_quantiles: dict[Quantile, Figure]
+    nme_faces: Count  # with both eyes labelled
+    error_quantiles: dict[Quantile, Figure]  # px
 
     @property
     def rmse(self) -> float:
@@ -144,20 +126,13 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Detail:
-    """Per-face errors, to compare close models and plot errors without the faces.
-
-    Attributes:
-        squares, values: as in FaceErrors, in the order of `fkd.data.split.in_order`, rounded.
-        nme: in the same order, None where an eye is not labelled.
-        offsets: for each keypoint the mean of the error's x and y, then its variance in x, covariance, variance in y
-            (px, px²).
-    """
+    """Per-face errors in the order of `fkd.data.split.in_order`, to compare close models and plot errors."""
 
     __pydantic_config__ = STRICT
 
     squares: Annotated[list[Figure], PerFace]
     values: Annotated[list[Annotated[int, Field(ge=0, le=2 * len(NAMES))]], PerFace]
-    nme: Annotated[list[Figure | None], PerFace]
+    nme: Annotated[list[Figure | None], PerFace]  # None where an eye is not labelled
     offsets: Annotated[dict[Keypoint, Offset | None], EachKeypoint]
 
     def __post_init__(self) -> None:

@@ -14,10 +14,7 @@ STEP = 4096  # bytes unpacked from at a time: bzip2 makes up to 80 MB of them
 
 
 def open_zip(file: io.BufferedReader | io.BytesIO, name: str) -> zipfile.ZipFile:
-    """Open a zip; `name` is its name in messages.
-
-    Raises FkdError if it is damaged or not a zip, or its table of contents is longer than MAX_LISTING.
-    """
+    """Open a zip, `name` in messages. Raises FkdError if it is damaged, or lists more than MAX_LISTING bytes."""
     try:
         return zipfile.ZipFile(_Bounded(file))
     except Exception as error:  # zipfile raises more than BadZipFile: struct.error, UnicodeDecodeError, ...
@@ -25,10 +22,7 @@ def open_zip(file: io.BufferedReader | io.BytesIO, name: str) -> zipfile.ZipFile
 
 
 def open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int, name: str) -> io.BufferedReader:
-    """Open a member of a zip for reading; `name` is its name in messages.
-
-    Reading raises FkdError for a damaged, encrypted or unknown member, and after more than `most` bytes.
-    """
+    """Open a member; reading raises FkdError if it is damaged, encrypted or unknown, or beyond `most` bytes."""
     return io.BufferedReader(_Unpacked(lambda: archive.open(member), most, name))
 
 

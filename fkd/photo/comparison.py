@@ -24,25 +24,16 @@ TITLES = [name.replace("_", " ") for name in NAMES]
 
 @dataclass(frozen=True)
 class Comparison:
-    """The answers of several detectors for the N faces of an upright photo, which is not stored.
-
-    Attributes:
-        width, height: of the photo, px.
-        answers: N faces for each detector, by its name.
-        colours: of the detectors, by name, no two alike.
-        milliseconds: of each stage, by its name.
-        truth: for each of the N faces its true points, float32 [15, 2] photo px, NaN where missing, or None.
-        whose: owner and terms of each detector, by name; empty for a local one.
-    """
+    """The answers of several detectors for the N faces of an upright photo, which is not stored."""
 
     width: int
     height: int
     boxes: list[FaceBox]
-    answers: dict[str, list[Face]]
-    colours: dict[str, str]
-    milliseconds: dict[str, float]
-    truth: list[np.ndarray | None]
-    whose: dict[str, str]
+    answers: dict[str, list[Face]]  # N faces by the detector's name
+    colours: dict[str, str]  # of the detectors, by name, no two alike
+    milliseconds: dict[str, float]  # of each stage, by its name
+    truth: list[np.ndarray | None]  # the true points of each face, float32 [15, 2] photo px, NaN where missing
+    whose: dict[str, str]  # owner and terms of each detector, by name; empty for a local one
 
     def rows(self, photo: str) -> list[Row]:
         """The answers as rows of `fkd.photo.point_files`."""

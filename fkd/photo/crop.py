@@ -69,8 +69,8 @@ def invert(matrix: np.ndarray) -> np.ndarray:
 def crop(photo: Image.Image, matrix: np.ndarray, size: int = 96) -> np.ndarray:
     """Cut the frame that a matrix [2, 3] (photo px -> frame px) describes, grey uint8 [size, size].
 
-    photo: any mode. The part of the photo that the frame covers is shrunk with Pillow's antialiasing where
-    it is larger than the frame, then sampled once, bicubic (Keys 1981); outside the photo, its edge is repeated.
+    Pillow's antialiasing shrinks the part of the photo that is larger than the frame, then it is sampled once, bicubic
+    (Keys 1981); outside the photo, its edge is repeated.
     """
     if is_deep(photo):
         photo = to_grey(photo)

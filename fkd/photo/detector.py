@@ -12,28 +12,19 @@ from fkd.photo.face import Face, FaceBox
 
 
 class Detector(Protocol):
-    """Finds the 15 keypoints of a face.
-
-    Attributes:
-        name, colour: wherever it is shown ("#rrggbb", `fkd.photo.colours`).
-        owner: its owner; empty for a local detector.
-        network: its architecture: fcnn, timm's name, or the kind of file.
-        sha256: of its weights' file.
-        data: its training data and terms as stated by its author; empty if not stated.
-        validation_rmse: in px of the 96 px frame; inf if unknown.
-        folder: its checkpoint folder, or its file, if any.
-    """
+    """Finds the 15 keypoints of a face."""
 
     name: str
-    owner: str
-    colour: str
-    network: str
-    sha256: str
-    data: DataRecord
-    validation_rmse: float
+    owner: str  # empty for a local detector
+    colour: str  # "#rrggbb"
+    network: str  # fcnn, timm's name, or the kind of file
+    sha256: str  # of its weights' file
+    data: DataRecord  # its training data and terms as stated by its author; empty if not stated
+    validation_rmse: float  # px of the 96 px frame; inf if unknown
 
     @property
-    def folder(self) -> Path | None: ...  # noqa: D102
+    def folder(self) -> Path | None:
+        """Its checkpoint folder, or its file, if any."""
 
     def on_frames(self, images: np.ndarray, four_point: np.ndarray | None = None, mirror: bool = False) -> np.ndarray:
         """Points float32 [N, 15, 2], frame px, at the positions of a data set's labels, for frames uint8 [N, 96, 96].

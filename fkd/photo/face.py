@@ -13,18 +13,11 @@ from fkd.keypoints import NAMES
 
 @dataclass(frozen=True)
 class FaceBox:
-    """A face's square in a photo, framed like the competition's pictures.
+    """A face's square in a photo, framed like the competition's pictures."""
 
-    Attributes:
-        box: (x0, y0, x1, y1), photo px, edges; may reach outside the photo.
-        score: the finder's, 0 to 1; NaN for a box drawn by hand.
-        turn: degrees to turn the photo counter-clockwise for the face to be upright (the box stays as wide and turns
-            about its centre).
-    """
-
-    box: tuple[float, float, float, float]
-    score: float
-    turn: float = 0.0
+    box: tuple[float, float, float, float]  # (x0, y0, x1, y1), photo px, edges; may reach outside the photo
+    score: float  # the finder's, 0 to 1; NaN for a box drawn by hand
+    turn: float = 0.0  # degrees to turn the photo counter-clockwise, about the box's centre, for the face to be upright
 
     @property
     def side(self) -> float:
@@ -41,19 +34,14 @@ class FaceBox:
 class Face:
     """A detector's answer for one face, in px of the upright photo.
 
-    Attributes:
-        box: (x0, y0, x1, y1).
-        points: float32 [15, 2].
-        frame: uint8 [96, 96], the crop that the detector answered for.
-        spread: float32 [15], the standard deviation of each point along an axis; None from a detector without heatmaps.
-        doubt: the distance between the answers for the crop and for its mirror image, in units of the detector's
-            validation RMSE; 0 from a detector that does not state it, infinite where it sees no face.
+    doubt: the distance between the answers for the crop and for its mirror image, in units of the detector's validation
+    RMSE; 0 from a detector that does not state it, infinite where it sees no face.
     """
 
-    box: tuple[float, float, float, float]
-    points: np.ndarray
-    frame: np.ndarray
-    spread: np.ndarray | None = None
+    box: tuple[float, float, float, float]  # (x0, y0, x1, y1)
+    points: np.ndarray  # float32 [15, 2]
+    frame: np.ndarray  # uint8 [96, 96], the crop that the detector answered for
+    spread: np.ndarray | None = None  # float32 [15], the standard deviation along an axis, if the network has heatmaps
     doubt: float = 0.0
 
     def to_json(self) -> dict[str, Any]:

@@ -63,10 +63,7 @@ def walk_photos(paths: Iterable[Path | str]) -> Iterator[Path]:
 
 
 def find_photos(paths: Iterable[Path | str]) -> Iterator[Source]:
-    """Yield the photos of files, folders and zips (not zips in zips), named by their paths.
-
-    A damaged zip is a source that cannot be read. Raises FkdError as `walk_photos`.
-    """
+    """Yield the photos of files, folders and zips, named by their paths; a damaged zip is a photo that is damaged."""
     for path in walk_photos(paths):
         name = str(path).encode(errors="backslashreplace").decode()  # a file's name may not be valid Unicode
         if path.suffix.lower() != ".zip":
@@ -84,10 +81,7 @@ def find_photos(paths: Iterable[Path | str]) -> Iterator[Source]:
 
 
 def list_sources(files: Sequence[Path | str]) -> list[Source]:
-    """The photos of files and zips, as `find_photos`, named without their folders; other files are left out.
-
-    Raises FkdError for no photo at all, more than MOST_PHOTOS, or more than MOST_BYTES.
-    """
+    """The photos of files and zips, as `find_photos`, named without folders, up to MOST_PHOTOS and MOST_BYTES."""
     sources: list[Source] = []
     size = 0
     for file in map(Path, files):
@@ -97,10 +91,9 @@ def list_sources(files: Sequence[Path | str]) -> list[Source]:
             names = [source.name.removeprefix(f"{file}/").removeprefix(f"{file.parent}/") for source in new]
             sources += [replace(source, name=_harmless(name)) for source, name in zip(new, names, strict=True)]
         if len(sources) > MOST_PHOTOS or size > MOST_BYTES:  # a request may name one zip any number of times
-            raise FkdError(
-                f"{len(sources):,} photos of {size / 1e6:,.0f} MB are more than one batch takes "
-                f"({MOST_PHOTOS} photos, {MOST_BYTES / 1e6:.0f} MB): split them"
-            )
+            most = f"{MOST_PHOTOS} photos, {MOST_BYTES / 1e6:.0f} MB"
+            total = f"{len(sources):,} photos of {size / 1e6:,.0f} MB"
+            raise FkdError(f"{total} are more than one batch takes ({most}): split them")
     if not sources:
         raise FkdError(f"there is no photo ({', '.join(PHOTOS)}) among these files")
     return sources

@@ -49,10 +49,9 @@ def answer_on_ray(
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=cores),  # at first Ray lists files with a core
         num_cpus=1 - 2 * LITTLE,
     )
+    little = {"num_cpus": LITTLE}
     with replacing(out) as unfinished:
-        rows.write_parquet(
-            str(unfinished.absolute()), min_rows_per_file=ROWS_PER_FILE, ray_remote_args={"num_cpus": LITTLE}
-        )
+        rows.write_parquet(str(unfinished.absolute()), min_rows_per_file=ROWS_PER_FILE, ray_remote_args=little)
 
 
 class Actor:

@@ -2,7 +2,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx.reference import ReferenceEvaluator
 from PIL import Image
 
 from fkd.photo import finder
@@ -37,13 +36,8 @@ def test_finds_the_one_face_in_the_frame_of_the_competition(name, eyes, apart):
     (face,) = find_faces(open_example(name))
     assert np.hypot(*(eyes_of(face) - eyes)) < 0.25 * apart
     assert face.side * 36.2 / 96 == pytest.approx(apart, rel=0.2) and face.turn == 0 and face.score > 0.5
-
-
-@pytest.mark.parametrize(("name", "eyes", "apart"), [EILEEN, GRACE])
-def test_a_glance_finds_an_upright_face_and_none_in_noise(name, eyes, apart):
-    (face,) = glance(open_example(name))
-    assert np.hypot(*(eyes_of(face) - eyes)) < 0.25 * apart
-    assert not glance(Image.fromarray(np.random.default_rng(0).integers(0, 256, (360, 480), np.uint8)))
+    (glanced,) = glance(open_example(name))
+    assert np.hypot(*(eyes_of(glanced) - eyes)) < 0.25 * apart
     assert not glance(turned(open_example(name), 180, eyes)[0])
 
 
@@ -86,13 +80,3 @@ def test_tiny_photos_have_no_face_and_can_be_cropped(size):
     assert find_faces(photo) == []
     image = crop(photo, frame_matrix((-0.5, -0.5, size[0] - 0.5, size[1] - 0.5)))
     assert image.shape == (96, 96) and np.ptp(image) == 0
-
-
-def test_the_network_takes_any_size_and_answers_as_its_file_says():
-    reference = ReferenceEvaluator(str(finder.WEIGHTS))
-    for height, width in ((64, 96), (96, 32)):
-        photo = open_example(GRACE[0]).convert("L").resize((width, height))
-        pixels = np.asarray(photo, np.float32)[None, None]
-        expected = dict(zip(reference.output_names, reference.run(None, {"pixels": pixels}), strict=True))
-        for name, answer in finder._network()(pixels).items():
-            np.testing.assert_allclose(answer, expected[name], atol=1e-4)

@@ -13,7 +13,6 @@ from fkd.data.conventions import COMPETITION
 from fkd.data.record import DataRecord
 from fkd.errors import FkdError
 from fkd.keypoints import MEAN_FACE, unmirror
-from fkd.page.answers import Options, answer_again, answer_photo
 from fkd.photo.crop import apply, frame_matrix, invert
 from fkd.photo.detectors import network
 from fkd.photo.detectors.checkpoint import CheckpointDetector
@@ -84,14 +83,3 @@ def test_a_shipped_model_answers_precisely_for_the_faces_of_a_photo():
 def test_a_detector_without_precise_answers_is_refused():
     with pytest.raises(FkdError, match="shape has no precise answers: use it without `precise`"):
         predict(LANDMARKS, PHOTO, precise=True)
-
-
-def test_the_page_answers_precisely_and_keeps_the_photo_where_a_model_cannot():
-    fcnn = CheckpointDetector.read(EXAMPLES.parent / "checkpoints" / "fcnn")
-    detectors, photo = {"fcnn": fcnn, "shape": LANDMARKS}, str(EXAMPLES / "grace_hopper.jpg")
-    plain = answer_photo(detectors, photo, Options(["fcnn"]))
-    precise = answer_again(detectors, plain.answered, Options(["fcnn"], precise=True))
-    one, two = (view.answered.comparison.answers["fcnn"][0].points for view in (plain, precise))
-    assert 0.1 < np.abs(one - two).max() < 10  # px
-    with pytest.raises(FkdError, match="shape has no precise answers"):
-        answer_again(detectors, precise.answered, Options(["shape"], precise=True))

@@ -31,19 +31,13 @@ VERSION = 1  # of the export: a change that alters its answers makes new files
 
 @dataclass
 class Model:
-    """A checkpoint's network, and what runs it.
-
-    Attributes:
-        label_offset: px [C], as in `fkd.learn.models.KeypointModel`.
-        device: a torch device.
-        runtime: its name in a leaderboard entry; empty for torch.
-    """
+    """A checkpoint's network, and what runs it."""
 
     config: ModelConfig
-    label_offset: np.ndarray
+    label_offset: np.ndarray  # px [C], as in `fkd.learn.models.KeypointModel`
     run: Run
-    device: str = "cpu"
-    runtime: str = ""
+    device: str = "cpu"  # of torch
+    runtime: str = ""  # its name in a leaderboard entry; empty for torch
 
 
 class CheckpointDetector(NetworkDetector):

@@ -24,9 +24,9 @@ ZOOM = np.array([[4, 0, 1.5], [0, 4, 1.5]])  # frame px -> px of the crop; pixel
 CENTRE = (FRAME_SIZE - 1) / 2  # px of the frame
 Mapping15 = Mapping[str, Sequence[int]]  # keypoint -> the landmarks, counted from 0, of which it is the mean
 
-# The box that a predictor starts from, px of the frame, as dlib's own finder draws it. On wild15 every
-# box near it does as well within 0.05 px RMSE; the whole frame takes 0.13 px more.
-BOX_SIDE, BOX_BELOW = 84.7, 8.7
+# Where a predictor starts, px of the crop, as dlib finds faces. On wild15 every box near it does as well within
+# 0.05 px RMSE; the whole frame takes 0.13 px more.
+DLIB_BOX = (23, 57, 360, 395)
 # shape_predictor_68_face_landmarks.dat, and what its author says of it (github.com/davisking/dlib-models).
 DLIB_PUBLISHED = "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f"
 DLIB_OWNER = "davisking"
@@ -59,17 +59,14 @@ class LandmarkDetector:
     """A network or predictor that finds K landmarks in one crop, as a `Detector`, which documents most attributes.
 
     A face that it does not find has all points at the centre of the frame, and infinite doubt.
-
-    Attributes:
-        landmarks: grey uint8 [SIZE, SIZE] -> float [K, 2], px of that crop, all NaN where it finds no face.
-        points: how the landmarks become the 15 keypoints.
-        four_points: the keypoints that differ in the four-point convention.
     """
 
     name: str
-    landmarks: Callable[[np.ndarray], np.ndarray]
+    landmarks: Callable[
+        [np.ndarray], np.ndarray
+    ]  # grey uint8 [SIZE, SIZE] -> float [K, 2] px of it, NaN without a face
     points: Mapping15
-    four_points: Mapping15
+    four_points: Mapping15  # the keypoints that differ in the four-point convention
     network: str
     sha256: str
     colour: str
@@ -123,10 +120,7 @@ def read_dlib(path: Path | str, name: str = "") -> LandmarkDetector:
         predictor = dlib.shape_predictor(str(path))
     except RuntimeError as error:
         raise FkdError(f"{path} is not a shape predictor of dlib ({one_line(error)})") from None
-    zoom, centre = SIZE / 96, SIZE / 2
-    left, top = centre - zoom * BOX_SIDE / 2, centre + zoom * (BOX_BELOW - BOX_SIDE / 2)
-    edges = (round(edge) for edge in (left, top, left + zoom * BOX_SIDE - 1, top + zoom * BOX_SIDE - 1))
-    box = dlib.rectangle(*edges)
+    box = dlib.rectangle(*DLIB_BOX)
 
     def landmarks(image: np.ndarray) -> np.ndarray:
         return np.array([(part.x, part.y) for part in predictor(image, box).parts()], float)

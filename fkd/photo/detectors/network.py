@@ -45,12 +45,7 @@ class Look:
 
 @dataclass
 class NetworkDetector:
-    """A network as a `Detector`, which documents most attributes.
-
-    Attributes:
-        conventions: the label conventions that it answers in, that of photos first.
-        label_offset: px [C], as in `fkd.learn.models.KeypointModel`.
-    """
+    """A network as a `Detector`, which documents most attributes."""
 
     name: str
     owner: str
@@ -61,8 +56,8 @@ class NetworkDetector:
     validation_rmse: float
     folder: Path
     run: Run
-    conventions: tuple[Convention, ...]
-    label_offset: np.ndarray
+    conventions: tuple[Convention, ...]  # that it answers in, that of photos first
+    label_offset: np.ndarray  # px [C], as in `fkd.learn.models.KeypointModel`
 
     def on_frames(self, images: np.ndarray, four_point: np.ndarray | None = None, mirror: bool = False) -> np.ndarray:
         """Return points float32 [N, 15, 2], as `Detector.on_frames`."""

@@ -1,7 +1,4 @@
-"""Somebody's network as an ONNX file: one file of limited size, standard operators, the expected input and outputs.
-
-Its time and memory are not bounded: name only files that you trust.
-"""
+"""Somebody's network as an ONNX file; its time and memory are not bounded: name only files that you trust."""
 
 import hashlib
 import math
@@ -31,15 +28,12 @@ MAX_PX = 10_000.0  # from the frame's corner: no face has points there
 
 @dataclass(frozen=True)
 class Trained:
-    """What `fkd export` writes about a checkpoint, as JSON under "fkd" in the metadata.
-
-    version is fkd's, checkpoint the sha256 of its weights; the others are as in `ModelConfig` and `KeypointModel`.
-    """
+    """What `fkd export` writes about a checkpoint, as JSON under "fkd" in the metadata."""
 
     __pydantic_config__ = STRICT
 
-    version: Line
-    checkpoint: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    version: Line  # of fkd
+    checkpoint: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]  # sha256 of its weights
     network: Line
     validation_rmse: Annotated[float, Field(gt=0, le=1e6)]
     conventions: Annotated[tuple[Convention, ...], Field(min_length=1, max_length=MAX_CONVENTIONS)]
@@ -109,7 +103,7 @@ def read_onnx(path: Path, name: str = "") -> NetworkDetector:
         model = onnx.ModelProto.FromString(content)
     except DecodeError:
         raise FkdError(f"{where} is not an ONNX file, or is truncated") from None
-    for problem in _problems(model):
+    if problem := next(_problems(model), ""):
         raise FkdError(f"{where} is refused: {problem}")
     metadata = {str(entry.key): str(entry.value) for entry in model.metadata_props}
     if metadata.get("keypoints", ",".join(NAMES)).replace(" ", "").split(",") != list(NAMES):
