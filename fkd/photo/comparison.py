@@ -59,7 +59,7 @@ def compare(
 ) -> Comparison:
     """Find the faces of an upright photo, or take the given boxes, and run every detector on each.
 
-    truth: the true points of faces in the photo, [15, 2] px each, in any order; each is of the box that it lies in.
+    truth: the true points of faces in the photo, [15, 2] px each, in any order; each is matched to the box around it.
     precise: as in `predict`. Raises FkdError if two detectors have one name, or one has no precise answers.
     """
     names = [detector.name for detector in detectors]
