@@ -105,14 +105,11 @@ def _load(references: list[str], device: str) -> list["Detector"]:
 
     detectors = [load(reference, device=chosen_device(device)) for reference in references]
     for detector in detectors:
-        if isinstance(detector, CheckpointDetector):
-            conventions = detector.checkpoint.model.config.conventions
-            if not any(convention.four_point for convention in conventions):
-                typer.echo(
-                    f"warning: {detector.name} was trained without rows of four points, so it answers images of four "
-                    "points as those of 15; expect errors of 3 to 5 px in nose tip and bottom lip",
-                    err=True,
-                )
+        conventions = detector.checkpoint.model.config.conventions if isinstance(detector, CheckpointDetector) else []
+        if conventions and not any(convention.four_point for convention in conventions):
+            warning = f"warning: {detector.name} was trained without rows of four points, so it answers images of four "
+            warning += "points as those of 15; expect errors of 3 to 5 px in nose tip and bottom lip"
+            typer.echo(warning, err=True)
     return detectors
 
 

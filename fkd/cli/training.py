@@ -48,24 +48,14 @@ def train_command(
 
     check_name(model)  # before the data is read
     model_config = ModelConfig(model, head=head)
-    choices: dict[str, Any] = {
-        "optimizer": optimizer,
-        "labels": labels,
-        "precision": precision,
-        "conventions": conventions,
-    }
+    words: dict[str, Any] = {
+        "optimizer": optimizer, "labels": labels, "precision": precision, "conventions": conventions,
+    }  # fmt: skip
     config = TrainConfig(
-        epochs=epochs,
-        batch_size=batch_size,
-        lr=lr,
-        weight_decay=weight_decay,
-        warmup_epochs=warmup_epochs,
-        validation_too=validation_too,
-        augment=AugmentConfig().scaled(augment) if augment else None,
-        half=half,
-        seed=seed,
-        **choices,
-    )
+        epochs=epochs, batch_size=batch_size, lr=lr, weight_decay=weight_decay, warmup_epochs=warmup_epochs,
+        validation_too=validation_too, augment=AugmentConfig().scaled(augment) if augment else None, half=half,
+        seed=seed, **words,
+    )  # fmt: skip
     device = chosen_device(device)
     start = load_checkpoint(checkpoint_folder(source)) if source else None
     faces, split = split_data(data)
