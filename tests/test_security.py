@@ -29,6 +29,7 @@ def test_every_promise_names_a_test_that_is_there():
     "said",
     [
         f"{reading.MOST_MEGAPIXELS} megapixels",
+        f"a JPEG {reading.MAX_JPEG_MEGAPIXELS} megapixels",
         f"{reading.MOST_FILE_BYTES / 1e6:.0f} MB |",
         f"a frame of the camera | {live.MAX_MEGAPIXELS} megapixels",
         f"{reading.SHORTEST} px on its shorter side",

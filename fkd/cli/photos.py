@@ -55,6 +55,8 @@ def predict_command(
             with replacing(draw / f"{Path(answered.name).stem}.png") as unfinished:
                 points = [face.points for face in answered.faces]
                 draw_points(answered.photo, points, detector.colour).save(unfinished)
+        if answered.note:
+            typer.echo(answered.note, err=True)
         journal.write(answer_row(answered.name, detector.name, answered.faces, answered.problem))
     write_rows(out, journal.rows())
     faces, errors = [], []

@@ -17,7 +17,7 @@ from fkd.photo.detector import Detector
 from fkd.photo.face import FaceBox
 from fkd.photo.many_photos import MOST_FACES, find_at_most
 from fkd.photo.point_files import read_points, to_pts, write_rows
-from fkd.photo.reading import read_photo
+from fkd.photo.reading import note_of, read_photo
 
 MAX_PX = 1e6  # the largest coordinate of a box
 MAX_SIDE = 1600  # px, longer side of the picture that the browser shows
@@ -197,4 +197,5 @@ def _answer(
         boxes = [FaceBox((-0.5, -0.5, photo.width - 0.5, photo.height - 0.5), math.nan)]
     chosen = [detectors[name] for name in options.names[:MAX_MODELS]]
     comparison = compare(chosen, photo, boxes, true_points, find_at_most, options.precise)
-    return View(status_of(comparison, face), Answered(before.path, comparison, before.picture), face, zoomed)
+    note = note_of(photo) and f"{note_of(photo)}. "
+    return View(note + status_of(comparison, face), Answered(before.path, comparison, before.picture), face, zoomed)

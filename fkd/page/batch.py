@@ -148,6 +148,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _reasons(done: list[Answered]) -> str:
-    """HTML: which photos have no answer, and why."""
-    reasons = [photo.problem or f"{photo.name}: no face was found" for photo in done if not photo.faces]
+    """HTML: which photos end early, or have no answer, and why."""
+    reasons = [photo.note for photo in done if photo.note]
+    reasons += [photo.problem or f"{photo.name}: no face was found" for photo in done if not photo.faces]
     return "".join(f'<p class="reason">{html.escape(reason)}</p>' for reason in reasons)

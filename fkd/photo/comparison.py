@@ -18,6 +18,7 @@ from fkd.photo.face import Face, FaceBox
 from fkd.photo.finder import find_faces
 from fkd.photo.point_files import Row, answer_row
 from fkd.photo.predict import Finder, find_confirmed_faces
+from fkd.photo.reading import full_size
 
 TITLES = [name.replace("_", " ") for name in NAMES]
 
@@ -80,7 +81,7 @@ def compare(
         for each in detectors
     }
     matched = [_true_points(box, truth) for box in boxes]
-    return Comparison(photo.width, photo.height, list(boxes), answers, colours, spent, matched, whose)
+    return Comparison(*full_size(photo), list(boxes), answers, colours, spent, matched, whose)
 
 
 def verdict(comparison: Comparison, face: int) -> str:

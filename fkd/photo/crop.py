@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from PIL import Image
 
 from fkd.errors import FkdError
-from fkd.photo.reading import is_deep, to_grey
+from fkd.photo.reading import full_size, is_deep, to_grey
 
 
 def frame_matrix(box: Sequence[float], turn: float = 0.0, size: int = 96) -> np.ndarray:
@@ -75,6 +75,8 @@ def crop(photo: Image.Image, matrix: np.ndarray, size: int = 96) -> np.ndarray:
     if is_deep(photo):
         photo = to_grey(photo)
     back = invert(np.asarray(matrix, np.float64))
+    if (zoom := photo.width / full_size(photo)[0]) != 1:  # from px of the full size to those that were decoded
+        back = zoom * back + np.array([0, 0, (zoom - 1) / 2])
     step = np.sqrt(abs(np.linalg.det(back[:, :2])))
     corners = apply(back, [[0, 0], [size, 0], [0, size], [size, size]])
     limit = np.array(photo.size)

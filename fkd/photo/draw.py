@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from fkd.keypoints import EDGES, FRAME_SIZE, LEFT_EYE, MEAN_FACE, NAMES, RIGHT_EYE
+from fkd.photo.reading import full_size
 
 SMOOTH = 4  # drawn this much larger, then shrunk, for smooth edges
 
@@ -19,8 +20,9 @@ def draw_points(photo: Image.Image, faces: Sequence[np.ndarray], colour: str) ->
     """
     result = photo.convert("RGB")
     result = result.copy() if result is photo else result
+    zoom = photo.width / full_size(photo)[0]
     for points in faces:
-        _draw_face(result, np.asarray(points, np.float64), colour)
+        _draw_face(result, (np.asarray(points, np.float64) + 0.5) * zoom - 0.5, colour)
     return result
 
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageFilter
 from fkd.keypoints import FRAME_SIZE, MEAN_FACE, NAMES
 from fkd.photo.crop import rotation
 from fkd.photo.face import FaceBox
-from fkd.photo.reading import to_grey
+from fkd.photo.reading import full_size, to_grey
 from fkd.photo.runtime import Network
 
 # Wu, Peng and Yu (2023), "YuNet: A Tiny Millisecond-level Face Detector", for grey pictures; yunet.txt has its origin
@@ -47,11 +47,11 @@ def find_faces(photo: Image.Image) -> list[FaceBox]:
     If the first look finds no sure face, the photo is also searched larger and turned, and the best look counts.
     """
     grey = _lit(_shrunk(to_grey(photo)))
-    zoom = max(photo.size) / max(grey.size)
+    zoom = max(full_size(photo)) / max(grey.size)
     faces = _look(grey, 0, LOOK, zoom)
     if _best(faces) < SURE:
         faces = max([faces, *(_look(grey, *more, zoom) for more in MORE_LOOKS)], key=_best)
-    elif max(face.side for face in faces) < SMALL * max(photo.size):
+    elif max(face.side for face in faces) < SMALL * max(full_size(photo)):
         faces = _suppress([*faces, *_look(grey, 0, LARGE, zoom)])
     return sorted(faces, key=lambda face: -face.side)
 
@@ -59,7 +59,7 @@ def find_faces(photo: Image.Image) -> list[FaceBox]:
 def glance(photo: Image.Image) -> list[FaceBox]:
     """Find the upright faces that one small look is sure of, largest first, in a frame of a video."""
     grey = _lit(_shrunk(to_grey(photo)))
-    faces = _look(grey, 0, GLANCE, max(photo.size) / max(grey.size))
+    faces = _look(grey, 0, GLANCE, max(full_size(photo)) / max(grey.size))
     return sorted((face for face in faces if face.score >= SURE), key=lambda face: -face.side)
 
 

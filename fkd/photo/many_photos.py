@@ -18,7 +18,7 @@ from fkd.photo.detector import Detector
 from fkd.photo.face import Face, FaceBox
 from fkd.photo.finder import find_faces
 from fkd.photo.predict import TOGETHER, Finder, predict_together
-from fkd.photo.reading import MOST_FILE_BYTES, PHOTOS, read_photo
+from fkd.photo.reading import MOST_FILE_BYTES, PHOTOS, note_of, read_photo
 from fkd.zips import open_member, open_zip
 
 MOST_PHOTOS, MOST_BYTES = 200, 500_000_000  # of one batch on the page; bytes as unpacked
@@ -38,13 +38,14 @@ class Source:
 
 @dataclass(frozen=True)
 class Answered:
-    """A photo's name, the upright photo and its faces; or the problem with it."""
+    """A photo's name, the upright photo, its faces and the note on it; or the problem with it."""
 
     name: str
     photo: Image.Image | None = None
     faces: list[Face] = field(default_factory=list)
     problem: str = ""
     boxes: list[FaceBox] = field(default_factory=list)
+    note: str = ""
 
 
 def walk_photos(paths: Iterable[Path | str]) -> Iterator[Path]:
@@ -136,7 +137,7 @@ def _find_ahead(sources: Iterable[Source], find: Finder) -> Iterator[Answered]:
 def _find(source: Source, find: Finder) -> Answered:
     try:
         photo = source.read()
-        return Answered(source.name, photo, boxes=find(photo))
+        return Answered(source.name, photo, boxes=find(photo), note=note_of(photo))
     except FkdError as error:
         return Answered(source.name, problem=str(error))
 

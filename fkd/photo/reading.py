@@ -1,11 +1,14 @@
 """A photo's file, from an untrusted source -> an upright RGB picture; any failure of a decoder becomes one sentence."""
 
+import io
+import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import pillow_heif
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 
 from fkd.errors import FkdError
 from fkd.files import one_line, open_regular
@@ -15,14 +18,24 @@ pillow_heif.register_heif_opener()
 PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".gif", ".bmp", ".tif", ".tiff")
 # As Pillow names them. Not all that it knows: it hands a PostScript file, whatever its name, to Ghostscript.
 FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF", "BMP", "TIFF")
-MOST_MEGAPIXELS = 64  # phones make photos of 50
+MOST_MEGAPIXELS = 64
+MAX_JPEG_MEGAPIXELS = 200  # a JPEG of more than MOST_MEGAPIXELS is decoded at half its width and height
 MOST_FILE_BYTES = 80_000_000
 SHORTEST = 24  # px: no face is found in less
+SIDES = ("lower", "lower", "lower", "upper", "upper", "right", "left", "left", "right")  # by EXIF orientation
+SRGB = ImageCms.createProfile("sRGB")
+JPEG = ("JPEG", "MPO")  # as Pillow names them
+PROFILED = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # a profile's colour space -> Pillow's mode
+# Pillow warns of more pixels than this, and refuses twice as many; the limits above are checked before any is decoded.
+Image.MAX_IMAGE_PIXELS = MAX_JPEG_MEGAPIXELS * 1_000_000
+warnings.filterwarnings("ignore", module=r"PIL\.")  # of broken EXIF, too
 
 
 def read_photo(file: Path | str | BinaryIO, name: str = "", most_megapixels: float = MOST_MEGAPIXELS) -> Image.Image:
-    """Open a photo, the first picture of an animation, turned upright by its EXIF orientation, as RGB.
+    """Open a photo, the first picture of an animation, turned upright by its EXIF orientation, as RGB in sRGB.
 
+    A file that ends early is read as far as it goes: `note_of` says what is missing. A large JPEG is decoded at half
+    its size: `full_size` is the size that boxes and points refer to.
     file: a path, or an open file that can seek. name: its name in errors; the file's name if empty.
     Raises FkdError with one sentence if it is not a readable image of one of FORMATS, or too large or too small.
     """
@@ -31,15 +44,12 @@ def read_photo(file: Path | str | BinaryIO, name: str = "", most_megapixels: flo
             return read_photo(opened, name or Path(file).name, most_megapixels)
     name = one_line(name or "the photo")
     try:
-        with Image.open(file, formats=FORMATS) as photo:
-            width, height = photo.size
-            if width * height > most_megapixels * 1e6:
-                raise Image.DecompressionBombError
-            if min(width, height) < SHORTEST:
-                least = f"expected at least {SHORTEST} x {SHORTEST} px"
-                raise FkdError(f"{name} is {width} x {height} px: too small to hold a face, {least}")
-            photo.load()
-            return to_rgb(_upright(photo))
+        photo, full, note = _decode(file, name, most_megapixels)
+        upright = _upright(photo)
+        full = full if upright.size == photo.size else full[::-1]
+        upright = _in_srgb(upright)
+        upright.info["fkd"] = (upright.size, full, note)
+        return upright
     except FkdError:
         raise
     except UnidentifiedImageError:
@@ -49,6 +59,94 @@ def read_photo(file: Path | str | BinaryIO, name: str = "", most_megapixels: flo
     except Exception as error:  # each decoder raises its own: struct.error, RuntimeError, KeyError, ...
         reason = one_line(error) or type(error).__name__
         raise FkdError(f"{name} is damaged ({reason}): save it again as a JPEG or PNG file") from None
+
+
+def full_size(photo: Image.Image) -> tuple[int, int]:
+    """The width and height, px, that boxes and points in a photo refer to: the file's, if it was decoded smaller."""
+    size, full, _ = photo.info.get("fkd", (None, photo.size, ""))
+    return full if size == photo.size else photo.size  # a resized copy has the same `info`
+
+
+def note_of(photo: Image.Image) -> str:
+    """What the reader of a photo's answers should know of its file, in a sentence; mostly empty."""
+    return str(photo.info.get("fkd", ("", "", ""))[2])
+
+
+def _open(file: BinaryIO, name: str, most_megapixels: float) -> tuple[ImageFile.ImageFile, tuple[int, int]]:
+    """Read a photo's header, and set the size that it will be decoded at; returns its full size too."""
+    photo = Image.open(file, formats=FORMATS)
+    width, height = photo.size
+    if min(width, height) < SHORTEST:
+        raise FkdError(
+            f"{name} is {width} x {height} px: too small to hold a face, expected at least {SHORTEST} x {SHORTEST} px"
+        )
+    # A progressive file is held in memory at its full size.
+    half = photo.format in JPEG and "progressive" not in photo.info and most_megapixels == MOST_MEGAPIXELS
+    most = MAX_JPEG_MEGAPIXELS if half else most_megapixels
+    if width * height > most * 1e6:
+        raise FkdError(f"{name} is larger than {most:g} megapixels: shrink it first")
+    if width * height > most_megapixels * 1e6:
+        photo.draft(None, (width // 2, height // 2))
+    if photo.format == "TIFF":
+        _refuse_garbled(photo, name)
+    return photo, (width, height)
+
+
+def _decode(file: BinaryIO, name: str, most_megapixels: float) -> tuple[Image.Image, tuple[int, int], str]:
+    """The photo as it is stored, its full size, and the note on it."""
+    photo, full = _open(file, name, most_megapixels)
+    try:
+        photo.load()
+    except OSError as error:
+        if "truncated" not in str(error) or photo.format not in (*JPEG, "PNG") or photo.info.get("interlace"):
+            raise
+        if photo.format == "PNG":
+            photo.tile = []  # the rows that were decoded stay, and the others are black
+        else:
+            file.seek(0)
+            photo, _ = _open(io.BytesIO(file.read() + b"\xff\xd9"), name, most_megapixels)
+            photo.load()  # by its end mark, and what is missing is grey
+        pixels = np.asarray(photo).reshape(photo.height, -1)
+        blank = (pixels == pixels[-1, -1]).all(1) if pixels[-1, -1] in (0, 127, 128) else np.zeros(1, bool)
+        if blank.all() and len(blank) > 1:
+            raise
+        missing = blank[::-1].argmin() / photo.height
+        rest = "its details are missing" if "progressive" in photo.info else "hardly anything is missing"
+        part = f"the {SIDES[_orientation(photo)]} {missing:.0%} are missing" if missing >= 0.005 else rest
+        return photo, full, f"{name} ends early: {part}"
+    return photo, full, ""
+
+
+def _refuse_garbled(photo: Image.Image, name: str) -> None:
+    """Raise FkdError for a TIFF that Pillow decodes to other pixels without an error."""
+    tags = getattr(photo, "tag_v2", {})
+    bits, planes, negative, signed = tags.get(258, (1,)), tags.get(284) == 2, tags.get(262) == 0, tags.get(339, (1,))
+    deep = max(bits) > 8
+    if (deep and (negative or (planes and len(bits) > 1))) or (max(bits) == 8 and max(signed) == 2):
+        kind = f"{max(bits)} bits, {'in planes' if planes else 'white is 0' if negative else 'signed'}"
+        raise FkdError(f"{name} is a TIFF of a kind that is not read ({kind}): save it as PNG")
+
+
+def _orientation(photo: Image.Image) -> int:
+    with suppress(Exception):  # broken EXIF
+        return min(max(int(photo.getexif().get(0x0112, 1)), 1), 8)
+    return 1
+
+
+def _in_srgb(photo: Image.Image) -> Image.Image:
+    """The photo as `to_rgb`, its colours converted by its profile; a broken profile is ignored, as in browsers."""
+    rgb = to_rgb(photo)
+    profile = rgb.info.pop("icc_profile", None) or photo.info.get("icc_profile")
+    if not profile or is_deep(photo):
+        return rgb
+    with suppress(OSError, ImageCms.PyCMSError):
+        parsed = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        mode = PROFILED.get(parsed.profile.xcolor_space.strip())
+        if mode and "sRGB" not in ImageCms.getProfileDescription(parsed):
+            source = photo if photo.mode == mode else rgb.convert(mode)
+            rgb = ImageCms.profileToProfile(source, parsed, SRGB, outputMode="RGB") or rgb
+            rgb.info.pop("icc_profile", None)
+    return rgb
 
 
 def to_rgb(photo: Image.Image) -> Image.Image:

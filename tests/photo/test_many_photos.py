@@ -49,17 +49,30 @@ def test_photos_are_listed_from_folders_and_those_below_in_order(tmp_path):
 
 
 def test_photos_of_files_and_zips_are_answered_in_order_and_bad_ones_are_said(tmp_path, tiny_checkpoint):
-    inside = {"b/one.jpg": PHOTO, "__MACOSX/b/._one.jpg": b"", "notes.txt": b"", "b/cut.jpg": PHOTO[:3000]}
+    inside = {
+        "b/one.jpg": PHOTO,
+        "__MACOSX/b/._one.jpg": b"",
+        "notes.txt": b"",
+        "b/cut.jpg": PHOTO[:150],
+        "b/half.jpg": PHOTO[:30000],
+    }
     (tmp_path / "bad.zip").write_bytes(b"PK no")
     files = [EXAMPLES / "eileen_collins.png", pack(tmp_path / "more.zip", inside), tmp_path / "bad.zip"]
     assert [source.name for source in find_photos(files)] == [
-        str(files[0]), f"{files[1]}/b/one.jpg", f"{files[1]}/b/cut.jpg", str(files[2])
+        str(files[0]), f"{files[1]}/b/one.jpg", f"{files[1]}/b/cut.jpg", f"{files[1]}/b/half.jpg", str(files[2])
     ]  # fmt: skip
     sources = list_sources(files)
-    assert [source.name for source in sources] == ["eileen_collins.png", "b/one.jpg", "b/cut.jpg", "bad.zip"]
-    first, second, third, fourth = answer_photos(CheckpointDetector.read(tiny_checkpoint), sources)
+    assert [source.name for source in sources] == [
+        "eileen_collins.png",
+        "b/one.jpg",
+        "b/cut.jpg",
+        "b/half.jpg",
+        "bad.zip",
+    ]
+    first, second, third, half, fourth = answer_photos(CheckpointDetector.read(tiny_checkpoint), sources)
     assert len(first.faces) == len(second.faces) == 1 and not first.problem and second.photo.size == (512, 600)
     assert third.photo is None and "b/cut.jpg is damaged" in third.problem
+    assert half.photo and "b/half.jpg ends early: the lower" in half.note and not second.note
     assert "bad.zip is a damaged zip" in fourth.problem
 
 

@@ -1,15 +1,21 @@
 import io
 import os
+import re
 import struct
+import warnings
 import zlib
 
 import numpy as np
 import pytest
+from conftest import EXAMPLES
 from PIL import Image
 
 from fkd.errors import FkdError
 from fkd.photo import reading
-from fkd.photo.reading import read_photo
+from fkd.photo.crop import crop, frame_matrix
+from fkd.photo.draw import draw_points
+from fkd.photo.finder import find_faces
+from fkd.photo.reading import full_size, note_of, read_photo
 
 RAMP = np.linspace(0, 255, 60 * 40).reshape(40, 60)  # dark at the top, bright at the bottom
 
@@ -75,7 +81,7 @@ def test_bad_photos_get_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "MOST_FILE_BYTES", 2_000)
     (tmp_path / "text.jpg").write_bytes(b"this is no picture")
     Image.new("RGB", (400, 300), "red").save(tmp_path / "whole.jpg")
-    (tmp_path / "cut.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:900])
+    (tmp_path / "cut.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:500])
     Image.new("RGB", (1, 1)).save(tmp_path / "dot.png")
     (tmp_path / "folder.jpg").mkdir()
     os.mkfifo(tmp_path / "pipe.jpg")
@@ -121,3 +127,148 @@ def test_a_photo_too_large_is_refused_before_a_pixel_is_decoded(side, tmp_path, 
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda _: pytest.fail("decoded"))
     with pytest.raises(ValueError, match="bomb.png is larger than 64 megapixels"):
         read_photo(tmp_path / "bomb.png")
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_large_jpeg_is_read_smaller_and_its_points_are_those_of_the_file(orientation, monkeypatch, recwarn):
+    grace = Image.open(EXAMPLES / "grace_hopper.jpg")
+    photo = Image.new("RGB", (1401, 1301), "grey")
+    photo.paste(grace.resize((1024, 1200), Image.Resampling.BICUBIC), (200, 100))
+    exif, file = Image.Exif(), io.BytesIO()
+    exif[0x0112] = orientation
+    photo.save(file, "JPEG", quality=95, exif=exif)
+    whole = read_photo(file)
+    monkeypatch.setattr(reading, "MOST_MEGAPIXELS", 0.9)
+    half = read_photo(file, most_megapixels=0.9)
+    assert half.size == ((701, 651) if orientation == 1 else (651, 701)) and full_size(half) == whole.size
+    (box,), (small,) = find_faces(whole), find_faces(half)
+    assert np.abs(np.subtract(box.box, small.box)).max() < 0.03 * box.side
+    plain, zoom = Image.fromarray(np.asarray(half)), half.width / whole.width
+    in_half = frame_matrix([(edge + 0.5) * zoom - 0.5 for edge in box.box])
+    assert np.abs(crop(plain, in_half).astype(int) - crop(half, frame_matrix(box.box))).max() <= 1
+    marked = np.abs(np.asarray(draw_points(half, [np.full((15, 2), 400.0)], "#ff0000"), int) - np.asarray(half, int))
+    assert np.abs(np.argwhere(marked.sum(2)).mean(0) - 199.75).max() < 1, "drawn where it is in the smaller picture"
+    assert full_size(half.resize((300, 250))) == (300, 250)
+    file.seek(0)
+    monkeypatch.setattr(reading, "MAX_JPEG_MEGAPIXELS", 1.8)
+    with pytest.raises(ValueError, match="the photo is larger than 1.8 megapixels: shrink it first"):
+        read_photo(file, most_megapixels=0.9)
+
+
+def test_photos_beyond_pillows_own_limits_are_read_without_its_warning(tmp_path):
+    Image.new("L", (18_000, 10_000)).save(tmp_path / "a.jpg")  # from 89 megapixels on it warned, and from 179 refused
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert full_size(read_photo(tmp_path / "a.jpg")) == (18_000, 10_000)
+    Image.new("L", (8_100, 8_000)).save(tmp_path / "a.jpg", progressive=True)
+    with pytest.raises(ValueError, match="a.jpg is larger than 64 megapixels"):  # which takes the memory of all pixels
+        read_photo(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "share", "orientation", "said"),
+    [
+        ("jpg", 1.0, 1, "hardly anything is missing"),
+        ("jpg", 0.5, 1, "the lower 4[0-9]% are missing"),
+        ("jpg", 0.5, 3, "the upper 4[0-9]% are missing"),
+        ("jpg", 0.5, 6, "the left 4[0-9]% are missing"),
+        ("png", 0.5, 1, "the lower [45][0-9]% are missing"),
+    ],
+)
+def test_a_file_that_ends_early_is_read_as_far_as_it_goes(suffix, share, orientation, said, tmp_path):
+    noise = np.random.default_rng(0).integers(90, 160, (400, 300, 3), np.uint8)
+    noise[:20] = 255
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(noise).save(path, exif=exif, quality=70)
+    whole = read_photo(path)
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size) - 2])
+    photo = read_photo(path)
+    assert note_of(whole) == "" and re.fullmatch(f"a.{suffix} ends early: {said}", note_of(photo))
+    same = np.abs(pixels(photo) - pixels(whole)).max(2) == 0
+    assert same.mean() > 0.42 * share and photo.size == whole.size
+
+
+def matrix_profile(gamma: float, primaries: list[list[float]]) -> bytes:
+    """An ICC profile of three XYZ primaries and one gamma, as in Adobe RGB (1998)."""
+    tags = {b"rTRC": struct.pack(">4s4xIH", b"curv", 1, round(256 * gamma))}
+    tags |= {kind: tags[b"rTRC"] for kind in (b"gTRC", b"bTRC")}
+    for kind, xyz in zip((b"rXYZ", b"gXYZ", b"bXYZ"), primaries, strict=True):
+        tags[kind] = struct.pack(">4s4x3i", b"XYZ ", *(round(65536 * value) for value in xyz))
+    table, data = b"", b""
+    for kind, content in tags.items():
+        table += struct.pack(">4sII", kind, 132 + 12 * len(tags) + len(data), len(content))
+        data += content.ljust(-(-len(content) // 4) * 4, b"\0")
+    head = struct.pack(">I4sI4s4s4s", 132 + len(table) + len(data), b"lcms", 0x02100000, b"mntr", b"RGB ", b"XYZ ")
+    head += bytes(12) + b"acsp" + bytes(28) + struct.pack(">3i", 63190, 65536, 54061)
+    return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + data
+
+
+ADOBE = [[0.6097, 0.3111, 0.0195], [0.2053, 0.6257, 0.0609], [0.1492, 0.0632, 0.7446]]
+P3 = [[0.5151, 0.2412, -0.0011], [0.2920, 0.6922, 0.0419], [0.1571, 0.0666, 0.7841]]
+TO_SRGB = np.linalg.inv([[0.4361, 0.2225, 0.0139], [0.3851, 0.7169, 0.0971], [0.1431, 0.0606, 0.7141]])
+
+
+@pytest.mark.parametrize("primaries", [ADOBE, P3, None])
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "HEIF"])
+def test_colours_are_converted_to_srgb(format, primaries):
+    file, colour = io.BytesIO(), (200, 120, 80)
+    profile = matrix_profile(2.2, primaries) if primaries else b"x" * 200  # a broken one is ignored
+    Image.new("RGB", (60, 40), colour).save(file, format, quality=100, icc_profile=profile)
+    photo = read_photo(file)
+    if primaries:
+        linear = np.array(colour) ** 2.2 / 255**2.2 @ primaries @ TO_SRGB
+        colour = 255 * (1.055 * linear ** (1 / 2.4) - 0.055)
+    assert np.abs(pixels(photo)[20, 20] - colour).max() <= 4
+    assert "icc_profile" not in photo.info, "a drawing would carry it"
+
+
+def test_a_cmyk_photo_without_a_profile_is_read_as_before_and_a_wrong_profile_is_ignored():
+    for profile in (None, matrix_profile(2.2, P3)):
+        file = io.BytesIO()
+        Image.new("CMYK", (60, 40), (0, 255, 255, 0)).save(file, "TIFF", icc_profile=profile)
+        assert (pixels(read_photo(file)) == (255, 0, 0)).all()
+
+
+def tiff(values: np.ndarray, photometric: int, planes: bool, kind: int = 1) -> io.BytesIO:
+    """An uncompressed TIFF of values [C, H, W]. kind: of sample, 1 unsigned, 2 signed, 3 floating point."""
+    strips = [*values] if planes else [values.transpose(1, 2, 0)]
+    (count, height, width), bits = values.shape, 8 * values.itemsize
+    tags = {256: [width], 257: [height], 258: [bits] * count, 259: [1], 262: [photometric], 273: [], 277: [count]}
+    tags |= {278: [height], 279: [strip.nbytes for strip in strips], 284: [2 if planes else 1], 339: [kind] * count}
+    start = 8 + 2 + 12 * len(tags) + 4
+    lists = sum(4 * len(tag) for tag in tags.values()) + 4 * len(strips)
+    tags[273] = [start + lists + sum(tags[279][:number]) for number in range(len(strips))]
+    entries, tail = b"", b""
+    for tag, content in tags.items():
+        raw = struct.pack(f"<{len(content)}I", *content)
+        entries += struct.pack("<HHI", tag, 4, len(content))
+        entries += raw if len(raw) == 4 else struct.pack("<I", start + len(tail))
+        tail += raw if len(raw) > 4 else b""
+    content = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4) + tail.ljust(lists, b"\0")
+    return io.BytesIO(content + b"".join(np.ascontiguousarray(strip).tobytes() for strip in strips))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "photometric", "planes", "kind", "said"),
+    [
+        ("u2", 2, True, 1, "16 bits, in planes"),
+        ("u2", 2, False, 1, ""),
+        ("u1", 2, True, 1, ""),
+        ("u2", 0, False, 1, "16 bits, white is 0"),
+        ("f4", 0, False, 3, "32 bits, white is 0"),
+        ("i1", 1, False, 2, "8 bits, signed"),
+    ],
+)
+def test_a_tiff_that_pillow_garbles_is_refused(dtype, photometric, planes, kind, said):
+    values = np.stack([RAMP / 255, RAMP[::-1] / 255, RAMP[:, ::-1] / 255])[: 3 if photometric == 2 else 1]
+    top = 1 if kind == 3 else np.iinfo(dtype).max
+    file = tiff((values * top).astype(f"<{dtype}"), photometric, planes, kind)
+    if said:
+        with pytest.raises(
+            ValueError, match=f"the photo is a TIFF of a kind that is not read .{said}.: save it as PNG"
+        ):
+            read_photo(file)
+    else:
+        assert np.abs(pixels(read_photo(file)) / 255 - values.transpose(1, 2, 0)).max() < 0.01
