@@ -25,11 +25,7 @@ MISTAKES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def misalignment(faces: Faces) -> str | None:
-    """Why the labels of a whole set do not fit its images, in one sentence; None if they fit.
-
-    Undoes each known mistake and checks whether the eyes are then dark. The mean face decides whether the labels or
-    the images are wrong.
-    """
+    """Why the labels of a whole set do not fit its images, in one sentence; None if they fit."""
     sample = faces[:: max(1, len(faces) // SAMPLE)]
     if np.isnan(sample.points[:, :2]).all() or eye_contrast(sample.images, sample.points) < DARK:
         return None
@@ -37,20 +33,16 @@ def misalignment(faces: Faces) -> str | None:
     name = min(contrasts, key=contrasts.__getitem__)
     if contrasts[name] > DARK:
         return "the labelled eyes are not darker than the skin around them: the labels may belong to other images"
+    # The mean face decides which of them is wrong.
     if _from_mean_face(MISTAKES[name](sample.points)) < _from_mean_face(sample.points):
         return f"the labels do not fit the images: {name}"
     return f"the images do not fit the labels: {name}"
 
 
 def eye_contrast(images: np.ndarray, points: np.ndarray) -> float:
-    """Brightness of the labelled eyes relative to the skin around them, in standard deviations of the image.
+    """Mean brightness of the labelled eyes over the skin around them, in standard deviations of the image.
 
-    Args:
-        images: uint8 [N, 96, 96].
-        points: [N, 15, 2] px, of which the first two are the eyes.
-
-    Returns:
-        The mean over all eyes in the frame, negative if they are darker; 0 without any.
+    images: uint8 [N, 96, 96]. points: [N, 15, 2] px. Negative if the eyes are darker; 0 without any eye in the frame.
     """
     sums = np.pad(images.astype(np.int32).cumsum(1).cumsum(2), ((0, 0), (1, 0), (1, 0)))
     eyes = points[:, :2].round()

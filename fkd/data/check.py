@@ -1,7 +1,7 @@
 """Report the contents of the competition's files, and anything suspicious in them."""
 
 import warnings
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,10 +32,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """The result of `check`; problems: of whole files, a sentence each.
-
-    test_images, values: in test.csv, and requested by IdLookupTable.csv; None if that cannot be read.
-    """
+    """The result of `check`."""
 
     rows: int
     labels: dict[str, int]
@@ -44,9 +41,9 @@ class Report:
     exact_duplicates: int
     look_alike_groups: int
     rows_in_groups: int
-    test_images: int | None
-    values: int | None
-    problems: list[str]
+    test_images: int | None  # in test.csv, None if it cannot be read
+    values: int | None  # requested by IdLookupTable.csv
+    problems: list[str]  # of whole files, a sentence each
     findings: list[Finding]
 
 
@@ -56,20 +53,17 @@ def check(data: Path | str) -> Report:
     Raises as `read_training` does; a defect in the other files is one of the problems in the report.
     """
     faces, problems = read_training(data), []
-
-    def count(read: Callable[[Path | str], Sized]) -> int | None:
+    counts: list[int | None] = []
+    for read in (lambda: read_test(data).images, lambda: read_lookup(data)):
         try:
-            return len(read(data))
+            counts.append(len(read()))
         except FkdError as error:
+            counts.append(None)
             problems.append(str(error))
-            return None
-
-    test_images, values = count(lambda data: read_test(data).images), count(read_lookup)
-    for problem in (None if problems else submission_problem(data), misalignment(faces)):
-        if problem:
-            problems.append(problem)
+    problems += filter(None, (None if problems else submission_problem(data), misalignment(faces)))
     sizes = np.bincount(cached_groups(faces))
     labelled = np.isfinite(faces.points).all(-1)
+    blank = dict.fromkeys((1 + np.flatnonzero(faces.images.std((1, 2)) < 2)).tolist(), "")
     return Report(
         rows=len(faces),
         labels=dict(zip(NAMES, labelled.sum(0).tolist(), strict=True)),
@@ -78,32 +72,21 @@ def check(data: Path | str) -> Report:
         exact_duplicates=len(faces) - len({image.tobytes() for image in faces.images}),
         look_alike_groups=int((sizes > 1).sum()),
         rows_in_groups=int(sizes[sizes > 1].sum()),
-        test_images=test_images,
-        values=values,
+        test_images=counts[0],
+        values=counts[1],
         problems=problems,
-        findings=[*blank_images(faces.images), *odd_labels(faces.points)],
+        findings=[*([Finding("almost blank image", blank)] if blank else []), *odd_labels(faces.points)],
     )
 
 
-def blank_images(images: np.ndarray) -> list[Finding]:
-    """Images without contrast. images: uint8 [N, 96, 96]."""
-    rows = 1 + np.flatnonzero(images.std((1, 2)) < 2)
-    return [Finding("almost blank image", dict.fromkeys(rows.tolist(), ""))] if len(rows) else []
-
-
 def odd_labels(points: np.ndarray) -> list[Finding]:
-    """Finds rows with labels that do not look like a face.
-
-    Each row is compared with the typical face of its convention, scaled, turned and shifted to fit it best.
-    points: [N, 15, 2] px, NaN where missing.
-    """
+    """Finds rows of points [N, 15, 2] px that do not look like the typical face of their convention."""
     labelled, four_point = np.isfinite(points).all(-1), is_four_point(points)
     size, offsets = np.full(len(points), np.nan), np.full(points.shape[:2], np.nan)
     for group in (four_point, ~four_point):
         if group.any():
             size[group], offsets[group] = _fit(points[group])
-    offset = np.nan_to_num(offsets).max(1)
-    worst = np.nan_to_num(offsets).argmax(1)
+    offset, worst = np.nan_to_num(offsets).max(1), np.nan_to_num(offsets).argmax(1)
     swapped = points[:, 0, 0] <= points[:, 1, 0]
     with np.errstate(invalid="ignore"):
         outside = np.asarray(np.any((points < -0.5) | (points > FRAME_SIZE - 0.5), axis=-1))

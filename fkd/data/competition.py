@@ -1,6 +1,7 @@
 """Read the competition's three files."""
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,6 @@ from fkd.files import one_line
 from fkd.keypoints import COLUMNS, FRAME_SIZE, NAMES
 
 PIXELS = FRAME_SIZE * FRAME_SIZE
-PIXEL_VALUES = {str(value) for value in range(256)}
 BLOCK = 128  # rows with an image, as text 4.5 MB
 
 
@@ -52,13 +52,8 @@ def read_lookup(data: Path | str) -> pd.DataFrame:
     unknown = np.flatnonzero(~names.isin(COLUMNS))
     if len(unknown):
         raise table.error(cells[["FeatureName"]], unknown[0], "a keypoint coordinate such as nose_tip_x")
-    return pd.DataFrame(
-        {
-            "RowId": table.unique_ids(cells[["RowId"]]),
-            "ImageId": table.whole_numbers(cells[["ImageId"]]),
-            "FeatureName": names.to_numpy(),
-        }
-    )
+    rows, images = table.unique_ids(cells[["RowId"]]), table.whole_numbers(cells[["ImageId"]])
+    return pd.DataFrame({"RowId": rows, "ImageId": images, "FeatureName": names.to_numpy()})
 
 
 def submission_problem(data: Path | str) -> str | None:
@@ -71,27 +66,7 @@ def submission_problem(data: Path | str) -> str | None:
 
 
 def _parse_training(path: Path) -> dict[str, np.ndarray]:
-    images, points = [], []
-    with open_csv(path, "training") as (label, file):
-        table = Table(label, file)
-        for block in table.blocks([*COLUMNS, "Image"], size=BLOCK):
-            images.append(_images(table, block["Image"]))
-            points.append(_points(table, block[list(COLUMNS)]))
-    return {"images": np.concatenate(images), "points": np.concatenate(points)}
-
-
-def _parse_test(path: Path) -> dict[str, np.ndarray]:
-    images, ids = [], []
-    with open_csv(path, "test") as (label, file):
-        table = Table(label, file)
-        for block in table.blocks(["ImageId", "Image"], size=BLOCK):
-            images.append(_images(table, block["Image"]))
-            ids.append(block[["ImageId"]])
-    return {"images": np.concatenate(images), "image_ids": table.unique_ids(pd.concat(ids))}
-
-
-def _points(table: Table, cells: pd.DataFrame) -> np.ndarray:
-    """Cells of the 30 coordinates -> points, float32 [N, 15, 2] px."""
+    table, images, cells = _parse(path, "training", COLUMNS)
     points = table.numbers(cells).astype(np.float32).reshape(-1, len(NAMES), 2)
     half = np.argwhere(np.isnan(points[..., 0]) != np.isnan(points[..., 1]))
     if len(half):
@@ -99,7 +74,23 @@ def _points(table: Table, cells: pd.DataFrame) -> np.ndarray:
         raise FkdError(
             f"{table.label}: row {cells.index[row]} has only one of x and y for {NAMES[point]}, expected both or none"
         )
-    return points
+    return {"images": images, "points": points}
+
+
+def _parse_test(path: Path) -> dict[str, np.ndarray]:
+    table, images, cells = _parse(path, "test", ["ImageId"])
+    return {"images": images, "image_ids": table.unique_ids(cells)}
+
+
+def _parse(path: Path, stem: str, columns: Sequence[str]) -> tuple[Table, np.ndarray, pd.DataFrame]:
+    """The csv, its images uint8 [N, 96, 96], and its cells in the other columns."""
+    images, cells = [], []
+    with open_csv(path, stem) as (label, file):
+        table = Table(label, file)
+        for block in table.blocks([*columns, "Image"], size=BLOCK):
+            images.append(_images(table, block["Image"]))
+            cells.append(block[list(columns)])
+    return table, np.concatenate(images), pd.concat(cells)
 
 
 def _images(table: Table, cells: "pd.Series[str]") -> np.ndarray:
@@ -122,5 +113,5 @@ def _pixel_defect(text: str) -> str:
     words = text.split()
     if len(words) != PIXELS:
         return f"{len(words):,} pixels, expected {PIXELS:,} ({FRAME_SIZE} x {FRAME_SIZE})"
-    bad = next((word for word in words if word not in PIXEL_VALUES), "")
+    bad = next((word for word in words if word not in map(str, range(256))), "")
     return f"the pixel {one_line(bad, 40)!r}, expected a whole number from 0 to 255"

@@ -35,19 +35,12 @@ Outputs = tuple[np.ndarray, np.ndarray | None]
 
 @strict_dataclass
 class Convention:
-    """A way to place labels.
-
-    Attributes:
-        name: what to call it.
-        points: the points that it labels.
-        own: those of them that it places differently from the first convention of the set.
-        nose_tip, top_lip, bottom_lip: median distances below the line through the eyes, in IOD; None if unlabelled.
-    """
+    """A way to place labels."""
 
     name: Line
-    points: tuple[PointName, ...]
-    own: tuple[PointName, ...]
-    nose_tip: Signed | None
+    points: tuple[PointName, ...]  # that it labels
+    own: tuple[PointName, ...]  # those of them that it places differently from the first convention of the set
+    nose_tip: Signed | None  # median distances below the line through the eyes, in IOD; None if unlabelled
     top_lip: Signed | None
     bottom_lip: Signed | None
 
@@ -90,50 +83,42 @@ def find_conventions(points: np.ndarray) -> Conventions:
     """
     four_point = is_four_point(points)
     places = _eye_frame(points)  # [N, 15, 2] IOD
-    gap = places[:, BOTTOM_LIP, 1] - places[:, TOP_LIP, 1]
-    blocks = _blocks(np.flatnonzero(~four_point), gap)
+    blocks = _blocks(np.flatnonzero(~four_point), places[:, BOTTOM_LIP, 1] - places[:, TOP_LIP, 1])
     parts = len(blocks)
     if four_point.any():
         blocks.append(np.flatnonzero(four_point))
-    medians = [_quantile(places[rows], 0.5) for rows in blocks]  # each [15, 2] IOD
-    errors = [_standard_error(places[rows]) for rows in blocks]  # each [15] IOD
+    medians, errors = zip(*(_median(places[rows]) for rows in blocks), strict=True)
     outer = (MEAN_FACE[BOTTOM_LIP][1] - MEAN_FACE[TOP_LIP][1]) / (MEAN_FACE[LEFT_EYE][0] - MEAN_FACE[RIGHT_EYE][0])
-
-    def off_the_outer_edges(block: int) -> float:
-        gap = medians[block][BOTTOM_LIP, 1] - medians[block][TOP_LIP, 1]
-        return abs(gap - outer) if np.isfinite(gap) else math.inf
-
-    order = sorted(range(len(blocks)), key=off_the_outer_edges)
-    index = np.zeros(len(points), np.int64)
-    values: list[Convention] = []
-    for number, block in enumerate(order):
-        index[blocks[block]] = number
-        away = np.linalg.norm(medians[block] - medians[order[0]], axis=1)  # [15] IOD
-        differs = away > SAME_PLACE + SURE * np.hypot(errors[block], errors[order[0]])
-        if number and block < parts:  # the lips are why it is a convention, though the faces may hide it in the medians
-            differs[[TOP_LIP, BOTTOM_LIP]] = True
-        values.append(_convention(points[blocks[block]], medians[block], differs, parts == 1))
+    off = [abs(median[BOTTOM_LIP, 1] - median[TOP_LIP, 1] - outer) for median in medians]
+    first, *others = np.argsort(off, kind="stable").tolist()  # NaN, of four points, is last
+    rows = np.zeros(len(points), np.int64)
+    values = [_convention(points[blocks[first]], medians[first], np.zeros(len(NAMES), bool), parts == 1)]
+    for number, block in enumerate(others, 1):
+        rows[blocks[block]] = number
+        away = np.linalg.norm(medians[block] - medians[first], axis=1)  # [15] IOD
+        own = away > SAME_PLACE + SURE * np.hypot(errors[block], errors[first])
+        if block < parts:  # the lips are why it is a convention, though the faces may hide it in the medians
+            own[[TOP_LIP, BOTTOM_LIP]] = True
+        values.append(_convention(points[blocks[block]], medians[block], own, parts == 1))
     names = [convention.name for convention in values]
     for number, name in enumerate(names):
         if names.count(name) > 1:
             values[number] = dataclasses.replace(values[number], name=f"{name} {names[: number + 1].count(name)}")
-    return Conventions(tuple(values), index)
+    return Conventions(tuple(values), rows)
 
 
 def mix(conventions: Conventions) -> Conventions:
     """Conventions for a model that shares its outputs between them: 15 points, and four points if there are any."""
     merged = merge(conventions.values)
-    four_point = np.array([convention.four_point for convention in conventions.values])
-    return Conventions(merged, np.where(four_point[conventions.rows], len(merged) - 1, 0))
+    number = np.array([len(merged) - 1 if convention.four_point else 0 for convention in conventions.values])
+    return Conventions(merged, number[conventions.rows])
 
 
 def merge(values: Sequence[Convention]) -> tuple[Convention, ...]:
     """At most one convention of 15 points and one of four points, with shared outputs."""
-    of_kind = {convention.four_point: convention for convention in reversed(values)}
-    names = {False: "15 points", True: "four points"}
-    return tuple(
-        dataclasses.replace(of_kind[kind], name=names[kind], own=()) for kind in (False, True) if kind in of_kind
-    )
+    fifteen = [dataclasses.replace(each, name="15 points", own=()) for each in values if not each.four_point]
+    four = [dataclasses.replace(each, name="four points", own=()) for each in values if each.four_point]
+    return (*fifteen[:1], *four[:1])
 
 
 def present(conventions: Conventions, rows: np.ndarray) -> Conventions:
@@ -148,7 +133,7 @@ def present(conventions: Conventions, rows: np.ndarray) -> Conventions:
 
 
 def nearest(convention: Convention, values: Sequence[Convention]) -> Convention:
-    """Of some conventions, the one that places nose tip and lips most like this one, if possible of as many points."""
+    """The one of `values` that places nose tip and lips most like `convention`, if possible of as many points."""
 
     def distance(other: Convention) -> tuple[bool, float]:
         heights = np.array([[each.nose_tip, each.top_lip, each.bottom_lip] for each in (convention, other)], float)
@@ -164,11 +149,9 @@ def channels(values: Sequence[Convention]) -> np.ndarray:
     The first 15 outputs are the first convention's; each point that another one places differently has one more.
     """
     table = np.tile(np.arange(len(NAMES)), (len(values), 1))
-    count = len(NAMES)
-    for row, convention in zip(table, values, strict=True):
-        for name in convention.own:
-            row[NAMES.index(name)] = count
-            count += 1
+    own = [(row, NAMES.index(name)) for row, convention in enumerate(values) for name in convention.own]
+    for output, place in enumerate(own, len(NAMES)):
+        table[place] = output
     return table
 
 
@@ -186,32 +169,27 @@ def label_points(
     four_point: np.ndarray | None = None,
     mirror: bool = False,
 ) -> np.ndarray:
-    """Points where a data set has its labels: the convention, flip averaging and the label offset, for every engine.
+    """Points where a data set has its labels, float32 [N, 15, 2] px, for every engine.
 
     A face of four points is answered in that convention. A face of 15 points gets the mean of the 15-point
     conventions, weighted with the network's probability of each: of all answers it has the least squared error.
 
     Args:
-        run: a network, from images uint8 [B, 96, 96] to its outputs.
-        values: the network's conventions.
+        run: a network with the conventions `values`, from images uint8 [B, 96, 96] to its outputs.
         label_offset: px [C], as in `fkd.learn.models.KeypointModel`.
         images: uint8 [N, 96, 96].
         four_point: bool [N], whether only the four points of a face are wanted. If not given, all faces are answered in
             the first convention, as in a photo.
         mirror: average with the answers for the mirror images.
-
-    Returns:
-        float32 [N, 15, 2], frame px.
     """
     points, logits = run(images)
-    mirrored = None
     if mirror:
         mirrored, mirrored_logits = run(images[:, :, ::-1].copy())
         if logits is not None and mirrored_logits is not None:
             logits = (logits + mirrored_logits) / 2
     weights = _weights(values, len(images), four_point, logits)  # [N, C]
     answers: np.ndarray = np.einsum("nc,ncpx->npx", weights, points[:, channels(values)])
-    if mirrored is not None:
+    if mirror:
         answers = (answers + unmirror(np.einsum("nc,ncpx->npx", weights, mirrored[:, channels(values)]))) / 2
     answers[..., 0] += weights @ label_offset.astype(np.float32)[:, None]
     return answers
@@ -221,8 +199,7 @@ def _weights(
     values: Sequence[Convention], count: int, four_point: np.ndarray | None, logits: np.ndarray | None
 ) -> np.ndarray:
     """The weight of each convention in each answer, float32 [N, C]."""
-    weights = np.zeros((count, len(values)), np.float32)
-    weights[:, 0] = 1
+    weights = np.repeat(np.eye(1, len(values), dtype=np.float32), count, 0)
     if four_point is None:
         return weights
     choices = ambiguous(values)
@@ -239,28 +216,23 @@ def _weights(
 def _eye_frame(points: np.ndarray) -> np.ndarray:
     """Points [N, 15, 2] px, seen from halfway between the eyes: x towards the left eye, y down the face, in IOD."""
     left, right = points[:, LEFT_EYE], points[:, RIGHT_EYE]
-    across = left - right  # [N, 2]
     with np.errstate(invalid="ignore", divide="ignore"):
-        across = across / (across**2).sum(1, keepdims=True)  # 1 / IOD long
+        across = (left - right) / ((left - right) ** 2).sum(1, keepdims=True)  # [N, 2], 1 / IOD long
     down = np.stack([-across[:, 1], across[:, 0]], 1)
     away = points - ((left + right) / 2)[:, None]
     return np.stack([(away * across[:, None]).sum(-1), (away * down[:, None]).sum(-1)], -1)
 
 
-def _quantile(places: np.ndarray, share: float) -> np.ndarray:
-    """A quantile of each point's places [N, 15, 2], NaN for one without a label."""
+def _median(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The median of each point's places [n, 15, 2], [15, 2], and its standard error, as of a normal distribution, [15].
+
+    NaN for a point without a label.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of a point without a label
-        quantile: np.ndarray = np.nanquantile(places.astype(np.float64), share, axis=0)
-    return quantile
-
-
-def _standard_error(places: np.ndarray) -> np.ndarray:
-    """That of the median of each point's places [N, 15, 2], as if they were normally distributed, [15] IOD."""
-    deviation = (_quantile(places, 0.75) - _quantile(places, 0.25)) / 1.349  # [15, 2]
+        low, median, high = np.nanquantile(places.astype(np.float64), (0.25, 0.5, 0.75), axis=0)
     count = np.isfinite(places).all(-1).sum(0).clip(1)
-    error: np.ndarray = 1.2533 * np.linalg.norm(deviation, axis=1) / np.sqrt(count)
-    return error
+    return median, 1.2533 * np.linalg.norm((high - low) / 1.349, axis=1) / np.sqrt(count)
 
 
 def _blocks(rows: np.ndarray, gap: np.ndarray) -> list[np.ndarray]:
@@ -290,18 +262,15 @@ def _change_point(series: np.ndarray) -> int | None:
     return change if p_value < SIGNIFICANCE and moved >= MIN_CHANGE else None
 
 
-def _convention(points: np.ndarray, medians: np.ndarray, differs: np.ndarray, alone: bool) -> Convention:
-    """The convention of rows with points [n, 15, 2] px.
-
-    differs: bool [15], from the first convention. alone: whether it is the only one of 15 points.
-    """
+def _convention(points: np.ndarray, median: np.ndarray, own: np.ndarray, alone: bool) -> Convention:
+    """The convention of rows with points [n, 15, 2] px. own: bool [15]. alone: the only one of 15 points."""
     labelled = np.isfinite(points).all(-1).any(0)  # [15]
-    below = [round(y, 3) if math.isfinite(y) else None for y in medians[[NOSE_TIP, TOP_LIP, BOTTOM_LIP], 1].tolist()]
-    names, own = (tuple(np.array(NAMES)[which].tolist()) for which in (labelled, differs))
-    convention = Convention("four points", names, own, *below)
+    below = [round(y, 3) if math.isfinite(y) else None for y in median[[NOSE_TIP, TOP_LIP, BOTTOM_LIP], 1].tolist()]
+    names, own_names = (tuple(np.array(NAMES)[which].tolist()) for which in (labelled, own))
+    convention = Convention("four points", names, own_names, *below)
+    gap = convention.lip_gap
     if convention.four_point:
         return convention
-    gap = convention.lip_gap
     if alone or gap is None:
         return dataclasses.replace(convention, name="15 points")
     kind = ("inner", "outer", "wide")[int(np.searchsorted([INNER_LIPS, WIDE_LIPS], gap, "right"))]

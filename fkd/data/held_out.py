@@ -16,10 +16,7 @@ from fkd.keypoints import COLUMNS
 
 
 def held_out(data: Path | str) -> Faces:
-    """Returns the held-out tenth of a training file, in the order of `export_test`'s ImageIds.
-
-    Raises as `read_training` does.
-    """
+    """The held-out tenth of a training file, in the order of `export_test`'s ImageIds; raises as `read_training`."""
     faces, split = split_data(data)
     return faces[in_order(faces, split.test)]
 
@@ -64,6 +61,5 @@ def test_table(images: np.ndarray) -> pd.DataFrame:
 def lookup_table(wanted: np.ndarray) -> pd.DataFrame:
     """An IdLookupTable.csv that requests the coordinates `wanted`, bool [N, 15, 2]."""
     image, column = np.nonzero(wanted.reshape(len(wanted), -1))
-    names = [COLUMNS[index] for index in column]
-    rows = {"RowId": range(1, len(image) + 1), "ImageId": image + 1, "FeatureName": names, "Location": ""}
-    return pd.DataFrame(rows)
+    names = np.array(COLUMNS)[column]
+    return pd.DataFrame({"RowId": range(1, len(image) + 1), "ImageId": image + 1, "FeatureName": names, "Location": ""})

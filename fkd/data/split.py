@@ -45,17 +45,13 @@ def record_of(name: str, faces: Faces, split: Split, terms: str = "") -> DataRec
 
 def in_order(faces: Faces, rows: np.ndarray) -> np.ndarray:
     """Rows (int64) in the order of their faces' hashes: the same for all sets of one fingerprint."""
-    order = np.argsort(np.array(_hashes(faces[rows]), dtype=object), kind="stable")
-    ordered: np.ndarray = rows[order]
+    ordered: np.ndarray = rows[np.argsort(np.array(_hashes(faces[rows]), dtype=object), kind="stable")]
     return ordered
 
 
 def _hashes(faces: Faces) -> list[bytes]:
-    labelled = np.isfinite(faces.points)
-    return [
-        hashlib.sha256(image.tobytes() + mask.tobytes()).digest()
-        for image, mask in zip(faces.images, labelled, strict=True)
-    ]
+    pairs = zip(faces.images, np.isfinite(faces.points), strict=True)
+    return [hashlib.sha256(image.tobytes() + labelled.tobytes()).digest() for image, labelled in pairs]
 
 
 def look_alikes(images: np.ndarray) -> np.ndarray:
@@ -98,10 +94,7 @@ def _components(count: int, pairs: np.ndarray) -> np.ndarray:
 
 
 def split_data(data: Path | str) -> tuple[Faces, Split]:
-    """Reads the training file and splits it 80/10/10 (`split_faces`); the look-alike groups are cached.
-
-    Raises as `read_training` does.
-    """
+    """Reads the training file and splits it 80/10/10 (`split_faces`). Raises as `read_training` does."""
     faces = read_training(data)
     return faces, split_faces(faces, cached_groups(faces))
 
@@ -119,9 +112,8 @@ def split_faces(faces: Faces, groups: np.ndarray) -> Split:
 def deal(faces: Faces, groups: np.ndarray, ends: Sequence[float]) -> list[np.ndarray]:
     """Row numbers (int64, ascending) of each part: by content, never a group across parts, whatever the rows' order.
 
-    Groups are ordered by the hash of their images and dealt out in that order, the four-point rows apart
-    from the others so that each part has its share of both. groups: int64 [N]. ends: the share of faces up to the end
-    of each part, the last of them 1.
+    Groups are dealt out in the order of their images' hashes, those of four points apart so that each part has its
+    share. groups: int64 [N]. ends: the share of faces up to the end of each part, the last of them 1.
     """
     digests = [hashlib.sha256(image.tobytes()).hexdigest() for image in faces.images]
     table = pd.DataFrame({"group": groups, "digest": digests, "four_point": faces.four_point})

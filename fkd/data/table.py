@@ -40,7 +40,7 @@ class Table:
         """Yields the rows, `size` at a time, as text, indexed by row from 1; a cell that a row lacks is "".
 
         layouts: the columns to read are those of one layout, in any order and case; others are ignored.
-        Raises FkdError if the file is not a csv, lacks a column or has no rows, or a row has too many cells.
+        Raises FkdError if the file is not a csv, lacks a column, or has no rows or a row of too many cells.
         """
         rows = 0
         try:
@@ -50,8 +50,8 @@ class Table:
             ) as reader:  # fmt: skip
                 while (block := _next(reader)) is not None:
                     block.index += 1
-                    yield self._select(block, layouts)
                     rows += len(block)
+                    yield self._select(block, layouts)
         except pd.errors.EmptyDataError:
             raise FkdError(f"{self.label} is empty: {self.remedy}") from None
         except pd.errors.ParserWarning:

@@ -29,13 +29,11 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 @strict_dataclass
 class ModelConfig:
-    """A network.
+    """A network: "fcnn" or a timm residual network.
 
-    Attributes:
-        name: "fcnn" or a timm residual network.
-        conventions: the label conventions that it answers in, that of photos first (`fkd.data.conventions`). If not
-            given, the two of wild15; FCNN shares its outputs between them, as in the paper.
-        head: one of HEAD_ABOUT. If not given, the best: "heatmap", but "regression" for FCNN.
+    The conventions that it answers in, that of photos first, are the two of wild15 if not given; FCNN shares its
+    outputs between them, as in the paper. The head is one of HEAD_ABOUT; "heatmap" if not given, but "regression" for
+    FCNN.
     """
 
     name: Line = "resnet18"
@@ -65,45 +63,27 @@ class ModelConfig:
 
 @strict_dataclass
 class AugmentConfig:
-    """Ranges of the augmentation: uniform around no change (noise: standard deviation, up to).
-
-    Attributes:
-        rotation: degrees.
-        scale, contrast: relative.
-        shift: px.
-        stretch: of width over height, relative.
-        shear: px to the side per px down.
-        bend: px, at each of 4 x 4 places over the frame, between which the displacement is smooth.
-        brightness, noise: of the range 0..1.
-        blur: up to a Gaussian of 1.5 px at 1.
-        cover: px, up to, the side of a square of one random grey.
-        last: the factor on the ranges of GEOMETRY in the last epoch: they narrow evenly from the first epoch on.
-        wide: the share of faces that are badly framed instead: their scale and shift are drawn from wide_scale and
-            wide_shift, which do not narrow.
-    """
+    """Ranges of the augmentation: uniform around no change."""
 
     mirror: bool = True
-    rotation: Annotated[float, Field(ge=0, le=250)] = 25.0
-    scale: Annotated[float, Field(ge=0, le=2)] = 0.2
-    shift: Annotated[float, Field(ge=0, le=80)] = 8.0
-    stretch: Share = 0.1
-    shear: Share = 0.1
-    bend: Annotated[float, Field(ge=0, le=30)] = 3.0
-    brightness: Annotated[float, Field(ge=0, le=2)] = 0.2
-    contrast: Annotated[float, Field(ge=0, le=4)] = 0.4
-    noise: Annotated[float, Field(ge=0, le=0.4)] = 0.04
-    blur: Annotated[float, Field(ge=0, le=5)] = 0.5
-    cover: Annotated[float, Field(ge=0, le=200)] = 20.0
-    last: Share = 0.25
-    wide: Share = 0.15
+    rotation: Annotated[float, Field(ge=0, le=250)] = 25.0  # degrees
+    scale: Annotated[float, Field(ge=0, le=2)] = 0.2  # relative
+    shift: Annotated[float, Field(ge=0, le=80)] = 8.0  # px
+    stretch: Share = 0.1  # of width over height, relative
+    shear: Share = 0.1  # px to the side per px down
+    bend: Annotated[float, Field(ge=0, le=30)] = 3.0  # px, at each of 4 x 4 places, smooth between them
+    brightness: Annotated[float, Field(ge=0, le=2)] = 0.2  # of the range 0..1
+    contrast: Annotated[float, Field(ge=0, le=4)] = 0.4  # relative
+    noise: Annotated[float, Field(ge=0, le=0.4)] = 0.04  # largest standard deviation, of the range 0..1
+    blur: Annotated[float, Field(ge=0, le=5)] = 0.5  # 1 is a Gaussian of 1.5 px
+    cover: Annotated[float, Field(ge=0, le=200)] = 20.0  # largest side of a square of one random grey, px
+    last: Share = 0.25  # in the last epoch, the factor on the ranges of GEOMETRY, which narrow evenly up to there
+    wide: Share = 0.15  # of the faces are badly framed: scale and shift in these ranges, which do not narrow
     wide_scale: Annotated[float, Field(ge=0, le=4.5)] = 0.45
     wide_shift: Annotated[float, Field(ge=0, le=240)] = 24.0
 
     def scaled(self, strength: float) -> "AugmentConfig":
-        """All ranges times strength, 0 to MAX_STRENGTH; mirror, last and wide stay.
-
-        Raises FkdError for another strength.
-        """
+        """All ranges times strength, 0 to MAX_STRENGTH (else FkdError); mirror, last and wide stay."""
         if not 0 <= strength <= MAX_STRENGTH:  # also refuses NaN
             raise FkdError(f"the strength of augmentation is {strength:g}, expected 0 to {MAX_STRENGTH}")
         ranges = {name: value for name, value in vars(self).items() if name not in ("mirror", "last", "wide")}
@@ -117,30 +97,20 @@ class AugmentConfig:
 
 @strict_dataclass
 class TrainConfig:
-    """How to train.
-
-    Attributes:
-        warmup_epochs: 3 if not given, or as many as leave one epoch after them.
-        labels: "all" rows with the masked loss (ML-ResNet), or "complete" rows only.
-        conventions: "found", outputs for each label convention of the training rows, or "one", the same outputs for
-            all; if not given, "found", but "one" for FCNN.
-        validation_too: train on the validation faces too, and keep the last epoch.
-        precision: "auto" is bf16 for residual networks where the hardware computes in it.
-        half: save the weights in float16.
-    """
+    """How to train."""
 
     epochs: Annotated[int, Field(gt=0)] = 100
     batch_size: Annotated[int, Field(gt=0)] = 32
     optimizer: Literal["adam", "adamw"] = "adamw"
     lr: Positive = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
-    warmup_epochs: Count | None = None
-    labels: Literal["all", "complete"] = "all"
-    conventions: Literal["found", "one"] | None = None
-    validation_too: bool = False
+    warmup_epochs: Count | None = None  # 3, or as many as leave one epoch after them
+    labels: Literal["all", "complete"] = "all"  # rows with any label (ML-ResNet), or complete rows only
+    conventions: Literal["found", "one"] | None = None  # outputs for each convention, or shared; None: FCNN shares
+    validation_too: bool = False  # train on the validation faces, and keep the last epoch
     augment: AugmentConfig | None = field(default_factory=AugmentConfig)
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
-    half: bool = False
+    precision: Literal["auto", "bf16", "fp32"] = "auto"  # auto: bf16 for residual networks if the hardware has it
+    half: bool = False  # save the weights in float16
     seed: Annotated[int, Field(ge=-(2**31), lt=2**31)] = 0
 
     def __post_init__(self) -> None:
@@ -161,16 +131,10 @@ class Source:
 
 @strict_dataclass
 class TrainingRecord(TrainConfig):
-    """How a model was trained, and the outcome.
-
-    Attributes:
-        best_epoch: the epoch of the saved weights, from 1.
-        validation_rmse: px, on the validation faces; `predict` judges weak faces by it.
-        source: None if the weights were random at the start.
-    """
+    """How a model was trained, and the outcome."""
 
     _: KW_ONLY
-    best_epoch: Count
-    validation_rmse: Positive
+    best_epoch: Count  # of the saved weights, from 1
+    validation_rmse: Positive  # px; `predict` judges weak faces by it
     fkd_version: Line
-    source: Source | None = None
+    source: Source | None = None  # None: random weights

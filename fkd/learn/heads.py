@@ -19,10 +19,10 @@ CENTRE, HALF = (FRAME_SIZE - 1) / 2, FRAME_SIZE / 2
 class Head(nn.Module):
     """features -> output, from which the points are read and the loss is computed.
 
-    A head is made by head(channels, cells, outputs): the channels of the network's maps from the finest on, the cells
-    of the coarsest, and the number of points, K. Its forward takes the features of B faces: the coarsest map as
-    [B, channels * cells], or, if `every_map`, all maps [B, channels, S, S], in float32 or bfloat16. Its output is
-    float32. last: the name of the last layer, which has one or more rows of weights per point; "" if it is the head.
+    Made by head(channels, cells, outputs): the channels of the network's maps from the finest on, the cells of the
+    coarsest, and the number of points, K. forward takes the coarsest map as [B, channels * cells], or, if `every_map`,
+    a list of all maps [B, channels, S, S], the finest first, in float32 or bfloat16; its output is float32.
+    last: the name of the last layer, which has one or more rows of weights per point; "" if it is the head.
     """
 
     every_map: ClassVar[bool] = False
@@ -33,10 +33,7 @@ class Head(nn.Module):
         raise NotImplementedError
 
     def loss(self, output: Any, target: torch.Tensor) -> torch.Tensor | None:
-        """The mean loss over the labels: a scalar, or None if it takes none of them.
-
-        target: [B, K, 2] px, NaN where a label is missing, which is so for some, but not for all.
-        """
+        """The mean loss over the labels, a scalar; None without any. target: [B, K, 2] px, NaN where missing."""
         raise NotImplementedError
 
     def spread(self, output: Any) -> torch.Tensor | None:
@@ -56,18 +53,15 @@ class RegressionHead(nn.Linear, Head):
         nn.init.normal_(self.weight, std=0.1 / features**0.5)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Points [B, K, 2], frame pixels, from features [B, channels * cells]."""
         # bf16 has 8 bits: a coordinate rounded to them would be off by a quarter of a pixel.
         with torch.autocast(features.device.type, enabled=False):
             points: torch.Tensor = super().forward(features.float()).unflatten(1, (-1, 2)) * HALF + CENTRE
         return points
 
     def points(self, output: torch.Tensor) -> torch.Tensor:
-        """The output itself."""
         return output
 
     def loss(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor | None:
-        """The mean of Huber's function over the labelled coordinates."""
         return masked_loss(output, target)
 
 
@@ -100,7 +94,6 @@ class HeatmapHead(Head):
         self.heat = nn.Conv2d(WIDTH // 2, outputs, 1)
 
     def forward(self, features: list[torch.Tensor]) -> torch.Tensor:
-        """Logits [B, K, S, S], from all maps [B, channels, S, S], the finest first."""
         total: torch.Tensor = self.lateral[-1](features[-1])
         for level in reversed(range(len(features) - 1)):
             total = total if level else self.narrow(total)
@@ -110,15 +103,12 @@ class HeatmapHead(Head):
         return heatmaps.float()
 
     def points(self, output: torch.Tensor) -> torch.Tensor:
-        """The expected place of each heatmap."""
         return expected_points(output)
 
     def loss(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor | None:
-        """The mean cross-entropy with a Gaussian about each label."""
         return heatmap_loss(output, target)
 
     def spread(self, output: torch.Tensor) -> torch.Tensor:
-        """The standard deviation of each heatmap."""
         return spread(output)
 
 

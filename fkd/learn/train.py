@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +21,6 @@ from fkd.errors import FkdError
 from fkd.keypoints import NAMES
 from fkd.learn.augment import augment
 from fkd.learn.config import FCNN, ModelConfig, Source, TrainConfig
-from fkd.learn.heads import Head
 from fkd.learn.inference import bf16_is_quick, outputs
 from fkd.learn.models import KeypointModel, build_model
 from fkd.learn.record import CONFIG, Checkpoint
@@ -66,8 +64,8 @@ def train(
     """Trains a model and keeps the best epoch by validation RMSE in the checkpoint folder `out`.
 
     After every epoch, writes the state that `resume` continues from, then config.json, model.safetensors and
-    history.csv. A run that is killed at any moment either resumes and ends with the weights of an uninterrupted one, or
-    has left nothing and can be started again. A run that has ended can be resumed with more epochs.
+    history.csv: a run that is killed at any moment can be resumed or started again, and ends with the same weights. A
+    run that has ended can be resumed with more epochs.
 
     Args:
         model_config: the network; its conventions are replaced by those of the faces, in the file's order.
@@ -76,8 +74,8 @@ def train(
         source: a checkpoint to start from, instead of random weights.
 
     Raises:
-        FkdError: if `out` holds another run and resume is off, or another process trains into it, or resume finds
-            nothing that fits, or `source` may have seen the held-out faces.
+        FkdError: if `out` is in use or holds another run, or there is nothing to resume, or `source` may have seen the
+            held-out faces.
         OSError: with what to do, if `out` cannot be written.
     """
     out = Path(out)
@@ -101,6 +99,9 @@ def train(
     run = Run(data, model_config, config, Source(source.name, source.sha256, source.data) if source else None)
     training, validation = (LabelledFaces(faces[part], conventions.rows[part]) for part in (rows, split.validation))
     with locked(out):
+        for file, content in ((STATE, "a run: continue it with --resume"), (CONFIG, "a checkpoint: start elsewhere")):
+            if not resume and (out / file).exists():
+                raise FkdError(f"{out} already holds {content}, or choose another folder")
         # The moments of dead units fade into denormals, which made epochs 3x slower.
         torch.set_flush_denormal(True)
         try:
@@ -112,11 +113,8 @@ def train(
 
 
 def _check_source(source: DataRecord, data: DataRecord) -> None:
-    """Raises FkdError if a checkpoint trained on `source` may have seen the held-out faces of `data`.
-
-    Fingerprints do not show which faces two splits share. So a source of a set of the same name, or that records none,
-    is refused if its split is another; one of another set is trusted to be of other faces.
-    """
+    """Raises FkdError if a checkpoint trained on `source` may have seen the held-out faces of `data`."""
+    # Fingerprints do not show which faces two splits share, so the names decide.
     same_split = source.fingerprints.test == data.fingerprints.test
     if not same_split and (source.name == data.name or not source.fingerprints.train):
         raise FkdError(
@@ -136,7 +134,7 @@ def _epochs(
     build: Callable[[ModelConfig], KeypointModel],
     source: Checkpoint[KeypointModel] | None,
 ) -> History:
-    """The epochs of a run, from its first or from where it stopped; returns the history, one row per epoch."""
+    """Trains from the first epoch or from where the run stopped; returns the history."""
     config = run.train
     torch.manual_seed(config.seed)
     model = build(run.model)
@@ -145,13 +143,20 @@ def _epochs(
     model = model.to(dev)
     steps = max(1, len(training.faces) // config.batch_size)
     optimizer, schedule = _optimizer(model, config, steps)
-    history = _start(out, run, model, optimizer, resume)
-    bf16 = _use_bf16(run, dev)
+    history: History = []
+    if resume:
+        history = load_state(out / STATE, run, model, optimizer)
+        save_outcome(out, run, history, model)  # which may have been interrupted
+    quick = run.model.name != FCNN and bf16_is_quick(dev)  # FCNN is bound by reading its weights
+    bf16 = config.precision == "bf16" or (config.precision == "auto" and quick)
 
     images = torch.from_numpy(training.faces.images).to(dev)[:, None]  # uint8 [N, 1, 96, 96]
     labels = torch.from_numpy(training.faces.points).to(dev)  # [N, 15, 2] px
     convention = torch.from_numpy(training.convention).to(dev)  # [N]
-    choice = torch.from_numpy(_choices(run.model, training.convention)).to(dev)  # [N]
+    # The number of each face's convention among those that only the picture tells apart, [N].
+    number = dict.fromkeys(range(len(run.model.conventions)), IGNORED)
+    number |= {convention: index for index, convention in enumerate(ambiguous(run.model.conventions))}
+    choice = torch.tensor([number[each] for each in training.convention.tolist()], device=dev)
     ours, theirs = _untaught_outputs(model, source.model, training) if source else ([], [])
     teacher = source.model.to(dev).eval() if source and ours else None
     update = len(history) * steps
@@ -177,7 +182,9 @@ def _epochs(
             schedule.step_update(update)
             with torch.autocast(dev.type, torch.bfloat16, enabled=bf16):
                 output, logits = model(batch)
-            loss = _loss(model.head, output, target, logits, choice[rows])
+            loss = model.head.loss(output, target)
+            if loss is not None and logits is not None and (choice[rows] != IGNORED).any():
+                loss = loss + CHOICE_WEIGHT * F.cross_entropy(logits, choice[rows], ignore_index=IGNORED)
             if loss is not None:
                 model.zero_grad()
                 loss.backward()
@@ -212,7 +219,7 @@ def _optimizer(model: KeypointModel, config: TrainConfig, steps: int) -> tuple[O
     groups = param_groups_weight_decay(model, config.weight_decay)  # weights decay; norms and biases do not
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer]
     optimizer = kind(groups, lr=config.lr, fused=model.label_offset.device.type in ("cpu", "cuda"))
-    schedule = CosineLRScheduler(
+    return optimizer, CosineLRScheduler(
         optimizer,
         t_initial=config.epochs * steps,
         warmup_t=(config.warmup_epochs or 0) * steps,
@@ -220,28 +227,14 @@ def _optimizer(model: KeypointModel, config: TrainConfig, steps: int) -> tuple[O
         lr_min=config.lr / 100,
         t_in_epochs=False,
     )
-    return optimizer, schedule
-
-
-def _start(out: Path, run: Run, model: KeypointModel, optimizer: Optimizer, resume: bool) -> History:
-    """The history of the run to resume, after finishing its interrupted writes; empty for a new one."""
-    if resume:
-        history = load_state(out / STATE, run, model, optimizer)
-        save_outcome(out, run, history, model)
-        return history
-    for file, content in ((STATE, "a run: continue it with --resume"), (CONFIG, "a checkpoint: start elsewhere")):
-        if (out / file).exists():
-            raise FkdError(f"{out} already holds {content}, or choose another folder")
-    return []
 
 
 def _untaught_outputs(
     model: KeypointModel, source: KeypointModel, training: LabelledFaces
 ) -> tuple[list[int], list[int]]:
-    """The outputs of conventions that no face to train on has, in the model and in the source that knows them.
+    """The outputs of conventions that no face to train on has, in the model and in the source.
 
-    They are trained on the source's answers, or they would drift as the rest changes (learning without forgetting, Li
-    and Hoiem 2016).
+    They learn the source's answers, or they would drift (learning without forgetting, Li and Hoiem 2016).
     """
     ours, theirs = [], []
     for number, convention in enumerate(model.config.conventions):
@@ -265,30 +258,3 @@ def _validate(model: KeypointModel, validation: LabelledFaces) -> float:
     model.label_offset.copy_(torch.from_numpy(offset))
     answers = label_points(lambda images: found, values, offset, faces.images, faces.four_point)
     return accuracy(answers, faces.points, resamples=1).rmse
-
-
-def _choices(config: ModelConfig, convention: np.ndarray) -> np.ndarray:
-    """The number of each face's convention [N] among those that only the picture tells apart; IGNORED for others."""
-    choices = ambiguous(config.conventions)
-    return np.array([choices.index(number) if number in choices else IGNORED for number in convention.tolist()])
-
-
-def _loss(
-    head: Head, output: Any, target: torch.Tensor, logits: torch.Tensor | None, choice: torch.Tensor
-) -> torch.Tensor | None:
-    """The loss of a batch; None if it has no label at all.
-
-    output: of the head; target: [B, K, 2] px. logits: [B, C] of the conventions; choice: the numbers of these [B],
-    IGNORED where the convention is clear.
-    """
-    loss = head.loss(output, target)
-    if loss is not None and logits is not None and (choice != IGNORED).any():
-        loss = loss + CHOICE_WEIGHT * F.cross_entropy(logits, choice, ignore_index=IGNORED)
-    return loss
-
-
-def _use_bf16(run: Run, device: torch.device) -> bool:
-    if run.train.precision != "auto":
-        return run.train.precision == "bf16"
-    # FCNN is bound by reading its weights: bf16 saves a fifth of a step, not half.
-    return run.model.name != FCNN and bf16_is_quick(device)
