@@ -79,12 +79,10 @@ def answer_photo(
     """
     if path is None:
         return View(BEGIN)
+    empty = None
     try:
         photo = _read(path)
-    except FkdError as error:
-        return View(f"**{error}**")
-    empty = Answered(path, compare([], photo, []), _copy(photo, folder or new_folder()))
-    try:
+        empty = Answered(path, compare([], photo, []), _copy(photo, folder or new_folder()))
         return _answer(detectors, photo, empty, options, zoomed=zoomed)
     except FkdError as error:
         return View(f"**{error}**", empty)
@@ -109,19 +107,12 @@ def answer_box(
     if answered is None:
         return View(BEGIN)
     boxes = list(answered.comparison.boxes)
-    number = face if type(face) is int and 0 <= face < len(boxes) else None
-    if corners is None and number is not None:
-        del boxes[number]
-        return _answer(detectors, _read(answered.path), answered, options, boxes)
-    box = _box(corners)
-    if number is not None:
-        boxes[number] = box
-    elif len(boxes) < MOST_FACES:
-        number = len(boxes)
-        boxes.append(box)
-    else:
+    number = face if type(face) is int and 0 <= face < len(boxes) else len(boxes)
+    if number == MOST_FACES:
         raise FkdError(f"A photo can have at most {MOST_FACES} faces.")
-    return _answer(detectors, _read(answered.path), answered, options, boxes, number)
+    is_deleted = corners is None and number < len(boxes)
+    boxes[number : number + 1] = [] if is_deleted else [_box(corners)]
+    return _answer(detectors, _read(answered.path), answered, options, boxes, 0 if is_deleted else number)
 
 
 def status_of(comparison: Comparison, face: int) -> str:
@@ -134,10 +125,7 @@ def status_of(comparison: Comparison, face: int) -> str:
 
 
 def write_file(kind: str, answered: Answered | None, face: int | None) -> str:
-    """Write the answers as json or csv, or one face's points by the last model as pts; return the file's path.
-
-    Raises FkdError if there is no answer, or the photo has been deleted.
-    """
+    """Write the answers as json or csv, or one face's points by the last model as pts; return the file's path."""
     if answered is None or not answered.comparison.boxes or not Path(answered.path).exists():
         raise FkdError(GONE)
     path = new_folder() / f"keypoints.{kind}"
@@ -152,16 +140,11 @@ def write_file(kind: str, answered: Answered | None, face: int | None) -> str:
 
 def _box(corners: object) -> FaceBox:
     """Check the corners of a box that a browser sent."""
-    if not isinstance(corners, list) or len(corners) != 4 or not all(_is_coordinate(value) for value in corners):
-        raise FkdError(NO_BOX)
-    x0, y0, x1, y1 = map(float, corners)
-    if min(abs(x1 - x0), abs(y1 - y0)) < 1:
-        raise FkdError(NO_BOX)
-    return FaceBox((x0, y0, x1, y1), math.nan)
-
-
-def _is_coordinate(value: object) -> bool:
-    return isinstance(value, int | float) and -MAX_PX < value < MAX_PX
+    if isinstance(corners, list) and [type(value) in (int, float) for value in corners] == [True] * 4:
+        x0, y0, x1, y1 = map(float, corners)
+        if max(map(abs, corners)) < MAX_PX and min(abs(x1 - x0), abs(y1 - y0)) >= 1:
+            return FaceBox((x0, y0, x1, y1), math.nan)
+    raise FkdError(NO_BOX)
 
 
 def _read(path: str) -> Image.Image:

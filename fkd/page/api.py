@@ -71,14 +71,9 @@ def api(detectors: LazyDetectors, root: Path) -> None:
     answer = gr.JSON(label="answer", visible=False)
     photo = Photo(type="filepath", label="photo", visible=False)
     precise = gr.Checkbox(False, label="precise", visible=False)
-    model, models, benchmark = (
-        gr.Textbox(value, label=label, visible=False)
-        for value, label in (
-            (detectors.by_error()[0], "model"),
-            (",".join(list(detectors)[:4]), "models"),
-            (benchmarks[0] if benchmarks else "", "benchmark"),
-        )
-    )
+    model = gr.Textbox(detectors.by_error()[0], label="model", visible=False)
+    models = gr.Textbox(",".join(list(detectors)[:4]), label="models", visible=False)
+    benchmark = gr.Textbox(next(iter(benchmarks), ""), label="benchmark", visible=False)
     endpoints: dict[str, tuple[Callable[..., Any], list[gr.components.Component]]] = {
         "predict": (answer_predict, [photo, model, precise]),
         "compare": (answer_compare, [photo, models, precise]),

@@ -7,11 +7,12 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import gradio as gr
 
 from fkd.errors import FkdError
+from fkd.page.browser import PRIVATE, Update
 from fkd.page.detectors import LazyDetectors
 from fkd.page.guard import handler, pick
 from fkd.page.uploads import new_folder
@@ -23,14 +24,13 @@ from fkd.photo.reading import PHOTOS
 
 INTRODUCTION = f"""Photos, or zips of photos: up to {MOST_PHOTOS} at a time, {MOST_BYTES / 1e6:.0f} MB unpacked. The
 points are in the files below. Files are deleted within an hour."""
-Update = dict[gr.blocks.Block, Any]
 INTERVAL = 1.0  # s between updates of the gallery, which is sent whole
 DRAWN, GALLERY = 2000, 800  # px, longest side of the drawings in the zip, and of those that the gallery shows
 FILES = {"points.csv": "Points as CSV", "points.json": "Points as JSON", "drawn.zip": "Drawings as a zip"}
 
 
 class View(NamedTuple):
-    """The state of the tab: HTML, (path, caption) for the gallery, and the folder of FILES once they are written."""
+    """The tab's HTML, (path, caption) for the gallery, and the folder of FILES once they are written."""
 
     status: str
     pictures: list[tuple[str, str]]
@@ -56,9 +56,7 @@ def batch_tab(detectors: LazyDetectors) -> None:
             gr.DownloadButton(label, size="sm", min_width=120, elem_id=f"batch-{name.partition('.')[2]}")
             for name, label in FILES.items()
         ]
-    gallery = gr.Gallery(
-        label="Drawn", columns=4, object_fit="contain", height="auto", visible=False, elem_id="batch-gallery"
-    )
+    gallery = gr.Gallery(label="Drawn", object_fit="contain", height="auto", visible=False, elem_id="batch-gallery")
     running: set[str | None] = set()  # sessions; one that is removed ends after its photo
 
     # Nested, because Gradio passes the request to functions only, not to a partial.
@@ -85,16 +83,15 @@ def batch_tab(detectors: LazyDetectors) -> None:
         return {run: gr.Button(interactive=not busy), stop: gr.Button(interactive=busy)}
 
     # The button comes back whatever happens to the batch.
-    private: dict[str, Any] = {"api_visibility": "private"}
     shown = [status, downloads, gallery, *saves]
-    run.click(handler(begin), None, [status, run, stop], **private).then(
-        handler(answer_all), [files, model], shown, show_progress="hidden", **private
-    ).then(lambda: buttons(False), None, [run, stop], queue=False, **private)
+    run.click(handler(begin), None, [status, run, stop], **PRIVATE).then(
+        handler(answer_all), [files, model], shown, show_progress="hidden", **PRIVATE
+    ).then(lambda: buttons(False), None, [run, stop], queue=False, **PRIVATE)
 
     def stop_after_this(request: gr.Request) -> None:
         running.discard(request.session_hash)
 
-    stop.click(handler(stop_after_this), queue=False, **private)
+    stop.click(handler(stop_after_this), queue=False, **PRIVATE)
 
 
 def answer_files(detector: Detector, files: list[str], goes_on: Callable[[], bool]) -> Iterator[View]:

@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import gradio as gr
 
 from fkd.page.guard import handler
 
+Update = dict[gr.blocks.Block, Any]  # of components, as a handler returns it
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}  # of events
 SAVE = """file => {
     if (!file) return;
     const link = document.createElement('a');

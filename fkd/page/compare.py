@@ -10,18 +10,9 @@ import gradio as gr
 from pandas.io.formats.style import Styler
 
 from fkd.errors import FkdError
-from fkd.page.answers import (
-    BEGIN,
-    Answered,
-    Options,
-    View,
-    answer_again,
-    answer_box,
-    answer_photo,
-    status_of,
-    write_file,
-)
-from fkd.page.browser import save_on_click
+from fkd.page import answers
+from fkd.page.answers import BEGIN, Answered, Options, View, answer_again, answer_photo, status_of
+from fkd.page.browser import PRIVATE, Update, save_on_click
 from fkd.page.components import Photo, Viewer
 from fkd.page.detectors import Detectors
 from fkd.page.guard import MALFORMED, event_value, handler
@@ -34,14 +25,9 @@ THUMBNAIL = 120  # px of an example's button
 ADDED = "Any model published by `fkd push`. Its files are checked before they are read; none can run code."
 TRUE_POINTS = "A .pts file with 15 or 68 points, or a .csv or .json file from this page or `fkd predict`."
 POINTS = "Points (distances and errors in % of the eye distance; coordinates in pixels)"
-# On a phone the answer may be below the visible part.
-TO_THE_ANSWER = "() => window.fkd.toAnswer()"
+TO_THE_ANSWER = "() => window.fkd.toAnswer()"  # on a phone it may be below the visible part
 KEEP_PHOTO = "photo => { if (photo) window.fkd.keepPhoto(photo); }"
-# A reload shows the photo of this browser session again, if the server still has it.
-KEPT_PHOTO = "async () => [await window.fkd.keptPhoto()]"
-
-Update = dict[gr.blocks.Block, Any]
-PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+KEPT_PHOTO = "async () => [await window.fkd.keptPhoto()]"  # the latest of this browser session, for a reload
 LAST: dict[str, Any] = PRIVATE | {"trigger_mode": "always_last"}  # by default Gradio drops later events
 
 
@@ -126,7 +112,7 @@ class CompareTab:
                 with gr.Row():
                     for kind, label in (("json", "JSON"), ("csv", "CSV"), ("pts", ".pts")):
                         button = gr.Button(label, size="sm", min_width=110, elem_id=f"save-{kind}")
-                        save_on_click(button, functools.partial(write_file, kind), [self.answered, self.face])
+                        save_on_click(button, functools.partial(answers.write_file, kind), [self.answered, self.face])
 
     def _connect_photos(self, page: gr.Blocks) -> None:
         self.photo.upload(None, self.photo, js=KEEP_PHOTO)
@@ -134,37 +120,36 @@ class CompareTab:
         stems = json.dumps([path.stem for path in self.examples])
         self.tried.click(None, self.tried, js=f"number => {{ window.fkd.keepPhoto(null, {stems}[number]); }}")
         for event, function, source in (
-            (self.photo.upload, self.answer, self.photo),
-            (self.camera.change, self.answer, self.camera),
-            (self.tried.click, self.try_example, self.tried),
+            (self.photo.upload, self._answer, self.photo),
+            (self.camera.change, self._answer, self.camera),
+            (self.tried.click, self._try_example, self.tried),
         ):
             event(function, [source, *self.options], self.outputs, **LAST).then(None, js=TO_THE_ANSWER)
         toggled = [self.studio, self.camera_shown, self.open_camera]
-        self.open_camera.click(self.toggle_camera, self.camera_shown, toggled, **PRIVATE)
-        page.load(self.open_view, self.photo, [self.models, *self.outputs], js=KEPT_PHOTO, **PRIVATE)
+        self.open_camera.click(self._toggle_camera, self.camera_shown, toggled, **PRIVATE)
+        page.load(self._open_view, self.photo, [self.models, *self.outputs], js=KEPT_PHOTO, **PRIVATE)
 
     def _connect_options(self) -> None:
         # `input` misses a model removed by the keyboard.
-        self.models.change(self.change_models, [self.answered, self.face, *self.options], self.outputs, **LAST)
+        self.models.change(self._change_models, [self.answered, self.face, *self.options], self.outputs, **LAST)
         for event, function in (
-            (self.truth.change, self.answer_same),
-            (self.precise.input, self.answer_same),
-            (self.whole.input, self.find_again),
+            (self.truth.change, self._answer_again),
+            (self.precise.input, self._answer_again),
+            (self.whole.input, self._find_again),
         ):
             event(function, [self.answered, *self.options], self.outputs, **LAST)
-        default = json.dumps(",".join(self.first))
-        listed = f"names.join(',') === {default} ? null : names.join(',')"
-        self.models.change(None, self.models, js=f"names => {{ window.fkd.remember({{models: {listed}}}, true); }}")
+        models = f"names.join() === {json.dumps(','.join(self.first))} ? null : names.join()"
+        self.models.change(None, self.models, js=f"names => {{ window.fkd.remember({{models: {models}}}, true); }}")
         added = [self.wanted, self.models, self.own]
-        self.wanted.submit(self.add, added, [self.added, self.models, self.own], concurrency_limit=1, **PRIVATE)
+        self.wanted.submit(self._add, added, [self.added, self.models, self.own], concurrency_limit=1, **PRIVATE)
 
     def _connect_faces(self) -> None:
         # One after the other: each box is drawn on top of the earlier ones.
         drawn = [self.answered, *self.options]
-        self.viewer.input(self.draw, drawn, self.outputs, trigger_mode="multiple", **PRIVATE)
-        self.viewer.select(self.click_face, self.answered, [self.status, self.face, self.points], **LAST)
+        self.viewer.input(self._change_boxes, drawn, self.outputs, trigger_mode="multiple", **PRIVATE)
+        self.viewer.select(self._click_face, self.answered, [self.status, self.face, self.points], **LAST)
         shown = [self.status, self.viewer, self.points]
-        self.face.input(self.choose_face, [self.answered, self.face], shown, **LAST)
+        self.face.input(self._choose_face, [self.answered, self.face], shown, **LAST)
 
     def _show(self, view: View) -> Update:
         """Fill the outputs."""
@@ -188,24 +173,22 @@ class CompareTab:
             return {self.status: f"**{error}**"}
 
     @handler
-    def answer(self, path: str | None, *options: Any) -> Update:
-        """Answer a new photo."""
+    def _answer(self, path: str | None, *options: Any) -> Update:
         return self._show(answer_photo(self.detectors, path, Options(*options)))
 
     @handler
-    def try_example(self, number: object, *options: Any) -> Update:
-        """Answer an example; Gradio passes any number that a browser sent."""
+    def _try_example(self, number: object, *options: Any) -> Update:
+        """Answer an example; Gradio passes on any number from a browser."""
         if type(number) is not int or not 0 <= number < len(self.examples):
             raise FkdError(MALFORMED)
         return self._show(answer_photo(self.detectors, str(self.examples[number]), Options(*options), zoomed=True))
 
     @handler
-    def answer_same(self, answered: Answered | None, *options: Any) -> Update:
-        """Answer the same faces with other settings."""
+    def _answer_again(self, answered: Answered | None, *options: Any) -> Update:
         return self._show_or_explain(lambda: answer_again(self.detectors, answered, Options(*options)))
 
     @handler
-    def change_models(self, answered: Answered | None, face: int | None, names: list[str], *options: Any) -> Update:
+    def _change_models(self, answered: Answered | None, face: int | None, names: list[str], *options: Any) -> Update:
         """Answer the same faces with other models, unless the page changed the choice to match its answer."""
         if answered and names and list(answered.comparison.answers) == names:
             number = min(face or 0, len(answered.comparison.boxes) - 1)
@@ -213,18 +196,18 @@ class CompareTab:
         return self._show_or_explain(lambda: answer_again(self.detectors, answered, Options(names, *options)))
 
     @handler
-    def find_again(self, answered: Answered | None, *options: Any) -> Update:
-        """Search for the faces again."""
+    def _find_again(self, answered: Answered | None, *options: Any) -> Update:
         return self._show(answer_photo(self.detectors, answered.path if answered else None, Options(*options)))
 
     @handler
-    def draw(self, event: gr.EventData, answered: Answered | None, *options: Any) -> Update:
-        """Answer after a box was drawn, corrected or deleted."""
+    def _change_boxes(self, event: gr.EventData, answered: Answered | None, *options: Any) -> Update:
         corners, face = event_value(event, "box"), event_value(event, "face")
-        return self._show_or_explain(lambda: answer_box(self.detectors, corners, face, answered, Options(*options)))
+        return self._show_or_explain(
+            lambda: answers.answer_box(self.detectors, corners, face, answered, Options(*options))
+        )
 
     @handler
-    def click_face(self, event: gr.EventData, answered: Answered | None) -> Update:
+    def _click_face(self, event: gr.EventData, answered: Answered | None) -> Update:
         """Show the values of a face clicked in the viewer, which has marked it already."""
         number = event_value(event, "face")
         if answered is None or type(number) is not int or not 0 <= number < len(answered.comparison.boxes):
@@ -233,8 +216,7 @@ class CompareTab:
         return {self.face: faces} | self._show_face(answered.comparison, number)
 
     @handler
-    def choose_face(self, answered: Answered | None, face: int | None) -> Update:
-        """Show a face chosen from the list."""
+    def _choose_face(self, answered: Answered | None, face: int | None) -> Update:
         if answered is None or type(face) is not int:  # Gradio passes on an empty list
             return {self.status: BEGIN}
         picture = view(answered.picture, answered.comparison, face)
@@ -244,7 +226,7 @@ class CompareTab:
         return {self.status: status_of(comparison, face), self.points: _table(comparison, face)}
 
     @handler
-    def open_view(self, photo: str | None, request: gr.Request) -> Update:
+    def _open_view(self, photo: str | None, request: gr.Request) -> Update:
         """Show the view in the URL, ?example=NAME&models=A,B, or the photo of this browser session."""
         listed = dict.fromkeys(str(request.query_params.get("models", "")).split(","))
         names = [name for name in listed if name in self.detectors.own][:MAX_MODELS] or self.first
@@ -256,17 +238,12 @@ class CompareTab:
         return {self.models: names} | self._show(view)
 
     @handler
-    def toggle_camera(self, shown: bool) -> Update:
-        """Open or close the camera."""
-        label = "Camera" if shown else "Close the camera"
-        return {
-            self.studio: gr.Column(visible=not shown),
-            self.camera_shown: not shown,
-            self.open_camera: gr.Button(label),
-        }
+    def _toggle_camera(self, shown: bool) -> Update:
+        button = gr.Button("Camera" if shown else "Close the camera")
+        return {self.studio: gr.Column(visible=not shown), self.camera_shown: not shown, self.open_camera: button}
 
     @handler
-    def add(self, wanted: str, chosen: list[str], own: list[str]) -> Update:
+    def _add(self, wanted: str, chosen: list[str], own: list[str]) -> Update:
         """Add a Hub model to this visitor's list."""
         try:
             name = self.detectors.add(wanted or "")

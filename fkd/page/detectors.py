@@ -20,13 +20,9 @@ MAX_MODELS, MAX_BYTES = 12, 200_000_000  # models of all visitors together; weig
 
 
 class LazyDetectors(Mapping[str, Detector]):
-    """The page's own detectors by name; a checkpoint folder is read on first use.
+    """The page's own detectors by name; a checkpoint folder is read on first use. folders: by name.
 
-    Attributes:
-        folders: Checkpoint folders by name.
-
-    Raises:
-        FkdError: Two detectors have one name, or a reference cannot be read.
+    Raises FkdError if two detectors have one name, or a reference cannot be read.
     """
 
     def __init__(self, references: Sequence[Path | str | Detector]):
@@ -35,9 +31,10 @@ class LazyDetectors(Mapping[str, Detector]):
         self._errors: dict[str, float] = {}  # validation RMSE, px
         self._loading = threading.Lock()
         for reference in references:
+            folder: Path | None
             if isinstance(reference, (str, Path)) and all((Path(reference) / file).is_file() for file in NEEDED):
-                folder: Path | None = Path(reference)
-                name, error = Path(reference).resolve().name, _validation_rmse(Path(reference))
+                folder = Path(reference)
+                name, error = folder.resolve().name, _validation_rmse(folder)
             else:
                 detector = load(reference) if isinstance(reference, (str, Path)) else reference
                 name, error, folder = detector.name, detector.validation_rmse, detector.folder
@@ -91,10 +88,7 @@ class Detectors(ChainMap[str, Detector]):
         super().__init__(self._added, own)  # type: ignore[arg-type]  # only the first is ever written
 
     def add(self, reference: str) -> str:
-        """Pull a public user/repo or user/repo@revision, and return its name here.
-
-        Raises FkdError if it is not a checkpoint that is safe to load.
-        """
+        """Pull a public user/repo[@revision], and return its name here. Raises FkdError if it is not safe to load."""
         name = reference.strip().removeprefix("https://huggingface.co/").removeprefix(SCHEME).strip("/")
         if not name:
             raise FkdError("Name a Hub model: user/repo, or user/repo@revision.")
@@ -111,23 +105,16 @@ class Detectors(ChainMap[str, Detector]):
                 raise FkdError("The Hub cannot be read from this page at the moment: try again later.") from None
             raise
         with self._turn:
-            if name in self._added:
-                self._remove(name)
+            while name in self._added or len(self._added) >= MAX_MODELS:
+                oldest = name if name in self._added else next(iter(self._added))
+                del self._added[oldest]
+                self._folders.pop(oldest).cleanup()
             self._added[name], self._folders[name] = detector, folder
-            while len(self._added) > MAX_MODELS:
-                self._remove(next(iter(self._added)))
         return name
-
-    def _remove(self, name: str) -> None:
-        del self._added[name]
-        self._folders.pop(name).cleanup()
 
 
 def _validation_rmse(folder: Path) -> float:
-    """Return the validation RMSE, px, in a config.json, which `load` checks later.
-
-    Raises FkdError if it is not JSON.
-    """
+    """Return the validation RMSE, px, in a config.json, which `load` checks later."""
     config = read_json(folder / CONFIG)
     try:
         return float(config["training"]["validation_rmse"])

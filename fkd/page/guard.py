@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -68,8 +68,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        path = str(scope["path"]).removeprefix(scope.get("root_path", ""))
-        path = path.rstrip("/") or "/"
+        path = str(scope["path"]).removeprefix(scope.get("root_path", "")).rstrip("/") or "/"
         if not ROUTES.fullmatch(path):
             await Response(status_code=404)(scope, receive, send)
         else:
@@ -102,8 +101,7 @@ class Guard:
 def check_files(value: object) -> None:
     """Raise FkdError if a JSON value names a file outside the upload folder, in whatever way.
 
-    Gradio 6.31 reads any image of the server if its payload lacks `meta`. The error does not depend on whether the file
-    exists.
+    Gradio 6.31 reads any image of the server if its payload lacks `meta`.
     """
     pending = [value]
     while pending:
@@ -127,10 +125,9 @@ def is_uploaded(path: object) -> bool:
 
 
 def handler(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Run an event handler in a thread, with a time limit, and turn its errors into one sentence.
+    """Run an event handler in a thread, with a time limit (for each step of a generator), and errors in one sentence.
 
-    FkdError is shown as it is. Any other exception is a bug: the visitor gets an apology, the log a traceback. A
-    generator has the time limit for each step.
+    FkdError is shown as it is. Any other exception is a bug: the visitor gets an apology, the log a traceback.
     """
     if not inspect.isgeneratorfunction(function):
 
@@ -181,9 +178,9 @@ def event_value(event: gr.EventData, name: str) -> object:
 
 
 def bound_fields() -> None:
-    """Limit form fields that are not files: Gradio keeps them in memory, whatever their size.
+    """Limit form fields that are not files, which Gradio keeps in memory: the only patch of Gradio here.
 
-    The only patch of Gradio here. Gradio bounds files and their names (gradio-app/gradio#11433), not other fields.
+    Gradio bounds files and their names (gradio-app/gradio#11433), not other fields.
     """
     on_part_data = GradioMultiPartParser.on_part_data
 
@@ -208,31 +205,18 @@ async def say_busy(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": BUSY}, status_code=503, headers={"Retry-After": "60"})
 
 
-async def say_nothing(request: Request, error: Exception) -> Response:
-    """Answer an upload after its client has disconnected."""
-    return Response(status_code=400)
-
-
-async def say_unknown(request: Request, error: Exception) -> JSONResponse:
-    """Answer a request for a handler that does not exist; any other KeyError is a bug."""
+async def say_malformed(request: Request, error: Exception) -> JSONResponse:
+    """Answer a request for an unknown handler, or one that was cut off; any other KeyError is a bug."""
     if isinstance(error, KeyError) and not isinstance(error.args[0], int):  # Gradio looks handlers up by number
         raise error
     return JSONResponse({"detail": MALFORMED}, status_code=400)
 
 
-HANDLERS: dict[int | type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
-    503: say_busy,
-    KeyError: say_unknown,  # Gradio raises this or the next for an unknown handler
-    FnIndexInferError: say_unknown,
-    ClientDisconnect: say_nothing,
-}
+HANDLERS: dict[Any, Any] = {
+    503: say_busy, KeyError: say_malformed, FnIndexInferError: say_malformed, ClientDisconnect: say_malformed,
+}  # fmt: skip
 
 
-def limits() -> dict[str, Any]:
-    """Return new arguments for `launch`, which changes the dictionary it is given."""
-    return {
-        "max_file_size": MAX_FILE_BYTES,
-        "state_session_capacity": MAX_SESSIONS,
-        "enable_monitoring": False,
-        "app_kwargs": {"lifespan": lifespan, "exception_handlers": HANDLERS, "middleware": [Middleware(Guard)]},
-    }
+def app_options() -> dict[str, Any]:
+    """Return the arguments of the FastAPI app; Gradio changes the dictionary that it is given."""
+    return {"lifespan": lifespan, "exception_handlers": HANDLERS, "middleware": [Middleware(Guard)]}

@@ -1,8 +1,7 @@
-"""The Leaderboard tab: one benchmark at a time, searched, sorted and filtered, with figures and a permanent URL."""
+"""The Leaderboard tab: one benchmark at a time, searched and sorted, with figures and a permanent URL."""
 
 import contextlib
 import dataclasses
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,44 +10,22 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
-from fkd.board.entries import (
-    KAGGLE,
-    SYNCED,
-    Benchmark,
-    Entries,
-    problems,
-    read_benchmarks,
-    read_entries,
-    read_published,
-    read_synced,
-)
+from fkd.board import entries as board
+from fkd.board.entries import KAGGLE, SYNCED, Benchmark, Entries, read_benchmarks, read_entries
 from fkd.board.ranking import RankingRow
 from fkd.errors import FkdError
 from fkd.hub.claims import sync
 from fkd.learn.record import weights_in
 from fkd.metrics import METRICS, RMSE
-from fkd.page.browser import remember, save_on_click
+from fkd.page.browser import PRIVATE, Update, remember, save_on_click
 from fkd.page.guard import event_value, handler
 from fkd.page.plots import draw, entry_colours, plotted_first
-from fkd.page.ranking import (
-    FIRST_STATUSES,
-    MAX_ROWS,
-    OPTIONAL,
-    STATUSES,
-    Choice,
-    is_single,
-    published_html,
-    ranked,
-    ranking_html,
-    ranking_view,
-)
+from fkd.page.ranking import MAX_ROWS, Choice, is_single, published_html, ranked, ranking_html, ranking_view
 from fkd.page.uploads import new_folder
 
 HERE = Path(__file__).parent
 PAUSE = 60  # s between two readings of the Hub that visitors ask for
 NAMES = [field.name for field in dataclasses.fields(Choice)]
-# The default choices as text; these are left out of the URL.
-FIRST = [",".join(value) if isinstance(value, tuple) else str(value) for value in dataclasses.astuple(Choice())]
 # Whether the browser has room for figures side by side.
 IS_WIDE = "() => window.innerWidth >= 700"
 
@@ -56,25 +33,12 @@ WHAT_RANKS = f"""Models ranked by their error ({RMSE.label} in px of the 96 px f
 {{faces:,}} held-out faces of **{{name}}**: {{description}}."""
 NO_ENTRY = """Nobody has entered a result on **{name}** yet ({description}). If you have its files, enter the first
 with `python -m fkd evaluate checkpoints/NAME --data DIR --benchmark {name}`."""
-NO_KAGGLE_ENTRY = """Kaggle's own faces have no ranking yet, since only Kaggle may hand them out:
-`python -m fkd evaluate checkpoints/NAME --data DIR --benchmark kaggle` adds the first entry, if you have them."""
 NO_RESULTS = "There are no results yet: `python -m fkd evaluate checkpoints/NAME --data DIR` makes the first."
-
-
-Update = dict[gr.blocks.Block, Any]
-PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 QUICK: dict[str, Any] = PRIVATE | {"queue": False}
 
 
 class LeaderboardTab:
-    """The tab, built inside `tab` of `page`.
-
-    Args:
-        root: Folder of the entries.
-        folders: Checkpoint folders, by name.
-        page: The page.
-        tab: The tab.
-    """
+    """The tab, built inside `tab` of `page`. root: folder of the entries. folders: checkpoint folders, by name."""
 
     def __init__(self, root: Path, folders: dict[str, Path], page: gr.Blocks, tab: gr.Tab):
         self.root, self.folders = root, folders
@@ -88,7 +52,7 @@ class LeaderboardTab:
         self._place_ranking()
         self._place_texts()
         self._place_figures()
-        inputs = [self.benchmark, self.search, self.averaged, self.status, self.columns, self.sort, self.models]
+        inputs = [self.benchmark, self.search, self.averaged, self.sort, self.models]  # the fields of `Choice`
         self._connect(page, tab, inputs)
         self._connect_figures(tab)
 
@@ -103,9 +67,8 @@ class LeaderboardTab:
                 label="Search models", placeholder="Search models", max_length=100, container=False, min_width=140,
                 elem_id="search",
             )  # fmt: skip
-            self.averaged = gr.Checkbox(
-                label="Include ensembles and flip averaging", container=False, elem_id="averaged"
-            )
+            averaged = "Include ensembles and flip averaging"
+            self.averaged = gr.Checkbox(label=averaged, container=False, elem_id="averaged")
 
     def _place_ranking(self) -> None:
         self.table = ranking_view()
@@ -115,16 +78,14 @@ class LeaderboardTab:
             self.refresh = gr.Button("Refresh from the Hub", size="sm", min_width=120, elem_id="sync")
         self.synced = gr.Markdown(elem_id="from-hub", elem_classes="caption")
         self.problems = gr.Markdown(elem_id="problems")
-        with gr.Accordion("Filters and columns", open=False, elem_id="filters"):
-            self.status = gr.CheckboxGroup(STATUSES, value=FIRST_STATUSES, label="Status", elem_id="status-filter")
-            optional = [(value.head, value.key) for value in OPTIONAL]
-            self.columns = gr.Dropdown(optional, multiselect=True, label="More columns", elem_id="columns")
 
     def _place_texts(self) -> None:
         with gr.Accordion("Columns and questions", open=False, elem_id="questions"):
             gr.Markdown(questions())
-        with gr.Accordion("Published Kaggle scores", open=False, elem_id="published") as self.published:
-            self.scores = gr.HTML(padding=False)
+        kaggle = self.benchmarks.get(KAGGLE)
+        scores = board.read_published(self.root, kaggle) if kaggle else []
+        with gr.Accordion("Published Kaggle scores", open=False, visible=bool(scores), elem_id="published"):
+            gr.HTML(published_html(scores), padding=False)
         with gr.Accordion("Cite this", open=False, elem_id="cite"):
             citation = (HERE / "citation.bib").read_text("utf-8")
             gr.Code(citation, language=None, show_label=False, show_line_numbers=False, wrap_lines=True)
@@ -149,35 +110,33 @@ class LeaderboardTab:
                 place("Accuracy on degraded faces", "degraded", degraded, 3)
 
     def _connect(self, page: gr.Blocks, tab: gr.Tab, inputs: Sequence[gr.components.Component]) -> None:
-        shown = [
-            self.about, self.table, self.sort, self.published, self.scores, self.csv, self.figures, self.models,
-        ]  # fmt: skip
+        shown = [self.about, self.table, self.sort, self.csv, self.figures, self.models]
         shows: dict[str, Any] = QUICK | {
-            "fn": self.show, "inputs": inputs, "outputs": shown, "show_progress": "hidden",
+            "fn": self._show_chosen, "inputs": inputs, "outputs": shown, "show_progress": "hidden",
         }  # fmt: skip
         keep, keep_selected = (
             f"""(...values) => ({remember("leaderboard", *NAMES, selected=selected)})(...values.map(
-            (value, number) => !value || String(value) === {json.dumps(FIRST)}[number] ? '' : value))"""
+            value => value && value !== "rank" ? value : ''))"""
             for selected in (False, True)
         )
-        page.load(self.read_notes, None, [self.synced, self.problems], **QUICK)
-        page.load(self.open_view, None, inputs, **QUICK).then(**shows)
+        page.load(self._read_notes, None, [self.synced, self.problems], **QUICK)
+        page.load(self._open_view, None, inputs, **QUICK).then(**shows)
         latest = {"trigger_mode": "always_last"}
-        for part in (self.benchmark, self.search, self.averaged, self.status, self.columns):
+        for part in (self.benchmark, self.search, self.averaged):
             part.input(**shows | latest).then(None, inputs, js=keep)
         # One after the other, since each click has its own order.
-        sorts: dict[str, Any] = shows | {"fn": self.sort_by, "queue": True, "concurrency_limit": 1}
+        sorts: dict[str, Any] = shows | {"fn": self._sort, "queue": True, "concurrency_limit": 1}
         self.table.input(**sorts, trigger_mode="multiple").then(None, inputs, js=keep)
-        self.refresh.click(self.read_again, outputs=self.synced, **PRIVATE).then(**shows)
+        self.refresh.click(self._read_again, outputs=self.synced, **PRIVATE).then(**shows)
         tab.select(None, inputs, js=keep_selected)
         self.models.input(None, inputs, js=keep)
-        save_on_click(self.csv, self.write_csv, inputs)
+        save_on_click(self.csv, self._write_csv, inputs)
 
     def _connect_figures(self, tab: gr.Tab) -> None:
         """Draw the figures once they are seen, since that takes a second: is_wide is None until then."""
         is_wide, width = gr.State(None), gr.Checkbox(visible=False)
         draws: dict[str, Any] = PRIVATE | {
-            "fn": self.draw, "inputs": [self.benchmark, self.models, is_wide], "outputs": self.plots,
+            "fn": self._draw, "inputs": [self.benchmark, self.models, is_wide], "outputs": self.plots,
         }  # fmt: skip
         self.models.change(**draws)
         tab.select(lambda wide: gr.Accordion(open=wide), width, self.figures, js=IS_WIDE, **QUICK)
@@ -193,13 +152,11 @@ class LeaderboardTab:
         return self.benchmarks.get(str(name)) or next(iter(self.benchmarks.values()))
 
     @handler
-    def show(self, *values: Any) -> Update:
-        """Show a benchmark as the visitor chose to see it."""
+    def _show_chosen(self, *values: Any) -> Update:
         return self._show(Choice(*values))
 
     @handler
-    def sort_by(self, event: gr.EventData, *values: Any) -> Update:
-        """Sort by the heading that was clicked."""
+    def _sort(self, event: gr.EventData, *values: Any) -> Update:
         choice = dataclasses.replace(Choice(*values), sort=str(event_value(event, "sort")))
         return self._show(choice) | {self.sort: choice.sort}
 
@@ -207,49 +164,38 @@ class LeaderboardTab:
         benchmark = self.named(choice.benchmark)
         entries = read_entries(self.root, benchmark)
         rows = self.rows(choice)
-        kaggle = self.benchmarks.get(KAGGLE)
         has_entry = bool(entries.measured)
-        is_filtered = has_entry or bool(entries.unreadable)
         colours = entry_colours(entries.measured)
+        names = {folder: name for name, folder in self.folders.items()}
+        own = {sha256: names[folder] for sha256, folder in weights_in(self.folders.values()).items()}
         note = _note(benchmark, entries, len(rows), choice) if has_entry else ""
-        scores = read_published(self.root, kaggle) if kaggle else []
         update: Update = {
-            self.about: _about(benchmark, entries, kaggle),
-            self.table: ranking_html(rows, choice, self._own_names(), colours, note, is_filtered),
-            self.published: gr.Accordion(visible=bool(scores)),
-            self.scores: published_html(scores),
+            self.about: _about(benchmark, entries),
+            self.table: ranking_html(rows, choice, own, colours, note),
             self.csv: gr.Button(visible=has_entry),
             self.figures: gr.Accordion(visible=has_entry),
         }
         models, plotted = _plotted(entries, choice)
-        if plotted != list(choice.model):
+        if plotted != choice.model:
             update[self.models] = gr.Dropdown(choices=models, value=plotted)
         return update
 
-    def _own_names(self) -> dict[str, str]:
-        """Return the names of the page's models, by the sha256 of their weights."""
-        names = {folder: name for name, folder in self.folders.items()}
-        return {sha256: names[folder] for sha256, folder in weights_in(self.folders.values()).items()}
-
     @handler
-    def open_view(self, request: gr.Request) -> list[Any]:
+    def _open_view(self, request: gr.Request) -> list[Any]:
         """Fill the inputs from a URL such as ?tab=leaderboard&benchmark=NAME&model=A,B."""
         query = request.query_params
         choice = Choice.from_address(query if query.get("tab") == "leaderboard" else {})
         benchmark = self.named(choice.benchmark)
         models, plotted = _plotted(read_entries(self.root, benchmark), choice)
-        values = dataclasses.astuple(dataclasses.replace(choice, benchmark=benchmark.name))
-        others = [list(value) if isinstance(value, tuple) else value for value in values[:-1]]
-        return [*others, gr.Dropdown(choices=models, value=plotted)]
+        return [benchmark.name, choice.search, choice.averaged, choice.sort, gr.Dropdown(models, value=plotted)]
 
     @handler
-    def read_notes(self) -> list[str]:
-        """Describe the last reading of the Hub, and list unreadable files."""
+    def _read_notes(self) -> list[str]:
         return [hub_text(self.root), problems_text(self.root)]
 
     @handler
-    def read_again(self) -> str:
-        """Read the Hub, once a minute at most, and describe the result."""
+    def _read_again(self) -> str:
+        """Read the Hub, once a minute at most."""
         file = self.root / SYNCED
         if not file.exists() or time.time() - file.stat().st_mtime > PAUSE:
             with contextlib.suppress(FkdError):  # stored with the claims, and shown with them
@@ -257,15 +203,13 @@ class LeaderboardTab:
         return hub_text(self.root)
 
     @handler
-    def draw(self, name: str, models: list[str], is_wide: bool | None) -> Update:
-        """Draw the figures of some models, once they can be seen."""
+    def _draw(self, name: str, models: list[str], is_wide: bool | None) -> Update:
         if is_wide is None:
             return {self.plots[0]: gr.skip()}
         entries = read_entries(self.root, self.named(name)).measured
         return dict(zip(self.plots, draw(entries, models, 4 if is_wide else 2), strict=True))
 
-    def write_csv(self, *values: Any) -> str:
-        """Write the chosen rows, all values of each, to a new file, and return its path."""
+    def _write_csv(self, *values: Any) -> str:
         choice = Choice(*values)
         path = new_folder() / f"{self.named(choice.benchmark).name}.csv"
         pd.DataFrame([row.record() for row in self.rows(choice)]).to_csv(path, index=False)
@@ -275,8 +219,7 @@ class LeaderboardTab:
 def questions() -> str:
     """Describe the columns, and answer common questions, as Markdown."""
     metrics = "\n".join(f"- **{metric.title}**: {metric.about}; lower is better." for metric in METRICS)
-    text = (HERE / "questions.md").read_text("utf-8")
-    return text.format(rmse=RMSE.label, metrics=metrics)
+    return (HERE / "questions.md").read_text("utf-8").format(rmse=RMSE.label, metrics=metrics)
 
 
 def _plotted(entries: Entries, choice: Choice) -> tuple[list[str], list[str]]:
@@ -285,38 +228,31 @@ def _plotted(entries: Entries, choice: Choice) -> tuple[list[str], list[str]]:
     return models, [model for model in choice.model if model in models] or plotted_first(entries.measured)
 
 
-def _about(benchmark: Benchmark, entries: Entries, kaggle: Benchmark | None) -> str:
-    """Describe the benchmark, and why Kaggle's faces have no ranking, as Markdown."""
-    fields = dataclasses.asdict(benchmark) | {"description": benchmark.description.rstrip(".")}
-    if not (entries.measured or entries.unreadable):
-        return NO_ENTRY.format(**fields)
-    return WHAT_RANKS.format(**fields) + (f" {NO_KAGGLE_ENTRY}" if kaggle and not kaggle.fingerprint else "")
+def _about(benchmark: Benchmark, entries: Entries) -> str:
+    """Describe the benchmark, as Markdown."""
+    text = WHAT_RANKS if entries.measured or entries.unreadable else NO_ENTRY
+    return text.format(**dataclasses.asdict(benchmark) | {"description": benchmark.description.rstrip(".")})
 
 
 def _note(benchmark: Benchmark, entries: Entries, count: int, choice: Choice) -> str:
     """Return the note below a ranking of `count` rows."""
     averaged = sum(not is_single(entry) for entry in entries.measured)
-    sentences = []
-    if count > MAX_ROWS:
-        sentences.append(f"The first {MAX_ROWS} of {count:,} rows are shown; the CSV has them all.")
+    note = f"{benchmark.faces:,} faces, {benchmark.values:,} labelled coordinates, fingerprint {benchmark.fingerprint}."
     if averaged and not choice.averaged:
-        sentences.append(
-            f"Ranks are among single models; {averaged} more entries (ensembles, flip averaging) are hidden."
-        )
-    sentences.append(
-        f"{benchmark.faces:,} faces, {benchmark.values:,} labelled coordinates, fingerprint {benchmark.fingerprint}."
-    )
-    return " ".join(sentences)
+        note = f"Ranks are among single models; {averaged} more entries (ensembles, flip averaging) are hidden. {note}"
+    if count > MAX_ROWS:
+        note = f"The first {MAX_ROWS} of {count:,} rows are shown; the CSV has them all. {note}"
+    return note
 
 
 def problems_text(root: Path) -> str:
     """List the leaderboard's unreadable files with the reasons, as Markdown with literal text."""
-    return "\n".join(f"- `{problem.replace('`', '')}`" for problem in problems(root))
+    return "\n".join(f"- `{problem.replace('`', '')}`" for problem in board.problems(root))
 
 
 def hub_text(root: Path) -> str:
     """Summarize the claims of Hub models, with the date of the last sync."""
-    synced = read_synced(root)
+    synced = board.read_synced(root)
     refused = sum(bool(claim.refused) for claim in synced.claims)
     text = f"Models on the Hub, read {synced.date}: {len(synced.claims) - refused:,} claims, {refused:,} refused."
     if not synced.date:

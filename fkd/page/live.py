@@ -3,7 +3,6 @@
 import functools
 import html
 import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -30,18 +29,16 @@ MAX_SIDE = 480  # px: frames are shrunk to it
 HEIGHT = 480  # px, of the picture
 INTERVAL, TIME_LIMIT = 0.08, 120  # s between frames, and of one run
 FULL = 10  # without a face, one frame in this many gets the thorough search, the others the quick one
-LATEST = 12  # frames for the rate
 MAX_MEGAPIXELS = 9  # of a frame; a 4K camera has 8.3
 MAX_RUNS = 20  # at once; a visitor who leaves occupies one until TIME_LIMIT
 
 
 @dataclass(frozen=True)
 class Track:
-    """The tracked face: None, after `misses` frames without one; `times`: when the latest frames were answered, s."""
+    """The tracked face, or None after `misses` frames without one."""
 
     face: Face | None = None
     misses: int = 0
-    times: tuple[float, ...] = ()
 
 
 def live_tab(detectors: LazyDetectors) -> None:
@@ -84,11 +81,10 @@ def _frame(
         return None, f"<p>{html.escape(str(error))}</p>", Track()
     photo.thumbnail((MAX_SIDE, MAX_SIDE))
     faces = _faces(chosen, photo, before)
-    times = (*before.times[-LATEST:], time.perf_counter())
     colours = distinct([detector.colour for detector in chosen])
     for face, colour in zip(faces, colours, strict=False):
         photo = draw_points(photo, [face.points], colour)
-    after = Track(surest(faces), 0, times) if faces else Track(None, before.misses + 1, times)
+    after = Track(surest(faces)) if faces else Track(misses=before.misses + 1)
     return photo, _status(chosen, colours, after), after
 
 
@@ -108,7 +104,4 @@ def _status(detectors: Sequence[Detector], colours: Sequence[str], seen: Track) 
         for detector, colour in zip(detectors, colours, strict=True)
     )
     text = "Tracking a face." if seen.face else "No face is seen."
-    if len(seen.times) > 1:
-        rate = (len(seen.times) - 1) / max(seen.times[-1] - seen.times[0], 1e-3)
-        text += f" {rate:.0f} frames a second."
     return f'<p>{names}<span class="now">{text}</span></p>'

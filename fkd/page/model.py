@@ -13,7 +13,7 @@ from fkd.files import typed_rows
 from fkd.hub.card import model_card
 from fkd.hub.repository import EVALUATION
 from fkd.learn.record import Epoch
-from fkd.page.browser import remember
+from fkd.page.browser import PRIVATE, Update, remember
 from fkd.page.detectors import LazyDetectors
 from fkd.page.guard import handler, pick
 from fkd.page.plots import error_face, training_curves
@@ -35,7 +35,7 @@ def model_tab(detectors: LazyDetectors, page: gr.Blocks, tab: gr.Tab) -> None:
             curves = gr.Plot(show_label=False, elem_classes="model-curves")
 
     @handler
-    def show(name: str, is_seen: bool) -> dict[gr.blocks.Block, Any]:
+    def show(name: str, is_seen: bool) -> Update:
         if not is_seen:
             return {card: gr.skip()}
         return dict(zip(shown, describe(pick(detectors, name)), strict=True))
@@ -48,10 +48,9 @@ def model_tab(detectors: LazyDetectors, page: gr.Blocks, tab: gr.Tab) -> None:
 
     shown: list[gr.blocks.Block] = [card, ellipses, curves]
     seen = gr.State(False)  # nothing is drawn before the tab is opened
-    private: dict[str, Any] = {"api_visibility": "private"}
-    page.load(open_view, None, chosen, queue=False, **private)
-    chosen.change(show, [chosen, seen], shown, **private)
-    tab.select(lambda: True, None, seen, queue=False, **private).then(show, [chosen, seen], shown, **private)
+    page.load(open_view, None, chosen, queue=False, **PRIVATE)
+    chosen.change(show, [chosen, seen], shown, **PRIVATE)
+    tab.select(lambda: True, None, seen, queue=False, **PRIVATE).then(show, [chosen, seen], shown, **PRIVATE)
     tab.select(None, chosen, js=remember("model", "model", selected=True))
     chosen.input(None, chosen, js=remember("model", "model"))
 

@@ -11,15 +11,16 @@ window.fkd = (() => {
     if (window.parent !== window) window.parent.postMessage({ queryString: query }, "https://huggingface.co");
   }
 
-  /** Writes some values to the URL; null removes one. push: Back returns to the URL of before. */
-  function remember(values, push = false) {
-    const params = new URLSearchParams(location.search);
+  function set(params, values) {
     for (const [name, value] of Object.entries(values)) {
       if (value) params.set(name, value);
       else params.delete(name);
     }
-    write(params, push);
+    return params;
   }
+
+  /** Writes some values to the URL; null removes one. push: Back returns to the URL of before. */
+  const remember = (values, push = false) => write(set(new URLSearchParams(location.search), values), push);
 
   function openTab([tab, names], values, selected) {
     if (tab !== "live") stopCamera();
@@ -27,12 +28,11 @@ window.fkd = (() => {
     hasLeft = true;
     const before = new URLSearchParams(location.search);
     if (selected && (before.get("tab") ?? "compare") === tab) return;
-    const params = new URLSearchParams();
-    for (const name of STAY) if (before.has(name)) params.set(name, before.get(name));
-    if (tab !== "compare") params.set("tab", tab);
-    names.forEach((name, number) => {
-      const value = String(values[number] ?? "");
-      if (value) params.set(name, value);
+    const chosen = names.map((name, number) => [name, String(values[number] ?? "")]);
+    const params = set(new URLSearchParams(), {
+      ...Object.fromEntries(STAY.map((name) => [name, before.get(name)])),
+      tab: tab === "compare" ? "" : tab,
+      ...Object.fromEntries(chosen),
     });
     write(params, before.get("tab") !== params.get("tab"));
   }
@@ -129,19 +129,13 @@ window.fkd = (() => {
     ["pre", "tabindex", () => 0],
     ["div.empty[aria-label]", "role", () => "img"],
   ];
-  function complete() {
+  new MutationObserver(() => {
     for (const [selector, name, value] of MISSING) {
       document.querySelectorAll(selector).forEach((part, number) => {
         if (!part.hasAttribute(name)) part.setAttribute(name, value(part, number));
       });
     }
-  }
-  function keepComplete() {
-    complete();
-    new MutationObserver(complete).observe(document.body, { childList: true, subtree: true });
-  }
-  if (document.body) keepComplete();
-  else addEventListener("DOMContentLoaded", keepComplete);
+  }).observe(document, { childList: true, subtree: true });
 
   return { remember, openTab, toAnswer, keepPhoto, keptPhoto };
 })();

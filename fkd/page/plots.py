@@ -33,10 +33,8 @@ GREY = "#8a8f98"
 def draw(every: Sequence[Evaluation], models: Sequence[str], across: int = 4) -> list[go.Figure | None]:
     """Draw the four figures below a ranking; None where there is nothing to draw.
 
-    Args:
-        every: All entries of a benchmark, which decide the colours.
-        models: Names of the entries to draw.
-        across: How many small figures fit in a row.
+    every: all entries of a benchmark, which decide the colours. models: names of those to draw. across: small figures
+    in a row.
     """
     colours = entry_colours(every)
     entries = sorted((entry for entry in every if entry.name in models), key=lambda entry: entry.accuracy.rmse)
@@ -68,21 +66,15 @@ def trade_off(entries: Sequence[Evaluation], colours: dict[str, str]) -> go.Figu
 
     A dot's size shows the number of parameters. Entries without a cost are left out.
     """
-    table = pd.DataFrame(
-        [
-            {
-                "model": entry.name,
-                "ms": entry.cost.latency_ms,
-                "rmse": entry.accuracy.rmse,
-                "above": entry.accuracy.rmse_high - entry.accuracy.rmse,
-                "below": entry.accuracy.rmse - entry.accuracy.rmse_low,
-                "parameters, M": (entry.cost.parameters or 0) / 1e6,
-            }
-            for entry in entries
-            if entry.cost
-        ],
-        columns=["model", "ms", "rmse", "above", "below", "parameters, M"],
-    )
+    rows = [
+        (
+            entry.name, entry.cost.latency_ms, entry.accuracy.rmse, entry.accuracy.rmse_high - entry.accuracy.rmse,
+            entry.accuracy.rmse - entry.accuracy.rmse_low, (entry.cost.parameters or 0) / 1e6,
+        )
+        for entry in entries
+        if entry.cost
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["model", "ms", "rmse", "above", "below", "parameters, M"])
     figure = px.scatter(
         table, x="ms", y="rmse", error_y="above", error_y_minus="below", color="model", color_discrete_map=colours,
         hover_data=["parameters, M"], log_x=True,
@@ -137,15 +129,13 @@ def error_face(entries: Sequence[Evaluation], colours: dict[str, str]) -> go.Fig
 
 def robustness_curves(entries: Sequence[Evaluation], colours: dict[str, str], across: int) -> go.Figure:
     """Draw the RMSE at each step of each kind of degradation (`STEPS`): small figures with one scale."""
-    table = pd.DataFrame(
-        [
-            (entry.name, kind, str(step), rmse)
-            for entry in entries
-            for kind, curve in entry.robustness.items()
-            for step, rmse in zip(STEPS[kind], curve, strict=True)
-        ],
-        columns=["model", "kind", "step", "rmse"],
-    )
+    rows = [
+        (entry.name, kind, str(step), rmse)
+        for entry in entries
+        for kind, curve in entry.robustness.items()
+        for step, rmse in zip(STEPS[kind], curve, strict=True)
+    ]
+    table = pd.DataFrame(rows, columns=["model", "kind", "step", "rmse"])
     figure = px.line(
         table, x="step", y="rmse", color="model", color_discrete_map=colours, facet_col="kind",
         facet_col_wrap=across, category_orders={"kind": list(STEPS)}, markers=True, log_y=True,
@@ -157,9 +147,9 @@ def robustness_curves(entries: Sequence[Evaluation], colours: dict[str, str], ac
         note.text = f"{kind}<br><span style='font-size: 12px'>{unit}</span>"
     figure.update_xaxes(type="category", matches=None, showticklabels=True, title="")
     figure.update_yaxes(title="", **_labels(1, 2, 5))
-    rows = -(-len(STEPS) // across)
-    figure = _styled(figure, 40 + 240 * rows)
-    figure.update_layout(margin_t=96, legend={"y": 1 + 0.22 / rows, "entrywidth": 0, "entrywidthmode": "pixels"})
+    down = -(-len(STEPS) // across)
+    figure = _styled(figure, 40 + 240 * down)
+    figure.update_layout(margin_t=96, legend={"y": 1 + 0.22 / down, "entrywidth": 0, "entrywidthmode": "pixels"})
     return figure
 
 

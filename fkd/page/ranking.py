@@ -18,8 +18,6 @@ from fkd.hub.repository import weights_there
 from fkd.metrics import METRICS, RMSE
 
 MAX_ROWS = 100  # sent to a browser: drawing thousands takes seconds
-STATUSES = ["verified", "submitted", "not verified", "unreadable", "claimed", "refused"]
-FIRST_STATUSES = STATUSES[:-1]  # shown until a visitor chooses
 HERE = Path(__file__).parent
 TEMPLATES = Environment(loader=FileSystemLoader(HERE), autoescape=True)
 
@@ -28,7 +26,7 @@ TEMPLATES = Environment(loader=FileSystemLoader(HERE), autoescape=True)
 class Value:
     """A value of a row, under a heading that sorts by it."""
 
-    key: str  # of `record`
+    key: str  # of `RankingRow.record`
     head: str
     form: str = "{}"  # of a known value
     scale: float = 1  # the value is divided by it
@@ -41,7 +39,7 @@ class Value:
     def text(self, record: Mapping[str, Any]) -> str:
         """Return the text of a cell; empty if unknown."""
         value = record[self.key]
-        if value in (None, ""):
+        if not _is_known(value):
             return ""
         return self.form.format(value / self.scale if self.is_number else value)
 
@@ -56,17 +54,7 @@ COLUMNS = (
     *((Value(metric.key, metric.title, f"{{:.{metric.digits}f}}"),) for metric in METRICS if metric is not RMSE),
     (Value("parameters", "parameters", "{:.1f} M", 1e6), Value("latency_ms", "ms", "{:.1f} ms")),
 )
-OPTIONAL = (
-    Value("status", "status"),
-    Value("predictions", "predictions"),
-    Value("macs", "multiply-adds, M", "{:,.0f}", 1e6),
-    Value("hardware", "measured on"),
-    Value("trained_on", "trained on"),
-    Value("overlap", "sources trained on"),
-    Value("date", "date"),
-    Value("unranked", "why unranked"),
-)
-SORT_KEYS = [value.key for column in (*COLUMNS, OPTIONAL) for value in column]
+HEADS = {value.key: value.head for column in COLUMNS for value in column}
 
 
 @dataclass(frozen=True)
@@ -76,29 +64,25 @@ class Choice:
     benchmark: str = ""
     search: str = ""  # part of a model's or a network's name
     averaged: bool = False  # include ensembles and flip averaging
-    status: Sequence[str] = tuple(FIRST_STATUSES)
-    columns: Sequence[str] = ()  # keys of OPTIONAL
-    sort: str = "rank"  # one of SORT_KEYS, after a minus for the largest first
+    sort: str = "rank"  # one of HEADS, after a minus for the largest first
     model: Sequence[str] = ()  # names of the models in the figures
 
     def __post_init__(self) -> None:
-        if str(self.sort).removeprefix("-") not in SORT_KEYS:
+        if str(self.sort).removeprefix("-") not in HEADS:
             object.__setattr__(self, "sort", "rank")
+        object.__setattr__(self, "model", list(self.model or ()))  # a browser may send null
 
     @classmethod
     def from_address(cls, query: Mapping[str, str]) -> "Choice":
         """Build a choice from URL parameters; missing or invalid ones keep their defaults."""
         values: dict[str, Any] = {name: query[name] for name in ("benchmark", "search", "sort") if name in query}
-        for name, allowed in {"status": STATUSES, "columns": [value.key for value in OPTIONAL]}.items():
-            if query.get(name):
-                values[name] = [value for value in query[name].split(",") if value in allowed]
         models = [name for name in query.get("model", "").split(",") if name]
         return cls(**values, averaged=query.get("averaged") == "true", model=models)
 
     def keeps(self, row: RankingRow) -> bool:
-        """Whether a row is shown."""
-        named = str(self.search or "").strip().casefold() in f"{row.name} {row.network}".casefold()
-        return row.status in self.status and named
+        """Whether a row is shown; refused claims are shown to those who search for them."""
+        search = str(self.search or "").strip().casefold()
+        return search in f"{row.name} {row.network}".casefold() and (bool(search) or row.status != "refused")
 
 
 def is_single(entry: Evaluation) -> bool:
@@ -114,43 +98,26 @@ def ranked(root: Path, benchmark: Benchmark, folders: Collection[Path], averaged
     return ranking(benchmark, Entries(measured, entries.unreadable), weights, read_synced(root).claims)
 
 
-def record(row: RankingRow) -> dict[str, Any]:
-    """Return `RankingRow.record` and "predictions": one model or an ensemble, flip averaging."""
-    return row.record() | {"predictions": _predictions(row.entry) if row.entry else ""}
-
-
 def sorted_rows(rows: Iterable[RankingRow], sort: str) -> list[RankingRow]:
-    """Sort rows by one of SORT_KEYS, descending after a minus; rows without a value come last."""
-    values = [(record(row)[sort.removeprefix("-")], row) for row in rows]
+    """Sort rows by one of HEADS, descending after a minus; rows without a value come last."""
+    values = [(row.record()[sort.removeprefix("-")], row) for row in rows]
     known = [(value.casefold() if isinstance(value, str) else value, row) for value, row in values if _is_known(value)]
     known.sort(key=lambda pair: pair[0], reverse=sort.startswith("-"))
     return [row for _, row in known] + [row for value, row in values if not _is_known(value)]
 
 
 def ranking_html(
-    rows: Sequence[RankingRow],
-    choice: Choice,
-    models: Mapping[str, str],
-    colours: Mapping[str, str],
-    note: str = "",
-    is_filtered: bool = True,
+    rows: Sequence[RankingRow], choice: Choice, models: Mapping[str, str], colours: Mapping[str, str], note: str = ""
 ) -> str:
-    """Render the first MAX_ROWS rows in the order and with the columns of a choice.
+    """Render the first MAX_ROWS rows in the order of a choice, with a note below.
 
-    Args:
-        rows: The rows.
-        choice: The visitor's choice.
-        models: Names of the page's own models, by the sha256 of their weights.
-        colours: By the name of an entry.
-        note: Text below the table.
-        is_filtered: Whether there are other rows, so that an empty table is the visitor's choice.
+    models: names of the page's own models, by the sha256 of their weights. colours: by the name of an entry.
     """
-    columns = [*COLUMNS, *((value,) for value in OPTIONAL if value.key in choice.columns)]
     shown = sorted_rows(rows, choice.sort)[:MAX_ROWS]
     lines = [
         {
             "row": row,
-            "texts": [_text(column, record(row)) for column in columns],
+            "texts": [" / ".join(filter(None, (each.text(row.record()) for each in column))) for column in COLUMNS],
             "model": models.get("".join(row.entry.weights)) if row.entry else None,
             "colour": colours.get(row.name),
             "note": _note(row),
@@ -163,18 +130,9 @@ def ranking_html(
     high = max((each.rmse_high for each in ranked), default=0)
     key = choice.sort.removeprefix("-")
     return TEMPLATES.get_template("ranking.html").render(
-        columns=columns,
-        lines=lines,
-        low=low,
-        span=(high - low or 1) if ranked else 0,
-        sort=choice.sort,
-        key=key,
-        label=next((value.head for column in columns for value in column if value.key == key), key),
-        order="descending" if choice.sort.startswith("-") else "ascending",
-        arrow="▼" if choice.sort.startswith("-") else "▲",
-        note=note,
-        is_filtered=is_filtered,
-    )
+        columns=COLUMNS, lines=lines, low=low, span=(high - low or 1) if ranked else 0, choice=choice, key=key,
+        label=HEADS[key], order="ascending" if key == choice.sort else "descending", note=note,
+    )  # fmt: skip
 
 
 def published_html(scores: Sequence[Published]) -> str:
@@ -185,33 +143,21 @@ def published_html(scores: Sequence[Published]) -> str:
 
 def ranking_view() -> gr.HTML:
     """Return the place of a table's HTML; a click on a heading is an `input` event with the new `sort`."""
+    css, script = ((HERE / f"ranking.{kind}").read_text("utf-8") for kind in ("css", "js"))
     return gr.HTML(
-        "",
-        html_template="${value}",
-        css_template=(HERE / "ranking.css").read_text("utf-8"),
-        js_on_load=(HERE / "ranking.js").read_text("utf-8"),
-        apply_default_css=False,
-        elem_id="ranking",
+        "", html_template="${value}", css_template=css, js_on_load=script, apply_default_css=False, elem_id="ranking"
     )
-
-
-def _predictions(entry: Evaluation) -> str:
-    if entry.submitted:
-        return "submitted"
-    what = "one model" if entry.members == 1 else f"mean of {entry.members} models"
-    return f"{what}, flip averaging" if entry.mirror else what
 
 
 def _is_known(value: object) -> bool:
     return value not in (None, "")
 
 
-def _text(column: Sequence[Value], values: Mapping[str, Any]) -> str:
-    return " / ".join(filter(None, (value.text(values) for value in column)))
-
-
 def _note(row: RankingRow) -> str:
-    """Return why a row has no rank, or how its predictions were made."""
+    """Return why a row has no rank, or how its predictions were made if that is unusual."""
     if row.unranked:
         return f"{row.status}: {row.unranked}"
-    return _predictions(row.entry) if row.entry and not is_single(row.entry) else ""
+    if row.entry is None or is_single(row.entry):
+        return ""
+    what = "one model" if row.entry.members == 1 else f"mean of {row.entry.members} models"
+    return f"{what}, flip averaging" if row.entry.mirror else what

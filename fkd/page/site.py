@@ -21,7 +21,7 @@ from fkd.page.batch import batch_tab
 from fkd.page.browser import remember
 from fkd.page.compare import CompareTab
 from fkd.page.detectors import Detectors, LazyDetectors
-from fkd.page.guard import MAX_WAITING, bound_fields, handler, limits
+from fkd.page.guard import MAX_FILE_BYTES, MAX_SESSIONS, MAX_WAITING, app_options, bound_fields, handler
 from fkd.page.leaderboard import LeaderboardTab
 from fkd.page.live import live_tab
 from fkd.page.model import model_tab
@@ -61,7 +61,10 @@ def launch_options() -> dict[str, Any]:
         "footer_links": [],
         "mcp_server": False,  # even where GRADIO_MCP_SERVER is set: it would fetch URLs for strangers
         "run_history": False,
-        **limits(),
+        "max_file_size": MAX_FILE_BYTES,
+        "state_session_capacity": MAX_SESSIONS,
+        "enable_monitoring": False,
+        "app_kwargs": app_options(),
     }
 
 
@@ -78,14 +81,9 @@ def references_in(checkpoints: Path) -> list[str]:
 def build_app(references: Sequence[str | Detector], leaderboard: Path, clone: Path | None = None) -> gr.Blocks:
     """Build the page, unlaunched.
 
-    Args:
-        references: Detectors, or references for `fkd.hub.reference.load`. A checkpoint folder is read when it is first
-            needed.
-        leaderboard: Folder of the entries.
-        clone: A clone of fkd, for its example photos.
-
-    Raises:
-        FkdError: No checkpoint was found, a reference cannot be read, or two have one name.
+    references: detectors, or references for `fkd.hub.reference.load`. leaderboard: folder of the entries. clone: a
+    clone of fkd, for its example photos. Raises FkdError if there is no reference, one cannot be read, or two have one
+    name.
     """
     if not references:
         raise FkdError(

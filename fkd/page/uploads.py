@@ -23,10 +23,8 @@ _log = logging.getLogger(__name__)
 def photo_folder() -> Path:
     """Return the folder for uploads, answers and downloads, which Gradio uses from the first call on.
 
-    All fkd pages of a user share it, so that photos left by a killed process are deleted by the next one.
-
-    Raises:
-        FkdError: Somebody else owns the folder.
+    All fkd pages of a user share it, so that photos left by a killed process are deleted by the next one. Raises
+    FkdError if somebody else owns it.
     """
     parent = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()).resolve()
     user = os.getuid() if hasattr(os, "getuid") else 0  # Windows has a temporary folder per user

@@ -30,11 +30,8 @@ MAX_MODELS = 4  # one shape each in state.js, for the colour-blind
 
 @functools.cache
 def options() -> dict[str, Any]:
-    """Return the arguments of `gr.HTML` that make it a viewer.
-
-    The modules are served from a new folder, so that no browser mixes them with those of another version.
-    """
-    folder = page_folder() / "viewer"
+    """Return the arguments of `gr.HTML` that make it a viewer."""
+    folder = page_folder() / "viewer"  # a new one, so that no browser mixes modules of two versions
     shutil.copytree(HERE, folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     start = f"new URL({address(folder / 'start.js')!r}, document.baseURI)"
     return {
@@ -47,13 +44,9 @@ def options() -> dict[str, Any]:
 
 
 def view(photo: str, comparison: Comparison, face: int, zoomed: bool = False) -> dict[str, Any]:
-    """Return the viewer's value; coordinates are pixels of the upright photo.
+    """Return the viewer's value; coordinates are pixels of the upright photo, None where not finite.
 
-    Args:
-        photo: URL of the photo on this server.
-        comparison: The answers; points that are not finite are not drawn.
-        face: The selected face, from 0.
-        zoomed: Whether the picture opens on it.
+    photo: URL of the photo on this server. face: the selected one, from 0. zoomed: open the picture on it.
     """
     has_truth = any(points is not None for points in comparison.truth)
     return {
@@ -65,12 +58,7 @@ def view(photo: str, comparison: Comparison, face: int, zoomed: bool = False) ->
         "boxes": [_numbers(box.box) for box in comparison.boxes],
         "scores": [None if math.isnan(box.score) else round(box.score, 1) for box in comparison.boxes],
         "models": [
-            {
-                "name": name,
-                "colour": comparison.colours[name],
-                "whose": comparison.whose[name],
-                "faces": [_face(each) for each in faces],
-            }
+            {"name": name, "colour": comparison.colours[name], "whose": comparison.whose[name], "faces": _faces(faces)}
             for name, faces in comparison.answers.items()
         ],
         "truth": [[] if points is None else _points(points) for points in comparison.truth] if has_truth else None,
@@ -79,9 +67,11 @@ def view(photo: str, comparison: Comparison, face: int, zoomed: bool = False) ->
     }
 
 
-def _face(face: Face) -> dict[str, Any]:
-    spread = None if face.spread is None else _numbers(face.spread)
-    return {"points": _points(face.points), "spread": spread}
+def _faces(faces: Iterable[Face]) -> list[dict[str, Any]]:
+    return [
+        {"points": _points(face.points), "spread": None if face.spread is None else _numbers(face.spread)}
+        for face in faces
+    ]
 
 
 def _numbers(values: Iterable[float]) -> list[float | None]:

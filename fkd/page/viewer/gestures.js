@@ -27,15 +27,6 @@ export function startTool(next) {
   draw();
 }
 
-/** Puts a point of a face elsewhere: at first, the other points of the face are those of its model. */
-export function movePoint({ model, face, index }, place) {
-  const isFirst = !state.corrected[face];
-  state.corrected[face] ??= state.data.models[model].faces[face].points.map((point) => point && [...point]);
-  state.corrected[face][index] = place;
-  if (isFirst) draw();
-  placeSoon();
-}
-
 /** Sends the box to the server; the dashed box stays until the next value answers. */
 export function send() {
   trigger("input", { box: tidy(state.draft.box, state.data), face: state.draft.face });
@@ -56,8 +47,7 @@ const placeIn = (panel, { clientX, clientY }) =>
 function dotAt(panel, at, reach) {
   const border = state.view.x + dividerAt(panel.frame.clientWidth, state.split) * state.view.w;
   const open = panel.divider ? panel.dots.filter((dot) => (dot.at[0] < border ? 0 : 1) === dot.side) : panel.dots;
-  const placeOf = (dot) => (state.tool === "points" && state.corrected[dot.face]?.[dot.index]) || dot.at;
-  return nearest(open.map((dot) => ({ dot, at: placeOf(dot) })), at, reach * pixel(panel))?.dot ?? null;
+  return nearest(open, at, reach * pixel(panel));
 }
 
 // ---- events
@@ -76,9 +66,7 @@ function down(event) {
   gesture = { kind: "pan", id: event.pointerId, panel, number, at, screen: [event.clientX, event.clientY], moved: false };
   const reach = event.pointerType === "mouse" ? 12 : 24;
   const handle = state.draft && nearest(panel.handles, at, reach * pixel(panel));
-  const dot = state.tool === "points" && dotAt(panel, at, reach);
   if (state.tool === "draw") gesture.kind = "draw";
-  else if (dot) Object.assign(gesture, { kind: "point", dot });
   else if (handle) Object.assign(gesture, { kind: "handle", handle, box: [...state.draft.box] });
 }
 
@@ -95,7 +83,6 @@ function move(event) {
   if (!gesture.moved) return;
   const now = placeIn(panel, event);
   if (kind === "draw") state.draft = { box: tidy(rectangle(at, now, event.shiftKey), state.data), face: null };
-  if (kind === "point") movePoint(gesture.dot, now);
   if (kind === "handle") state.draft.box = moveHandle(gesture.handle, gesture.box, now[0] - at[0], now[1] - at[1]);
   if (kind === "pan") moveView(at[0] - now[0], at[1] - now[1]); // the place under the pointer stays under it
   placeSoon();
@@ -120,12 +107,11 @@ function hover(event) {
 
 function up(event) {
   if (!pointers.delete(event.pointerId) || !gesture) return;
-  const { kind, panel, moved, dot } = gesture;
+  const { kind, panel, moved } = gesture;
   if (pointers.size) return; // a pinch ends with its last finger
   gesture = null;
   if (kind === "draw" && moved && state.draft) finishDrawing(panel);
   if (kind === "handle" && moved) send();
-  if (kind === "point" && moved) choose(dot.face); // so that its points can be saved
   if (kind === "pan" && !moved) tap(panel, event);
   placeSoon();
 }

@@ -1,18 +1,14 @@
 // Buttons, the divider and keys.
 import { inView, moveHandle, tidy } from "./geometry.js";
-import { letGo, movePoint, panelOf, send, startTool } from "./gestures.js";
+import { letGo, panelOf, send, startTool } from "./gestures.js";
 import { draw } from "./panels.js";
-import { savePoints, share } from "./share.js";
+import { share } from "./share.js";
 import { root, settings, stage, state, toAddress, trigger } from "./state.js";
 import { activate, look, moveView, pixel, placeSoon, zooms } from "./view.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const ZOOMS = { "+": "in", "=": "in", "-": "out", _: "out", 0: "fit" };
-const ACTIONS = {
-  delete: () => trigger("input", { box: null, face: state.chosen }),
-  save: savePoints,
-  share,
-};
+const ACTIONS = { delete: () => trigger("input", { box: null, face: state.chosen }), share };
 
 function click({ target }) {
   const button = target.closest("button");
@@ -48,7 +44,6 @@ function key(event) {
   if (how) zooms[how]();
   else if (state.tool === "draw" && name === "Enter") boxInTheMiddle(state.panels.indexOf(panel));
   else if (handle && (arrow || name === "Enter" || name === " ")) keyHandle(panel, handle, arrow, event.shiftKey);
-  else if (arrow && dot && state.tool === "points") keyPoint(panel, dot, arrow, event.shiftKey);
   else if (arrow && dot) nextPoint(panel, dot, arrow[0] + arrow[1]);
   else if (arrow) moveView(0.1 * state.view.w * arrow[0], 0.1 * state.view.h * arrow[1]);
   else return;
@@ -70,12 +65,6 @@ function keyHandle(panel, handle, arrow, far) {
   const moved = moveHandle(handle, state.draft.box, step * arrow[0], step * arrow[1]);
   if (moved[2] > moved[0] && moved[3] > moved[1]) state.draft.box = tidy(moved, state.data);
   placeSoon();
-}
-
-function keyPoint(panel, dot, arrow, far) {
-  const step = (far ? 10 : 1) * pixel(panel);
-  const [x, y] = state.corrected[dot.face]?.[dot.index] ?? dot.at;
-  movePoint(dot, [x + step * arrow[0], y + step * arrow[1]]);
 }
 
 function nextPoint(panel, from, step) {

@@ -10,11 +10,10 @@ const KEYS = "Picture: arrow keys move it, plus and minus zoom, 0 shows all of i
 const HINTS = {
   draw: "Drag around a face, or press Enter on the picture for a box to adjust. Shift: a square. Escape cancels.",
   correct: "Drag the handles of the box. Escape cancels.",
-  points: "Drag a point to where it belongs, or move it by the arrow keys. Escape ends it.",
   mouse: "Hover a point to magnify it. Ctrl and scroll to zoom, drag to pan.",
   touch: "Tap a point to magnify it. Pinch or double-tap to zoom, drag to pan.",
 };
-const NEED_A_FACE = "[data-tool=correct], [data-zoom=face], [data-does=delete], [data-tool=points]";
+const NEED_A_FACE = "[data-tool=correct], [data-zoom=face], [data-does=delete]";
 
 /** Redraws everything; the focus stays. */
 export function draw() {
@@ -46,7 +45,6 @@ function showButtons(shown) {
     button.setAttribute("aria-pressed", button.dataset.tool === state.tool);
   }
   for (const button of findAll(NEED_A_FACE)) button.disabled = !boxOf(state.chosen);
-  find("[data-does=save]").hidden = !state.corrected[state.chosen];
   const hint = HINTS[state.tool ?? (matchMedia("(pointer: coarse)").matches ? "touch" : "mouse")];
   if (find(".hint").textContent !== hint) find(".hint").textContent = hint; // or it would be read out again
 }
@@ -78,8 +76,7 @@ function makePanel(models, shown) {
       });
     });
   }
-  if (drawn("truth")) svg.append(whiteMarks(panel, data.truth, CROSS));
-  svg.append(whiteMarks(panel, state.corrected, SHAPES[0]));
+  if (drawn("truth")) svg.append(truePoints(panel));
   addDraft(panel);
   panel.dots.find((dot) => dot.face === chosen)?.node.setAttribute("tabindex", 0);
   return panel;
@@ -94,10 +91,9 @@ function photoUrl() {
 }
 
 function altText(models) {
-  const names = models.map((model) => state.data.models[model].name);
-  const listed = names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : names[0];
+  const names = new Intl.ListFormat("en-GB").format(models.map((model) => state.data.models[model].name));
   const count = faceCount();
-  return `Photo with the keypoints of ${listed ?? "no model"}; ${count === 1 ? "1 face" : `${count || "no"} faces`}`;
+  return `Photo with the keypoints of ${names || "no model"}; ${count === 1 ? "1 face" : `${count || "no"} faces`}`;
 }
 
 /** A group for the marks of a face, which are paler unless it is the chosen one. */
@@ -176,15 +172,12 @@ function labels(panel) {
   return group;
 }
 
-/** True points, or points corrected by the visitor: by face, [15] places. */
-function whiteMarks(panel, places, shape) {
+function truePoints(panel) {
   const group = make("g", { class: "true" });
-  for (const [face, points] of Object.entries(places)) {
-    const inner = group.appendChild(groupOf(Number(face)));
-    points.forEach((point, index) => {
-      if (point) mark(panel, inner, make("g", {}, ...haloed(shape, "#fff")), () => points[index], { face });
-    });
-  }
+  state.data.truth.forEach((points, face) => {
+    const inner = group.appendChild(groupOf(face));
+    for (const at of points) if (at) mark(panel, inner, make("g", {}, ...haloed(CROSS, "#fff")), at, { face });
+  });
   return group;
 }
 

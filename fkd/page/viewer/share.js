@@ -1,38 +1,21 @@
-// Files made in the browser: the picture as it is seen, and the corrected points.
+// The picture as it is seen, as a file made in the browser.
 import { dividerAt } from "./geometry.js";
 import { SHAPES, make, set, state } from "./state.js";
 
 const [FONT, LINE, GAP] = ["15px system-ui, sans-serif", 22, 8]; // px
 const [SCALE, MAX_SIDE] = [2, 4000]; // pixels of the file for one of the screen, and its longest side
 
-function download(blob, name) {
-  const link = make("a", { href: URL.createObjectURL(blob), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-}
-
-/** The chosen face's corrected points, as `fkd` reads true points. */
-export function savePoints() {
-  const { corrected, chosen, data } = state;
-  const round = (value) => Math.round(100 * value) / 100;
-  const named = corrected[chosen].map((place, index) => [data.names[index], place?.map(round)]);
-  const points = Object.fromEntries(named.filter(([, place]) => place));
-  download(new Blob([JSON.stringify({ points }, null, 2)], { type: "application/json" }), "corrected.json");
-}
-
-/** One picture of all panels with their legends and the verdict: shared, or downloaded. */
+/** One picture of all panels with their legends and the verdict: shared on a phone, or downloaded. */
 export async function share() {
   const canvas = await compose();
   const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
-  const file = new File([blob], "fkd.png", { type: "image/png" });
-  if (matchMedia("(pointer: coarse)").matches && navigator.canShare?.({ files: [file] })) {
-    try {
-      return await navigator.share({ files: [file], title: "fkd" });
-    } catch (error) {
-      if (error.name === "AbortError") return;
-    }
+  const files = [new File([blob], "fkd.png", { type: "image/png" })];
+  if (matchMedia("(pointer: coarse)").matches && navigator.canShare?.({ files })) {
+    return navigator.share({ files, title: "fkd" }).catch(() => {}); // the visitor may cancel
   }
-  download(blob, "fkd.png");
+  const link = make("a", { href: URL.createObjectURL(blob), download: "fkd.png" });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
 async function compose() {

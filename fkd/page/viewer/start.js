@@ -27,7 +27,6 @@ function show(value) {
   state.panels = [];
   if (!data) return find(".panels").replaceChildren();
   if (data.truth && !before?.truth) settings.layers.truth = true;
-  keepCorrected(before, data);
   state.aspect = clamp(data.width / data.height, 0.8, 2.2);
   state.chosen = clamp(data.chosen, 0, Math.max(0, faceCount() - 1));
   const same = state.view && before?.photo === data.photo;
@@ -35,12 +34,4 @@ function show(value) {
   startTool(null);
   const box = boxOf(state.chosen);
   if (!same && box && (data.zoomed || box[2] - box[0] < SMALL * data.width)) look(around(box, state.aspect));
-}
-
-/** Points that the visitor has moved stay with their face, whatever models answer for it. */
-function keepCorrected(before, data) {
-  if (before?.photo !== data.photo || data.boxes.length < before.boxes.length) state.corrected = {};
-  for (const face of Object.keys(state.corrected)) {
-    if (String(before.boxes[face]) !== String(data.boxes[face])) delete state.corrected[face];
-  }
 }

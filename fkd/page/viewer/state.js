@@ -37,9 +37,8 @@ export function attach(element, tell) {
     chosen: 0, // a face
     split: 0.5, // position of its divider
     active: null, // the point in the tip
-    tool: null, // "draw" or "correct" a box, or correct "points"
+    tool: null, // "draw" or "correct" a box
     draft: null, // {box, face} being drawn or corrected
-    corrected: {}, // points that the visitor has moved, [15] places by face
   });
 }
 

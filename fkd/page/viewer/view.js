@@ -110,7 +110,7 @@ function showTip() {
 
 /** The surroundings of a point, enlarged, with the answers of the models that are compared. */
 function loupe({ face, index, at }, px) {
-  const { data, corrected, active } = state;
+  const { data, active } = state;
   const models = mode() === "side" ? [...data.models.keys()] : active.panel.models;
   const answers = models.map((model) => pointOf(model, face, index));
   const reach = 2.5 * Math.max(...answers.map((place) => (place ? distance(place, at) : 0)));
@@ -119,7 +119,6 @@ function loupe({ face, index, at }, px) {
   const svg = make("svg", { class: "loupe", viewBox, "aria-hidden": "true" }, find(".picture image").cloneNode());
   const marks = models.map((model, number) => [answers[number], haloed(SHAPES[model], data.models[model].colour)]);
   if (drawn("truth")) marks.push([data.truth[face]?.[index], haloed(CROSS, "#fff")]);
-  marks.push([corrected[face]?.[index], haloed(SHAPES[0], "#fff")]);
   for (const [place, paths] of marks) {
     if (place) svg.append(make("g", { transform: `translate(${place}) scale(${(1.6 * wide) / LOUPE})` }, ...paths));
   }
