@@ -14,6 +14,8 @@ from urllib.parse import quote
 import httpx
 import psutil
 
+from fkd.page.site import launch_options
+
 ROOT = Path(__file__).parent.parent
 FILE = {"_type": "gradio.FileData"}
 
@@ -61,6 +63,16 @@ class Caller:
         kinds = {part["id"]: part["type"] for part in self.config["components"]}
         found = [(each["id"], [kinds[i] for i in each["inputs"]]) for each in self.config["dependencies"]]
         return [(number, inputs) for number, inputs in found if component in inputs]
+
+
+@contextmanager
+def launched(app):
+    """Serves a page in this process: a Caller of it."""
+    _, url, _ = app.launch(prevent_thread_lock=True, quiet=True, **launch_options())
+    try:
+        yield Caller(url)
+    finally:
+        app.close()
 
 
 class Served(Caller):

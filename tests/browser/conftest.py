@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageOps
 from playwright.sync_api import expect, sync_playwright
 
-from browser.helpers import READY
+from browser.helpers import READY, launched
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1440, "height": 900}}
@@ -45,11 +45,18 @@ def browser(tmp_path_factory):
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def address():
+    """The URL of the page with the shipped models; a module may have its own."""
+    with launched() as url:
+        yield url
+
+
 @pytest.fixture(params=SIZES)
 def page(request, browser, address):
-    """The page at the module's `address`, once the module's READY, or the page's own, is visible.
+    """The page at `address`, once the module's READY, or the page's own, is visible.
 
-    page.size: "phone" or "desktop". page.fingers: what sends touches to it.
+    page.size: "phone" or "desktop". page.fingers: a session that sends touches.
     """
     context = browser.new_context(viewport=SIZES[request.param], has_touch=request.param == "phone")
     page = context.new_page()

@@ -1,13 +1,13 @@
-"""What the tests of the page share: opening, uploading, waiting, reading what is shown."""
+"""Shared by the tests of the page: opening, uploading, waiting, reading."""
 
 import json
 import shutil
 import tempfile
-import time
-from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import served
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
@@ -15,28 +15,25 @@ from app import build_app
 from fkd.board.entries import SYNCED, find_benchmark
 from fkd.board.ranking import RankingRow
 from fkd.page.ranking import ranked
-from fkd.page.site import launch_options
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = ROOT / "examples"
 PANELS = "#viewer svg:has(image)"
-# What the page compares FCNN with at first, and whose card it opens: the best by validation.
+# The best model by validation: the page compares FCNN with it at first, and opens its card.
 BETTER = min(
     (json.loads(path.read_text())["training"]["validation_rmse"], path.parent.name)
     for path in (ROOT / "checkpoints").glob("*/config.json")
 )[1]
 # The leaderboard as committed, without the claims that the page of a clone adds to it.
-_KEPT = tempfile.TemporaryDirectory(prefix="fkd-board-")
-BOARD = shutil.copytree(ROOT / "leaderboard", Path(_KEPT.name) / "leaderboard", ignore=shutil.ignore_patterns(SYNCED))
+FOLDER = tempfile.TemporaryDirectory(prefix="fkd-board-")
+BOARD = shutil.copytree(ROOT / "leaderboard", Path(FOLDER.name) / "leaderboard", ignore=shutil.ignore_patterns(SYNCED))
 READY = "text=Which detector finds your face better?"
 
 
 @contextmanager
-def launched(**given):
-    page = build_app(**{"leaderboard": BOARD} | given)
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch_options())
-    yield url
-    page.close()
+def launched(leaderboard: Path = BOARD):
+    with served.launched(build_app(leaderboard=leaderboard)) as caller:
+        yield caller.url
 
 
 def standing(averaged: bool = False) -> list[RankingRow]:
@@ -47,22 +44,11 @@ def standing(averaged: bool = False) -> list[RankingRow]:
 def screenshot(page: Page, name: str) -> None:
     folder = ROOT / "artefacts"
     folder.mkdir(exist_ok=True)
-    page.evaluate(
-        """async () => {  // pictures are loaded as they come into view
-            for (let y = 0; y < document.body.scrollHeight; y += innerHeight / 2) {
-                scrollTo(0, y);
-                await new Promise(requestAnimationFrame);
-            }
-            const visible = [...document.images].filter(image => image.checkVisibility());
-            await Promise.all(visible.map(image => image.decode().catch(() => {})));
-            scrollTo(0, 0);
-        }"""
-    )
     page.screenshot(path=folder / f"{name}-{page.size}.png", full_page=True, animations="disabled")
 
 
 def settle(page: Page) -> None:
-    """Waits until Gradio is at work on nothing and the page has not changed for a quarter of a second."""
+    """Waits until Gradio is idle and the page has not changed for a quarter of a second."""
     page.evaluate(
         """() => new Promise((done, fail) => {
             let timer;
@@ -81,53 +67,70 @@ def settle(page: Page) -> None:
     )
 
 
-def wait_until(page: Page, holds: Callable[[], bool]) -> None:
-    """Waits for something outside the page, half a minute at most."""
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline
-        page.wait_for_timeout(50)
+def barriers(page: Page, part: str | None = None) -> list[tuple[str, str]]:
+    """Serious findings of Axe on the page, or in a part of it."""
+    found = Axe().run(page, part).response["violations"]
+    serious = [one for one in found if one["impact"] in ("serious", "critical")]
+    return [(one["id"], one["nodes"][0]["html"][:300]) for one in serious]
+
+
+def state(page: Page) -> dict:
+    """The viewer's view, chosen face and settings, after its next frame."""
+    return page.evaluate(
+        """async () => {
+            await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+            const { state, settings } = document.querySelector('#viewer .viewer').fkdViewer;
+            return { view: state.view, chosen: state.chosen, ...settings };
+        }"""
+    )
+
+
+def touch(page: Page, kind: str, *places: tuple[float, float]) -> None:
+    points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(places)]
+    page.fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
+def drag(page: Page, start: tuple[float, float], stop: tuple[float, float]) -> None:
+    """Drags with a finger on the phone, with the mouse on the desktop."""
+    steps = [tuple(a + (b - a) * part / 3 for a, b in zip(start, stop, strict=True)) for part in (1, 2, 3)]
+    if page.size == "phone":
+        touch(page, "touchStart", start)
+        for step in steps:
+            touch(page, "touchMove", step)
+        return touch(page, "touchEnd")
+    page.mouse.move(*start)
+    page.mouse.down()
+    for step in steps:
+        page.mouse.move(*step)
+    page.mouse.up()
 
 
 def open_tab(page: Page, name: str) -> None:
     """A tab that does not fit on a phone moves into the menu behind three dots once the page is laid out."""
     expect(page.get_by_role("tab", name="Compare")).to_be_visible(timeout=30_000)
     tab = page.get_by_role("tab", name=name, exact=True).first
-    for last in (False, False, True):
-        try:
-            if tab.is_visible():
-                tab.click(timeout=5000)
-            else:
-                page.locator(".overflow-menu > button").first.click(timeout=5000)
-                page.locator(".overflow-dropdown button", has_text=name).click(timeout=5000)
-            return
-        except PlaywrightTimeout:  # it moved between the look and the click
-            if last:
-                raise
+    if tab.is_visible():
+        with suppress(PlaywrightTimeout):  # it moved between the look and the click
+            return tab.click(timeout=5000)
+    page.locator(".overflow-menu > button").first.click()
+    page.locator(".overflow-dropdown button", has_text=name).click()
 
 
 def upload(page: Page, path: Path) -> None:
-    """Upload a photo, and wait until the status or the picture is a new one."""
+    """Uploads a photo, and waits for a new status or picture."""
     shown = "[...document.querySelectorAll('#status .md *, #viewer .picture')]"
     page.evaluate(f"{shown}.forEach(part => part.setAttribute('data-old', ''))")
     page.locator("#strip input[type=file]").set_input_files(path)
     page.wait_for_function(f"{shown}.some(part => !part.hasAttribute('data-old'))", timeout=30_000)
 
 
-def table(page: Page, where: str) -> list[list[str]]:
-    """The cells of a table, once all are drawn: rows are drawn one after the other."""
-    rows = page.locator(f"{where} .virtual-row")
-    expect(rows.first).to_be_visible(timeout=20_000)
-    settle(page)
-    return rows.evaluate_all(
-        "rows => rows.map(row => [...row.querySelectorAll('[role=gridcell]')].map(cell => cell.innerText.trim()))"
-    )
-
-
 def points(page: Page) -> dict[str, dict[str, float]]:
     """The table of points: by point and column."""
     unfold(page)
-    rows = table(page, "#points")
+    settle(page)  # rows are drawn one after the other
+    rows = page.locator("#points .virtual-row").evaluate_all(
+        "rows => rows.map(row => [...row.querySelectorAll('[role=gridcell]')].map(cell => cell.innerText.trim()))"
+    )
     heads = page.locator("#points thead").last.locator("th").all_inner_texts()
     heads = [head.strip() for head in heads if head.strip()]
     return {row[0]: {head: float(cell) for head, cell in zip(heads[1:], row[1:], strict=False) if cell} for row in rows}

@@ -7,16 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from browser.helpers import EXAMPLES, launched, open_tab, screenshot, settle
+from browser.helpers import EXAMPLES, open_tab, screenshot
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PHOTOS = ("grace_hopper.jpg", "eileen_collins.png")
-
-
-@pytest.fixture(scope="module")
-def address():
-    with launched() as url:
-        yield url
 
 
 def run(page: Page, *files: Path) -> None:
@@ -24,13 +18,6 @@ def run(page: Page, *files: Path) -> None:
     page.locator("#batch-files input[type=file]").set_input_files(list(files))
     expect(page.locator("#batch-files .file-preview")).to_contain_text(files[0].stem, timeout=20_000)
     page.locator("#batch-run").click()
-
-
-def hundred(folder: Path) -> Path:
-    with zipfile.ZipFile(folder / "many.zip", "w") as archive:
-        for number in range(100):
-            archive.write(EXAMPLES / "grace_hopper.jpg", f"{number}.jpg")
-    return folder / "many.zip"
 
 
 def test_a_batch_is_answered_and_downloaded_and_a_failing_photo_is_named(page, tmp_path):
@@ -57,7 +44,10 @@ def test_progress_stands_at_the_button_and_answers_come_while_it_runs(page, tmp_
     start, stop, status = (page.locator(f"#batch-{name}") for name in ("run", "stop", "status"))
     expect(start).to_be_enabled()
     expect(stop).to_be_disabled()
-    run(page, hundred(tmp_path))
+    with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
+        for number in range(100):
+            archive.write(EXAMPLES / "grace_hopper.jpg", f"{number}.jpg")
+    run(page, tmp_path / "many.zip")
     expect(status).to_contain_text("of 100 photos ...", timeout=60_000)
     expect(start).to_be_disabled()
     expect(stop).to_be_enabled()
@@ -76,12 +66,3 @@ def test_progress_stands_at_the_button_and_answers_come_while_it_runs(page, tmp_
     with page.expect_download() as download:
         page.locator("#batch-json").click()
     assert len(json.loads(Path(download.value.path()).read_text())) == done
-
-
-def test_what_holds_no_photo_is_said_and_the_button_is_back(page, tmp_path):
-    zipfile.ZipFile(tmp_path / "empty.zip", "w").close()
-    run(page, tmp_path / "empty.zip")
-    expect(page.locator("#batch-status")).to_contain_text("there is no photo", timeout=20_000)
-    settle(page)
-    expect(page.locator("#batch-run")).to_be_enabled()
-    expect(page.locator("#batch-stop")).to_be_disabled()

@@ -3,38 +3,28 @@
 import base64
 import io
 import re
-from pathlib import Path
 
 import gradio as gr
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+import served
 from PIL import Image, ImageColor
 from playwright.sync_api import Page, expect
 
-from fkd.keypoints import EDGES, MEAN_FACE, NAMES
+from browser.helpers import EXAMPLES, barriers, drag, state, touch
+from fkd.keypoints import MEAN_FACE
 from fkd.page.components import Viewer
-from fkd.page.site import STYLE, THEME
 from fkd.page.viewer import view
 from fkd.photo.colours import BLUE, GREEN, PALETTE, RED
 from fkd.photo.comparison import Comparison
 from fkd.photo.face import Face, FaceBox
 
-ROOT = Path(__file__).parent.parent.parent
 EVIL = "<img src=x onerror=alert(1)>"
 # Middle of the eyes and their distance in the pair of photos, px, and how many degrees the head leans.
 FACES = (((263, 190), 88, -2), ((512 + 225, 102), 44, 4))
 PICTURES = READY = "#viewer svg.picture"
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-
-def pair() -> Image.Image:
-    photo = Image.new("RGB", (1024, 600), "grey")
-    for name, x in (("grace_hopper.jpg", 0), ("eileen_collins.png", 512)):
-        with Image.open(ROOT / "examples" / name) as one:
-            photo.paste(one.convert("RGB"), (x, 0))
-    return photo
 
 
 def answer(name: str, seed: int, faces=FACES, spread: bool = False, colour: str = RED) -> dict:
@@ -50,29 +40,29 @@ def answer(name: str, seed: int, faces=FACES, spread: bool = False, colour: str 
     return {"name": name, "colour": colour, "faces": found}
 
 
-def shown_as(photo: Image.Image, models: list[dict], truth: list[np.ndarray] | None = None) -> dict:
-    boxes = [FaceBox(face.box, 1.2) for face in models[0]["faces"]]
-    file = io.BytesIO()
-    photo.save(file, "JPEG")
+def view_of(photos: list[str], models: list[dict], truth: list) -> dict:
+    """The value of the viewer for photos side by side."""
+    joined, file = Image.new("RGB", (512 * len(photos), 600), "grey"), io.BytesIO()
+    for number, name in enumerate(photos):
+        with Image.open(EXAMPLES / name) as photo:
+            joined.paste(photo.convert("RGB"), (512 * number, 0))
+    joined.save(file, "JPEG")
     url = "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+    boxes = [FaceBox(face.box, 1.2) for face in models[0]["faces"]]
     answers, colours = ({model["name"]: model[key] for model in models} for key in ("faces", "colour"))
-    comparison = Comparison(
-        *photo.size, boxes, answers, colours, {}, truth or [None] * len(boxes), dict.fromkeys(answers, "")
-    )
-    return view(url, comparison, 0)
+    return view(url, Comparison(*joined.size, boxes, answers, colours, {}, truth, dict.fromkeys(answers, "")), 0)
 
 
 def first_view() -> dict:
     models = [answer("fcnn", 1), answer("resnet18", 2, spread=True, colour=GREEN), answer(EVIL, 3, colour=BLUE)]
     models[2]["faces"][0].points[10] = np.nan
     truth = [answer("", seed)["faces"][seed].points for seed in (0, 1)]
-    return shown_as(pair(), models, truth)
+    return view_of(["grace_hopper.jpg", "eileen_collins.png"], models, truth)
 
 
 def second_view() -> dict:
-    with Image.open(ROOT / "examples" / "grace_hopper.jpg") as photo:
-        models = [answer("fcnn", 4, FACES[:1]), answer("someone/resnet50-wild", 5, FACES[:1], colour=GREEN)]
-        return shown_as(photo.convert("RGB"), models)
+    models = [answer("fcnn", 4, FACES[:1]), answer("someone/resnet50-wild", 5, FACES[:1], colour=GREEN)]
+    return view_of(["grace_hopper.jpg"], models, [None])
 
 
 def selected(event: gr.EventData):
@@ -88,14 +78,12 @@ def address():
     with gr.Blocks(analytics_enabled=False) as page:
         shown = Viewer(first_view())
         heard = gr.JSON(elem_id="heard", label="Heard")
-        for label, value in (("Another photo", second_view), ("No photo", lambda: None), ("First photo", first_view)):
+        for label, value in (("Another photo", second_view), ("No photo", lambda: None)):
             gr.Button(label).click(value, None, shown, show_progress="hidden")
         shown.select(selected, None, heard)
         shown.input(drawn, None, heard)
-    look = {"theme": THEME, "css_paths": [STYLE], "ssr_mode": False, "footer_links": []}
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **look)
-    yield url
-    page.close()
+    with served.launched(page) as caller:
+        yield caller.url
 
 
 def press(page: Page, name: str) -> None:
@@ -103,17 +91,6 @@ def press(page: Page, name: str) -> None:
     if not button.is_visible():  # on a phone, behind this
         page.locator("#viewer .opens").click()
     button.click()
-
-
-def state(page: Page) -> dict:
-    """What the viewer says of itself, once what it draws in the next frame is drawn."""
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    return page.evaluate(
-        """() => {
-            const { state, settings } = document.querySelector('#viewer .viewer').fkdViewer;
-            return { view: state.view, chosen: state.chosen, ...settings };
-        }"""
-    )
 
 
 def view_boxes(page: Page) -> set[str]:
@@ -135,26 +112,6 @@ def point(page: Page, index: int, model: int = 0, face: int = 0) -> tuple[float,
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
-def finger(page: Page, kind: str, *places: tuple[float, float]) -> None:
-    points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(places)]
-    page.fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-
-
-def drag(page: Page, start: tuple, stop: tuple) -> None:
-    """With a finger on the phone, with the mouse on the desktop."""
-    steps = [tuple(a + (b - a) * part / 3 for a, b in zip(start, stop, strict=True)) for part in (1, 2, 3)]
-    if page.size == "phone":
-        finger(page, "touchStart", start)
-        for step in steps:
-            finger(page, "touchMove", step)
-        return finger(page, "touchEnd")
-    page.mouse.move(*start)
-    page.mouse.down()
-    for step in steps:
-        page.mouse.move(*step)
-    page.mouse.up()
-
-
 def heard(page: Page, what: str) -> list[float]:
     """The numbers of the event that Python heard last, which must be of this kind."""
     expect(page.locator("#heard")).to_contain_text(what, timeout=10_000)
@@ -164,34 +121,27 @@ def heard(page: Page, what: str) -> list[float]:
 def test_three_ways_to_look_and_layers_that_stay(page):
     panels, viewer = page.locator("#viewer .panel"), page.locator("#viewer")
     boxes = [panel.bounding_box() for panel in panels.all()]
-    beside = 2 if page.size == "phone" else 3
-    assert len(boxes) == 3 and [round(box["y"] - boxes[0]["y"]) for box in boxes[:beside]] == [0] * beside
+    across = 2 if page.size == "phone" else 3
+    assert len(boxes) == 3 and [round(box["y"] - boxes[0]["y"]) for box in boxes[:across]] == [0] * across
     assert min(box["width"] for box in boxes) >= 160
     press(page, "Fit")
-    frame = page.locator("#viewer .frame").first.bounding_box()
+    frame = viewer.locator(".frame").first.bounding_box()
     assert frame["width"] / frame["height"] == pytest.approx(1024 / 600, rel=0.02)
     assert frame["height"] <= 0.7 * page.viewport_size["height"] + 1
     expect(panels.nth(2)).to_contain_text(EVIL)
     assert not page.locator("img[src=x]").count(), "a name became HTML"
-    expect(page.get_by_role("img", name="Photo with the keypoints of fcnn; 2 faces")).to_have_count(1)
     assert page.locator(".point").count() == 3 * 2 * 15 - 1, "the point that is not finite is not drawn"
-    assert page.locator(".lines .ink").count() == 6 and page.locator(".boxes .ink").count() == 6
-    small = [
-        (button.inner_text(), box["width"], box["height"])
-        for button in page.locator("#viewer button:visible").all()
-        if min((box := button.bounding_box())["width"], box["height"]) < 32
-    ]
-    assert not small
+    sizes = [button.bounding_box() for button in viewer.locator("button:visible").all()]
+    assert min(min(box["width"], box["height"]) for box in sizes) >= 32, "too small for a finger"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page is wider than the window"
 
     press(page, "One picture")
-    expect(
-        page.get_by_role("img", name=f"Photo with the keypoints of fcnn, resnet18 and {EVIL}; 2 faces")
-    ).to_have_count(1)
+    name = f"Photo with the keypoints of fcnn, resnet18 and {EVIL}; 2 faces"
+    expect(page.get_by_role("img", name=name)).to_have_count(1)
     expect(panels).to_have_count(1)
     expect(page.locator(".boxes .ink")).to_have_count(2)  # a box that all share is drawn once
     press(page, "Slider")
-    expect(page.locator("#viewer .legend")).to_have_text("fcnnresnet18true points")
+    expect(viewer.locator(".legend")).to_have_text("fcnnresnet18true points")
     widths = "all => all.map(one => +one.getAttribute('width'))"
     before = page.locator("clipPath rect").evaluate_all(widths)
     viewer.get_by_label("Divider between").press("ArrowLeft")
@@ -201,87 +151,76 @@ def test_three_ways_to_look_and_layers_that_stay(page):
 
     press(page, "Points")
     expect(page.locator(".point")).to_have_count(0)
-    viewer.get_by_role("button", name="Uncertainty", exact=True).press("Space")
-    expect(viewer.get_by_role("button", name="Uncertainty")).to_have_attribute("aria-pressed", "true")
-    expect(page.locator(".true .ink")).to_have_count(30 + 1)  # on as they are there; one in the legend
+    uncertainty = viewer.get_by_role("button", name="Uncertainty", exact=True)
+    uncertainty.press("Space")
+    expect(uncertainty).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".true .ink")).to_have_count(30 + 1)  # one in the legend
     page.get_by_role("button", name="Another photo").click()
     expect(page.locator(PICTURES).locator("image")).to_have_attribute("width", "512")
     assert state(page)["mode"] == "slider" and not state(page)["layers"]["points"]
-    assert page.locator("#viewer .chips button:visible").all_inner_texts() == [
-        "Points", "Lines", "Boxes", "Differences",
-    ]  # fmt: skip
+    chips = viewer.locator(".chips button:visible").all_inner_texts()
+    assert chips == ["Points", "Lines", "Boxes", "Differences"], "others have nothing to show"
     page.get_by_role("button", name="No photo").click()
     expect(viewer.get_by_text("Choose a photo to begin.")).to_be_visible()
     expect(page.locator(PICTURES)).to_have_count(0)
 
 
-def test_zoom_is_the_same_in_all_panels_and_points_tell_their_numbers(page):
-    value = first_view()
+def test_zoom_is_the_same_in_all_panels(page):
+    whole, nose = "-0.5 -0.5 1024 600", (263, 190)
     assert state(page)["view"]["w"] < 800, "a small face is opened close"
     press(page, "Fit")
-    assert view_boxes(page) == {"-0.5 -0.5 1024 600"}
-    size = page.locator(".point .ink").first.bounding_box()["width"]
+    assert view_boxes(page) == {whole}
     press(page, "Zoom in")
     (zoomed,) = view_boxes(page)
     assert float(zoomed.split()[2]) == pytest.approx(1024 / 1.5)
-    closer = page.locator(".point .ink").first.bounding_box()["width"]
-    assert size - 0.5 < closer < 13, "marks grow with a face, to a limit"
     press(page, "Fit")
-    page.mouse.move(*screen(page, 263, 190))
     page.evaluate("scrollTo(0, 60)")
     before = page.evaluate("scrollY")
-    page.mouse.move(*screen(page, 263, 190))
+    page.mouse.move(*screen(page, *nose))
     page.mouse.wheel(0, -40)
     page.wait_for_function(f"scrollY < {before} || !{before}")
-    assert view_boxes(page) == {"-0.5 -0.5 1024 600"}, "the wheel scrolls the page"
-    page.mouse.move(*screen(page, 263, 190))
+    assert view_boxes(page) == {whole}, "the wheel scrolls the page"
+    page.mouse.move(*screen(page, *nose))
     page.keyboard.down("Control")
     page.mouse.wheel(0, -40)
     page.keyboard.up("Control")
     page.wait_for_function("document.querySelector('#viewer .viewer').fkdViewer.state.view.w < 800")
-    (wheeled,) = view_boxes(page)
-    x, _, width, _ = map(float, wheeled.split())
-    assert width < 800 and x < 263 < x + width
-    start = screen(page, 263, 190)
+    start = screen(page, *nose)
     drag(page, start, (start[0] + 20, start[1]))
-    assert screen(page, 263, 190)[0] == pytest.approx(start[0] + 20, abs=1), "the photo follows the hand"
+    assert screen(page, *nose)[0] == pytest.approx(start[0] + 20, abs=1), "the photo follows the hand"
     page.locator(PICTURES).nth(1).press("ArrowRight")
     page.locator(PICTURES).nth(1).press("-")
     assert len(view_boxes(page)) == 1
     press(page, "Zoom to face")
     assert state(page)["view"]["w"] < 650
     page.mouse.dblclick(*screen(page, 263, 330))
-    assert view_boxes(page) == {"-0.5 -0.5 1024 600"}
-
-    (x, y), (x2, y2) = (value["models"][model]["faces"][0]["points"][12] for model in (0, 1))
-    apart = np.hypot(x - x2, y - y2)
-    tip = page.locator("#viewer .tip")
+    assert view_boxes(page) == {whole}
     if page.size == "phone":
-        press(page, "Zoom to face")
-        page.touchscreen.tap(*point(page, 12))
-    else:
-        page.mouse.move(*point(page, 12))
+        x, y = screen(page, 300, 300)
+        touch(page, "touchStart", (x - 20, y), (x + 20, y))
+        for wider in (30, 40, 50, 60):
+            touch(page, "touchMove", (x - wider, y), (x + wider, y))
+        touch(page, "touchEnd")
+        assert state(page)["view"]["w"] == pytest.approx(1024 / 3, rel=0.05) and len(view_boxes(page)) == 1
+        assert screen(page, 300, 300)[0] == pytest.approx(x, abs=3)
+
+
+def test_the_numbers_of_a_point_are_shown_to_a_finger_the_mouse_and_the_keyboard(page):
+    points = [np.array(model["faces"][0]["points"]) for model in first_view()["models"][:2]]
+    apart = np.hypot(*(points[0][12] - points[1][12]))
+    ocular = np.mean([np.hypot(*(both[0] - both[1])) for both in points])
+    tip = page.locator("#viewer .tip")
+    press(page, "Zoom to face")
+    (page.touchscreen.tap if page.size == "phone" else page.mouse.move)(*point(page, 12))
+    x, y = points[0][12]
     expect(tip).to_contain_text("mouth right corner")
     expect(tip).to_contain_text(f"fcnn: x {x:.1f}, y {y:.1f}")
-    expect(tip).to_contain_text(f"fcnn and resnet18: {apart:.1f} px apart")
-    eyes = [np.array(value["models"][model]["faces"][0]["points"][:2]) for model in (0, 1)]
-    ocular = np.mean([np.hypot(*(left - right)) for left, right in eyes])
-    expect(tip).to_contain_text(f", {100 * apart / ocular:.1f}% of the eye distance")
-    page.keyboard.press("Escape")
+    share = f"{100 * apart / ocular:.1f}% of the eye distance"
+    expect(tip).to_contain_text(f"fcnn and resnet18: {apart:.1f} px apart, {share}")
     page.locator('.point[data-key="1 0 0"]').focus()
     page.keyboard.press("ArrowRight")
     expect(tip).to_contain_text("right eye center")
     expect(tip).to_contain_text("±")
-
-    if page.size == "phone":
-        press(page, "Fit")
-        x, y = screen(page, 300, 300)
-        finger(page, "touchStart", (x - 20, y), (x + 20, y))
-        for wider in (30, 40, 50, 60):
-            finger(page, "touchMove", (x - wider, y), (x + wider, y))
-        finger(page, "touchEnd")
-        assert state(page)["view"]["w"] == pytest.approx(1024 / 3, rel=0.05) and len(view_boxes(page)) == 1
-        assert screen(page, 300, 300)[0] == pytest.approx(x, abs=3)
 
 
 def test_a_face_is_chosen_and_boxes_are_drawn_and_corrected_in_pixels_of_the_photo(page):
@@ -291,14 +230,12 @@ def test_a_face_is_chosen_and_boxes_are_drawn_and_corrected_in_pixels_of_the_pho
     assert heard(page, "select") == [1] and state(page)["chosen"] == 1
     expect(page.locator(".points .face.dim")).to_have_count(3)
     page.mouse.click(*screen(page, 263, 120))  # in the first face's box, on no point
-    page.wait_for_function("document.querySelector('#viewer .viewer').fkdViewer.state.chosen === 0")
     expect(page.locator("#heard")).to_contain_text("select 0")
 
     press(page, "Draw a box")
     drag(page, screen(page, 600, 40), screen(page, 850, 300))
     box = heard(page, "input")
     assert box == pytest.approx([600, 40, 850, 300], abs=2)
-    expect(page.get_by_role("button", name="Draw a box")).to_have_attribute("aria-pressed", "false")
     press(page, "Zoom in")
     press(page, "Draw a box")
     page.mouse.move(*screen(page, 500, 300))
@@ -307,7 +244,6 @@ def test_a_face_is_chosen_and_boxes_are_drawn_and_corrected_in_pixels_of_the_pho
     page.keyboard.press("Escape")
     page.mouse.up()
     assert heard(page, "input") == box, "Escape sends nothing"
-    expect(page.locator(".draft")).to_be_hidden()
     press(page, "Fit")
     press(page, "Draw a box")
     drag(page, screen(page, 100, 400), (screen(page, 0, 0)[0] - 30, screen(page, 0, 599)[1] + 20))
@@ -316,28 +252,19 @@ def test_a_face_is_chosen_and_boxes_are_drawn_and_corrected_in_pixels_of_the_pho
 
     press(page, "Correct the box")
     x0, y0, x1, y1 = first_view()["boxes"][0]
-    expect(page.locator(".handle")).to_have_count(8)
     drag(page, screen(page, x1, y1), screen(page, x1 + 30, y1 + 20))
     expect(page.locator("#heard")).to_contain_text("face 0")
     assert heard(page, "input")[:4] == pytest.approx([x0, y0, x1 + 30, y1 + 20], abs=2)
     page.keyboard.press("Escape")
     expect(page.locator(".handle")).to_have_count(0)
 
-    press(page, "Draw a box")  # with keys alone: a box in the middle, its corner moved, sent
+    press(page, "Draw a box")  # by keys alone: a box in the middle, its corner moved, sent
     page.locator(PICTURES).press("Enter")
     page.keyboard.press("Shift+ArrowRight")
     page.keyboard.press("Enter")
     expect(page.locator("#heard")).to_contain_text("face None")
     x0, y0, x1, y1 = heard(page, "input")
     assert [x0, y0, y1] == pytest.approx([306.7, 179.5, 419.5], abs=0.1) and x1 > 720
-
-
-def shot(page: Page, name: str) -> None:
-    """Keeps a picture of the viewer among the artefacts, for whoever wants to look."""
-    state(page)
-    page.locator("#viewer").screenshot(
-        path=ROOT / "artefacts" / f"viewer-{name}-{page.size}.png", animations="disabled"
-    )
 
 
 def painted(page: Page, panel: int = 0) -> list[bool]:
@@ -348,12 +275,6 @@ def painted(page: Page, panel: int = 0) -> list[bool]:
     return [bool((one < 12).sum() > 8) for one in away]
 
 
-def hurdles(page: Page) -> list[tuple]:
-    """What Axe finds serious in the viewer as it is."""
-    found = Axe().run(page, "#viewer").response["violations"]
-    return [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")]
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_way_to_look_is_painted_and_legible_in_both_themes(page, theme):
     page.goto(f"{page.url.split('?')[0]}?__theme={theme}")
@@ -362,26 +283,15 @@ def test_every_way_to_look_is_painted_and_legible_in_both_themes(page, theme):
     press(page, "Fit")
     for panel in range(3):
         assert painted(page, panel) == [panel == model for model in range(3)]
-    assert not hurdles(page)
-    shot(page, f"side-{theme}")
+    assert not barriers(page, "#viewer")
 
     for name in ("One picture", "Differences", "Zoom to face"):
         press(page, name)
     assert painted(page) == [True, True, True]
-    assert not hurdles(page)
-    shot(page, f"one-{theme}")
+    assert not barriers(page, "#viewer")
 
     for name in ("Slider", "Uncertainty", "Correct the box"):
         press(page, name)
     page.locator('.point[data-key="0 0 4"]').focus()
     assert painted(page) == [True, True, False], "the slider shows two models"
-    assert not hurdles(page)
-    shot(page, f"slider-{theme}")
-
-
-def test_the_value_is_plain():
-    photo = Image.new("RGB", (400, 200))
-    value = shown_as(photo, [answer("fcnn", 1, FACES[:1])], [np.full((15, 2), np.nan)])
-    assert (value["width"], value["height"]) == (400, 200)
-    assert value["names"] == list(NAMES) and len(value["edges"]) == len(EDGES)
-    assert value["truth"] == [[None] * 15] and value["models"][0]["faces"][0]["spread"] is None
+    assert not barriers(page, "#viewer")

@@ -47,22 +47,12 @@ test("zooming keeps a place where it is on the screen", () => {
   near(geometry.toPhoto(closer, rect, before), at);
 });
 
-test("a place is in a view up to its edges", () => {
-  const view = { x: 10, y: 20, w: 30, h: 40 };
-  for (const at of [[10, 20], [40, 60], [25, 30]]) assert.ok(geometry.inView(view, at));
-  for (const at of [[9, 30], [41, 30], [25, 19], [25, 61]]) assert.ok(!geometry.inView(view, at));
-});
-
 test("a view around a box has it in the middle and room for all of it", () => {
   for (const box of [[100, 100, 200, 400], [100, 100, 700, 200]]) {
     const { x, y, w } = geometry.around(box, aspect);
     near([x + w / 2, y + w / aspect / 2], [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2]);
     near(Math.max((box[2] - box[0]) / w, ((box[3] - box[1]) * aspect) / w), 1 / 1.5);
   }
-});
-
-test("the divider goes from half a knob to half a knob before the end", () => {
-  near([0, 0.5, 1].map((split) => geometry.dividerAt(400, split)), [0.05, 0.5, 0.95]);
 });
 
 test("a box has its corners in order and ends at the photo's edges", () => {
@@ -98,18 +88,9 @@ test("the smallest box around a place is chosen", () => {
   assert.equal(geometry.smallestAround(boxes, [101, 50]), null);
 });
 
-test("the nearest thing within reach, its place known or told", () => {
+test("the nearest thing within reach; its place may be a function", () => {
   const things = [{ at: [0, 0] }, { at: () => [10, 0] }, { at: [100, 0] }];
   assert.equal(geometry.nearest(things, [8, 1], 12), things[1]);
   assert.equal(geometry.nearest(things, [4, 0], 12), things[0]);
   assert.equal(geometry.nearest(things, [50, 0], 12), null);
-});
-
-test("the eyes' distance is the mean of the models', or unknown", () => {
-  assert.equal(geometry.eyeDistance([[[0, 0], [30, 40]], [[0, 0], [60, 0]]]), 55);
-  assert.equal(geometry.eyeDistance([[[0, 0], [30, 40]], [[0, 0], null]]), 0);
-});
-
-test("names are written as words", () => {
-  assert.equal(geometry.words("left_eye_inner_corner"), "left eye inner corner");
 });

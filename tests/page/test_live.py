@@ -1,4 +1,4 @@
-"""Live's handler: two models on each frame of the camera, and searches rationed while there is no face."""
+"""Live's handler: two models on each frame of the camera; without a face, few thorough searches."""
 
 import io
 from collections import Counter
@@ -10,7 +10,7 @@ from PIL import Image, ImageColor
 from fkd.errors import FkdError
 from fkd.keypoints import MEAN_FACE
 from fkd.page import live
-from fkd.page.live import FULL, NONE, Track, _frame
+from fkd.page.live import FULL, MAX_MEGAPIXELS, NONE, Track, _frame
 from fkd.photo.colours import GREEN, RED
 from fkd.photo.face import Face, FaceBox
 
@@ -31,17 +31,21 @@ class MeanFace:
         return faces
 
 
-def camera() -> io.BytesIO:
-    """A frame of a grey wall, as the camera sends it."""
+DETECTORS = {
+    "one": MeanFace("one", GREEN, 0), "<two>": MeanFace("<two>", RED, 40), "unsure": MeanFace("unsure", RED, 40, 3.0),
+}  # fmt: skip
+
+
+def camera(size: tuple[int, int] = (480, 360)) -> io.BytesIO:
+    """A frame of a grey wall."""
     file = io.BytesIO()
-    Image.new("RGB", (480, 360), "grey").save(file, "JPEG")
-    file.seek(0)
+    Image.new("L", size, "grey").save(file, "JPEG")
     return file
 
 
 @pytest.fixture
 def searches(monkeypatch):
-    """How often each way to search was taken; none finds a face until `searches.boxes` holds one."""
+    """Counts the searches of each kind; none finds a face until `searches.boxes` holds one."""
     counted = Counter()
     counted.boxes = []
     for name in ("find_faces", "glance"):
@@ -54,46 +58,41 @@ def colours_in(image: Image.Image) -> set[str]:
     return {colour for colour in (RED, GREEN) if ImageColor.getrgb(colour) in pixels}
 
 
-def test_two_models_are_drawn_in_one_picture_each_in_its_colour_and_told(searches):
-    detectors = {"one": MeanFace("one", GREEN, 0), "<two>": MeanFace("<two>", RED, 40)}
-    searches.boxes = [BOX]
-    picture, status, seen = _frame(detectors, camera(), "one", "<two>", None)
-    assert colours_in(picture) == {RED, GREEN}
+def test_two_models_are_drawn_in_one_picture_each_in_its_colour(searches):
+    searches.boxes, seen = [BOX], None
+    for _ in range(4):
+        picture, status, seen = _frame(DETECTORS, camera(), "one", "<two>", seen)
+        assert colours_in(picture) == {RED, GREEN}
     assert "one" in status and "&lt;two&gt;" in status and "Tracking a face." in status
-    for _ in range(3):
-        picture, status, seen = _frame(detectors, camera(), "one", "<two>", seen)
-    assert colours_in(picture) == {RED, GREEN} and "frames a second" in status
     assert searches == {"glance": 1}, "nothing searches while the face is followed"
-    assert colours_in(_frame(detectors, camera(), "one", NONE, seen)[0]) == {GREEN}
-    assert colours_in(_frame(detectors, camera(), "one", "one", seen)[0]) == {GREEN}
+    for second in (NONE, "one"):
+        assert colours_in(_frame(DETECTORS, camera(), "one", second, seen)[0]) == {GREEN}
 
 
-def test_the_surest_model_leads_and_a_face_that_all_doubt_is_searched_anew(searches):
-    sure, unsure = MeanFace("sure", GREEN, 0), MeanFace("unsure", RED, 40, doubt=3.0)
-    searches.boxes = [BOX]
-    seen = _frame({"unsure": unsure, "sure": sure}, camera(), "unsure", "sure", None)[2]
-    assert seen.face.doubt == 0
-    assert (
-        _frame({"unsure": unsure, "sure": sure}, camera(), "unsure", "sure", seen)[2].face and searches["glance"] == 1
-    )
-    _frame({"unsure": unsure}, camera(), "unsure", NONE, seen)
+def test_the_surest_model_leads_and_a_face_that_all_doubt_is_searched_again(searches):
+    searches.boxes, seen = [BOX], None
+    for _ in range(2):
+        seen = _frame(DETECTORS, camera(), "unsure", "one", seen)[2]
+        assert seen.face.doubt == 0 and searches["glance"] == 1
+    _frame(DETECTORS, camera(), "unsure", NONE, seen)
     assert searches["glance"] == 2
 
 
-def test_without_a_face_all_looks_are_taken_once_in_a_while(searches):
-    detectors, seen = {"one": MeanFace("one", GREEN, 0)}, None
+def test_without_a_face_few_searches_are_thorough(searches):
+    seen = None
     for _ in range(2 * FULL):
-        picture, status, seen = _frame(detectors, camera(), "one", NONE, seen)
+        picture, status, seen = _frame(DETECTORS, camera(), "one", NONE, seen)
     assert searches == {"glance": 2 * FULL - 2, "find_faces": 2}
     assert "No face is seen." in status and not colours_in(picture)
 
 
-def test_nonsense_is_told_and_ends_what_was_followed(searches):
-    detectors = {"one": MeanFace("one", GREEN, 0)}
-    seen = Track(times=(1.0, 2.0))
-    assert _frame(detectors, None, "one", NONE, seen) == (None, "", Track())
-    nothing, said, seen = _frame(detectors, io.BytesIO(b"<b>"), "one", NONE, seen)
-    assert nothing is None and "the frame is not a readable image" in said and seen == Track()
+def test_a_bad_frame_gets_a_sentence_and_ends_the_tracking(searches):
+    seen = Track(misses=3)
+    assert _frame(DETECTORS, None, "one", NONE, seen) == (None, "", Track())
+    large = camera((3001, 3000))
+    for frame, text in ((io.BytesIO(b"<b>"), "not a readable image"), (large, f"larger than {MAX_MEGAPIXELS} mega")):
+        picture, status, after = _frame(DETECTORS, frame, "one", NONE, seen)
+        assert picture is None and text in status and after == Track()
     for names in ((NONE, NONE), ("one", "two")):
         with pytest.raises(FkdError, match="unknown model"):
-            _frame(detectors, camera(), *names, None)
+            _frame(DETECTORS, camera(), *names, None)

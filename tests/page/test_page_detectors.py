@@ -1,4 +1,4 @@
-"""The page's own detectors are loaded on first use; visitors add models of a Hub on this machine."""
+"""The page's own detectors are loaded on first use; visitors add models of the Hub."""
 
 import json
 import shutil
@@ -21,12 +21,11 @@ from fkd.page.detectors import Detectors, LazyDetectors
 @pytest.fixture
 def two(evaluated, tmp_path) -> list[str]:
     """Checkpoints `worse` and `better`, with different validation errors."""
-    for name, rmse in (("worse", 3.0), ("better", 2.0)):
-        shutil.copytree(evaluated, tmp_path / name)
-        config = json.loads((tmp_path / name / "config.json").read_text())
-        config["training"]["validation_rmse"] = rmse
-        (tmp_path / name / "config.json").write_text(json.dumps(config))
-    return [str(tmp_path / "worse"), str(tmp_path / "better")]
+    folders = [shutil.copytree(evaluated, tmp_path / name) for name in ("worse", "better")]
+    config = json.loads((folders[0] / "config.json").read_text())
+    config["training"]["validation_rmse"] += 1
+    (folders[0] / "config.json").write_text(json.dumps(config))
+    return [*map(str, folders)]
 
 
 def test_a_network_is_loaded_once_when_it_is_first_needed(two, monkeypatch):
@@ -55,31 +54,29 @@ def test_two_detectors_need_two_names(two, tmp_path):
         LazyDetectors([str(tmp_path / "missing")])
 
 
-def put(hub, folder: Path, repo: str, **settings) -> None:
-    hub.put(repo, {name: (folder / name).read_bytes() for name in ("config.json", "model.safetensors")}, **settings)
+@pytest.fixture
+def put(hub, evaluated):
+    """Puts a model on the Hub."""
+    files = {name: (evaluated / name).read_bytes() for name in ("config.json", "model.safetensors")}
+    return lambda repo, **settings: hub.put(repo, files, **settings)
 
 
 @pytest.fixture
-def detectors(evaluated) -> Detectors:
+def detectors(evaluated, tmp_path, monkeypatch) -> Detectors:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return Detectors(LazyDetectors([evaluated]))
 
 
-@pytest.fixture
-def folders(tmp_path, monkeypatch) -> None:
-    """Temporary folders are in tmp_path."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-
-
 @pytest.mark.parametrize("reference", ["bea/net", " hf:bea/net ", "https://huggingface.co/bea/net/"])
-def test_a_model_is_added_by_its_name_or_address(hub, detectors, evaluated, reference):
-    put(hub, evaluated, "bea/net")
+def test_a_model_is_added_by_its_name_or_address(put, detectors, reference):
+    put("bea/net")
     assert detectors.add(reference) == "bea/net"
     assert set(detectors) == {"net", "bea/net"} and set(detectors.own) == {"net"}
     assert detectors["bea/net"].checkpoint.sha256 == detectors["net"].checkpoint.sha256
 
 
-def test_a_private_model_of_the_host_stays_private(hub, detectors, evaluated):
-    put(hub, evaluated, "ada/secret", private=True)
+def test_a_private_model_of_the_host_stays_private(put, detectors):
+    put("ada/secret", private=True)
     pulled = pull("ada/secret")  # with ada's token, into the cache that the page reads too
     for reference in ("ada/secret", f"ada/secret@{pulled.name}"):
         with pytest.raises(FkdError, match="no repository ada/secret"):
@@ -87,25 +84,23 @@ def test_a_private_model_of_the_host_stays_private(hub, detectors, evaluated):
     assert set(detectors) == {"net"}
 
 
-def test_a_mistake_gets_a_sentence(hub, detectors, evaluated, monkeypatch):
-    put(hub, evaluated, "bea/net")
+def test_a_mistake_gets_a_sentence(hub, put, detectors, monkeypatch):
+    put("bea/net")
     hub.put("bea/broken", {"config.json": b"{}", "model.safetensors": b""})
     monkeypatch.setattr(module, "MAX_BYTES", 1000)
     for reference, sentence in {
-        "  ": "Name a Hub model",
-        "no name at all": "names no model on the Hub: expected user/repo",
+        "  ": "Name a Hub model", "no name at all": "names no model on the Hub: expected user/repo",
         "bea/nothing": "no repository bea/nothing that everybody may read: check the name",
-        "bea/broken": "has format",
-        "bea/net": "more than the 1,000",
-    }.items():
+        "bea/broken": "has format", "bea/net": "more than the 1,000",
+    }.items():  # fmt: skip
         with pytest.raises(FkdError, match=sentence):
             detectors.add(reference)
     assert set(detectors) == {"net"}
 
 
 @pytest.mark.parametrize("fault", ["offline", "token"])
-def test_the_hosts_own_trouble_with_the_hub_is_not_shown(hub, detectors, evaluated, monkeypatch, fault):
-    put(hub, evaluated, "bea/net")
+def test_the_hosts_own_trouble_with_the_hub_is_not_shown(hub, put, detectors, monkeypatch, fault):
+    put("bea/net")
     if fault == "offline":
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     else:
@@ -114,19 +109,17 @@ def test_the_hosts_own_trouble_with_the_hub_is_not_shown(hub, detectors, evaluat
         detectors.add("bea/net")
 
 
-def test_the_oldest_model_is_dropped_from_memory_and_disk(hub, detectors, evaluated, tmp_path, folders, monkeypatch):
+def test_the_oldest_model_is_dropped_from_memory_and_disk(put, detectors, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "MAX_MODELS", 2)
-    for number in range(3):
-        put(hub, evaluated, f"bea/net{number}")
-        detectors.add(f"bea/net{number}")
-        if number == 1:
-            detectors.add("bea/net0")  # added again, so it is the younger
+    for repo in ("bea/net0", "bea/net1", "bea/net0", "bea/net2"):  # net0 is added again, so net1 is the oldest
+        put(repo)
+        detectors.add(repo)
     assert set(detectors) == {"net", "bea/net0", "bea/net2"}
     assert {path.name for path in tmp_path.glob("fkd-model-*/models--*")} == {"models--bea--net0", "models--bea--net2"}
     assert detectors["bea/net0"].folder.is_dir()
 
 
-def test_a_refused_model_leaves_nothing_on_disk(hub, detectors, evaluated, tmp_path, folders):
+def test_a_refused_model_leaves_nothing_on_disk(hub, detectors, evaluated, tmp_path):
     weights = load_file(evaluated / "model.safetensors")
     next(iter(weights.values())).view(-1)[0] = torch.nan
     hub.put("eve/nan", contents(evaluated) | {"model.safetensors": save(weights)})
@@ -135,11 +128,11 @@ def test_a_refused_model_leaves_nothing_on_disk(hub, detectors, evaluated, tmp_p
     assert not list(tmp_path.glob("fkd-model-*")) and set(detectors) == {"net"}
 
 
-def test_visitors_do_not_remove_what_the_host_pulled(hub, detectors, evaluated, monkeypatch):
+def test_visitors_do_not_remove_what_the_host_pulled(put, detectors, monkeypatch):
     monkeypatch.setattr(module, "MAX_MODELS", 1)
-    put(hub, evaluated, "bea/best")
+    put("bea/best")
+    put("eve/net")
     pulled = pull("bea/best")  # as `fkd verify` does, so that its entry is ranked
     for repo in ("bea/best", "eve/net"):
-        put(hub, evaluated, repo)
         detectors.add(repo)
     assert cached("bea/best", pulled.name) == pulled and (pulled / "model.safetensors").is_file()

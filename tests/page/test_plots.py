@@ -1,21 +1,13 @@
 import dataclasses
 
 import numpy as np
-import pandas as pd
 import pytest
 from forged import entry
 
 from fkd.board.record import Cost
 from fkd.keypoints import MEAN_FACE
 from fkd.metrics import detail
-from fkd.page.plots import draw, error_face, plotted_first, trade_off, training_curves
-
-
-def test_training_is_dotted_and_in_the_models_colour():
-    history = pd.DataFrame({"epoch": [1, 2], "train_rmse": [3.0, 2.0], "validation_rmse": [2.5, 2.0]})
-    figure = training_curves(history, "#ff0000")
-    assert [(trace.line.dash, trace.line.color) for trace in figure.data] == [("solid", "#ff0000"), ("dot", "#ff0000")]
-    assert list(figure.data[0].y) == [2.5, 2.0]
+from fkd.page.plots import draw, error_face, plotted_first, trade_off
 
 
 def test_the_pareto_front_has_the_models_that_no_cheaper_one_beats():
