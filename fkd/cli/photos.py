@@ -27,7 +27,7 @@ def predict_command(
     from fkd.files import replacing
     from fkd.hub.reference import load
     from fkd.photo.draw import draw_points
-    from fkd.photo.many_photos import answer_photos, find_photos
+    from fkd.photo.many_photos import answer_photos, drawing_names, find_photos, skipped_note
     from fkd.photo.point_files import Journal, answer_row, write_rows
 
     if ray and (draw or resume or device != "cpu"):
@@ -42,17 +42,16 @@ def predict_command(
     if ray:
         _predict_on_ray(photos, checkpoint, out, precise)
         return
-    sources = find_photos(photos)
+    skipped: list[str] = []
+    sources = find_photos(photos, skipped)
     if draw:
-        listed = list(sources)
-        if len({Path(source.name).stem for source in listed}) < len(listed):
-            raise FkdError("--draw: two of the photos have the same name, so one drawing would replace the other")
-        sources = iter(listed)
+        sources = iter(listed := list(sources))
+        drawings = drawing_names(listed)
     journal = Journal(out, {"model": detector.name, "sha256": detector.sha256, "precise": precise}, resume)
     todo = (source for source in sources if source.name not in journal.done)
     for answered in tqdm(answer_photos(detector, todo, precise), unit=" photos", disable=None):
         if draw and answered.photo:
-            with replacing(draw / f"{Path(answered.name).stem}.png") as unfinished:
+            with replacing(draw / drawings[answered.name]) as unfinished:
                 points = [face.points for face in answered.faces]
                 draw_points(answered.photo, points, detector.colour).save(unfinished)
         if answered.note:
@@ -65,6 +64,8 @@ def predict_command(
         errors += [row["error"]] if "error" in row else []
     journal.path.unlink()
     typer.echo(f"{out}: {sum(faces)} face(s) in {len(faces)} photo(s)")
+    if skipped:
+        typer.echo(skipped_note(skipped), err=True)
     if errors:
         listed_errors = "\n".join(errors[:MAX_ERRORS])
         typer.echo(f"{len(errors)} photo(s) have no answer but an error, such as\n{listed_errors}", err=True)

@@ -18,9 +18,16 @@ from fkd.page.guard import handler, pick
 from fkd.page.uploads import new_folder
 from fkd.photo.detector import Detector
 from fkd.photo.draw import draw_points
-from fkd.photo.many_photos import MOST_BYTES, MOST_PHOTOS, Answered, answer_photos, find_at_most, list_sources
+from fkd.photo.many_photos import (
+    MOST_BYTES,
+    MOST_PHOTOS,
+    Answered,
+    answer_photos,
+    find_at_most,
+    list_sources,
+    skipped_note,
+)
 from fkd.photo.point_files import answer_row, write_rows
-from fkd.photo.reading import PHOTOS
 
 INTRODUCTION = f"""Photos, or zips of photos: up to {MOST_PHOTOS} at a time, {MOST_BYTES / 1e6:.0f} MB unpacked. The
 points are in the files below. Files are deleted within an hour."""
@@ -42,7 +49,7 @@ def batch_tab(detectors: LazyDetectors) -> None:
     gr.Markdown(INTRODUCTION)
     with gr.Row():
         files = gr.File(
-            label="Photos and zips", file_count="multiple", file_types=[*PHOTOS, ".zip"], height=200,
+            label="Photos and zips", file_count="multiple", height=200,
             elem_id="batch-files",
         )  # fmt: skip
         with gr.Column(min_width=260):
@@ -97,8 +104,9 @@ def batch_tab(detectors: LazyDetectors) -> None:
 def answer_files(detector: Detector, files: list[str], goes_on: Callable[[], bool]) -> Iterator[View]:
     """Yield the state of the tab, about once a second, until all photos are answered or `goes_on` returns False."""
     yield View("<p>Reading the files ...</p>", [])
+    skipped: list[str] = []
     try:
-        sources = list_sources(files)
+        sources = list_sources(files, skipped)
     except FkdError as error:
         yield View(f"<p><b>{html.escape(str(error))}</b></p>", [])
         return
@@ -125,8 +133,9 @@ def answer_files(detector: Detector, files: list[str], goes_on: Callable[[], boo
     for name in ("points.csv", "points.json"):
         write_rows(folder / name, [answer_row(one.name, detector.name, one.faces, one.problem) for one in done])
     faces = sum(len(one.faces) for one in done)
+    left_out = f'<p class="reason">{html.escape(skipped_note(skipped))}</p>' if skipped else ""
     status = f"<p>{stopped}<b>{_count(faces, 'face')}</b> in {_count(len(done), 'photo')}.</p>"
-    yield View(status + _reasons(done), pictures, folder)
+    yield View(status + left_out + _reasons(done), pictures, folder)
 
 
 def _draw(answered: Answered, colour: str, archive: zipfile.ZipFile, path: Path) -> None:

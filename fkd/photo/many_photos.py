@@ -1,11 +1,14 @@
 """Many photos, from files, folders and zips -> the faces in each, or the problem with it."""
 
 import io
+import itertools
 import os
+import sys
 import zipfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -18,22 +21,24 @@ from fkd.photo.detector import Detector
 from fkd.photo.face import Face, FaceBox
 from fkd.photo.finder import find_faces
 from fkd.photo.predict import TOGETHER, Finder, predict_together
-from fkd.photo.reading import MOST_FILE_BYTES, PHOTOS, note_of, read_photo
+from fkd.photo.reading import MOST_FILE_BYTES, PHOTOS, note_of, read_photo, starts_as_photo
 from fkd.zips import open_member, open_zip
 
 MOST_PHOTOS, MOST_BYTES = 200, 500_000_000  # of one batch on the page; bytes as unpacked
 MOST_FACES = 100  # of one photo on the page
+MOST_NAMES = 10  # of skipped files, in a message
 FOUND_AHEAD = 4  # photos in memory with their faces, waiting for the detector
 MAX_WAITING = 40_000_000  # pixels of photos that wait in memory until their faces fill a batch
 
 
 @dataclass(frozen=True)
 class Source:
-    """A photo that has not been read: its name, its size in bytes, and how to read it."""
+    """A photo that has not been read: its name, its size in bytes, how to read it, its path below the folder given."""
 
     name: str
     size: int
     read: Callable[[], Image.Image]
+    inside: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,49 +53,60 @@ class Answered:
     note: str = ""
 
 
-def walk_photos(paths: Iterable[Path | str]) -> Iterator[Path]:
+def walk_photos(paths: Iterable[Path | str], skipped: list[str] | None = None) -> Iterator[Path]:
     """Yield the given files, and the photos in and below the given folders, in order of name within each folder.
 
-    Skips hidden files and folders, and links to folders. Raises FkdError for a missing path or a folder without photos.
+    Skips hidden files and folders, and links to folders; the names of other files without a photo's ending or content
+    are added to `skipped`. Raises FkdError for a missing path or a folder without photos.
     """
     for path in map(Path, paths):
         if not path.exists():
             raise FkdError(f"{path} does not exist")
-        photos = _walk(path) if path.is_dir() else iter([path])
+        photos = _walk(path, [] if skipped is None else skipped) if path.is_dir() else iter([path])
         if (first := next(photos, None)) is None:
             raise FkdError(f"{path} has no photos ({', '.join(PHOTOS)})")
         yield first
         yield from photos
 
 
-def find_photos(paths: Iterable[Path | str]) -> Iterator[Source]:
-    """Yield the photos of files, folders and zips, named by their paths; a damaged zip is a photo that is damaged."""
-    for path in walk_photos(paths):
+def find_photos(paths: Sequence[Path | str], skipped: list[str] | None = None) -> Iterator[Source]:
+    """Yield the photos of files, folders and zips, named by their paths; a damaged zip is a photo that is damaged.
+
+    skipped: takes the names of other files, as in `walk_photos`.
+    """
+    skipped = [] if skipped is None else skipped
+    for given, path in ((Path(top), path) for top in paths for path in walk_photos([top], skipped)):
+        below = (path.relative_to(given) if given.is_dir() else Path(path.name)).as_posix()
         name = str(path).encode(errors="backslashreplace").decode()  # a file's name may not be valid Unicode
         if path.suffix.lower() != ".zip":
-            yield Source(name, path.stat().st_size, partial(read_photo, path))
+            yield Source(name, path.stat().st_size, partial(read_photo, path), below)
             continue
         try:
             with open_regular(path, MOST_BYTES) as file, open_zip(file, one_line(path.name)) as archive:
-                members = [member for member in archive.infolist() if _is_photo(member.filename)]
+                files = [each for each in archive.infolist() if not (each.is_dir() or _is_hidden(_name_of(each)))]
+                photos = {each for each in files if _is_photo(_name_of(each), partial(_start_of, archive, each))}
         except FkdError as error:
-            yield Source(name, 0, partial(_fail, error))
+            yield Source(name, 0, partial(_fail, error), below)
             continue
-        for member in members:
-            inner = _harmless(member.filename)
-            yield Source(f"{name}/{inner}", member.file_size, partial(_read_member, path, member, inner))
+        for member in (each for each in files if each in photos):
+            inner = _harmless(_name_of(member)) or "photo"
+            yield Source(f"{name}/{inner}", member.file_size, partial(_read_member, path, member, inner), inner)
+        skipped += [f"{name}/{_harmless(_name_of(each))}" for each in files if each not in photos]
 
 
-def list_sources(files: Sequence[Path | str]) -> list[Source]:
+def list_sources(files: Sequence[Path | str], skipped: list[str] | None = None) -> list[Source]:
     """The photos of files and zips, as `find_photos`, named without folders, up to MOST_PHOTOS and MOST_BYTES."""
     sources: list[Source] = []
+    skipped = [] if skipped is None else skipped
     size = 0
     for file in map(Path, files):
-        if file.suffix.lower() == ".zip" or _is_photo(file.name):
-            new = list(find_photos([file]))
+        photo = not _is_hidden(file.name) and _is_photo(file.name, partial(_start, file))
+        if file.suffix.lower() == ".zip" or photo:
+            new = list(find_photos([file], skipped))
             size += sum(source.size for source in new)
-            names = [source.name.removeprefix(f"{file}/").removeprefix(f"{file.parent}/") for source in new]
-            sources += [replace(source, name=_harmless(name)) for source, name in zip(new, names, strict=True)]
+            sources += [replace(source, name=_harmless(source.inside)) for source in new]
+        else:
+            skipped.append(one_line(file.name))
         if len(sources) > MOST_PHOTOS or size > MOST_BYTES:  # a request may name one zip any number of times
             most = f"{MOST_PHOTOS} photos, {MOST_BYTES / 1e6:.0f} MB"
             total = f"{len(sources):,} photos of {size / 1e6:,.0f} MB"
@@ -98,6 +114,32 @@ def list_sources(files: Sequence[Path | str]) -> list[Source]:
     if not sources:
         raise FkdError(f"there is no photo ({', '.join(PHOTOS)}) among these files")
     return sources
+
+
+def drawing_names(sources: Iterable[Source]) -> dict[str, str]:
+    """A name for the drawing of each photo, by its name: below the same folders, and no two alike on any system."""
+    names: dict[str, str] = {}
+    taken = set[str]()
+    for source in sources:
+        if source.name in names:
+            continue
+        path = PurePosixPath(source.inside)
+        numbered = (f"{path}-{number}.png" for number in itertools.count(2))
+        name = next(
+            name
+            for name in itertools.chain([f"{path.with_suffix('')}.png", f"{path}.png"], numbered)
+            if name.casefold() not in taken
+        )
+        taken.add(name.casefold())
+        names[source.name] = name
+    return names
+
+
+def skipped_note(skipped: Sequence[str]) -> str:
+    """How many files were skipped, with the first names; empty if none was."""
+    names = ", ".join(PurePosixPath(name).name for name in skipped[:MOST_NAMES])
+    more = f" and {len(skipped) - MOST_NAMES:,} more" if len(skipped) > MOST_NAMES else ""
+    return f"skipped, since not photos: {len(skipped):,} file(s), {names}{more}" if skipped else ""
 
 
 def find_at_most(photo: Image.Image) -> list[FaceBox]:
@@ -154,16 +196,46 @@ def _answer(detector: Detector, waiting: list[Answered], precise: bool) -> Itera
                 yield from _answer(detector, [each], precise)
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path, skipped: list[str]) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(parent, name) for name in sorted(names) if _is_photo(name))
+        for path in (Path(parent, name) for name in sorted(names) if not _is_hidden(name)):
+            if _is_photo(path.name, partial(_start, path)):
+                yield path
+            else:
+                skipped.append(one_line(path))
 
 
-def _is_photo(name: str) -> bool:
-    path = PurePosixPath(name.replace("\\", "/"))
-    hidden = any(part.startswith((".", "__MACOSX")) and part != ".." for part in path.parts)
-    return path.suffix.lower() in PHOTOS and not hidden
+def _is_hidden(name: str) -> bool:
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    return any(part.startswith((".", "__MACOSX")) and part != ".." for part in parts)
+
+
+def _is_photo(name: str, start: Callable[[], bytes]) -> bool:
+    """By its ending, so that a damaged photo is reported, or by its first bytes."""
+    if name.lower().endswith(PHOTOS):
+        return True
+    with suppress(FkdError):  # that cannot be read
+        return starts_as_photo(start())
+    return False
+
+
+def _start(path: Path) -> bytes:
+    with open_regular(path, sys.maxsize) as file:
+        return file.read(32)
+
+
+def _start_of(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    with open_member(archive, member, MOST_FILE_BYTES, member.filename) as opened:
+        return opened.read(32)
+
+
+def _name_of(member: zipfile.ZipInfo) -> str:
+    """A member's name, by UTF-8 if its bytes are, though macOS and others do not set the flag for it."""
+    if not member.flag_bits & 0x800:
+        with suppress(UnicodeError):
+            return member.filename.encode("cp437").decode()
+    return member.filename
 
 
 def _harmless(name: str) -> str:

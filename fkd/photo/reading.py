@@ -15,7 +15,10 @@ from fkd.files import one_line, open_regular
 
 pillow_heif.register_heif_opener()
 
-PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".gif", ".bmp", ".tif", ".tiff")
+PHOTOS = (
+    ".jpg", ".jpeg", ".jfif", ".jpe", ".pjpeg", ".pjp", ".png", ".webp", ".heic", ".heif", ".heics", ".heifs", ".hif",
+    ".avif", ".avifs", ".gif", ".bmp", ".dib", ".tif", ".tiff",
+)  # fmt: skip
 # As Pillow names them. Not all that it knows: it hands a PostScript file, whatever its name, to Ghostscript.
 FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF", "BMP", "TIFF")
 MOST_MEGAPIXELS = 64
@@ -65,6 +68,13 @@ def full_size(photo: Image.Image) -> tuple[int, int]:
     """The width and height, px, that boxes and points in a photo refer to: the file's, if it was decoded smaller."""
     size, full, _ = photo.info.get("fkd", (None, photo.size, ""))
     return full if size == photo.size else photo.size  # a resized copy has the same `info`
+
+
+def starts_as_photo(start: bytes) -> bool:
+    """Whether the first 32 bytes of a file, whatever its name, are those of one of FORMATS."""
+    Image.init()
+    accepts = [Image.OPEN[name][1] for name in FORMATS]
+    return any(accept is not None and accept(start) is True for accept in accepts)
 
 
 def note_of(photo: Image.Image) -> str:

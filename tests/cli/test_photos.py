@@ -49,7 +49,6 @@ def test_options_that_cannot_be_used_are_refused(tmp_path, evaluated):
         assert f"--device {device} is not available here" in fails(*predict, "--device", device)
     for option in (["--resume"], ["--draw", tmp_path], ["--device", "auto"]):
         assert "leave out --draw, --device and --resume" in fails(*predict, "--ray", *option)
-    assert "same name" in fails(*predict, "--draw", tmp_path / "drawn")
     assert "expected a name that ends in .json, .csv, .parquet" in fails(*predict[:-1], tmp_path / "p.txt")
 
 
@@ -117,3 +116,15 @@ def test_a_bug_in_the_face_finder_ends_in_a_traceback_and_not_in_the_results(tmp
     with pytest.raises(ValueError, match="could not be broadcast"):
         run("predict", FACE, "--checkpoint", evaluated, "--out", tmp_path / "faces.json")
     assert not any("broadcast" in path.read_text() for path in tmp_path.iterdir())
+
+
+def test_drawings_are_in_the_folders_of_their_photos_and_none_replaces_another(tmp_path, evaluated):
+    for name in ("anna/a.jpg", "anna/a.png", "ben/a.jpg", "ben/A.JPG", "notes.txt", "ben/b"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40, 40)).save(tmp_path / "in" / name, "PNG") if "notes" not in name else None
+    (tmp_path / "in" / "notes.txt").touch()
+    photos = [tmp_path / "in", FACE, FACE]
+    said = run("predict", *photos, "--checkpoint", evaluated, "--out", tmp_path / "p.json", "--draw", tmp_path / "d")
+    drawn = sorted(path.relative_to(tmp_path / "d").as_posix() for path in (tmp_path / "d").rglob("*.png"))
+    assert drawn == ["anna/a.png", "anna/a.png.png", "ben/A.png", "ben/a.jpg.png", "ben/b.png", "grace_hopper.png"]
+    assert "skipped, since not photos: 1 file(s), notes.txt" in said

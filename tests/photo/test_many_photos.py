@@ -219,3 +219,27 @@ def test_the_page_writes_each_drawing_and_ends_with_what_it_has_when_stopped(tmp
     assert len(last.pictures) == 4
     *_, last = page_batch.answer_files(CheckpointDetector.read(tiny_checkpoint), [str(GRACE)] * 4, lambda: False)
     assert "Stopped after 1 of 4 photos" in last.status and last.folder
+
+
+def test_content_decides_what_a_photo_is_and_other_files_are_named(tmp_path):
+    inside = {name: PHOTO for name in ("a.jfif", "b.JPE", "c", "d.txt")} | {"e.txt": b"text", "f": b"", ".g": PHOTO}
+    for name, content in inside.items():
+        (tmp_path / "in" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(content)
+    packed = pack(tmp_path / "a.zip", inside)
+    for sources in (find_photos, list_sources):
+        skipped = []
+        found = list(sources([packed] if sources is list_sources else [packed, tmp_path / "in"], skipped))
+        assert [Path(source.name).name for source in found] == ["a.jfif", "b.JPE", "c", "d.txt"] * (len(found) // 4)
+        assert [Path(name).name for name in skipped] == ["e.txt", "f"] * (len(found) // 4)
+        assert all(source.read().size == (512, 600) for source in found)
+    skipped = []
+    assert len(list_sources([*(tmp_path / "in").iterdir()], skipped)) == 4 and sorted(skipped) == [".g", "e.txt", "f"]
+
+
+def test_names_in_utf_8_are_read_as_such_without_the_zips_flag_for_it(tmp_path):
+    path = pack(tmp_path / "a.zip", dict.fromkeys(["AAAAAAA.jpg", "BBB.jpg", "oldC.jpg"], PHOTO))
+    content = path.read_bytes().replace(b"AAAAAAA", "Zoëüo".encode())
+    content = content.replace(b"BBB", "\u3042".encode()).replace(b"oldC", b"old\x82")
+    path.write_bytes(content)
+    assert [source.name for source in list_sources([path])] == ["Zoëüo.jpg", "\u3042.jpg", "oldé.jpg"]
