@@ -10,7 +10,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast, dataclass_transform
@@ -102,6 +102,19 @@ def write_json(path: Path | str, value: Any) -> None:
         unfinished.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
+def write_csv(path: Path | str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write a csv for people: spreadsheets read it as UTF-8, and none of its texts as a formula."""
+    with Path(path).open("w", newline="", encoding="utf-8-sig") as file:
+        table = csv.DictWriter(file, columns)
+        table.writeheader()
+        for row in rows:
+            table.writerow({name: f"'{cell}" if _is_formula(cell) else cell for name, cell in row.items()})
+
+
+def _is_formula(cell: object) -> bool:
+    return isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
 def read_bytes(path: Path | str, largest: int = LARGEST) -> bytes:
     """The contents of a regular file. Raises FileNotFoundError, or FkdError as `open_regular`."""
     if not Path(path).exists():
@@ -138,7 +151,7 @@ def typed(value: Any, result_type: type[Result], where: str, strict: bool = True
 def typed_rows(path: Path | str, result_type: type[Result], largest: int = LARGEST) -> list[Result]:
     """The rows of a csv with a header, each a dataclass of numbers; an empty cell is None. Raises as `read_json`."""
     try:
-        lines = read_bytes(path, largest).decode().splitlines()
+        lines = read_bytes(path, largest).decode("utf-8-sig").splitlines()
         rows = [{name: cell or None for name, cell in row.items()} for row in csv.DictReader(lines, restkey="more")]
     except (csv.Error, UnicodeDecodeError) as error:
         raise FkdError(f"{path} is not readable as csv ({one_line(error)})") from None

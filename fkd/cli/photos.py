@@ -19,6 +19,7 @@ def predict_command(
     device: Annotated[str, typer.Option(help="cpu; cuda, cuda:N or mps (Apple), by torch; or auto.")] = "cpu",
     resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")] = False,
     precise: Annotated[bool, typer.Option("--precise", help="Average over several crops of a face: slower.")] = False,
+    whole: Annotated[bool, typer.Option("--whole", help="Each photo is one face, cropped to it.")] = False,
     ray: Annotated[bool, typer.Option("--ray", help="On a Ray cluster; --out is a folder of Parquet files.")] = False,
 ) -> None:
     """Find the faces in photos and their keypoints, in pixels of the upright photo."""
@@ -27,11 +28,12 @@ def predict_command(
     from fkd.files import replacing
     from fkd.hub.reference import load
     from fkd.photo.draw import draw_points
+    from fkd.photo.finder import find_faces, whole_photo
     from fkd.photo.many_photos import answer_photos, drawing_names, find_photos, skipped_note
     from fkd.photo.point_files import Journal, answer_row, write_rows
 
-    if ray and (draw or resume or device != "cpu"):
-        raise FkdError("--ray distributes the work itself: leave out --draw, --device and --resume")
+    if ray and (draw or whole or resume or device != "cpu"):
+        raise FkdError("--ray distributes the work itself: leave out --draw, --whole, --device and --resume")
     if resume and out.exists() and not out.with_name(f"{out.name}.part").exists():
         typer.echo(f"{out} already exists; nothing to resume")
         return
@@ -47,9 +49,15 @@ def predict_command(
     if draw:
         sources = iter(listed := list(sources))
         drawings = drawing_names(listed)
-    journal = Journal(out, {"model": detector.name, "sha256": detector.sha256, "precise": precise}, resume)
+    journal = Journal(
+        out,
+        {"model": detector.name, "sha256": detector.sha256, "precise": precise} | ({"whole": True} if whole else {}),
+        resume,
+    )
     todo = (source for source in sources if source.name not in journal.done)
-    for answered in tqdm(answer_photos(detector, todo, precise), unit=" photos", disable=None):
+    for answered in tqdm(
+        answer_photos(detector, todo, precise, whole_photo if whole else find_faces), unit=" photos", disable=None
+    ):
         if draw and answered.photo:
             with replacing(draw / drawings[answered.name]) as unfinished:
                 points = [face.points for face in answered.faces]

@@ -15,6 +15,7 @@ from fkd.page.viewer import MAX_MODELS, view
 from fkd.photo.comparison import Comparison, compare, verdict
 from fkd.photo.detector import Detector
 from fkd.photo.face import FaceBox
+from fkd.photo.finder import whole_photo
 from fkd.photo.many_photos import MOST_FACES, find_at_most
 from fkd.photo.point_files import read_points, to_pts, write_rows
 from fkd.photo.reading import note_of, read_photo
@@ -177,7 +178,7 @@ def _answer(
         raise FkdError(f"{missing[0]} is no longer loaded: add it again.")
     true_points = read_points(options.truth) if options.truth else []
     if options.whole and boxes is None:
-        boxes = [FaceBox((-0.5, -0.5, photo.width - 0.5, photo.height - 0.5), math.nan)]
+        boxes = whole_photo(photo)
     chosen = [detectors[name] for name in options.names[:MAX_MODELS]]
     comparison = compare(chosen, photo, boxes, true_points, find_at_most, options.precise)
     note = note_of(photo) and f"{note_of(photo)}. "

@@ -15,6 +15,7 @@ from fkd.page.detectors import LazyDetectors
 from fkd.page.guard import handler, pick
 from fkd.page.ranking import ranked
 from fkd.photo.comparison import compare
+from fkd.photo.finder import whole_photo
 from fkd.photo.many_photos import find_at_most
 from fkd.photo.predict import predict
 from fkd.photo.reading import read_photo
@@ -25,28 +26,32 @@ def api(detectors: LazyDetectors, root: Path) -> None:
     benchmarks = [one.name for one in sorted(read_benchmarks(root), key=lambda one: not one.fingerprint)]
 
     # Gradio documents an endpoint by the parameters and the docstring of its handler.
-    def answer_predict(photo: str, model: str, precise: bool) -> dict[str, Any]:
+    def answer_predict(photo: str, model: str, precise: bool, whole: bool) -> dict[str, Any]:
         """Finds the faces in a photo and the 15 keypoints of each, by one model.
 
         Args:
             photo: The photo, in any usual format.
             model: The name of one of the page's models; an unknown name returns the list of valid names.
             precise: Whether points are averaged over several crops of each face, which is slower.
+            whole: Whether the whole photo is one face, cropped to it.
 
         Returns:
             {"faces": [{"box": [x0, y0, x1, y1], "points": {name: [x, y]}, "spread": {name: px}}]}
             in pixels of the upright photo; left and right are the person's own.
         """
-        faces = predict(pick(detectors, model), _read(photo), find=find_at_most, precise=precise)
+        faces = predict(
+            pick(detectors, model), _read(photo), find=whole_photo if whole else find_at_most, precise=precise
+        )
         return {"faces": [face.to_json() for face in faces]}
 
-    def answer_compare(photo: str, models: str, precise: bool) -> dict[str, Any]:
+    def answer_compare(photo: str, models: str, precise: bool, whole: bool) -> dict[str, Any]:
         """Finds the faces in a photo and the 15 keypoints of each, by several models side by side.
 
         Args:
             photo: The photo, in any usual format.
             models: Names of the page's models, separated by commas.
             precise: Whether points are averaged over several crops of each face, which is slower.
+            whole: Whether the whole photo is one face, cropped to it.
 
         Returns:
             {"width", "height", "milliseconds": {stage: ms}, "models": {name: {"faces": [...]}}}
@@ -54,7 +59,7 @@ def api(detectors: LazyDetectors, root: Path) -> None:
         """
         names = dict.fromkeys(name.strip() for name in str(models or "").split(","))
         chosen = [pick(detectors, name) for name in names]
-        return compare(chosen, _read(photo), find=find_at_most, precise=precise).to_json()
+        return compare(chosen, _read(photo), find=whole_photo if whole else find_at_most, precise=precise).to_json()
 
     def answer_leaderboard(benchmark: str) -> list[dict[str, Any]]:
         """Ranks the models that were measured on a benchmark.
@@ -71,12 +76,13 @@ def api(detectors: LazyDetectors, root: Path) -> None:
     answer = gr.JSON(label="answer", visible=False)
     photo = Photo(type="filepath", label="photo", visible=False)
     precise = gr.Checkbox(False, label="precise", visible=False)
+    whole = gr.Checkbox(False, label="whole", visible=False)
     model = gr.Textbox(detectors.by_error()[0], label="model", visible=False)
     models = gr.Textbox(",".join(list(detectors)[:4]), label="models", visible=False)
     benchmark = gr.Textbox(next(iter(benchmarks), ""), label="benchmark", visible=False)
     endpoints: dict[str, tuple[Callable[..., Any], list[gr.components.Component]]] = {
-        "predict": (answer_predict, [photo, model, precise]),
-        "compare": (answer_compare, [photo, models, precise]),
+        "predict": (answer_predict, [photo, model, precise, whole]),
+        "compare": (answer_compare, [photo, models, precise, whole]),
         "leaderboard": (answer_leaderboard, [benchmark]),
     }
     for name, (function, inputs) in endpoints.items():

@@ -2,18 +2,19 @@
 
 import contextlib
 import dataclasses
+import itertools
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import pandas as pd
 
 from fkd.board import entries as board
 from fkd.board.entries import KAGGLE, SYNCED, Benchmark, Entries, read_benchmarks, read_entries
 from fkd.board.ranking import RankingRow
 from fkd.errors import FkdError
+from fkd.files import write_csv
 from fkd.hub.claims import sync
 from fkd.learn.record import weights_in
 from fkd.metrics import METRICS, RMSE
@@ -212,7 +213,8 @@ class LeaderboardTab:
     def _write_csv(self, *values: Any) -> str:
         choice = Choice(*values)
         path = new_folder() / f"{self.named(choice.benchmark).name}.csv"
-        pd.DataFrame([row.record() for row in self.rows(choice)]).to_csv(path, index=False)
+        records = [row.record() for row in self.rows(choice)]
+        write_csv(path, list(dict.fromkeys(itertools.chain.from_iterable(records))), records)
         return str(path)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from fkd.errors import FkdError
 from fkd.keypoints import LEFT_EYE, NAMES, RIGHT_EYE
@@ -18,7 +17,7 @@ from fkd.photo.face import Face, FaceBox
 from fkd.photo.finder import find_faces
 from fkd.photo.point_files import Row, answer_row
 from fkd.photo.predict import Finder, find_confirmed_faces
-from fkd.photo.reading import full_size
+from fkd.photo.reading import PhotoLike, as_photo, full_size
 
 TITLES = [name.replace("_", " ") for name in NAMES]
 
@@ -52,7 +51,7 @@ class Comparison:
 
 def compare(
     detectors: Sequence[Detector],
-    photo: Image.Image,
+    photo: PhotoLike,
     boxes: Sequence[FaceBox] | None = None,
     truth: Sequence[np.ndarray] = (),
     find: Finder = find_faces,
@@ -60,12 +59,13 @@ def compare(
 ) -> Comparison:
     """Find the faces of an upright photo, or take the given boxes, and run every detector on each.
 
-    truth: the true points of faces in the photo, [15, 2] px each, in any order; each is matched to the box around it.
-    precise: as in `predict`. Raises FkdError if two detectors have one name, or one has no precise answers.
+    photo, precise: as in `predict`. truth: the true points of faces in the photo, [15, 2] px each, in any order, each
+    matched to the box around it. Raises FkdError if two detectors have one name, or one has no precise answers.
     """
     names = [detector.name for detector in detectors]
     if twice := [name for name in names if names.count(name) > 1]:
         raise FkdError(f"two detectors are called {twice[0]!r}: give one another name")
+    photo = as_photo(photo)
     start, spent = time.perf_counter(), {}
     if boxes is None:
         boxes = find_confirmed_faces(detectors, photo, find)

@@ -8,6 +8,8 @@ import numpy as np
 from PIL import Image
 
 from fkd.data.record import DataRecord
+from fkd.errors import FkdError
+from fkd.keypoints import FRAME_SIZE
 from fkd.photo.face import Face, FaceBox
 
 
@@ -48,3 +50,10 @@ def mean_on_frames(
     answers = [detector.on_frames(images, four_point, mirror) for detector in detectors]
     points: np.ndarray = np.stack(answers).mean(0, np.float64).astype(np.float32)
     return points
+
+
+def check_frames(images: np.ndarray) -> None:
+    """Raise FkdError unless images are frames uint8 [N, 96, 96]: the answers for others, such as 0..1, would be off."""
+    if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (FRAME_SIZE, FRAME_SIZE):
+        size = f"[N, {FRAME_SIZE}, {FRAME_SIZE}]"
+        raise FkdError(f"the frames are {images.dtype} {list(images.shape)}, expected uint8 {size}, 0 to 255")

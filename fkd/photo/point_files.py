@@ -5,7 +5,6 @@ none. A table has one line per face, or one without a face, with the columns of 
 photo, (0, 0) the centre of its top-left pixel; a .pts file counts from (1, 1), as its inventors' Matlab does.
 """
 
-import csv
 import io
 import itertools
 import json
@@ -19,7 +18,7 @@ import numpy as np
 
 from fkd.data.sixty_eight import to_15
 from fkd.errors import FkdError, require
-from fkd.files import one_line, open_regular, parse_json, remove_leftovers, replacing, typed
+from fkd.files import one_line, open_regular, parse_json, remove_leftovers, replacing, typed, write_csv
 from fkd.keypoints import COLUMNS, NAMES
 from fkd.metrics import Keypoint
 from fkd.photo.face import Face
@@ -34,6 +33,7 @@ SPREAD = tuple(f"{name}_spread" for name in NAMES)
 TABLE = ("photo", "face", "model", *BOX, *COLUMNS, *SPREAD, "error")
 CHUNK = 10_000  # lines of a Parquet file that are in memory while it is written
 MAX_BYTES, MAX_FACES = 5_000_000, 1000  # of a file of points that is read
+OTHERS = "save the points as .pts (15 or 68), or as a .csv or .json like those of `fkd predict`"
 MAX_PX = 1_000_000  # no photo is as wide: a larger coordinate is a mistake
 
 
@@ -185,10 +185,7 @@ def _write_json(path: Path, rows: Iterable[Row]) -> None:
 
 
 def _write_csv(path: Path, rows: Iterable[Row]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, TABLE)
-        table.writeheader()
-        table.writerows(_lines(rows))
+    write_csv(path, TABLE, _lines(rows))
 
 
 def _write_parquet(path: Path, rows: Iterable[Row]) -> None:
@@ -207,13 +204,16 @@ def _read_pts(file: io.BufferedReader, name: str) -> np.ndarray:
     if points.size == 2 * 68:
         points = to_15(points.reshape(68, 2))
     if points.size != 2 * len(NAMES):
-        raise FkdError(f"{name}: expected {len(NAMES)} or 68 points, one `x y` per line between {{ and }}")
+        expected = f"expected {len(NAMES)} or 68 points, one `x y` per line between {{ and }}"
+        raise FkdError(f"{name} has {points.size // 2} points, {expected}")
     return points
 
 
 def _read_csv(file: io.BufferedReader, name: str) -> np.ndarray:
     from fkd.data.table import Table  # noqa: PLC0415 - pandas
 
+    if re.search(rb"\bx_0\b.*\by_0\b", file.peek(5000).partition(b"\n")[0], re.I):
+        raise FkdError(f"{name} is a csv of OpenFace, which is not read: {OTHERS}")
     table = Table(name, file, "save the true points again")
     return table.numbers(table.read(COLUMNS), -MAX_PX, MAX_PX, "pixels of the photo")
 
@@ -225,6 +225,12 @@ class _FacePoints:
 
 def _read_json(file: io.BufferedReader, name: str) -> np.ndarray:
     value = parse_json(file.read().decode("utf-8-sig", errors="replace"), name)
+    first = value[0] if isinstance(value, list) and value else value
+    for kind, own in (("COCO", {"annotations", "keypoints"}), ("labelme", {"shapes"})):
+        if isinstance(first, dict) and first.keys() & own:
+            raise FkdError(f"{name} is a {kind} file, which is not read: {OTHERS}")
+    if isinstance(value, dict) and isinstance(value.get("models"), dict):  # as the API's /compare answers
+        value = list(value["models"].values())
     faces: list[Any] = []
     for row in value if isinstance(value, list) else [value]:
         inner = row.get("faces") if isinstance(row, dict) else None

@@ -12,6 +12,7 @@ from fkd.photo.detector import Detector
 from fkd.photo.face import Face, FaceBox
 from fkd.photo.finder import SURE, find_faces
 from fkd.photo.point_files import FacesInPhoto
+from fkd.photo.reading import PhotoLike, as_photo
 
 CONFIRMED = 1.25  # doubt up to which a detector takes a weak box for a face: hardly ever elsewhere
 TOGETHER = 16  # faces in a batch: with their mirror images as many frames as a processor's cache holds
@@ -32,16 +33,18 @@ def find_confirmed_faces(detectors: Sequence[Detector], photo: Image.Image, find
 
 def predict(
     detector: Detector,
-    photo: Image.Image,
+    photo: PhotoLike,
     boxes: Sequence[FaceBox] | None = None,
     find: Finder = find_faces,
     precise: bool = False,
 ) -> FacesInPhoto:
     """Find the faces of an upright photo, or take the given boxes, and their keypoints.
 
+    photo: a path, a picture, or uint8 pixels [H, W] (grey) or [H, W, 3] (RGB). find: `whole_photo` for a cropped face.
     A box in which the detector sees no face (its doubt is infinite) has no answer. precise: average the points over
     several crops of each face; docs/benchmarks.md has the gain and the time.
     """
+    photo = as_photo(photo)
     if boxes is None:
         boxes = find_confirmed_faces([detector], photo, find)
     faces = detector.on_photos([photo] * len(boxes), boxes, precise)

@@ -29,6 +29,7 @@ SIDES = ("lower", "lower", "lower", "upper", "upper", "right", "left", "left", "
 SRGB = ImageCms.createProfile("sRGB")
 JPEG = ("JPEG", "MPO")  # as Pillow names them
 PROFILED = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # a profile's colour space -> Pillow's mode
+PhotoLike = Image.Image | np.ndarray | Path | str
 # Pillow warns of more pixels than this, and refuses twice as many; the limits above are checked before any is decoded.
 Image.MAX_IMAGE_PIXELS = MAX_JPEG_MEGAPIXELS * 1_000_000
 warnings.filterwarnings("ignore", module=r"PIL\.")  # of broken EXIF, too
@@ -62,6 +63,21 @@ def read_photo(file: Path | str | BinaryIO, name: str = "", most_megapixels: flo
     except Exception as error:  # each decoder raises its own: struct.error, RuntimeError, KeyError, ...
         reason = one_line(error) or type(error).__name__
         raise FkdError(f"{name} is damaged ({reason}): save it again as a JPEG or PNG file") from None
+
+
+def as_photo(photo: PhotoLike) -> Image.Image:
+    """A photo from Python, upright: a picture as it is, a file by `read_photo`, pixels as uint8 [H, W] or [H, W, 3]."""
+    if isinstance(photo, Image.Image):
+        return photo
+    if isinstance(photo, np.ndarray):
+        if photo.dtype != np.uint8 or not photo.size or photo.shape[2:] not in ((), (3,)) or photo.ndim < 2:
+            expected = "expected uint8, 0 to 255, [H, W] (grey) or [H, W, 3] (RGB)"
+            raise FkdError(f"the photo is an array of {photo.dtype} {list(photo.shape)}, {expected}")
+        return Image.fromarray(photo)
+    read = read_photo(photo)
+    if note_of(read):
+        warnings.warn(note_of(read), stacklevel=3)
+    return read
 
 
 def full_size(photo: Image.Image) -> tuple[int, int]:

@@ -48,7 +48,7 @@ def test_options_that_cannot_be_used_are_refused(tmp_path, evaluated):
     for device in ("tpu", "cuda:99"):
         assert f"--device {device} is not available here" in fails(*predict, "--device", device)
     for option in (["--resume"], ["--draw", tmp_path], ["--device", "auto"]):
-        assert "leave out --draw, --device and --resume" in fails(*predict, "--ray", *option)
+        assert "leave out --draw, --whole, --device and --resume" in fails(*predict, "--ray", *option)
     assert "expected a name that ends in .json, .csv, .parquet" in fails(*predict[:-1], tmp_path / "p.txt")
 
 
@@ -128,3 +128,12 @@ def test_drawings_are_in_the_folders_of_their_photos_and_none_replaces_another(t
     drawn = sorted(path.relative_to(tmp_path / "d").as_posix() for path in (tmp_path / "d").rglob("*.png"))
     assert drawn == ["anna/a.png", "anna/a.png.png", "ben/A.png", "ben/a.jpg.png", "ben/b.png", "grace_hopper.png"]
     assert "skipped, since not photos: 1 file(s), notes.txt" in said
+
+
+def test_whole_takes_each_photo_as_one_face(tmp_path, evaluated):
+    Image.new("RGB", (60, 40)).save(tmp_path / "a.png")
+    command = ["predict", tmp_path / "a.png", "--checkpoint", evaluated, "--out", tmp_path / "p.json"]
+    assert "0 face(s) in 1 photo(s)" in run(*command)
+    assert "1 face(s) in 1 photo(s)" in run(*command, "--whole")
+    (face,) = json.loads((tmp_path / "p.json").read_text())[0]["faces"]
+    assert face["box"] == [-0.5, -0.5, 59.5, 39.5]

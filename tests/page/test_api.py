@@ -38,10 +38,14 @@ def test_the_documented_examples_run(page):
 
 def test_each_endpoint_answers_and_precise_points_differ(page: Caller):
     photo = {"path": page.upload("face.jpg", PHOTO.read_bytes()), "meta": FILE}
-    (usual,), (precise,) = (page.call("predict", [photo, "fcnn", precise])[1][0]["faces"] for precise in (False, True))
+    (usual,), (precise,) = (
+        page.call("predict", [photo, "fcnn", precise, False])[1][0]["faces"] for precise in (False, True)
+    )
     assert set(usual["points"]) == set(NAMES)
     assert precise["points"] != usual["points"] and precise["box"] == usual["box"]
-    both = page.call("compare", [photo, "fcnn,resnet18", False])[1][0]
+    (whole,) = page.call("predict", [photo, "fcnn", False, True])[1][0]["faces"]
+    assert whole["box"][:2] == [-0.5, -0.5] and whole["box"][2] > usual["box"][2]
+    both = page.call("compare", [photo, "fcnn,resnet18", False, False])[1][0]
     assert set(both["models"]) == {"fcnn", "resnet18"} and both["milliseconds"]["finding faces"] > 0
     assert page.call("leaderboard", ["wild15"])[1][0][0]["rank"] == 1
 

@@ -66,9 +66,9 @@ def answer_uploaded(page: Caller, photo: dict, session: str) -> tuple[bool, dict
 
 
 def test_a_picture_that_was_not_uploaded_is_not_read_and_the_answer_tells_nothing(page, uploaded, secret, tmp_path):
-    assert page.call("predict", [uploaded, "fcnn", False])[0] == "complete"
+    assert page.call("predict", [uploaded, "fcnn", False, False])[0] == "complete"
     refused = ("400", json.dumps({"detail": NOT_UPLOADED}, separators=(",", ":")))
-    answers = [(way, page.call("predict", [way, "fcnn", False])) for way in forged(secret, tmp_path / "l.png")]
+    answers = [(way, page.call("predict", [way, "fcnn", False, False])) for way in forged(secret, tmp_path / "l.png")]
     assert len(answers) > 100
     wrong = [(way, answer) for way, answer in answers if answer != refused]
     # Text where a file belongs does not fit the component, whatever it names.
@@ -100,7 +100,7 @@ def test_a_link_in_the_folder_of_uploads_leads_nowhere(page, uploaded, secret):
     assert page.client.get(f"gradio_api/file={secret}").status_code == 403
     link = Path(uploaded["path"]).with_name("link.jpg")
     link.symlink_to(secret)
-    assert NOT_UPLOADED in page.call("predict", [{"path": str(link), "meta": FILE}, "fcnn", False])[1]
+    assert NOT_UPLOADED in page.call("predict", [{"path": str(link), "meta": FILE}, "fcnn", False, False])[1]
     link.unlink()
 
 
@@ -124,9 +124,9 @@ def test_nonsense_gets_a_sentence_and_no_traceback(page, caplog):
 
 def test_a_callers_mistake_is_named(page):
     for name, data, text in (
-        ("predict", [None, "fcnn", False], "no photo was sent"),
-        ("predict", [None, 3, False], "unknown model '3': expected one of fcnn"),
-        ("compare", [None, "fcnn,none", False], "unknown model 'none': expected one of fcnn"),
+        ("predict", [None, "fcnn", False, False], "no photo was sent"),
+        ("predict", [None, 3, False, False], "unknown model '3': expected one of fcnn"),
+        ("compare", [None, "fcnn,none", False, False], "unknown model 'none': expected one of fcnn"),
         ("leaderboard", ["none"], "unknown benchmark 'none': expected one of "),
     ):
         kind, answer = page.call(name, data)
@@ -136,7 +136,7 @@ def test_a_callers_mistake_is_named(page):
 def test_a_bug_in_the_finder_is_an_apology_and_a_log_entry(page, uploaded, monkeypatch, caplog):
     monkeypatch.setattr(many_photos, "find_faces", lambda _: np.zeros(3).reshape(2, 2))
     with caplog.at_level(logging.ERROR):
-        kind, answer = page.call("predict", [uploaded, "fcnn", False])
+        kind, answer = page.call("predict", [uploaded, "fcnn", False, False])
         ok, shown = answer_uploaded(page, uploaded, "bug")
     assert kind == "error" and answer["error"] == FAULT
     assert not ok and shown["error"] == FAULT

@@ -146,3 +146,30 @@ def test_what_is_no_file_of_points_is_said_in_a_sentence(tmp_path, name, text, m
     with pytest.raises(FkdError, match=message) as error:
         read_points(write(tmp_path / name, text))
     assert "\n" not in str(error.value)
+
+
+def test_a_csv_is_right_in_a_spreadsheet_and_read_back(tmp_path):
+    face = Face((-1, -2, 3, 4), POINTS, np.zeros((96, 96), np.uint8))
+    names = ["Zoë.jpg", "=1+1.jpg", "+a", "-b", "@c"]
+    write_rows(tmp_path / "a.csv", [answer_row(name, "m", [face]) for name in names])
+    content = (tmp_path / "a.csv").read_bytes()
+    assert content.startswith(b"\xef\xbb\xbfphoto,")
+    table = pd.read_csv(tmp_path / "a.csv", encoding="utf-8-sig")
+    assert table["photo"].tolist() == ["Zoë.jpg", "'=1+1.jpg", "'+a", "'-b", "'@c"] and (table["box_left"] == -1).all()
+    assert np.allclose(read_points(tmp_path / "a.csv"), POINTS, atol=0.01)
+
+
+def test_answers_of_compare_are_read_and_files_of_others_are_named(tmp_path):
+    face = {"points": {name: point.tolist() for name, point in zip(NAMES, POINTS, strict=True)}, "box": [0, 0, 9, 9]}
+    value = {"width": 96, "height": 96, "milliseconds": {}, "models": {"a": {"faces": [face]}, "b": {"faces": [face]}}}
+    assert np.allclose(read_points(write(tmp_path / "a.json", json.dumps(value))), POINTS)
+    header = "frame, face_id, eye_lmk_x_0, " + ", ".join(f"{axis}_{n}" for axis in "xy" for n in range(68))
+    for name, text, said in (
+        ("a.json", {"images": [], "annotations": []}, "is a COCO file, which is not read: save the points as"),
+        ("a.json", [{"image_id": 1, "keypoints": [1, 2, 2]}], "is a COCO file"),
+        ("a.json", {"version": "5", "shapes": []}, "is a labelme file"),
+        ("a.csv", header + "\n1", "is a csv of OpenFace"),
+        ("a.pts", to_pts(np.ones((98, 2))), "a.pts has 98 points, expected 15 or 68 points"),
+    ):
+        with pytest.raises(FkdError, match=said):
+            read_points(write(tmp_path / name, text if isinstance(text, str) else json.dumps(text)))

@@ -3,9 +3,12 @@ import pytest
 from conftest import EXAMPLES
 from PIL import Image
 
+from fkd.errors import FkdError
 from fkd.keypoints import NAMES
+from fkd.photo.comparison import compare
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.face import FaceBox
+from fkd.photo.finder import whole_photo
 from fkd.photo.predict import find_confirmed_faces, follow, predict
 from fkd.photo.reading import read_photo
 
@@ -74,3 +77,26 @@ def test_no_face_is_found_in_textures():
     detector = CheckpointDetector.read(SHIPPED)
     for texture in (make_noise(1, 0), make_noise(0.5, 1), Image.new("RGB", (300, 200), "red")):
         assert find_confirmed_faces([detector], texture) == []
+
+
+def test_a_photo_is_a_path_a_picture_or_pixels_and_float_frames_are_refused(tmp_path):
+    path, photo = EXAMPLES / "grace_hopper.jpg", read_photo(EXAMPLES / "grace_hopper.jpg")
+    detector, pixels = CheckpointDetector.read(SHIPPED), np.asarray(photo)
+    (expected,) = predict(detector, photo)
+    for given in (path, str(path), pixels):
+        (face,) = predict(detector, given)
+        assert np.array_equal(face.points, expected.points)
+        assert np.array_equal(compare([detector], given).answers["resnet18"][0].points, expected.points)
+    (grey,) = predict(detector, pixels.mean(2).astype(np.uint8))
+    assert np.abs(grey.points - expected.points).max() < 3
+    for wrong in (pixels / 255, pixels[..., :2], pixels[0, :, 0], pixels[:0]):
+        with pytest.raises(FkdError, match=r"the photo is an array of \w+ \[.*\], expected uint8, 0 to 255"):
+            predict(detector, wrong)
+    for frames in (face.frame[None] / 255, face.frame):
+        with pytest.raises(FkdError, match=r"the frames are \w+ \[.*\], expected uint8 \[N, 96, 96\], 0 to 255"):
+            detector.on_frames(frames)
+    (tmp_path / "cut.jpg").write_bytes(path.read_bytes()[:40_000])
+    with pytest.warns(UserWarning, match="cut.jpg ends early: the lower"):
+        predict(detector, tmp_path / "cut.jpg")
+    (whole,) = predict(detector, expected.frame, find=whole_photo)
+    assert whole.box == (-0.5, -0.5, 95.5, 95.5) and np.ptp(whole.points, 0).min() > 30

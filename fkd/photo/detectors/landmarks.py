@@ -17,6 +17,7 @@ from fkd.files import file_sha256, one_line
 from fkd.keypoints import FRAME_SIZE, NAMES, unmirror
 from fkd.photo.colours import PALETTE
 from fkd.photo.crop import apply, crop, frame_matrix, invert
+from fkd.photo.detector import check_frames
 from fkd.photo.face import Face, FaceBox
 
 SIZE = 4 * FRAME_SIZE  # px of a crop: dlib answers in whole px, which are quarters of the frame's then
@@ -77,6 +78,7 @@ class LandmarkDetector:
 
     def on_frames(self, images: np.ndarray, four_point: np.ndarray | None = None, mirror: bool = False) -> np.ndarray:
         """Points float32 [N, 15, 2], as `Detector.on_frames`; these detectors know nothing of a data set's offset."""
+        check_frames(images)
         if mirror:
             flipped = self.on_frames(images[:, :, ::-1], four_point)
             mean: np.ndarray = (self.on_frames(images, four_point) + unmirror(flipped)) / 2

@@ -11,6 +11,7 @@ from fkd.data.conventions import Convention, Outputs, label_points
 from fkd.data.record import DataRecord
 from fkd.keypoints import MEAN_FACE, unmirror
 from fkd.photo.crop import align_matrix, apply, crop, frame_matrix, invert
+from fkd.photo.detector import check_frames
 from fkd.photo.face import Face, FaceBox
 
 # Images float32 [N, 1, 96, 96] in 0..1 -> the outputs by name: points [N, 15, 2], frame px, and where the network has
@@ -61,6 +62,7 @@ class NetworkDetector:
 
     def on_frames(self, images: np.ndarray, four_point: np.ndarray | None = None, mirror: bool = False) -> np.ndarray:
         """Return points float32 [N, 15, 2], as `Detector.on_frames`."""
+        check_frames(images)
 
         def all_points(frames: np.ndarray) -> Outputs:
             outputs = run_frames(self.run, frames)
