@@ -6,9 +6,11 @@ leaderboard/claims.json holds the claims of Hub models. Anyone may have written 
 becomes a row, or a line of `problems`, with the reason; the others are unaffected.
 """
 
+import contextlib
 import dataclasses
 import functools
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast
@@ -17,11 +19,25 @@ from pydantic import Field
 
 from fkd.board.record import Evaluation, read_evaluation
 from fkd.errors import FkdError
-from fkd.files import LARGEST, Count, Figure, Line, file_stem, read_json, strict_dataclass, typed, write_json
+from fkd.files import (
+    LARGEST,
+    Count,
+    Figure,
+    Line,
+    cache_folder,
+    file_stem,
+    read_json,
+    replacing,
+    strict_dataclass,
+    typed,
+    write_json,
+)
 from fkd.metrics import Figures
 
 Record = TypeVar("Record")
+Identity = tuple[list[str], bool, str]  # weights, mirror and fingerprint of an entry
 BENCHMARK, PUBLISHED, SYNCED = "benchmark.json", "published.json", "claims.json"
+PLACES = "evaluated"  # in the cache
 MAX_SYNCED = 20_000_000  # bytes
 KAGGLE = "kaggle-facial-keypoints"
 Address = Annotated[str, Field(max_length=500, pattern=r"^https?://[^\s\)\]<>]+$")]
@@ -118,7 +134,7 @@ def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> P
     or submitted predictions that would replace a measured entry.
     """
     typed(dataclasses.asdict(evaluation), Evaluation, f"the entry {evaluation.name!r}")
-    path = Path(root) / evaluation.benchmark / file_name(evaluation)
+    path = Path(root) / evaluation.benchmark / file_name(evaluation.name)
     if path.name in (BENCHMARK, PUBLISHED) or file_stem("/") in evaluation.name:
         raise FkdError(f"{evaluation.name!r} cannot be an entry's name: choose another by --name")
     if evaluation.submitted and path.exists() and not read_evaluation(path).submitted:
@@ -133,9 +149,40 @@ def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> P
     return path
 
 
-def file_name(evaluation: Evaluation) -> str:
+def entry_to_replace(path: Path, identity: Identity, overwrite: bool) -> Evaluation | None:
+    """Return the entry of the same weights, averaging and faces that is at this path; None if there is none.
+
+    Raises FkdError, unless `overwrite`, if another entry is there: only the name of its folder is the same.
+    """
+    if not path.exists():
+        return None
+    before = None
+    with contextlib.suppress(FkdError):
+        before = read_evaluation(path)
+    if before and before.weights and (before.weights, before.mirror, before.fingerprint) == identity:
+        return before
+    if not overwrite:
+        what = "is of other weights or faces" if before else "cannot be read"
+        raise FkdError(f"{path} already exists and {what}: choose another --name, or add --overwrite")
+    return None
+
+
+def remember_place(sha256: str, place: Path) -> None:
+    """Note where weights are that were evaluated on this machine, for `evaluated_here`."""
+    note = cache_folder() / PLACES / sha256
+    with contextlib.suppress(OSError), replacing(note) as unfinished:  # without a cache: found in ./checkpoints only
+        unfinished.write_bytes(os.fsencode(place.resolve()))
+
+
+def evaluated_here(entries: Iterable[Evaluation]) -> list[Path]:
+    """Return where the entries' weights were when they were evaluated on this machine."""
+    notes = [cache_folder() / PLACES / sha256 for entry in entries for sha256 in entry.weights]
+    return [Path(os.fsdecode(note.read_bytes())) for note in notes if note.is_file()]
+
+
+def file_name(name: str) -> str:
     """Return the file name of an entry, unique within a benchmark."""
-    return f"{file_stem(evaluation.name)}.json"
+    return f"{file_stem(name)}.json"
 
 
 def read_benchmarks(root: Path | str) -> list[Benchmark]:
@@ -206,7 +253,7 @@ def _cached(path: Path, record_type: Any, changed: int, inode: int) -> Any:
 
 def _parse(path: Path, record_type: type[Record]) -> Record:
     record = typed(read_json(path, MAX_SYNCED if path.name == SYNCED else LARGEST), record_type, str(path))
-    if isinstance(record, Evaluation) and (record.benchmark, file_name(record)) != (path.parent.name, path.name):
+    if isinstance(record, Evaluation) and (record.benchmark, file_name(record.name)) != (path.parent.name, path.name):
         raise FkdError(f"{path} holds the entry {record.name!r} of {record.benchmark!r}, whose file is another")
     if isinstance(record, Benchmark) and record.name != path.parent.name:
         raise FkdError(f"{path}: name is {record.name!r:.60}, but its folder is {path.parent.name!r}")

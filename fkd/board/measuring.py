@@ -1,12 +1,13 @@
 """Detectors, or predictions of any program, and a data set -> the Evaluation that a leaderboard entry is made of."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from fkd.board.cost import cost
-from fkd.board.entries import KAGGLE
+from fkd.board.entries import KAGGLE, read_benchmarks
 from fkd.board.record import Evaluation
 from fkd.board.robustness import robustness
 from fkd.data.conventions import find_conventions
@@ -15,7 +16,7 @@ from fkd.data.predictions import read_predictions
 from fkd.data.record import DataRecord, data_name
 from fkd.data.split import Split, fingerprint, in_order, record_of, split_data
 from fkd.errors import FkdError
-from fkd.metrics import METRICS, accuracy, detail, mean_offsets
+from fkd.metrics import METRICS, Accuracy, accuracy, detail, mean_offsets
 from fkd.photo.detector import Detector, mean_on_frames
 from fkd.photo.kinds import read_detector
 
@@ -37,7 +38,7 @@ def measure(
     prints = record_of(data_name(data), faces, split).fingerprints
     predicted = mean_on_frames(detectors, test.images, test.four_point, mirror)
     return Evaluation(
-        name=name or detectors[0].name + ("-mirror" if mirror else ""),
+        name=entry_name(detectors, name, mirror),
         benchmark=_ranking_name(benchmark, data, faces),
         fingerprint=prints.test,
         accuracy=accuracy(predicted, test.points),
@@ -72,15 +73,14 @@ def score(predictions: Path, data: Path, name: str, benchmark: str = "", trained
     )
 
 
-def mean_face_rmse(data: Path) -> float:
-    """Return the RMSE in px of the simplest answer to the held-out faces: the mean of the training labels.
+def mean_face(faces: Faces, split: Split, rows: np.ndarray) -> Accuracy:
+    """Return the accuracy of the simplest answer to the faces of these rows: the mean of the training labels.
 
     Faces with four points have a separate mean, as their labels follow another convention.
     """
-    faces, split = split_data(data)
-    training, test = faces[split.train], faces[split.test]
+    training, test = faces[split.train], faces[rows]
     means = -mean_offsets(np.zeros_like(training.points), training.points, training.four_point.astype(int), 2)
-    return accuracy(means[test.four_point.astype(int)], test.points, resamples=1).rmse
+    return accuracy(means[test.four_point.astype(int)], test.points, resamples=1)
 
 
 def aligned_points(
@@ -99,7 +99,9 @@ def aligned_points(
     return np.asarray(predicted - offsets[conventions.rows[in_order(faces, split.test)]])
 
 
-def measure_again(entries: Sequence[Evaluation], folders: Mapping[str, Path], data: Path) -> Iterator[tuple[str, str]]:
+def measure_again(
+    entries: Sequence[Evaluation], folders: Mapping[str, Path], data: Path, device: str = "cpu"
+) -> Iterator[tuple[str, str]]:
     """Measure every entry of a benchmark again; yield its name, and the first difference or an empty string.
 
     folders: the available checkpoints, folders or files, by the sha256 of their weights.
@@ -107,31 +109,55 @@ def measure_again(entries: Sequence[Evaluation], folders: Mapping[str, Path], da
     faces, split = split_data(data)
     for entry in entries:
         try:
-            yield entry.name, _difference(entry, folders, faces, split)
+            yield entry.name, _difference(entry, folders, faces, split, device)
         except (FkdError, OSError) as error:
             yield entry.name, f"it cannot be measured: {error}"
 
 
-def _difference(entry: Evaluation, folders: Mapping[str, Path], faces: Faces, split: Split) -> str:
+def _difference(entry: Evaluation, folders: Mapping[str, Path], faces: Faces, split: Split, device: str) -> str:
     test = faces[in_order(faces, split.test)]
     if entry.fingerprint != fingerprint(test):
         return f"it was measured on other faces ({entry.fingerprint[:40]}, here {fingerprint(test)})"
     if missing := [sha256 for sha256 in entry.weights if sha256 not in folders]:
         return f"its checkpoint ({missing[0][:12]}) is not here"
-    detectors = [read_detector(folders[sha256]) for sha256 in entry.weights]
+    detectors = [read_detector(folders[sha256], device) for sha256 in entry.weights]
     predicted = mean_on_frames(detectors, test.images, test.four_point, entry.mirror)
-    aligned = aligned_points(detectors, faces, split, predicted, entry.mirror)
-    for kind, recorded, points in (("", entry.accuracy.figures, predicted), ("aligned ", entry.aligned or {}, aligned)):
-        measured = _figures(points, test)
-        for metric in METRICS if recorded else ():
-            before, now = recorded.get(metric.key), measured[metric.key]
-            if before != now and (before is None or now is None or abs(before - now) > metric.same):
-                return f"its {kind}{metric.label} is {metric.shown(before)}, measured again {metric.shown(now)}"
+    now = dataclasses.replace(entry, accuracy=accuracy(predicted, test.points, resamples=1))
+    if entry.aligned:
+        aligned = aligned_points(detectors, faces, split, predicted, entry.mirror)
+        now = dataclasses.replace(now, aligned=_figures(aligned, test))
+    return changed(entry, now)
+
+
+def changed(before: Evaluation, now: Evaluation) -> str:
+    """Return the first figure of an entry that was not measured again within its tolerance; empty if all were."""
+    pairs = {"": (before.accuracy.figures, now.accuracy.figures), "aligned ": (before.aligned or {}, now.aligned or {})}
+    for kind, (recorded, measured) in pairs.items():
+        for metric in METRICS:
+            was, value = recorded.get(metric.key), measured.get(metric.key)
+            if was != value and (was is None or value is None or abs(was - value) > metric.same):
+                return f"its {kind}{metric.label} is {metric.shown(was)}, measured again {metric.shown(value)}"
     return ""
 
 
 def _figures(predicted: np.ndarray, test: Faces) -> dict[str, float | None]:
     return accuracy(predicted, test.points, resamples=1).figures
+
+
+def entry_name(detectors: Sequence[Detector], name: str, mirror: bool) -> str:
+    """Return the name of an entry: if none is given, the first detector's, with -mirror after it for flip averaging."""
+    return name or detectors[0].name + ("-mirror" if mirror else "")
+
+
+def find_ranking(benchmark: str, data: Path, root: Path) -> tuple[str, str]:
+    """Return the name of a ranking, and the fingerprint of the held-out faces.
+
+    If no benchmark is named, it is the one under ROOT that has these faces, whatever the data's folder is called.
+    """
+    faces, split = split_data(data)
+    found = fingerprint(faces[split.test])
+    same = [each.name for each in read_benchmarks(root) if each.fingerprint == found]
+    return _ranking_name(benchmark or min(same, default=""), data, faces), found
 
 
 def _ranking_name(benchmark: str, data: Path, faces: Faces) -> str:

@@ -30,7 +30,7 @@ def robustness(detectors: Sequence[Detector], faces: Faces, mirror: bool = False
     unchanged = error("blur", STEPS["blur"][0])
     errors = {degradation: [unchanged] for degradation in STEPS}
     later = [(degradation, step) for degradation, steps in STEPS.items() for step in steps[1:]]
-    for degradation, step in tqdm(later, desc="degraded faces", disable=None):
+    for degradation, step in tqdm(later, desc="degraded faces"):
         errors[degradation].append(error(degradation, step))
     return errors
 

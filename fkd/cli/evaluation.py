@@ -1,43 +1,72 @@
 """fkd evaluate, score, verify and submit: measure checkpoints and predictions."""
 
 import dataclasses
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fkd.cli.options import DETECTORS, LEADERBOARD, Benchmark, Data, Detectors, Device, Mirror, Root, chosen_device
+from fkd.cli.options import (
+    CHECKPOINTS,
+    DETECTORS,
+    LEADERBOARD,
+    Benchmark,
+    Data,
+    Detectors,
+    Device,
+    Mirror,
+    Overwrite,
+    Root,
+    check_free,
+    chosen_device,
+)
 from fkd.errors import FkdError
 
 if TYPE_CHECKING:
     from fkd.board.record import Evaluation
     from fkd.photo.detector import Detector
 
+NAME = "The entry's name; the checkpoint's, with -mirror for flip averaging, if not given."
+WRITE = "Replace an entry of the same name, and a card and evaluation.json of other faces."
+
 
 def evaluate_command(
     checkpoint: Detectors,
     data: Data,
-    name: Annotated[str, typer.Option(help="The entry's name; the checkpoint's, if not given.")] = "",
+    name: Annotated[str, typer.Option(help=NAME)] = "",
     benchmark: Benchmark = "",
     root: Root = LEADERBOARD,
     mirror: Mirror = False,
     device: Device = "auto",
+    overwrite: Annotated[bool, typer.Option("--write", "--overwrite", help=WRITE)] = False,
 ) -> None:
-    """Measure a detector on the held-out tenth of the training file, and enter it in the leaderboard."""
-    from fkd.board.measuring import mean_face_rmse, measure
-    from fkd.metrics import RMSE
+    """Measure a detector on the held-out tenth of the training file, and enter it in the leaderboard.
+
+    Writes the checkpoint's card and evaluation.json too, unless they are of other faces. Figures that have not changed
+    leave all files as they are.
+    """
+    from fkd.board.entries import entry_to_replace, file_name, remember_place
+    from fkd.board.measuring import entry_name, find_ranking, measure
 
     if len(checkpoint) > 1 and not name:
         raise FkdError("an ensemble needs a name for its entry: add --name NAME")
     detectors = _load(checkpoint, device)
-    evaluation = measure(detectors, data, benchmark, name, mirror)
-    _enter(evaluation, root, data)
-    typer.echo(f"aligned {RMSE.shown((evaluation.aligned or {}).get(RMSE.key))}")
+    ranking, found = find_ranking(benchmark, data, root)
+    name, weights = entry_name(detectors, name, mirror), [detector.sha256 for detector in detectors]
+    replaceable = overwrite or "/" in name  # a Hub model's name is its own, and newer commits replace older ones
+    before = entry_to_replace(root / ranking / file_name(name), (weights, mirror, found), replaceable)
+    typer.echo(f"measuring {name} on the held-out faces of {data}, then on degraded copies of them", err=True)
+    evaluation = measure(detectors, data, ranking, name, mirror)
+    places = {each.sha256: each.folder for each in detectors if each.folder and "/" not in each.name}
+    for sha256, place in places.items():
+        remember_place(sha256, place)
+    _enter(evaluation, root, data, None if overwrite else before)
     if len(detectors) == 1 and not mirror and Path(checkpoint[0]).is_dir():
-        _write_card(detectors[0], evaluation, Path(checkpoint[0]))
-    mean_face = mean_face_rmse(data)
-    ratio = mean_face / evaluation.accuracy.rmse
-    typer.echo(f"the mean face, the simplest answer: RMSE {mean_face:.3f} px, {ratio:.1f} times as much")
+        _write_card(detectors[0], evaluation, Path(checkpoint[0]), overwrite)
+    if any(place.resolve().parent != CHECKPOINTS.resolve() for place in places.values()):
+        typer.echo("verified on this machine only: elsewhere its weights have to be in ./checkpoints or on the Hub")
+    typer.echo("next: `fkd leaderboard` shows the ranking" + ("" if mirror else "; --mirror is often a little better"))
 
 
 def score_command(
@@ -47,6 +76,7 @@ def score_command(
     benchmark: Benchmark = "",
     trained_on: Annotated[str, typer.Option(help="The data that the predictions' author trained on, in a line.")] = "",
     root: Root = LEADERBOARD,
+    overwrite: Overwrite = False,
 ) -> None:
     """Score a file of predictions, made by any program, and enter it as submitted.
 
@@ -54,9 +84,12 @@ def score_command(
     the held-out tenth of the training file, except for time, size and degraded faces. A submitted entry has no rank, as
     its predictions cannot be reproduced here.
     """
-    from fkd.board.measuring import score
+    from fkd.board.entries import entry_to_replace, file_name
+    from fkd.board.measuring import find_ranking, score
 
-    _enter(score(predictions, data, name, benchmark, trained_on), root, data)
+    ranking, found = find_ranking(benchmark, data, root)
+    entry_to_replace(root / ranking / file_name(name), ([], False, found), overwrite)
+    _enter(score(predictions, data, name, ranking, trained_on), root, data)
 
 
 def submit_command(
@@ -65,33 +98,42 @@ def submit_command(
     out: Annotated[Path, typer.Option(help="The csv file to write.")],
     mirror: Mirror = False,
     device: Device = "auto",
+    overwrite: Overwrite = False,
 ) -> None:
     """Write the competition's submission.csv for the test images."""
     from fkd.board.submission import submission
+    from fkd.data.kaggle import COMPETITION
     from fkd.files import replacing
 
+    check_free(out, overwrite)
     detectors = _load(checkpoint, device)
+    typer.echo(f"reading the test images of {data}, and finding their keypoints", err=True)
     answers = submission(detectors, data, mirror)
     with replacing(out) as unfinished:
         answers.to_csv(unfinished, index=False, float_format="%.4f")
-    typer.echo(f"{out}: {len(answers):,} rows, as in IdLookupTable.csv, from {len(detectors)} model(s)")
+    typer.echo(
+        f"{out}: {len(answers):,} rows, as in IdLookupTable.csv, from {len(detectors)} model(s)\n"
+        f"next: upload it at https://www.kaggle.com/c/{COMPETITION}/submit, or by Kaggle's own program (docs/kaggle.md)"
+    )
 
 
 def verify_command(
-    model: Annotated[str, typer.Argument(help="hf:user/repo, or hf:user/repo@revision.")],
+    checkpoint: Annotated[str, typer.Argument(help="hf:user/repo, or hf:user/repo@revision.")],
     data: Data,
     benchmark: Benchmark = "",
     root: Root = LEADERBOARD,
+    device: Device = "auto",
 ) -> None:
     """Measure a Hub model and enter it: it is then ranked, as verified, under its weights' hash."""
     from fkd.board.entries import read_synced
-    from fkd.board.measuring import measure
+    from fkd.board.measuring import find_ranking, measure
     from fkd.hub.reference import HubModel, load
     from fkd.metrics import RMSE
 
-    detector = load(str(HubModel.parse(model)))
+    detector = load(str(HubModel.parse(checkpoint)), device=chosen_device(device))
     assert detector.folder
-    evaluation = dataclasses.replace(measure([detector], data, benchmark), revision=detector.folder.name)
+    evaluation = measure([detector], data, find_ranking(benchmark, data, root)[0])
+    evaluation = dataclasses.replace(evaluation, revision=detector.folder.name)
     _enter(evaluation, root, data)
     for claim in read_synced(root).claims:
         if claim.repo == evaluation.name and claim.benchmark == evaluation.benchmark and not claim.refused:
@@ -113,32 +155,67 @@ def _load(references: list[str], device: str) -> list["Detector"]:
     return detectors
 
 
-def _enter(evaluation: "Evaluation", root: Path, data: Path) -> None:
-    """Write an entry, and print its accuracy and why it has no rank, if it has none."""
-    from fkd.board.entries import find_benchmark, write_entry
-    from fkd.board.ranking import unranked_reason
+def _enter(evaluation: "Evaluation", root: Path, data: Path, before: "Evaluation | None" = None) -> None:
+    """Write an entry, unless it equals the one before, and print it beside the mean face, with its rank."""
+    from fkd.board.entries import file_name, find_benchmark, read_entries, write_entry
+    from fkd.board.measuring import changed, mean_face
+    from fkd.board.ranking import ranking
     from fkd.data.record import data_name
+    from fkd.data.split import split_data
+    from fkd.hub.repository import weights_there
+    from fkd.metrics import METRICS, RMSE
 
-    description = f"The held-out tenth of {data_name(data)}'s training file, without look-alikes of training faces"
-    path = write_entry(root, evaluation, description)
-    result = evaluation.accuracy
+    result, (faces, split) = evaluation.accuracy, split_data(data)
+    shown = {metric.key: metric.shown(result.figures.get(metric.key)) for metric in METRICS}
+    simplest = mean_face(faces, split, split.test).rmse
     typer.echo(
-        f"{evaluation.name} on {evaluation.benchmark}: RMSE {result.rmse:.3f} px ({result.rmse_low:.3f} to "
-        f"{result.rmse_high:.3f}), {result.faces} faces, {result.values} coordinates; {path}"
+        f"{evaluation.name} on {evaluation.benchmark}: RMSE {shown['rmse']} ({result.rmse_low:.3f} to "
+        f"{result.rmse_high:.3f}), NME {shown['nme']}, failures {shown['failure_rate']}; "
+        f"{result.faces:,} faces, {result.values:,} coordinates\n"
+        f"the mean face, the simplest answer: RMSE {simplest:.3f} px, {simplest / result.rmse:.1f} times as much"
     )
-    if reason := unranked_reason(find_benchmark(root, evaluation.benchmark), evaluation):
-        typer.echo(f"not ranked: {reason}", err=True)
+    if evaluation.aligned:
+        typer.echo(f"aligned {RMSE.label} {RMSE.shown(evaluation.aligned.get(RMSE.key))}")
+    path = root / evaluation.benchmark / file_name(evaluation.name)
+    if before and not changed(before, evaluation):
+        typer.echo(f"{path} has these figures already, and stays as it is")
+    else:
+        description = f"The held-out tenth of {data_name(data)}'s training file, without look-alikes of training faces"
+        typer.echo(f"{write_entry(root, evaluation, description)}: written")
+    board = find_benchmark(root, evaluation.benchmark)
+    entries = read_entries(root, board)
+    rows = ranking(board, entries, weights_there(CHECKPOINTS.glob("*"), entries.measured))
+    row = next(row for row in rows if row.entry and row.name == evaluation.name)
+    if row.unranked:
+        typer.echo(f"not ranked: {row.unranked}", err=True)
+    else:
+        typer.echo(f"rank {row.rank} of {sum(bool(each.rank) for each in rows)}")
 
 
-def _write_card(detector: "Detector", evaluation: "Evaluation", folder: Path) -> None:
-    """Write a checkpoint's evaluation and its card, in which its owner's own text stays."""
+def _write_card(detector: "Detector", evaluation: "Evaluation", folder: Path, overwrite: bool) -> None:
+    """Write a checkpoint's evaluation and its card, in which its owner's own text stays; not over those of other faces.
+
+    An evaluation of other weights, from before the folder was trained again, is replaced.
+    """
+    from fkd.board.measuring import changed
+    from fkd.board.record import read_evaluation
     from fkd.files import replacing, write_json
     from fkd.hub.card import model_card
     from fkd.photo.detectors.checkpoint import CheckpointDetector
 
-    if isinstance(detector, CheckpointDetector):
-        write_json(folder / "evaluation.json", dataclasses.asdict(evaluation))
-        card = folder / "README.md"
-        before = card.read_text("utf-8") if card.exists() else ""
-        with replacing(card) as unfinished:
-            unfinished.write_text(model_card(detector.checkpoint, evaluation, before=before), "utf-8")
+    if not isinstance(detector, CheckpointDetector):
+        return
+    path, card = folder / "evaluation.json", folder / "README.md"
+    with suppress(FileNotFoundError, FkdError):
+        before = read_evaluation(path)
+        if before.weights == evaluation.weights and not overwrite:
+            if before.fingerprint != evaluation.fingerprint:
+                typer.echo(f"{path} and the card are of {before.benchmark}, and stay so: --write replaces them")
+                return
+            if not changed(before, evaluation) and card.exists():
+                return
+    write_json(path, dataclasses.asdict(evaluation))
+    text = card.read_text("utf-8") if card.exists() else ""
+    with replacing(card) as unfinished:
+        unfinished.write_text(model_card(detector.checkpoint, evaluation, before=text), "utf-8")
+    typer.echo(f"{path} and {card.name}: written")

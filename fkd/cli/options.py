@@ -25,6 +25,15 @@ Root = Annotated[Path, typer.Option("--leaderboard", help="The folder of entries
 Checkpoints = Annotated[Path, typer.Option("--checkpoints", help="The folder of checkpoints that entries are of.")]
 Private = Annotated[bool, typer.Option("--private", help="If it is created: only for you.")]
 Repo = Annotated[str, typer.Argument(help="user/name on the Hub.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what already exists under that name.")]
+
+
+def check_free(path: Path, overwrite: bool) -> None:
+    """Raise FkdError if a file or folder to write already exists and is not to be replaced."""
+    if path.is_dir() and path != Path():
+        raise FkdError(f"{path} is a folder, expected a file to write")
+    if path.exists() and not overwrite:
+        raise FkdError(f"{path} already exists: choose another name, or add --overwrite")
 
 
 def chosen_device(name: str) -> str:

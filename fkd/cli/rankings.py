@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from fkd.cli.options import CHECKPOINTS, LEADERBOARD, Benchmark, Checkpoints, Data, Root
+from fkd.cli.options import CHECKPOINTS, LEADERBOARD, Benchmark, Checkpoints, Data, Device, Root, chosen_device
 from fkd.errors import FkdError
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ app = typer.Typer(help="Print the rankings; check them; sync them with the Hub."
 @app.callback()
 def show_command(context: typer.Context, root: Root = LEADERBOARD, checkpoints: Checkpoints = CHECKPOINTS) -> None:
     """Print the ranking of every benchmark."""
-    if context.invoked_subcommand:
+    if context.invoked_subcommand:  # what is given before a command is its default
+        context.default_map = {"check": {"root": root, "checkpoints": checkpoints}, "sync": {"root": root}}
         return
     import pandas as pd
 
@@ -49,18 +50,21 @@ def show_command(context: typer.Context, root: Root = LEADERBOARD, checkpoints: 
 
 @app.command("check")
 def check_command(
-    data: Data, benchmark: Benchmark = "", checkpoints: Checkpoints = CHECKPOINTS, root: Root = LEADERBOARD
+    data: Data,
+    benchmark: Benchmark = "",
+    checkpoints: Checkpoints = CHECKPOINTS,
+    root: Root = LEADERBOARD,
+    device: Device = "cpu",
 ) -> None:
     """Measure every entry again, and list the entries with other figures; exit status 1 if any has.
 
     Submitted predictions are listed separately: they cannot be measured again.
     """
     from fkd.board.entries import find_benchmark, read_entries
-    from fkd.board.measuring import measure_again
-    from fkd.data.record import data_name
+    from fkd.board.measuring import find_ranking, measure_again
     from fkd.hub.repository import pull, weights_there
 
-    entries = read_entries(root, find_benchmark(root, benchmark or data_name(data)))
+    entries = read_entries(root, find_benchmark(root, find_ranking(benchmark, data, root)[0]))
     for entry in entries.measured:
         if entry.submitted:
             typer.echo(f"{entry.name}: submitted, so it cannot be measured again")
@@ -69,10 +73,12 @@ def check_command(
                 pull(entry.name, entry.revision)
             except FkdError as error:
                 typer.echo(f"{entry.name}: {error}", err=True)
+    if device != "cpu":
+        device = chosen_device(device)
     folders = weights_there(checkpoints.glob("*"), entries.measured)
     measured = [entry for entry in entries.measured if not entry.submitted]
     is_wrong = False
-    for name, problem in itertools.chain(entries.unreadable.items(), measure_again(measured, folders, data)):
+    for name, problem in itertools.chain(entries.unreadable.items(), measure_again(measured, folders, data, device)):
         typer.echo(f"{name}: {problem or 'reproduced'}")
         is_wrong = is_wrong or bool(problem)
     if is_wrong:

@@ -19,6 +19,7 @@ from huggingface_hub import (
 )
 from huggingface_hub.errors import HFValidationError
 
+from fkd.board.entries import evaluated_here
 from fkd.board.record import Evaluation
 from fkd.errors import FkdError
 from fkd.files import LARGEST, file_sha256
@@ -102,10 +103,12 @@ def cached(repo_id: str, revision: str) -> Path | None:
 def weights_there(paths: Iterable[Path], entries: Iterable[Evaluation] = ()) -> dict[str, Path]:
     """Map the sha256 of weights to their checkpoint folder or file.
 
-    Includes the given paths and the entries' repositories, if `pull` downloaded them; skips any other folder.
+    Includes the given paths, the entries' repositories, if `pull` downloaded them, and the places where they were
+    evaluated on this machine; skips any other folder.
     """
+    entries = list(entries)
     pulled = {cached(entry.name, entry.revision) for entry in entries}
-    return weights_in([*paths, *filter(None, pulled)])
+    return weights_in([*paths, *filter(None, pulled), *evaluated_here(entries)])
 
 
 def push(

@@ -21,7 +21,7 @@ def files_in(checkpoints: Path) -> list[Path]:
     return sorted(path for path in checkpoints.glob("*") if path.suffix in ENDINGS and path.is_file())
 
 
-def read_detector(path: Path) -> Detector:
+def read_detector(path: Path, device: str = "cpu") -> Detector:
     """Reads a checkpoint folder, or a file of a kind that its ending tells. Raises as its reader does."""
     kind = ENDINGS.get(path.suffix)
-    return READERS[kind](path, "") if kind and path.is_file() else CheckpointDetector.read(path)
+    return READERS[kind](path, "") if kind and path.is_file() else CheckpointDetector.read(path, device=device)

@@ -63,7 +63,11 @@ def test_a_checkpoints_own_submission_scores_as_its_answers_do(competition, tmp_
     assert shown[-2].split()[:3] == ["1", "verified", "net"] and shown[-1].split()[:3] == ["-", "submitted", "theirs"]
     output = run("leaderboard", "check", "--data", competition)
     assert "theirs: submitted, so it cannot be measured again" in output and "net: reproduced" in output
-    assert "'net' already has a measured entry" in fails("score", "s.csv", "--data", competition, "--name", "net")
+    for name in ("net", "theirs"):
+        assert f"{name}.json already exists" in fails("score", "s.csv", "--data", competition, "--name", name)
+    again = ["score", "s.csv", "--data", competition, "--overwrite", "--name"]
+    assert "theirs.json: written" in run(*again, "theirs")
+    assert "'net' already has a measured entry" in fails(*again, "net")
     assert read_evaluation(Path("leaderboard/drawn/net.json")) == net
 
 

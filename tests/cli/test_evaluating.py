@@ -1,0 +1,71 @@
+"""fkd evaluate and its files: whose card and entry they are, and what stays as it is."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from commands import fails, run
+from conftest import TRAINING, contents, draw_faces, untrained, write_competition
+
+from fkd.data.record import DataRecord
+from fkd.learn.checkpoint import load_checkpoint, save_checkpoint
+from fkd.learn.models import ModelConfig
+
+
+def entries() -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(Path("leaderboard").glob("*/*.json"))}
+
+
+@pytest.fixture
+def net(tmp_path, monkeypatch) -> Path:
+    """A checkpoint in ./checkpoints, evaluated on no data yet."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("fkd.board.measuring.robustness", lambda *given: {})  # takes half a minute
+    save_checkpoint("checkpoints/net", untrained(ModelConfig("fcnn")), TRAINING, DataRecord("drawn"))
+    return Path("checkpoints/net")
+
+
+def other_weights(folder: Path, copy: Path) -> Path:
+    checkpoint = load_checkpoint(folder)
+    checkpoint.model.label_offset += 1
+    save_checkpoint(copy, checkpoint.model, checkpoint.training, checkpoint.data)
+    return copy
+
+
+def test_a_card_and_an_entry_are_replaced_only_by_their_own(net, competition, tmp_path):
+    said = run("evaluate", net, "--data", competition)
+    assert "RMSE" in said and "NME" in said and "failures" in said and "the mean face" in said
+    assert "leaderboard/drawn/net.json: written" in said and "evaluation.json and README.md: written" in said
+    before = (contents(net), entries())
+    assert "stays as it is" in run("evaluate", net, "--data", competition)
+    same_faces = shutil.copytree(competition, tmp_path / "moved")
+    assert "net on drawn: RMSE" in run("evaluate", net, "--data", same_faces)
+    assert "net: reproduced" in run("leaderboard", "check", "--data", same_faces)
+    assert (contents(net), entries()) == before
+
+    other = write_competition(tmp_path / "others", draw_faces(60, seed=5), draw_faces(12, seed=1))
+    assert "evaluation.json and the card are of drawn" in run("evaluate", net, "--data", other)
+    assert contents(net) == before[0]
+    run("evaluate", net, "--data", other, "--write")
+    assert json.loads((net / "evaluation.json").read_text())["benchmark"] == "others"
+
+    namesake = other_weights(net, tmp_path / "b" / "net")
+    message = "net.json already exists and is of other weights or faces: choose another --name, or add --overwrite"
+    before_namesake = entries()
+    assert message in fails("evaluate", namesake, "--data", competition)
+    assert message in fails("evaluate", net, "--data", competition, "--mirror", "--name", "net")
+    assert entries() == before_namesake
+    said = run("evaluate", namesake, "--data", competition, "--write")
+    assert "on this machine only: elsewhere its weights have to be in ./checkpoints or on the Hub" in said
+    assert " verified " in run("leaderboard").partition("others")[0], "found where it was evaluated"
+    shutil.rmtree(namesake)
+    assert "not verified" in run("leaderboard").partition("others")[0]
+
+
+def test_the_evaluation_of_weights_that_are_gone_is_replaced(net, competition, tmp_path):
+    run("evaluate", net, "--data", competition)
+    other_weights(net, net)
+    other = write_competition(tmp_path / "others", draw_faces(60, seed=5), draw_faces(12, seed=1))
+    run("evaluate", net, "--data", other)
+    assert json.loads((net / "evaluation.json").read_text())["weights"] == [load_checkpoint(net).sha256]
