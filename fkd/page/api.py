@@ -18,7 +18,7 @@ from fkd.photo.comparison import compare
 from fkd.photo.finder import whole_photo
 from fkd.photo.many_photos import find_at_most
 from fkd.photo.predict import predict
-from fkd.photo.reading import read_photo
+from fkd.photo.reading import note_of, read_photo
 
 
 def api(detectors: LazyDetectors, root: Path) -> None:
@@ -39,10 +39,9 @@ def api(detectors: LazyDetectors, root: Path) -> None:
             {"faces": [{"box": [x0, y0, x1, y1], "points": {name: [x, y]}, "spread": {name: px}}]}
             in pixels of the upright photo; left and right are the person's own.
         """
-        faces = predict(
-            pick(detectors, model), _read(photo), find=whole_photo if whole else find_at_most, precise=precise
-        )
-        return {"faces": [face.to_json() for face in faces]}
+        detector, picture = pick(detectors, model), _read(photo)
+        faces = predict(detector, picture, find=whole_photo if whole else find_at_most, precise=precise)
+        return {"faces": [face.to_json() for face in faces]} | _note(picture)
 
     def answer_compare(photo: str, models: str, precise: bool, whole: bool) -> dict[str, Any]:
         """Finds the faces in a photo and the 15 keypoints of each, by several models side by side.
@@ -59,7 +58,9 @@ def api(detectors: LazyDetectors, root: Path) -> None:
         """
         names = dict.fromkeys(name.strip() for name in str(models or "").split(","))
         chosen = [pick(detectors, name) for name in names]
-        return compare(chosen, _read(photo), find=whole_photo if whole else find_at_most, precise=precise).to_json()
+        picture = _read(photo)
+        comparison = compare(chosen, picture, find=whole_photo if whole else find_at_most, precise=precise)
+        return comparison.to_json() | _note(picture)
 
     def answer_leaderboard(benchmark: str) -> list[dict[str, Any]]:
         """Ranks the models that were measured on a benchmark.
@@ -87,6 +88,10 @@ def api(detectors: LazyDetectors, root: Path) -> None:
     }
     for name, (function, inputs) in endpoints.items():
         gr.Button(visible=False).click(handler(function), inputs, answer, api_name=name)
+
+
+def _note(photo: Image.Image) -> dict[str, str]:
+    return {"note": note_of(photo)} if note_of(photo) else {}
 
 
 def _read(photo: str | None) -> Image.Image:

@@ -147,9 +147,11 @@ def _refuse_garbled(photo: Image.Image, name: str) -> None:
     """Raise FkdError for a TIFF that Pillow decodes to other pixels without an error."""
     tags = getattr(photo, "tag_v2", {})
     bits, planes, negative, signed = tags.get(258, (1,)), tags.get(284) == 2, tags.get(262) == 0, tags.get(339, (1,))
-    deep = max(bits) > 8
-    if (deep and (negative or (planes and len(bits) > 1))) or (max(bits) == 8 and max(signed) == 2):
-        kind = f"{max(bits)} bits, {'in planes' if planes else 'white is 0' if negative else 'signed'}"
+    deep, unsigned = max(bits) > 8, max(bits) == 32 and max(signed) == 1  # of which Pillow makes signed numbers
+    wrong = deep and (negative or unsigned or (planes and len(bits) > 1))
+    if wrong or (max(bits) == 8 and max(signed) == 2):
+        kinds = {"in planes": planes, "white is 0": negative, "unsigned": unsigned, "signed": True}
+        kind = f"{max(bits)} bits, {next(kind for kind, is_one in kinds.items() if is_one)}"
         raise FkdError(f"{name} is a TIFF of a kind that is not read ({kind}): save it as PNG")
 
 

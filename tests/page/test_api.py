@@ -43,6 +43,8 @@ def test_each_endpoint_answers_and_precise_points_differ(page: Caller):
     )
     assert set(usual["points"]) == set(NAMES)
     assert precise["points"] != usual["points"] and precise["box"] == usual["box"]
+    cut = {"path": page.upload("cut.jpg", PHOTO.read_bytes()[:30_000]), "meta": FILE}
+    assert "ends early" in page.call("predict", [cut, "fcnn", False, False])[1][0]["note"]
     (whole,) = page.call("predict", [photo, "fcnn", False, True])[1][0]["faces"]
     assert whole["box"][:2] == [-0.5, -0.5] and whole["box"][2] > usual["box"][2]
     both = page.call("compare", [photo, "fcnn,resnet18", False, False])[1][0]

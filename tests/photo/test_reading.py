@@ -259,6 +259,7 @@ def tiff(values: np.ndarray, photometric: int, planes: bool, kind: int = 1) -> i
         ("u2", 0, False, 1, "16 bits, white is 0"),
         ("f4", 0, False, 3, "32 bits, white is 0"),
         ("i1", 1, False, 2, "8 bits, signed"),
+        ("u4", 1, False, 1, "32 bits, unsigned"),
     ],
 )
 def test_a_tiff_that_pillow_garbles_is_refused(dtype, photometric, planes, kind, said):
