@@ -58,7 +58,7 @@ def readable() -> Iterator[bytes]:
 
 
 def bombs() -> Iterator[bytes]:
-    """Small files that claim a size of more than 64 megapixels, or none."""
+    """Small files that claim a size of more than 64 megapixels (JPEG: 200), or none."""
     whole = {kind: saved(FACE, kind) for kind in MODES}
     for width, height in ((9000, 9000), (65_000, 65_000), (2**31 - 1, 2**31 - 1), (2**31 - 1, 24), (0, 0)):
         header = b"IHDR" + struct.pack(">II", width, height) + whole["PNG"][24:29]
@@ -70,7 +70,7 @@ def bombs() -> Iterator[bytes]:
     for side in (65_535, 9000):
         yield whole["GIF"][:6] + struct.pack("<HH", side, side) + whole["GIF"][10:]
         at = whole["JPEG"].index(b"\xff\xc0") + 5
-        yield whole["JPEG"][:at] + struct.pack(">HH", side, side) + whole["JPEG"][at + 4 :]
+        yield whole["JPEG"][:at] + struct.pack(">HH", *2 * [max(side, 15_000)]) + whole["JPEG"][at + 4 :]
         plain = {256: side, 257: side, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: side, 279: 2**31}
         tags = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in plain.items())
         yield b"II*\0\x08\0\0\0" + struct.pack("<H", len(plain)) + tags + bytes(4)
