@@ -67,7 +67,7 @@ def bombs() -> Iterator[bytes]:
         for kind in ("HEIF", "AVIF"):
             at = whole[kind].index(b"ispe") + 8
             yield whole[kind][:at] + struct.pack(">II", width, height) + whole[kind][at + 8 :]
-    for side in (65_535, 9000):
+    for side in (65_535, 15_000):
         yield whole["GIF"][:6] + struct.pack("<HH", side, side) + whole["GIF"][10:]
         at = whole["JPEG"].index(b"\xff\xc0") + 5
         yield whole["JPEG"][:at] + struct.pack(">HH", *2 * [max(side, 15_000)]) + whole["JPEG"][at + 4 :]
