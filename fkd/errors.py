@@ -21,4 +21,4 @@ def require(module: str, extra: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError:
-        raise FkdError(f"{module.partition('.')[0]} is not installed: pip install 'fkd[{extra}]'") from None
+        raise FkdError(f"{module.partition('.')[0]} is not installed: pip install '.[{extra}]' in the clone") from None

@@ -1,5 +1,6 @@
 """Write files atomically, and read untrusted ones strictly: `read_json` within a size limit, `typed` a dataclass."""
 
+import atexit
 import csv
 import dataclasses
 import functools
@@ -66,10 +67,21 @@ def open_regular(path: Path | str, most_bytes: int) -> io.BufferedReader:
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """Yield a temporary path to write to, and rename it to `path` if the block ends without an error."""
+    """Yield a temporary path to write to, and rename it to `path` if the block ends without an error.
+
+    Raises OSError, with what to do, if `path` cannot be written.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=_temporary_prefix(path)) as folder:
+    if not path.name:
+        raise OSError(f"{path} is a folder, expected a name to write")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = tempfile.TemporaryDirectory(dir=path.parent, prefix=_temporary_prefix(path))
+    except OSError as error:
+        raise OSError(
+            f"{path} cannot be written ({error.strerror}): make it writable, or choose another place"
+        ) from None
+    with temporary as folder:
         unfinished = Path(folder) / path.name
         yield unfinished
         os.replace(unfinished, path)
@@ -86,8 +98,20 @@ def _temporary_prefix(path: Path) -> str:
 
 
 def cache_folder() -> Path:
-    """Return the folder for what can be computed again: FKD_CACHE, or ~/.cache/fkd."""
-    return Path(os.environ.get("FKD_CACHE") or Path.home() / ".cache" / "fkd")
+    """Return the folder for what can be computed again: FKD_CACHE, ~/.cache/fkd, or without a home a temporary one."""
+    if named := os.environ.get("FKD_CACHE"):
+        return Path(named)
+    try:
+        return Path.home() / ".cache" / "fkd"
+    except RuntimeError:  # no HOME and no entry of this user: as in a container
+        return _cache_of_this_process()
+
+
+@functools.cache
+def _cache_of_this_process() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="fkd-cache-"))  # others could write into one with a known name
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def file_sha256(path: Path) -> str:

@@ -1,15 +1,23 @@
 """The command line. A command imports what it runs in its function: torch alone would delay `fkd --help` by seconds."""
 
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
 from fkd.cli import data_files, evaluation, photos, rankings, sharing, training
 from fkd.errors import FkdError, is_for_user
+from fkd.version import __version__
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 COMMANDS: dict[str, Callable[..., None]] = {
     "train": training.train_command,
+    "models": training.models_command,
     "evaluate": evaluation.evaluate_command,
     "score": evaluation.score_command,
     "submit": evaluation.submit_command,
@@ -27,8 +35,16 @@ app.add_typer(data_files.app, name="data")
 app.add_typer(rankings.app, name="leaderboard")
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fkd {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def commands() -> None:
+def commands(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_print_version)] = False,
+) -> None:
     """Train, compare and rank facial keypoint detectors."""
 
 
@@ -44,5 +60,8 @@ def main() -> None:
     except (FkdError, OSError) as error:
         if not is_for_user(error):
             raise
-        typer.echo(f"fkd: {error}", err=True)
+        text = str(error)
+        if isinstance(error, OSError) and error.filename:  # Python's own text begins with [Errno
+            text = f"{error.filename}: {error.strerror}"
+        typer.echo(f"fkd: {text}", err=True)
         raise SystemExit(1) from None

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from fkd.cli.options import DataFolder
+from fkd.cli.options import Data
 
 MAX_DETAILS = 5  # rows listed for each kind of finding
 app = typer.Typer(help="The data: check, download, export the test frames.", no_args_is_help=True)
 
 
 @app.command("check")
-def check_command(folder: DataFolder) -> None:
+def check_command(data: Data) -> None:
     """Report on the files: labels, conventions, duplicates, suspicious rows, missing files.
 
     Rows are numbered from 1. Findings do not change the exit status.
@@ -22,9 +22,11 @@ def check_command(folder: DataFolder) -> None:
     from fkd.data.check import check
     from fkd.data.conventions import SIGNIFICANCE
 
-    report = check(folder)
+    typer.echo(f"reading {data}; the first time takes a minute", err=True)
+    report = check(data)
     lines = [
-        f"training: {report.rows:,} rows, {report.complete_rows:,} complete",
+        f"training: {report.rows:,} rows, {report.complete_rows:,} complete "
+        f"({report.complete_rows / max(1, report.rows):.0%})",
         *(f"  {name:26} {count:6,} labels" for name, count in report.labels.items()),
         f"label conventions: {len(report.conventions.values)}, that of photos first (changes of the lip gap along the "
         f"file: Pettitt's test, p < {SIGNIFICANCE:g})",
@@ -47,20 +49,23 @@ def check_command(folder: DataFolder) -> None:
         lines += details[:MAX_DETAILS]
         if len(details) > MAX_DETAILS:
             lines.append(f"    and {len(details) - MAX_DETAILS:,} more")
+    lines.append(f"next: `fkd train --data {data} --out checkpoints/mine`; nothing has to be cleaned")
     typer.echo("\n".join(lines))
 
 
 @app.command("download")
-def download_command(folder: Annotated[Path, typer.Argument(help="Folder to download into.")]) -> None:
+def download_command(
+    data: Annotated[Path, typer.Option(help="The folder to download into.")],
+) -> None:
     """Download the competition's files from Kaggle (needs an account and its rules accepted)."""
     from fkd.data.kaggle import download
 
-    typer.echo(f"{download(folder)}")
+    typer.echo(f"{download(data)}\nnext: `fkd data check --data {data}`")
 
 
 @app.command("export-test")
 def export_test_command(
-    data: DataFolder,
+    data: Data,
     out: Annotated[Path, typer.Option(help="The folder to write.")],
 ) -> None:
     """Write the held-out tenth's frames, without labels, for `fkd score`: test.csv, IdLookupTable.csv and PNGs.

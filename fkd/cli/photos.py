@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fkd.cli.options import chosen_device
+from fkd.cli.options import Overwrite, check_free, chosen_device, local
 from fkd.errors import FkdError, require
 
 MAX_ERRORS = 10  # printed at the end
@@ -20,6 +20,7 @@ def predict_command(
     resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")] = False,
     precise: Annotated[bool, typer.Option("--precise", help="Average over several crops of a face: slower.")] = False,
     whole: Annotated[bool, typer.Option("--whole", help="Each photo is one face, cropped to it.")] = False,
+    overwrite: Overwrite = False,
     ray: Annotated[bool, typer.Option("--ray", help="On a Ray cluster; --out is a folder of Parquet files.")] = False,
 ) -> None:
     """Find the faces in photos and their keypoints, in pixels of the upright photo."""
@@ -34,9 +35,15 @@ def predict_command(
 
     if ray and (draw or whole or resume or device != "cpu"):
         raise FkdError("--ray distributes the work itself: leave out --draw, --whole, --device and --resume")
+    for photo in photos:
+        local(photo)
+    if draw and draw.exists() and not draw.is_dir():
+        raise FkdError(f"--draw: {draw} is a file, expected a folder")
     if resume and out.exists() and not out.with_name(f"{out.name}.part").exists():
         typer.echo(f"{out} already exists; nothing to resume")
         return
+    if not (resume or ray):
+        check_free(out, overwrite)
     if device != "cpu":
         device = chosen_device(device)
     detector = load(checkpoint, device=device)
@@ -49,15 +56,16 @@ def predict_command(
     if draw:
         sources = iter(listed := list(sources))
         drawings = drawing_names(listed)
-    journal = Journal(
-        out,
-        {"model": detector.name, "sha256": detector.sha256, "precise": precise} | ({"whole": True} if whole else {}),
-        resume,
-    )
+        for drawing in drawings.values():
+            check_free(draw / drawing, overwrite or resume)
+    if overwrite and not resume:
+        out.with_name(f"{out.name}.part").unlink(missing_ok=True)
+    settings = {"model": detector.name, "sha256": detector.sha256, "precise": precise}
+    journal = Journal(out, settings | ({"whole": True} if whole else {}), resume)
     todo = (source for source in sources if source.name not in journal.done)
-    for answered in tqdm(
-        answer_photos(detector, todo, precise, whole_photo if whole else find_faces), unit=" photos", disable=None
-    ):
+    total = sum(1 for _ in find_photos(photos, [])) - len(journal.done)
+    answers = answer_photos(detector, todo, precise, whole_photo if whole else find_faces)
+    for answered in tqdm(answers, total=total, unit=" photos", disable=None):
         if draw and answered.photo:
             with replacing(draw / drawings[answered.name]) as unfinished:
                 points = [face.points for face in answered.faces]
@@ -74,9 +82,12 @@ def predict_command(
     typer.echo(f"{out}: {sum(faces)} face(s) in {len(faces)} photo(s)")
     if skipped:
         typer.echo(skipped_note(skipped), err=True)
+    if without := faces.count(0) - len(errors):
+        typer.echo(f"{without} photo(s) without a face: give a larger or upright version, with the whole head in it")
     if errors:
         listed_errors = "\n".join(errors[:MAX_ERRORS])
         typer.echo(f"{len(errors)} photo(s) have no answer but an error, such as\n{listed_errors}", err=True)
+        raise typer.Exit(1)
 
 
 def _predict_on_ray(photos: list[Path], checkpoint: str, out: Path, precise: bool) -> None:

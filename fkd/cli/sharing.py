@@ -6,16 +6,15 @@ from typing import Annotated
 
 import typer
 
-from fkd.cli.options import CHECKPOINTS, CLONE, HOME, LEADERBOARD, Private, Repo, Root
+from fkd.cli.options import CHECKPOINTS, CLONE, HOME, LEADERBOARD, Overwrite, Private, Repo, Root, check_free
 from fkd.errors import FkdError, require
 
+SHOWN = "Show this checkpoint folder, hf:user/repo or onnx:FILE; repeatable."
 EXAMPLE = CLONE and CLONE / "examples" / "eileen_collins.png"
 
 
 def app_command(
-    references: Annotated[
-        list[str] | None, typer.Argument(help="Checkpoint folders, hf:user/repo, onnx:FILE; ./checkpoints, if none.")
-    ] = None,
+    checkpoint: Annotated[list[str] | None, typer.Option(help=SHOWN, show_default="those in ./checkpoints")] = None,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     root: Root = LEADERBOARD,
 ) -> None:
@@ -24,14 +23,14 @@ def app_command(
         require(library, "app")
     from fkd.page import site
 
-    site.launch(site.build_app(references or site.references_in(CHECKPOINTS), root, CLONE), root, open_browser)
+    site.launch(site.build_app(checkpoint or site.references_in(CHECKPOINTS), root, CLONE), root, open_browser)
 
 
 def push_command(
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint folder.")],
     repo: Repo,
     private: Private = False,
-    pr: Annotated[bool, typer.Option("--pr", help="As a pull request, to somebody's repository.")] = False,
+    pr: Annotated[bool, typer.Option("--pr", help="Open a pull request instead of committing.")] = False,
     photo: Annotated[Path | None, typer.Option(help="A photo of a face for the card; becomes public.")] = EXAMPLE,
     onnx: Annotated[bool, typer.Option("--onnx", help="With the checkpoint as an ONNX file beside it.")] = False,
 ) -> None:
@@ -75,19 +74,21 @@ def pull_command(
 
 def export_command(
     checkpoint: Annotated[str, typer.Argument(help="A checkpoint folder or hf:user/repo.")],
-    onnx: Annotated[Path, typer.Option(help="The ONNX file to write.")],
+    out: Annotated[Path, typer.Option(help="The ONNX file to write.")],
     owner: Annotated[str, typer.Option(help="Its owner, shown with its answers; for a Hub model its user.")] = "",
+    overwrite: Overwrite = False,
 ) -> None:
     """Write a checkpoint as an ONNX file, once its answers have been compared with torch's."""
     from fkd.hub.reference import SCHEME, HubModel, checkpoint_folder
     from fkd.photo.detectors.onnx_export import export_onnx
 
+    check_free(out, overwrite)
     model = HubModel.parse(checkpoint) if checkpoint.startswith(SCHEME) else HubModel("")
     folder = checkpoint_folder(checkpoint)
-    export_onnx(folder, onnx, model.repo_id, owner or model.owner)
-    beside = onnx.resolve().parent == folder.resolve()
-    use = "it reads the weights beside it" if beside else f"use onnx:{onnx} wherever a command takes a checkpoint"
-    typer.echo(f"{onnx}: {onnx.stat().st_size / 1e6:.2f} MB; {use}")
+    export_onnx(folder, out, model.repo_id, owner or model.owner)
+    beside = out.resolve().parent == folder.resolve()
+    use = "it reads the weights beside it" if beside else f"use onnx:{out} wherever a command takes a checkpoint"
+    typer.echo(f"{out}: {out.stat().st_size / 1e6:.2f} MB; {use}")
 
 
 def deploy_command(

@@ -1,11 +1,28 @@
-"""fkd train."""
+"""fkd train and models."""
 
+import fnmatch
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 import typer
 
-from fkd.cli.options import Data, Device, chosen_device
+from fkd.cli.options import Data, Device, Overwrite, chosen_device
+from fkd.errors import FkdError
+
+CONVENTIONS = "found: outputs for each label convention; one: the same outputs for all."
+HEAD = "What predicts the points; fcnn can only regress."
+LABELS = "Rows to train on: all (missing labels are left out of the loss), or completely labelled ones."
+PRECISION = "auto: bf16 where it is quick."
+
+
+def models_command(pattern: Annotated[str, typer.Argument(help="Such as 'resnet*d'.")] = "*") -> None:
+    """List the networks for `fkd train --model`."""
+    from fkd.learn.models import MODELS
+
+    names = fnmatch.filter(MODELS, pattern) or [name for name in MODELS if pattern in name]
+    if not names:
+        raise FkdError(f"no network is named like {pattern!r}: `fkd models` lists all")
+    typer.echo("\n".join(names))
 
 
 def train_command(
@@ -13,29 +30,35 @@ def train_command(
     out: Annotated[Path, typer.Option(help="The checkpoint folder to write.")],
     model: Annotated[str, typer.Option(help="fcnn, or a residual network of timm, such as resnet50.")] = "resnet18",
     conventions: Annotated[
-        str | None, typer.Option(help="found: outputs for each label convention; one: shared.")
+        Literal["found", "one"] | None, typer.Option(help=CONVENTIONS, show_default="found; one for fcnn")
     ] = None,
-    head: Annotated[str, typer.Option(help="regression or heatmap; fcnn can only regress.")] = "",
+    head: Annotated[
+        Literal["regression", "heatmap"] | None, typer.Option(help=HEAD, show_default="heatmap; regression for fcnn")
+    ] = None,
     source: Annotated[str, typer.Option("--from", help="Start from this checkpoint: a folder or hf:user/repo.")] = "",
-    epochs: int = 100,
-    batch_size: int = 32,
-    optimizer: Annotated[str, typer.Option(help="adamw or adam.")] = "adamw",
-    lr: float = 1e-3,
-    weight_decay: float = 0.05,
-    warmup_epochs: Annotated[int | None, typer.Option(help="At most 3, if not given.")] = None,
-    labels: Annotated[str, typer.Option(help="all (masked loss), or complete rows only.")] = "all",
+    epochs: Annotated[int, typer.Option(help="How often the network sees each face.")] = 100,
+    batch_size: Annotated[int, typer.Option(help="Faces in a step.")] = 32,
+    optimizer: Annotated[Literal["adamw", "adam"], typer.Option(help="The optimizer.")] = "adamw",
+    lr: Annotated[float, typer.Option(help="The highest learning rate; a cosine lowers it.")] = 1e-3,
+    weight_decay: Annotated[float, typer.Option(help="Weight decay of the optimizer.")] = 0.05,
+    warmup_epochs: Annotated[
+        int | None, typer.Option(help="Epochs in which the learning rate rises.", show_default="at most 3")
+    ] = None,
+    labels: Annotated[Literal["all", "complete"], typer.Option(help=LABELS)] = "all",
     augment: Annotated[float, typer.Option(help="Strength of the augmentation; 0 is off, mirroring too.")] = 1.0,
-    precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
+    precision: Annotated[Literal["auto", "bf16", "fp32"], typer.Option(help=PRECISION)] = "auto",
     half: Annotated[bool, typer.Option("--half", help="Save the weights in float16.")] = False,
-    seed: int = 0,
+    seed: Annotated[int, typer.Option(help="Of the random weights, the order of faces and the augmentation.")] = 0,
     terms: Annotated[str, typer.Option(help="Terms of the training data, for the model card.")] = "",
     device: Device = "auto",
     validation_too: Annotated[
         bool, typer.Option("--validation-too", help="Train on the validation faces too, and keep the last epoch.")
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a run, also to more --epochs.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Train a model; keeps the best epoch by validation RMSE on a leak-free split."""
+    from fkd.board.measuring import mean_face
     from fkd.data.competition import submission_problem
     from fkd.data.record import data_name
     from fkd.data.split import split_data
@@ -47,16 +70,14 @@ def train_command(
     from fkd.learn.train import train
 
     check_name(model)  # before the data is read
-    model_config = ModelConfig(model, head=head)
-    words: dict[str, Any] = {
-        "optimizer": optimizer, "labels": labels, "precision": precision, "conventions": conventions,
-    }  # fmt: skip
+    model_config = ModelConfig(model, head=head or "")
     config = TrainConfig(
         epochs=epochs, batch_size=batch_size, lr=lr, weight_decay=weight_decay, warmup_epochs=warmup_epochs,
         validation_too=validation_too, augment=AugmentConfig().scaled(augment) if augment else None, half=half,
-        seed=seed, **words,
+        seed=seed, optimizer=optimizer, labels=labels, precision=precision, conventions=conventions,
     )  # fmt: skip
     device = chosen_device(device)
+    typer.echo(f"training on {device}")
     start = load_checkpoint(checkpoint_folder(source)) if source else None
     faces, split = split_data(data)
     typer.echo(
@@ -66,9 +87,27 @@ def train_command(
     if problem := submission_problem(data):
         typer.echo(f"warning: `fkd submit` will fail on this data: {problem}", err=True)
     try:
-        done = train(model_config, config, faces, split, out, data_name(data), terms, device, resume, source=start)
+        done = train(
+            model_config,
+            config,
+            faces,
+            split,
+            out,
+            data_name(data),
+            terms,
+            device,
+            resume,
+            source=start,
+            overwrite=overwrite,
+        )
     except KeyboardInterrupt:
         then = "with --resume continues after the last whole epoch" if (out / STATE).exists() else "starts again"
         typer.echo(f"stopped; the same command {then} ({out})", err=True)
         raise typer.Exit(130) from None
-    typer.echo(f"best epoch {done.best_epoch}: validation RMSE {done.validation_rmse:.3f} px; saved in {out}")
+    simplest = mean_face(faces, split, split.validation).rmse
+    typer.echo(
+        f"best epoch {done.best_epoch}: validation RMSE {done.validation_rmse:.3f} px (the mean face: {simplest:.3f} "
+        f"px); saved in {out}\nnext: `fkd evaluate {out} --data {data}` measures it on held-out faces"
+    )
+    if done.validation_rmse >= simplest:
+        typer.echo("warning: it is no better than the mean face: try a lower --lr, or more --epochs", err=True)

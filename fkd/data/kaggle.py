@@ -8,7 +8,7 @@ COMPETITION = "facial-keypoints-detection"
 BUNDLE = f"{COMPETITION}.zip"
 WHERE_TO_GET = (
     "get the files from https://www.kaggle.com/c/facial-keypoints-detection/data (a free account, and the "
-    "competition's rules accepted there), or run `fkd data download DIR`"
+    "competition's rules accepted there), or run `fkd data download --data DIR`"
 )
 
 
@@ -17,7 +17,9 @@ def download(folder: Path | str) -> Path:
     try:
         import kagglehub  # noqa: PLC0415 - an extra that only this command needs
     except ModuleNotFoundError:
-        raise FkdError("downloading needs kagglehub: pip install 'fkd[kaggle]', then run this again") from None
+        raise FkdError(
+            "kagglehub is not installed: pip install '.[kaggle]' in the clone, then run this again"
+        ) from None
     try:
         kagglehub.competition_download(COMPETITION, output_dir=str(folder))
     except kagglehub.exceptions.UnauthenticatedError:

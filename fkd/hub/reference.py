@@ -8,7 +8,7 @@ from fkd.errors import FkdError
 from fkd.files import read_json, typed
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
-from fkd.photo.kinds import READERS
+from fkd.photo.kinds import ENDINGS, READERS
 
 SCHEME = "hf:"
 PINNED = "pinned.json"  # among checkpoint folders: Hub models to show with them, or instead
@@ -66,11 +66,27 @@ def load(reference: Path | str, name: str = "", device: str = "cpu") -> Detector
 def checkpoint_folder(reference: Path | str) -> Path:
     """Return the folder of a checkpoint, downloaded by `pull` if it is on the Hub."""
     if not str(reference).startswith(SCHEME):
+        if not Path(reference).is_dir():
+            raise FileNotFoundError(_unknown(str(reference)))
         return Path(reference)
     from fkd.hub.repository import pull  # noqa: PLC0415 - the Hub's client takes 0.3 s, which a folder does without
 
     model = HubModel.parse(str(reference))
     return pull(model.repo_id, model.revision)
+
+
+def _unknown(reference: str) -> str:
+    """Return a sentence with what may be meant by a reference that is not a folder."""
+    address = re.fullmatch(r"https?:/+(?:www\.)?huggingface\.co/([\w.-]+/[\w.-]+)/?", reference)
+    repo = address[1] if address else reference if reference.count("/") == 1 else f"user/{Path(reference).name}"
+    kind = ENDINGS.get(Path(reference).suffix, "onnx")
+    places = {
+        f"checkpoints/{Path(reference).name}": Path("checkpoints", Path(reference).name),
+        f"{kind}:{reference}": Path(reference),
+    }
+    there = [name for name, place in places.items() if place.exists()]
+    names = ", ".join(there or [*places, f"{SCHEME}{repo}"])
+    return f"{reference} is not a checkpoint folder: did you mean {names}?"
 
 
 def read_pinned(checkpoints: Path) -> list[HubModel]:

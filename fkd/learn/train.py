@@ -23,8 +23,8 @@ from fkd.learn.augment import augment
 from fkd.learn.config import FCNN, ModelConfig, Source, TrainConfig
 from fkd.learn.inference import bf16_is_quick, outputs
 from fkd.learn.models import KeypointModel, build_model
-from fkd.learn.record import CONFIG, Checkpoint
-from fkd.learn.run_state import STATE, History, Run, best_of, load_state, locked, save_outcome, save_state
+from fkd.learn.record import CONFIG, WEIGHTS, Checkpoint
+from fkd.learn.run_state import HISTORY, STATE, History, Run, best_of, load_state, locked, save_outcome, save_state
 from fkd.metrics import accuracy
 
 IGNORED = -100  # the convention of a face that has only one
@@ -60,6 +60,7 @@ def train(
     resume: bool = False,
     build: Callable[[ModelConfig], KeypointModel] = build_model,
     source: Checkpoint[KeypointModel] | None = None,
+    overwrite: bool = False,
 ) -> Trained:
     """Trains a model and keeps the best epoch by validation RMSE in the checkpoint folder `out`.
 
@@ -72,6 +73,7 @@ def train(
         terms: of the training data, for the record.
         build: makes the model of a config, for custom heads and experiments.
         source: a checkpoint to start from, instead of random weights.
+        overwrite: first remove another run or checkpoint from `out`.
 
     Raises:
         FkdError: if `out` is in use or holds another run, or there is nothing to resume, or `source` may have seen the
@@ -100,8 +102,11 @@ def train(
     training, validation = (LabelledFaces(faces[part], conventions.rows[part]) for part in (rows, split.validation))
     with locked(out):
         for file, content in ((STATE, "a run: continue it with --resume"), (CONFIG, "a checkpoint: start elsewhere")):
-            if not resume and (out / file).exists():
-                raise FkdError(f"{out} already holds {content}, or choose another folder")
+            if not (resume or overwrite) and (out / file).exists():
+                raise FkdError(f"{out} already holds {content}, choose another folder, or add --overwrite")
+        if overwrite and not resume:
+            for file in (STATE, CONFIG, WEIGHTS, HISTORY, "evaluation.json", "README.md", "model.onnx"):
+                (out / file).unlink(missing_ok=True)
         # The moments of dead units fade into denormals, which made epochs 3x slower.
         torch.set_flush_denormal(True)
         try:

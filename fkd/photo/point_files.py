@@ -170,7 +170,7 @@ def _writer(path: Path) -> Any:
     writers = {".json": _write_json, ".csv": _write_csv, ".parquet": _write_parquet}
     kind = path.suffix.lower()
     if kind not in writers:
-        raise FkdError(f"{path.name} has an unknown format, expected a name that ends in {', '.join(writers)}")
+        raise FkdError(f"{path} has an unknown format, expected a name that ends in {', '.join(writers)}")
     if kind == ".parquet":
         require("pyarrow", "parquet")
     return writers[kind]

@@ -50,7 +50,7 @@ def test_a_checkpoints_own_submission_scores_as_its_answers_do(competition, tmp_
     run("train", "--model", "fcnn", "--data", competition, "--out", "checkpoints/net", "--epochs", 2,
         "--warmup-epochs", 1, "--batch-size", 16)  # fmt: skip
     run("evaluate", "checkpoints/net", "--data", competition)
-    run("data", "export-test", competition, "--out", "exported")
+    run("data", "export-test", "--data", competition, "--out", "exported")
     run("submit", "--checkpoint", "checkpoints/net", "--data", "exported", "--out", "s.csv")
     output = run("score", "s.csv", "--data", competition, "--name", "theirs")
     assert "theirs on drawn: RMSE" in output and "not ranked: its model was not run here" in output

@@ -24,7 +24,7 @@ SHORT = ["--epochs", "2", "--warmup-epochs", "1", "--batch-size", "16"]
 
 def test_the_whole_path(competition, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    report = run("data", "check", competition)
+    report = run("data", "check", "--data", competition)
     assert "60 rows, 36 complete" in report and re.search("four points +24 rows, from 37 to 60", report)
     for model in ("fcnn", "resnet18"):
         output = run("train", "--model", model, "--data", competition, "--out", f"checkpoints/{model}", *SHORT)
@@ -86,8 +86,8 @@ def test_other_data_than_it_was_split_from_is_not_ranked(competition, tmp_path, 
         (["train", "--data", "nowhere", "--out", "x"], "fkd: nowhere does not exist"),
         (["train", "--data", ".", "--out", "x", "--lr", "0"], "settings: lr is 0.0, expected greater than 0"),
         (["train", "--data", ".", "--out", "x", "--augment", "nan"], "augmentation is nan, expected 0 to 10"),
-        (["evaluate", "nowhere", "--data", "."], "nowhere has no config.json"),
-        (["data", "check", "."], "no training.csv in ., which holds"),
+        (["evaluate", "nowhere", "--data", "."], "did you mean checkpoints/nowhere, onnx:nowhere, hf:user/nowhere?"),
+        (["data", "check", "--data", "."], "no training.csv in ., which holds"),
         (["leaderboard"], "/leaderboard holds no benchmark: run this in a clone of fkd, or give its folder"),
         (
             ["train", "--data", ".", "--out", "x", "--device", "tpu"],

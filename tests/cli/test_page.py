@@ -31,7 +31,7 @@ def test_the_page_shows_the_given_checkpoints_else_those_of_the_folder(
     run("push", evaluated, "ada/net")
     shutil.copytree(tiny_checkpoint, tmp_path / "checkpoints" / "mine")
     run("app")
-    run("app", evaluated, "hf:ada/net", "--open")
+    run("app", "--checkpoint", evaluated, "--checkpoint", "hf:ada/net", "--open")
     assert [(models(app), opened) for app, opened in launched] == [(["mine"], False), (["net", "ada/net"], True)]
 
 
@@ -39,7 +39,9 @@ def test_no_checkpoint_or_two_of_one_name_are_refused(evaluated, tmp_path, monke
     monkeypatch.chdir(tmp_path)
     assert "there is no checkpoint to show: name folders or hf:user/repo" in fails("app")
     shutil.copytree(evaluated, tmp_path / "net")
-    assert "two of the checkpoints have the name net" in fails("app", evaluated, tmp_path / "net")
+    assert "two of the checkpoints have the name net" in fails(
+        "app", "--checkpoint", evaluated, "--checkpoint", tmp_path / "net"
+    )
     assert not launched
 
 

@@ -65,14 +65,14 @@ def test_labels_off_the_face_are_noticed(images, points, problem, faces, tmp_pat
 @pytest.mark.parametrize("missing", ["test.csv", "IdLookupTable.csv"])
 def test_a_missing_file_is_a_finding(missing, competition):
     (competition / missing).unlink()
-    assert f"problem: no {missing} in " in run("data", "check", competition)
+    assert f"problem: no {missing} in " in run("data", "check", "--data", competition)
 
 
 def test_findings_are_grouped_and_cut(faces, tmp_path):
     faces.points[:9, 13:] = np.nan
     faces.points[:9, 11] = (76.4, 5)
     write_competition(tmp_path, faces, draw_faces(2, seed=1))
-    printed = run("data", "check", tmp_path)
+    printed = run("data", "check", "--data", tmp_path)
     assert "9 suspicious rows\n" in printed and "and 4 more" in printed
     assert "    row 1: mouth_left_corner at (76.4, 5.0)\n" in printed and "row 6" not in printed
 

@@ -37,4 +37,4 @@ def test_a_folder_that_is_not_empty_is_left_alone(competition, tmp_path):
             export_test(competition, tmp_path / there)
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine.txt"]
     (tmp_path / "empty").mkdir()
-    assert "frames, " in run("data", "export-test", competition, "--out", tmp_path / "empty")
+    assert "frames, " in run("data", "export-test", "--data", competition, "--out", tmp_path / "empty")

@@ -56,7 +56,7 @@ def test_an_export_is_measured_ranked_and_checked_like_its_checkpoint(tmp_path, 
     record = record_of("drawn", *split_data(data), "ours")
     net = tmp_path / "checkpoints" / "net"
     save_checkpoint(net, untrained(ModelConfig("resnet10t")), TRAINING, record)
-    run("export", net, "--onnx", tmp_path / "checkpoints" / "net.onnx")
+    run("export", net, "--out", tmp_path / "checkpoints" / "net.onnx")
     monkeypatch.chdir(tmp_path)
     for reference in ("checkpoints/net", "onnx:checkpoints/net.onnx"):
         assert "not ranked" not in run("evaluate", reference, "--data", data)

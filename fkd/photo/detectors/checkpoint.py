@@ -143,7 +143,7 @@ def _export(folder: Path, file: Path) -> None:
 
         export_onnx(folder, file)
         return
-    command = [sys.executable, "-P", "-m", "fkd", "export", str(folder), "--onnx", str(file)]
+    command = [sys.executable, "-P", "-m", "fkd", "export", str(folder), "--out", str(file), "--overwrite"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     child = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if child.returncode:

@@ -1,0 +1,140 @@
+"""Options that all commands share, and mistakes with files and names."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from commands import fails, run
+from conftest import EXAMPLES
+from PIL import Image
+from typer.main import get_command
+
+from fkd.cli.commands import app
+from fkd.files import cache_folder, write_json
+from fkd.hub.reference import load
+from fkd.version import __version__
+
+PHOTO = EXAMPLES / "grace_hopper.jpg"
+
+
+def commands(group, words=()):
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, (*words, name))
+        else:
+            yield (*words, name), command
+
+
+@pytest.mark.parametrize(("words", "command"), list(commands(get_command(app))), ids=lambda part: str(part)[:30])
+def test_every_option_has_help(words, command):
+    assert "--help" in run(*words, "-h")
+    unexplained = [parameter.name for parameter in command.params if not parameter.help]
+    assert not unexplained, words
+
+
+def test_the_version_and_the_networks_are_listed():
+    assert run("--version") == f"fkd {__version__}"
+    assert run("models", "resnet18") == "resnet18" and "fcnn" in run("models")
+    assert "resnet50d" in run("models", "resnet*d") and "fcnn" not in run("models", "resnet*d")
+    assert "no network is named like 'vit'" in fails("models", "vit")
+
+
+def test_a_usage_error_does_not_wait_for_torch():
+    code = "import sys; from fkd.cli.commands import app\n"
+    code += "try: app(sys.argv[1:])\nfinally: assert 'torch' not in sys.modules"
+    wrong = ([], ["--head", "nose"], ["--data", "x", "--labels", "some"], ["--epoch", "1"], ["--optimizer", "sgd"])
+    for arguments in wrong:
+        done = subprocess.run([sys.executable, "-c", code, "train", *arguments], capture_output=True, text=True)
+        assert done.returncode == 2 and "AssertionError" not in done.stderr, done.stderr
+
+
+def test_the_leaderboard_given_before_a_command_is_its_own(tmp_path, competition):
+    write_json(tmp_path / "board" / "drawn" / "benchmark.json", {"name": "drawn", "description": "d"})
+    assert run("leaderboard", "--leaderboard", tmp_path / "board", "check", "--data", competition) == ""
+    assert "unknown benchmark 'drawn'" in fails("leaderboard", "check", "--data", competition)
+
+
+@pytest.mark.parametrize(
+    ("reference", "meant"),
+    [
+        ("mine", "checkpoints/mine"),
+        ("net.onnx", "onnx:net.onnx"),
+        ("ada/net", "hf:ada/net"),
+        ("https://huggingface.co/ada/net", "hf:ada/net"),
+        ("nowhere", "checkpoints/nowhere, onnx:nowhere, hf:user/nowhere"),
+    ],
+)
+def test_an_unknown_checkpoint_names_what_may_be_meant(reference, meant, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "checkpoints" / "mine").mkdir(parents=True)
+    (tmp_path / "net.onnx").touch()
+    with pytest.raises(FileNotFoundError, match=r"is not a checkpoint folder: did you mean .*") as error:
+        load(reference)
+    assert meant in str(error.value)
+
+
+def test_nothing_is_replaced_without_overwrite(competition, evaluated, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    short = ["--epochs", "1", "--warmup-epochs", "0", "--batch-size", "16", "--lr", "1e-9", "--augment", "0"]
+    train = ["train", "--model", "fcnn", "--data", competition, "--out", "m", *short]
+    said = run(*train)
+    assert "training on c" in said and "no better than the mean face" in said and "next: `fkd evaluate m" in said
+    given = ["--checkpoint", evaluated]
+    written = {
+        "m/config.json": train,
+        "p.csv": ["predict", PHOTO, *given, "--out", "p.csv"],
+        "s.csv": ["submit", *given, "--data", competition, "--out", "s.csv"],
+        "net.onnx": ["export", evaluated, "--out", "net.onnx"],
+    }
+    for file, command in written.items():
+        if command is not train:
+            run(*command)
+        before = Path(file).read_bytes()
+        Path(file).write_bytes(before + b" ")
+        assert "add --overwrite" in fails(*command)
+        run(*command, "--overwrite")
+        assert Path(file).read_bytes()[-1:] != b" ", file
+    mask = os.umask(0)
+    os.umask(mask)
+    modes = {path: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*") if path.is_file()}
+    assert set(modes.values()) == {0o666 & ~mask}, modes
+
+
+def test_mistakes_with_files_are_sentences(competition, evaluated, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    given = ["--checkpoint", evaluated]
+    predict = ["predict", PHOTO, *given, "--out"]
+    mistakes = {
+        "https://example.com/a.jpg is an address": ["predict", "https://example.com/a.jpg", *given, "--out", "p.csv"],
+        "https://kaggle.com/x is an address": ["data", "check", "--data", "https://kaggle.com/x"],
+        "--draw: file is a file, expected a folder": [*predict, "p.csv", "--draw", "file"],
+        ". is a folder, expected a file to write": [*predict, "."],
+        "p.txt has an unknown format, expected a name": [*predict, "p.txt"],
+        "drawn is a folder, expected a file to write": ["submit", *given, "--data", competition, "--out", "drawn"],
+        "file/s.csv cannot be written (": ["submit", *given, "--data", competition, "--out", "file/s.csv"],
+    }
+    for said, command in mistakes.items():
+        message = fails(*command)
+        assert said in message and "[Errno" not in message
+
+
+def test_a_photo_that_cannot_be_read_is_an_error_and_no_face_is_not(evaluated, tmp_path):
+    (tmp_path / "text.jpg").write_text("no photo")
+    given = ["--checkpoint", evaluated, "--out"]
+    said = run("predict", tmp_path / "text.jpg", PHOTO, *given, tmp_path / "p.csv", status=1)
+    assert "1 face(s) in 2 photo(s)" in said and "text.jpg" in said
+    Image.new("RGB", (200, 200)).save(tmp_path / "black.png")
+    said = run("predict", tmp_path / "black.png", *given, tmp_path / "q.csv")
+    assert "1 photo(s) without a face: give a larger or upright version" in said
+
+
+def test_without_a_home_the_cache_is_temporary(monkeypatch):
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("FKD_CACHE")
+    monkeypatch.setattr(Path, "home", no_home)
+    assert cache_folder() == cache_folder() and cache_folder().stat().st_mode & 0o777 == 0o700
