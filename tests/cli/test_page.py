@@ -51,5 +51,5 @@ def test_without_gradio_the_command_says_what_to_install():
     result = subprocess.run([sys.executable, "-c", code, "app"], capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (
         1,
-        "fkd: gradio is not installed: pip install 'fkd[app]'\n",
+        "fkd: gradio is not installed: pip install '.[app]' in the clone\n",
     )

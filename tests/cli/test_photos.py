@@ -34,7 +34,7 @@ def test_predict_writes_json_and_drawings(tmp_path, tiny_checkpoint):
 
 def test_an_unreadable_photo_is_a_row_and_the_others_are_answered(tmp_path, evaluated):
     (tmp_path / "bad.jpg").write_bytes(b"x")
-    said = run("predict", tmp_path / "bad.jpg", FACE, "--checkpoint", evaluated, "--out", tmp_path / "p.csv")
+    said = run("predict", tmp_path / "bad.jpg", FACE, "--checkpoint", evaluated, "--out", tmp_path / "p.csv", status=1)
     assert "1 face(s) in 2 photo(s)" in said and "bad.jpg is not a readable image" in said
     table = pd.read_csv(tmp_path / "p.csv")
     assert table["error"].notna().tolist() == [True, False] and table["face"].tolist()[1] == 1

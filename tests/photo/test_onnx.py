@@ -61,7 +61,7 @@ def test_an_export_that_answers_otherwise_is_not_kept(tmp_path, evaluated, monke
     answer = onnx_export.Network.__call__
     shifted = lambda network, images: {name: value + 0.002 for name, value in answer(network, images).items()}  # noqa: E731
     monkeypatch.setattr(onnx_export.Network, "__call__", shifted)
-    said = fails("export", evaluated, "--out", tmp_path / "net.onnx")
+    said = fails("export", evaluated, "--out", tmp_path / "net.onnx", "--overwrite")
     assert "net.onnx was not written: its answers differ from torch's by up to 0.002 px" in said
     assert contents(tmp_path) == {"net.onnx": b"the old one"}
 
