@@ -22,7 +22,6 @@ def check_command(data: Data) -> None:
     from fkd.data.check import check
     from fkd.data.conventions import SIGNIFICANCE
 
-    typer.echo(f"reading {data}; the first time takes a minute", err=True)
     report = check(data)
     lines = [
         f"training: {report.rows:,} rows, {report.complete_rows:,} complete "

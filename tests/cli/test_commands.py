@@ -145,4 +145,10 @@ def test_a_mistake_is_one_sentence_and_a_bug_a_traceback(error, is_bug, monkeypa
     with pytest.raises(type(error) if is_bug else SystemExit) as raised:
         main()
     assert (raised.value is error) == is_bug
-    assert capsys.readouterr().err == ("" if is_bug else f"fkd: {error}\n")
+    assert capsys.readouterr().err == (
+        ""
+        if is_bug
+        else f"fkd: {error}\n".replace(
+            "[Errno 2] No such file or directory: 'a.csv'", "a.csv: No such file or directory"
+        )
+    )

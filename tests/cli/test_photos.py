@@ -134,6 +134,6 @@ def test_whole_takes_each_photo_as_one_face(tmp_path, evaluated):
     Image.new("RGB", (60, 40)).save(tmp_path / "a.png")
     command = ["predict", tmp_path / "a.png", "--checkpoint", evaluated, "--out", tmp_path / "p.json"]
     assert "0 face(s) in 1 photo(s)" in run(*command)
-    assert "1 face(s) in 1 photo(s)" in run(*command, "--whole")
+    assert "1 face(s) in 1 photo(s)" in run(*command, "--whole", "--overwrite")
     (face,) = json.loads((tmp_path / "p.json").read_text())[0]["faces"]
     assert face["box"] == [-0.5, -0.5, 59.5, 39.5]
