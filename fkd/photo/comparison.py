@@ -91,9 +91,9 @@ def verdict(comparison: Comparison, face: int) -> str:
     sentences = []
     if len(answers) > 1:
         percent = np.stack([_percent(a, b) for a, b in itertools.combinations(answers.values(), 2)])  # [pairs, 15]
-        furthest = np.nanmax(percent, 0)
+        furthest, subject = np.nanmax(percent, 0), " and ".join(answers) if len(answers) == 2 else "They"
         sentences.append(
-            f"They differ by {np.nanmean(percent):.1f}% of the eye distance on average; most at the "
+            f"{subject} differ by {np.nanmean(percent):.1f}% of the eye distance on average; most at the "
             f"{TITLES[int(furthest.argmax())]}, {furthest.max():.0f}%."
         )
     if truth is not None:
