@@ -71,6 +71,12 @@ def test_what_differs_from_crop_to_crop_is_averaged_away(detector):
     assert detector.on_photos([], [], precise=True) == []
 
 
+def test_crops_are_turned_both_ways_by_the_same_angle():
+    across = [np.diff(apply(view, [[0, 0], [95, 0]]), axis=0)[0] for view in network.VIEWS]
+    turns = [np.rad2deg(np.arctan2(y, x)) for x, y in across]
+    assert min(np.abs(turns)) > 2 and np.mean(turns) == pytest.approx(0)
+
+
 def test_a_shipped_model_answers_precisely_for_the_faces_of_a_photo():
     detector = CheckpointDetector.read(EXAMPLES.parent / "checkpoints" / "resnet18")
     photo = Image.open(EXAMPLES / "grace_hopper.jpg")
