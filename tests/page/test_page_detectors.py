@@ -50,7 +50,7 @@ def test_two_detectors_need_two_names(two, tmp_path):
     shutil.copytree(two[0], tmp_path / "other" / "worse")
     with pytest.raises(FkdError, match="two of the checkpoints have the name worse"):
         LazyDetectors([*two, str(tmp_path / "other" / "worse")])
-    with pytest.raises(FileNotFoundError, match="has no config.json"):
+    with pytest.raises(FileNotFoundError, match="is not a checkpoint folder"):
         LazyDetectors([str(tmp_path / "missing")])
 
 

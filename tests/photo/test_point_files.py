@@ -93,7 +93,7 @@ def test_another_format_is_refused_before_any_work(tmp_path, monkeypatch):
     with pytest.raises(FkdError, match=r"a.txt has an unknown format, expected a name that ends in .json, .csv, .par"):
         Journal(tmp_path / "a.txt", SETTINGS, resume=False)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(FkdError, match=r"pyarrow is not installed: pip install 'fkd\[parquet\]'"):
+    with pytest.raises(FkdError, match=r"pyarrow is not installed: pip install '.\[parquet\]'"):
         Journal(tmp_path / "a.parquet", SETTINGS, resume=False)
     assert not list(tmp_path.iterdir())
 
