@@ -8,7 +8,7 @@ from fkd.data import kaggle
 
 def test_download_explains_what_it_needs(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "kagglehub", None)
-    with pytest.raises(ValueError, match="pip install 'fkd\\[kaggle\\]'"):
+    with pytest.raises(ValueError, match="pip install '\\.\\[kaggle\\]'"):
         kaggle.download(tmp_path)
 
     class UnauthenticatedError(Exception):

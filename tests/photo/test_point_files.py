@@ -62,7 +62,7 @@ def test_faces_become_a_table_and_supervisions_keypoints(monkeypatch):
     assert isinstance(points, supervision.KeyPoints) and np.array_equal(points.xy, [POINTS, POINTS + 1])
     assert len(FacesInPhoto().to_supervision()) == 0
     monkeypatch.setitem(sys.modules, "supervision", None)
-    with pytest.raises(FkdError, match=r"supervision is not installed: pip install 'fkd\[supervision\]'"):
+    with pytest.raises(FkdError, match=r"supervision is not installed: pip install '\.\[supervision\]'"):
         faces.to_supervision()
 
 
