@@ -27,7 +27,7 @@ def predict_command(bench: Bench, photos: int) -> Pairs:
     """Seconds of the command with its networks cached, against importing torch."""
     with tempfile.TemporaryDirectory() as folder:
         write_photos(Path(folder), photos)
-        command = ["-m", "fkd", "predict", folder, "--overwrite", "--checkpoint", CHECKPOINT, "--out", f"{folder}/a.csv"]
+        command = ["-m", "fkd", "predict", folder, "--overwrite", "--checkpoint", CHECKPOINT, "--out", f"{folder}.csv"]
         process(*command)  # exports and compiles if it has to
         return bench.in_turn(lambda: process(*command), lambda: process("-c", "import torch"))
 
