@@ -15,9 +15,8 @@ import httpx
 import psutil
 from rows import ROOT, Bench, Pairs, Row, peak_memory, process, seconds
 
-IMPORTS = "import torch, gradio"
+IMPORTS, VISITORS = "import torch, gradio", 50
 PHOTO, MODELS = ROOT / "examples" / "grace_hopper.jpg", "fcnn,resnet18,resnet50"
-VISITORS = 50
 
 
 class Visitor:

@@ -41,6 +41,11 @@ def one_line(text: object, most: int = 100) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: 1 face, 2 faces."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def file_stem(name: str) -> str:
     """The file stem for a model name: user--name for user/name."""
     return name.replace("/", "--")
@@ -198,7 +203,7 @@ def strict_dataclass(cls: type[Result]) -> type[Result]:
     def make(self: Any, *args: Any, **kwargs: Any) -> None:
         try:
             validate(self, **dict(zip(names, args, strict=False)), **kwargs)
-        except ValidationError as error:
+        except ValidationError as error:  # pydantic wraps whatever a validator raises, so it is caught here
             raise FkdError(sentence_of(error, "settings")) from None
 
     checked.__init__ = make  # type: ignore[method-assign]

@@ -64,7 +64,7 @@ def test_every_command_is_there_and_predicts_pushes_and_pulls(fkd, scripts, hub,
     assert all(re.search(rf"\b{name}\b", text) for name in COMMANDS)
     photo = ROOT / "examples" / "grace_hopper.jpg"
     result = fkd("predict", photo, "--checkpoint", evaluated, "--out", "points.json", "--draw", "drawn")
-    assert result.stdout == "points.json: 1 face(s) in 1 photo(s)\n", result.stderr
+    assert result.stdout == "points.json: 1 face in 1 photo\n", result.stderr
     assert (tmp_path / "points.json").exists() and (tmp_path / "drawn" / "grace_hopper.png").exists()
     result = fkd("push", evaluated, "ada/net")
     assert "commit" in result.stdout and "--photo FILE" in result.stderr, result.stderr

@@ -103,7 +103,7 @@ def submit_command(
     """Write the competition's submission.csv for the test images."""
     from fkd.board.submission import submission
     from fkd.data.kaggle import COMPETITION
-    from fkd.files import replacing
+    from fkd.files import counted, replacing
 
     check_free(out, overwrite)
     detectors = _load(checkpoint, device)
@@ -112,7 +112,7 @@ def submit_command(
     with replacing(out) as unfinished:
         answers.to_csv(unfinished, index=False, float_format="%.4f")
     typer.echo(
-        f"{out}: {len(answers):,} rows, as in IdLookupTable.csv, from {len(detectors)} model(s)\n"
+        f"{out}: {len(answers):,} rows, as in IdLookupTable.csv, from {counted(len(detectors), 'model')}\n"
         f"next: upload it at https://www.kaggle.com/c/{COMPETITION}/submit, or by Kaggle's own program (docs/kaggle.md)"
     )
 

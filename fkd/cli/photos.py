@@ -26,7 +26,7 @@ def predict_command(
     """Find the faces in photos and their keypoints, in pixels of the upright photo."""
     from tqdm import tqdm
 
-    from fkd.files import replacing
+    from fkd.files import counted, replacing
     from fkd.hub.reference import load
     from fkd.photo.draw import draw_points
     from fkd.photo.finder import find_faces, whole_photo
@@ -52,20 +52,18 @@ def predict_command(
         _predict_on_ray(photos, checkpoint, out, precise)
         return
     skipped: list[str] = []
-    sources = find_photos(photos, skipped)
+    sources = list(find_photos(photos, skipped))
     if draw:
-        sources = iter(listed := list(sources))
-        drawings = drawing_names(listed)
+        drawings = drawing_names(sources)
         for drawing in drawings.values():
             check_free(draw / drawing, overwrite or resume)
     if overwrite and not resume:
         out.with_name(f"{out.name}.part").unlink(missing_ok=True)
     settings = {"model": detector.name, "sha256": detector.sha256, "precise": precise}
     journal = Journal(out, settings | ({"whole": True} if whole else {}), resume)
-    todo = (source for source in sources if source.name not in journal.done)
-    total = sum(1 for _ in find_photos(photos, [])) - len(journal.done)
+    todo = [source for source in sources if source.name not in journal.done]
     answers = answer_photos(detector, todo, precise, whole_photo if whole else find_faces)
-    for answered in tqdm(answers, total=total, unit=" photos", disable=None):
+    for answered in tqdm(answers, total=len(todo), unit=" photos", disable=None):
         if draw and answered.photo:
             with replacing(draw / drawings[answered.name]) as unfinished:
                 points = [face.points for face in answered.faces]
@@ -79,14 +77,16 @@ def predict_command(
         faces.append(len(row["faces"]))
         errors += [row["error"]] if "error" in row else []
     journal.path.unlink()
-    typer.echo(f"{out}: {sum(faces)} face(s) in {len(faces)} photo(s)")
+    typer.echo(f"{out}: {counted(sum(faces), 'face')} in {counted(len(faces), 'photo')}")
     if skipped:
         typer.echo(skipped_note(skipped), err=True)
     if without := faces.count(0) - len(errors):
-        typer.echo(f"{without} photo(s) without a face: give a larger or upright version, with the whole head in it")
+        typer.echo(
+            f"{counted(without, 'photo')} without a face: give a larger or upright version, with the whole head in it"
+        )
     if errors:
         listed_errors = "\n".join(errors[:MAX_ERRORS])
-        typer.echo(f"{len(errors)} photo(s) have no answer but an error, such as\n{listed_errors}", err=True)
+        typer.echo(f"no answer for {counted(len(errors), 'photo')}:\n{listed_errors}", err=True)
         raise typer.Exit(1)
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import gradio as gr
 
 from fkd.errors import FkdError
+from fkd.files import counted
 from fkd.page.browser import PRIVATE, Update
 from fkd.page.detectors import LazyDetectors
 from fkd.page.guard import handler, pick
@@ -126,7 +127,7 @@ def answer_files(detector: Detector, files: list[str], goes_on: Callable[[], boo
                 stopped = f"Stopped after {number} of {len(sources)} photos. "
                 break
             if time.monotonic() - shown >= INTERVAL:
-                text = f"{number} of {_count(len(sources), 'photo')}"
+                text = f"{number} of {counted(len(sources), 'photo')}"
                 bar = f'<progress value="{number}" max="{len(sources)}" aria-label="{text}"></progress>'
                 yield View(f"<p>{text} ...</p>{bar}{_reasons(done)}", pictures)
                 shown = time.monotonic()
@@ -134,7 +135,7 @@ def answer_files(detector: Detector, files: list[str], goes_on: Callable[[], boo
         write_rows(folder / name, [answer_row(one.name, detector.name, one.faces, one.problem) for one in done])
     faces = sum(len(one.faces) for one in done)
     left_out = f'<p class="reason">{html.escape(skipped_note(skipped))}</p>' if skipped else ""
-    status = f"<p>{stopped}<b>{_count(faces, 'face')}</b> in {_count(len(done), 'photo')}.</p>"
+    status = f"<p>{stopped}<b>{counted(faces, 'face')}</b> in {counted(len(done), 'photo')}.</p>"
     yield View(status + left_out + _reasons(done), pictures, folder)
 
 
@@ -147,10 +148,6 @@ def _draw(answered: Answered, colour: str, archive: zipfile.ZipFile, path: Path)
         drawn.save(member, "JPEG", quality=90)
     drawn.thumbnail((GALLERY, GALLERY))
     drawn.save(path, "JPEG", quality=90)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _reasons(done: list[Answered]) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from fkd.errors import FkdError
-from fkd.files import one_line, open_regular
+from fkd.files import counted, one_line, open_regular
 from fkd.photo.detector import Detector
 from fkd.photo.face import Face, FaceBox
 from fkd.photo.finder import find_faces
@@ -139,7 +139,7 @@ def skipped_note(skipped: Sequence[str]) -> str:
     """How many files were skipped, with the first names; empty if none was."""
     names = ", ".join(PurePosixPath(name).name for name in skipped[:MOST_NAMES])
     more = f" and {len(skipped) - MOST_NAMES:,} more" if len(skipped) > MOST_NAMES else ""
-    return f"skipped, since not photos: {len(skipped):,} file(s), {names}{more}" if skipped else ""
+    return f"skipped, since not photos: {counted(len(skipped), 'file')}, {names}{more}" if skipped else ""
 
 
 def find_at_most(photo: Image.Image) -> list[FaceBox]:

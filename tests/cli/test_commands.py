@@ -45,7 +45,7 @@ def test_the_whole_path(competition, tmp_path, monkeypatch):
     assert "resnet18" in run("leaderboard") and "fcnn" in run("leaderboard")
     both = ["--checkpoint", "checkpoints/fcnn", "--checkpoint", "checkpoints/resnet18"]
     output = run("submit", *both, "--data", competition, "--out", "s.csv", "--mirror")
-    assert "2 model(s)" in output and "without rows of four points" not in output
+    assert "2 models" in output and "without rows of four points" not in output
     lookup = pd.read_csv(competition / "IdLookupTable.csv")
     assert pd.read_csv("s.csv")["RowId"].tolist() == lookup["RowId"].tolist()
     card = tmp_path / "checkpoints" / "fcnn" / "README.md"

@@ -125,10 +125,10 @@ def test_a_photo_that_cannot_be_read_is_an_error_and_no_face_is_not(evaluated, t
     (tmp_path / "text.jpg").write_text("no photo")
     given = ["--checkpoint", evaluated, "--out"]
     said = run("predict", tmp_path / "text.jpg", PHOTO, *given, tmp_path / "p.csv", status=1)
-    assert "1 face(s) in 2 photo(s)" in said and "text.jpg" in said
+    assert "1 face in 2 photos" in said and "text.jpg" in said
     Image.new("RGB", (200, 200)).save(tmp_path / "black.png")
     said = run("predict", tmp_path / "black.png", *given, tmp_path / "q.csv")
-    assert "1 photo(s) without a face: give a larger or upright version" in said
+    assert "1 photo without a face: try a larger or upright version" in said
 
 
 def test_without_a_home_the_cache_is_temporary(monkeypatch):

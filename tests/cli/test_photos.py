@@ -35,7 +35,7 @@ def test_predict_writes_json_and_drawings(tmp_path, tiny_checkpoint):
 def test_an_unreadable_photo_is_a_row_and_the_others_are_answered(tmp_path, evaluated):
     (tmp_path / "bad.jpg").write_bytes(b"x")
     said = run("predict", tmp_path / "bad.jpg", FACE, "--checkpoint", evaluated, "--out", tmp_path / "p.csv", status=1)
-    assert "1 face(s) in 2 photo(s)" in said and "bad.jpg is not a readable image" in said
+    assert "1 face in 2 photos" in said and "bad.jpg is not a readable image" in said
     table = pd.read_csv(tmp_path / "p.csv")
     assert table["error"].notna().tolist() == [True, False] and table["face"].tolist()[1] == 1
 
@@ -70,7 +70,7 @@ def test_a_run_is_resumed_as_precise_as_it_began(tmp_path, evaluated):
     out.with_name("p.json.part").write_text(json.dumps(begun) + "\n")
     again = ["predict", FACE, "--checkpoint", evaluated, "--out", out, "--resume"]
     assert "is of another run" in fails(*again) and not out.exists()
-    assert "1 face(s) in 1 photo(s)" in run(*again, "--precise")
+    assert "1 face in 1 photo" in run(*again, "--precise")
     before = out.stat().st_mtime_ns
     assert "p.json already exists; nothing to resume" in run(*again) and out.stat().st_mtime_ns == before
 
@@ -106,7 +106,7 @@ def test_a_killed_run_resumes_without_one_photo_twice_or_missing(tmp_path, evalu
     process.kill()
     process.wait()
     assert not out.exists() and 20 < journal.read_bytes().count(b"\n") < 150
-    assert "150 face(s) in 150 photo(s)" in run(*again)
+    assert "150 faces in 150 photos" in run(*again)
     assert [row["photo"] for row in json.loads(out.read_text())] == sorted(map(str, photos.iterdir()))
     assert not journal.exists()
 
@@ -127,13 +127,13 @@ def test_drawings_are_in_the_folders_of_their_photos_and_none_replaces_another(t
     said = run("predict", *photos, "--checkpoint", evaluated, "--out", tmp_path / "p.json", "--draw", tmp_path / "d")
     drawn = sorted(path.relative_to(tmp_path / "d").as_posix() for path in (tmp_path / "d").rglob("*.png"))
     assert drawn == ["anna/a.png", "anna/a.png.png", "ben/A.png", "ben/a.jpg.png", "ben/b.png", "grace_hopper.png"]
-    assert "skipped, since not photos: 1 file(s), notes.txt" in said
+    assert "skipped, since not photos: 1 file, notes.txt" in said
 
 
 def test_whole_takes_each_photo_as_one_face(tmp_path, evaluated):
     Image.new("RGB", (60, 40)).save(tmp_path / "a.png")
     command = ["predict", tmp_path / "a.png", "--checkpoint", evaluated, "--out", tmp_path / "p.json"]
-    assert "0 face(s) in 1 photo(s)" in run(*command)
-    assert "1 face(s) in 1 photo(s)" in run(*command, "--whole", "--overwrite")
+    assert "0 faces in 1 photo" in run(*command)
+    assert "1 face in 1 photo" in run(*command, "--whole", "--overwrite")
     (face,) = json.loads((tmp_path / "p.json").read_text())[0]["faces"]
     assert face["box"] == [-0.5, -0.5, 59.5, 39.5]

@@ -38,7 +38,7 @@ def test_a_reference_to_a_file_names_its_kind(file, evaluated, tmp_path, monkeyp
 
 def test_predict_submit_evaluate_and_the_page_take_a_file(file, competition, tmp_path):
     options = ("--checkpoint", f"onnx:{file}", "--out", tmp_path / "points.json")
-    assert "points.json: 1 face(s) in 1 photo(s)" in run("predict", EXAMPLES / "grace_hopper.jpg", *options)
+    assert "points.json: 1 face in 1 photo" in run("predict", EXAMPLES / "grace_hopper.jpg", *options)
     run("submit", "--checkpoint", f"onnx:{file}", "--data", competition, "--out", tmp_path / "submission.csv")
     assert len((tmp_path / "submission.csv").read_text().splitlines()) > 20
     output = run("evaluate", f"onnx:{file}", "--data", competition, "--leaderboard", tmp_path / "leaderboard")

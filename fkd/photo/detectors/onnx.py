@@ -14,7 +14,7 @@ from pydantic import Field
 from fkd.data.conventions import COMPETITION, Convention, ambiguous, merge
 from fkd.data.record import DataRecord
 from fkd.errors import FkdError
-from fkd.files import STRICT, Line, Signed, one_line, open_regular, parse_json, typed
+from fkd.files import STRICT, Line, Signed, counted, one_line, open_regular, parse_json, typed
 from fkd.keypoints import FRAME_SIZE, NAMES
 from fkd.learn.config import MAX_CONVENTIONS
 from fkd.photo.colours import PALETTE
@@ -62,7 +62,7 @@ class ForeignNetwork:
         try:
             outputs = self.network(images)
         except RuntimeError as error:
-            raise FkdError(f"{self.where} fails on {len(images)} face(s)") from error
+            raise FkdError(f"{self.where} fails on {counted(len(images), 'face')}") from error
         first, *others = self.outputs
         named = {POINTS: outputs[first]} | {name: outputs[name] for name in others}
         if named[POINTS].shape == (len(images), 2 * len(NAMES)):
@@ -78,7 +78,7 @@ class ForeignNetwork:
             if name not in shapes or value.dtype != np.float32 or value.shape != expected:
                 found = f"{one_line(name, 40)} {value.dtype} {list(value.shape)}"
                 listed = ", ".join(f"{name} {['N', *shape]}".replace("'", "") for name, shape in shapes.items())
-                raise FkdError(f"{self.where} has the output {found} for {len(images)} face(s), expected {listed}")
+                raise FkdError(f"{self.where} has the output {found} for {len(images)} frames, expected {listed}")
             if not (np.abs(value) < MAX_PX).all():  # or NaN
                 raise FkdError(f"{self.where}: {name} is not finite, or far outside the frame")
         return named
