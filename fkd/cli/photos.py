@@ -82,7 +82,7 @@ def predict_command(
         typer.echo(skipped_note(skipped), err=True)
     if without := faces.count(0) - len(errors):
         typer.echo(
-            f"{counted(without, 'photo')} without a face: give a larger or upright version, with the whole head in it"
+            f"{counted(without, 'photo')} without a face: try a larger or upright version, with the whole head in it"
         )
     if errors:
         listed_errors = "\n".join(errors[:MAX_ERRORS])
