@@ -28,14 +28,18 @@ def models_command(pattern: Annotated[str, typer.Argument(help="Such as 'resnet*
 def train_command(
     data: Data,
     out: Annotated[Path, typer.Option(help="The checkpoint folder to write.")],
-    model: Annotated[str, typer.Option(help="fcnn, or a residual network of timm, such as resnet50.")] = "resnet18",
+    model: Annotated[str, typer.Option(help="fcnn, or one of `fkd models`, such as resnet50.")] = "resnet18",
     conventions: Annotated[
         Literal["found", "one"] | None, typer.Option(help=CONVENTIONS, show_default="found; one for fcnn")
     ] = None,
     head: Annotated[
-        Literal["regression", "heatmap"] | None, typer.Option(help=HEAD, show_default="heatmap; regression for fcnn")
+        Literal["regression", "heatmap", "small-heatmap"] | None,
+        typer.Option(help=HEAD, show_default="heatmap; regression for fcnn, small-heatmap for mobile networks"),
     ] = None,
     source: Annotated[str, typer.Option("--from", help="Start from this checkpoint: a folder or hf:user/repo.")] = "",
+    teacher: Annotated[
+        list[str] | None, typer.Option(help="Also learn the answers of this checkpoint; may be repeated.")
+    ] = None,
     epochs: Annotated[int, typer.Option(help="How often the network sees each face.")] = 100,
     batch_size: Annotated[int, typer.Option(help="Faces in a step.")] = 32,
     optimizer: Annotated[Literal["adamw", "adam"], typer.Option(help="The optimizer.")] = "adamw",
@@ -79,6 +83,7 @@ def train_command(
     device = chosen_device(device)
     typer.echo(f"training on {device}")
     start = load_checkpoint(checkpoint_folder(source)) if source else None
+    teachers = [load_checkpoint(checkpoint_folder(each)) for each in teacher or []]
     faces, split = split_data(data)
     typer.echo(
         f"{len(faces):,} faces: {len(split.train):,} to train, {len(split.validation):,} to validate, "
@@ -98,6 +103,7 @@ def train_command(
             device,
             resume,
             source=start,
+            teachers=teachers,
             overwrite=overwrite,
         )
     except KeyboardInterrupt:

@@ -1,7 +1,7 @@
 """Batched augmentation on the device: (images, points) -> (images, points).
 
-images: float [B, 1, 96, 96] in 0..1. points: float [B, 15, 2], frame pixels, NaN where missing. A point that is moved
-out of the frame becomes NaN; a missing point stays missing.
+images: float [B, 1, 96, 96] in 0..1. points: float [B, n * 15, 2], n sets, frame pixels, NaN where missing. A point
+that is moved out of the frame becomes NaN; a missing point stays missing.
 """
 
 import torch
@@ -50,7 +50,8 @@ def augment(
 
 def mirror(images: torch.Tensor, points: torch.Tensor, which: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Mirrors the faces of `which` (bool [B]): x becomes 95 - x, and left and right points swap names."""
-    flipped = points[:, list(MIRROR)] * points.new_tensor([-1, 1]) + points.new_tensor([LAST, 0])
+    partners = [first + each for first in range(0, points.shape[1], len(MIRROR)) for each in MIRROR]
+    flipped = points[:, partners] * points.new_tensor([-1, 1]) + points.new_tensor([LAST, 0])
     images = torch.where(which[:, None, None, None], images.flip(-1), images)
     return images, torch.where(which[:, None, None], flipped, points)
 

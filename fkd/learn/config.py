@@ -13,12 +13,15 @@ from fkd.files import Count, Line, strict_dataclass
 from fkd.keypoints import NAMES
 
 FCNN = "fcnn"
-REGRESSION, HEATMAP = "regression", "heatmap"
+REGRESSION, HEATMAP, SMALL_HEATMAP = "regression", "heatmap", "small-heatmap"
+MOBILE = "mobilenet"  # how the names of timm's mobile networks begin
 # The heads of `fkd.learn.heads`, each as a model card describes it after the network's name.
 HEAD_ABOUT = {
     REGRESSION: "and one linear layer on its last feature map.",
     HEATMAP: "and a heatmap for each point from the maps of all its stages, fused at the finest; the answer is the"
     " heatmap's mean place.",
+    SMALL_HEATMAP: "and a heatmap of 24 x 24 cells for each point from the maps of its later stages; the answer is"
+    " the heatmap's mean place.",
 }
 GEOMETRY = ("rotation", "scale", "shift", "stretch", "shear", "bend")  # of AugmentConfig: these move points
 MAX_CONVENTIONS = 16  # of a config.json from outside
@@ -29,11 +32,11 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 @strict_dataclass
 class ModelConfig:
-    """A network: "fcnn" or a timm residual network.
+    """A network: "fcnn", or a residual or mobile network of timm.
 
     The conventions that it answers in, that of photos first, are the two of wild15 if not given; FCNN shares its
     outputs between them, as in the paper. The head is one of HEAD_ABOUT; "heatmap" if not given, but "regression" for
-    FCNN.
+    FCNN and "small-heatmap" for a mobile network.
     """
 
     name: Line = "resnet18"
@@ -44,7 +47,8 @@ class ModelConfig:
         if not self.conventions:
             object.__setattr__(self, "conventions", merge(COMPETITION) if self.name == FCNN else COMPETITION)
         if not self.head:
-            object.__setattr__(self, "head", REGRESSION if self.name == FCNN else HEATMAP)
+            usual = SMALL_HEATMAP if self.name.startswith(MOBILE) else HEATMAP
+            object.__setattr__(self, "head", REGRESSION if self.name == FCNN else usual)
         if self.head not in HEAD_ABOUT:
             raise FkdError(f"head is {self.head!r:.60}, expected {' or '.join(map(repr, HEAD_ABOUT))}")
         if self.name == FCNN and self.head != REGRESSION:
@@ -107,6 +111,7 @@ class TrainConfig:
     warmup_epochs: Count | None = None  # 3, or as many as leave one epoch after them
     labels: Literal["all", "complete"] = "all"  # rows with any label (ML-ResNet), or complete rows only
     conventions: Literal["found", "one"] | None = None  # outputs for each convention, or shared; None: FCNN shares
+    teachers: tuple[Line, ...] = ()  # name and sha256 of the checkpoints whose answers it learned too
     validation_too: bool = False  # train on the validation faces, and keep the last epoch
     augment: AugmentConfig | None = field(default_factory=AugmentConfig)
     precision: Literal["auto", "bf16", "fp32"] = "auto"  # auto: bf16 for residual networks if the hardware has it

@@ -8,11 +8,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from fkd.keypoints import FRAME_SIZE
-from fkd.learn.config import HEATMAP, REGRESSION
+from fkd.learn.config import HEATMAP, REGRESSION, SMALL_HEATMAP
 from fkd.learn.heatmap import expected_points, heatmap_loss, spread
 from fkd.learn.loss import masked_loss
 
-WIDTH = 128  # channels of the heatmap head
 CENTRE, HALF = (FRAME_SIZE - 1) / 2, FRAME_SIZE / 2
 
 
@@ -22,10 +21,12 @@ class Head(nn.Module):
     Made by head(channels, cells, outputs): the channels of the network's maps from the finest on, the cells of the
     coarsest, and the number of points, K. forward takes the coarsest map as [B, channels * cells], or, if `every_map`,
     a list of all maps [B, channels, S, S], the finest first, in float32 or bfloat16; its output is float32.
+    first_map: the first of these maps; that of half the frame's size is 0.
     last: the name of the last layer, which has one or more rows of weights per point; "" if it is the head.
     """
 
     every_map: ClassVar[bool] = False
+    first_map: ClassVar[int] = 0
     last: ClassVar[str] = ""
 
     def points(self, output: Any) -> torch.Tensor:
@@ -75,12 +76,13 @@ class HeatmapHead(Head):
 
     every_map = True
     last = "heat"
+    width, finest_width = 128, 64  # channels: the finest map is the most expensive
 
     def __init__(self, channels: Sequence[int], cells: int, outputs: int):
         super().__init__()
-        widths = [WIDTH // 2, *[WIDTH] * (len(channels) - 1)]  # the finest map is the most expensive
+        widths = [self.finest_width, *[self.width] * (len(channels) - 1)]
         self.lateral = nn.ModuleList(nn.Conv2d(count, width, 1) for count, width in zip(channels, widths, strict=True))
-        self.narrow = nn.Conv2d(WIDTH, WIDTH // 2, 1)
+        self.narrow = nn.Conv2d(self.width, self.finest_width, 1)
         self.mix = nn.ModuleList(
             nn.Sequential(
                 nn.BatchNorm2d(width),
@@ -91,7 +93,7 @@ class HeatmapHead(Head):
             )
             for width in widths[:-1]
         )
-        self.heat = nn.Conv2d(WIDTH // 2, outputs, 1)
+        self.heat = nn.Conv2d(self.finest_width, outputs, 1)
 
     def forward(self, features: list[torch.Tensor]) -> torch.Tensor:
         total: torch.Tensor = self.lateral[-1](features[-1])
@@ -112,4 +114,13 @@ class HeatmapHead(Head):
         return spread(output)
 
 
-HEADS: dict[str, type[Head]] = {REGRESSION: RegressionHead, HEATMAP: HeatmapHead}
+class SmallHeatmapHead(HeatmapHead):
+    """A heatmap head for a small network, of which a map of 48 x 48 cells would cost more than the network."""
+
+    first_map = 1
+    width, finest_width = 96, 96
+
+
+HEADS: dict[str, type[Head]] = {
+    REGRESSION: RegressionHead, HEATMAP: HeatmapHead, SMALL_HEATMAP: SmallHeatmapHead,
+}  # fmt: skip

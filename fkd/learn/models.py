@@ -5,6 +5,7 @@
 
 import difflib
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import timm
@@ -14,17 +15,17 @@ from torch import nn
 from fkd.data.conventions import ambiguous, channels, nearest
 from fkd.errors import FkdError
 from fkd.keypoints import FRAME_SIZE, NAMES
-from fkd.learn.config import FCNN, ModelConfig
+from fkd.learn.config import FCNN, MOBILE, ModelConfig
 from fkd.learn.heads import HEADS, Head
 
 FCNN_HIDDEN = 500
-MODELS = (FCNN, *timm.list_models(module="resnet"))
+MODELS = (FCNN, *timm.list_models(module="resnet"), *timm.list_models(f"{MOBILE}v4_conv_*"))
 
 
 class KeypointModel(nn.Module):
     """images float [B, 1, 96, 96] in 0..1 -> the head's output, and logits [B, C] of the conventions, or None.
 
-    FCNN: 9216-500-30 (Mateus & Zeng). Otherwise: a timm residual network from random weights, and a head: that of the
+    FCNN: 9216-500-30 (Mateus & Zeng). Otherwise: a network of timm from random weights, and a head: that of the
     config, or another class of `Head`. If only the picture tells which convention a face follows, one more linear layer
     predicts it, on the mean of the coarsest map.
 
@@ -46,11 +47,14 @@ class KeypointModel(nn.Module):
         if config.name == FCNN:
             self.body = nn.Sequential(nn.Flatten(), nn.Linear(FRAME_SIZE**2, FCNN_HIDDEN), nn.ReLU())
         else:
-            options = {"features_only": True} if head.every_map else {"num_classes": 0, "global_pool": ""}
+            options: dict[str, Any] = {"num_classes": 0, "global_pool": ""}
+            if head.every_map:
+                options = {"features_only": True, "out_indices": tuple(range(head.first_map, 5))}
             network: Any = timm.create_model(config.name, in_chans=1, **options)
             self.body = network if head.every_map else nn.Sequential(network, nn.Flatten())
-            widths = [stage["num_chs"] for stage in network.feature_info]
-            cells = math.ceil(FRAME_SIZE / network.feature_info[-1]["reduction"]) ** 2
+            stages = network.feature_info.get_dicts() if head.every_map else network.feature_info
+            widths = [stage["num_chs"] for stage in stages]
+            cells = math.ceil(FRAME_SIZE / stages[-1]["reduction"]) ** 2
         self.head = head(widths, cells, config.outputs)
         choices = len(ambiguous(config.conventions))
         self.choice = nn.Linear(widths[-1] * (1 if head.every_map else cells), choices) if choices else None
@@ -80,6 +84,13 @@ class KeypointModel(nn.Module):
         """
         targets = points.new_full((len(points), self.config.outputs, 2), torch.nan)
         return targets.scatter_(1, self.channels[convention][..., None].expand_as(points), points)
+
+    def all_targets(self, answers: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Targets [B, K, 2] px for the head's outputs, from points [B, 15, 2] px in each convention; NaN: nothing."""
+        targets = answers[0].new_full((len(answers[0]), self.config.outputs, 2), torch.nan)
+        for outputs, points in zip(self.channels, answers, strict=True):
+            targets[:, outputs] = torch.where(torch.isfinite(points), points, targets[:, outputs])
+        return targets
 
     def start_from(self, source: "KeypointModel") -> None:
         """Copies the weights of `source`, a model of the same network and head.

@@ -1,7 +1,7 @@
 """Training: one visible loop over a set of faces kept on the device as a whole."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +13,12 @@ from timm.scheduler.cosine_lr import CosineLRScheduler
 from torch.optim import Optimizer
 from tqdm import tqdm
 
-from fkd.data.conventions import ambiguous, channels, find_conventions, label_points, mix, present
+from fkd.data.conventions import ambiguous, channels, find_conventions, label_points, mix, nearest, present
 from fkd.data.faces import Faces
 from fkd.data.record import DataRecord
 from fkd.data.split import Split, record_of
 from fkd.errors import FkdError
-from fkd.keypoints import NAMES
+from fkd.keypoints import NAMES, unmirror
 from fkd.learn.augment import augment
 from fkd.learn.config import FCNN, ModelConfig, Source, TrainConfig
 from fkd.learn.inference import bf16_is_quick, outputs
@@ -60,6 +60,7 @@ def train(
     resume: bool = False,
     build: Callable[[ModelConfig], KeypointModel] = build_model,
     source: Checkpoint[KeypointModel] | None = None,
+    teachers: Sequence[Checkpoint[KeypointModel]] = (),
     overwrite: bool = False,
 ) -> Trained:
     """Trains a model and keeps the best epoch by validation RMSE in the checkpoint folder `out`.
@@ -73,11 +74,13 @@ def train(
         terms: of the training data, for the record.
         build: makes the model of a config, for custom heads and experiments.
         source: a checkpoint to start from, instead of random weights.
+        teachers: checkpoints whose answers are learned beside the labels, for every point of every face (knowledge
+            distillation, Hinton et al. 2015).
         overwrite: first remove another run or checkpoint from `out`.
 
     Raises:
-        FkdError: if `out` is in use or holds another run, or there is nothing to resume, or `source` may have seen the
-            held-out faces.
+        FkdError: if `out` is in use or holds another run, or there is nothing to resume, or `source` or a teacher may
+            have seen the held-out faces.
         OSError: with what to do, if `out` cannot be written.
     """
     out = Path(out)
@@ -88,8 +91,9 @@ def train(
         if not np.isfinite(faces.points[part]).any():
             raise FkdError(f"no face to {name} on has a label: {len(faces)} rows are too few to split")
     data = record_of(data_name, faces, split, terms)
-    if source:
-        _check_source(source.data, data)
+    for each in [*([source] if source else []), *teachers]:
+        _check_source(each.data, data)
+    config = dataclasses.replace(config, teachers=tuple(f"{each.name} {each.sha256}" for each in teachers))
     if not config.conventions:
         config = dataclasses.replace(config, conventions="one" if model_config.name == FCNN else "found")
     conventions = find_conventions(faces.points)
@@ -110,7 +114,7 @@ def train(
         # The moments of dead units fade into denormals, which made epochs 3x slower.
         torch.set_flush_denormal(True)
         try:
-            history = _epochs(run, training, validation, out, torch.device(device), resume, build, source)
+            history = _epochs(run, training, validation, out, torch.device(device), resume, build, source, teachers)
         finally:
             torch.set_flush_denormal(False)
     best = best_of(history, config)
@@ -123,8 +127,8 @@ def _check_source(source: DataRecord, data: DataRecord) -> None:
     same_split = source.fingerprints.test == data.fingerprints.test
     if not same_split and (source.name == data.name or not source.fingerprints.train):
         raise FkdError(
-            f"the weights to start from were trained on {source.name or 'unknown data'} with another split, so they "
-            f"may have seen the held-out faces of {data.name}: start from a checkpoint trained on this split or on "
+            f"the weights to start or learn from were trained on {source.name or 'unknown data'} with another split, "
+            f"so they may have seen the held-out faces of {data.name}: name a checkpoint trained on this split or on "
             "another data set"
         )
 
@@ -138,6 +142,7 @@ def _epochs(
     resume: bool,
     build: Callable[[ModelConfig], KeypointModel],
     source: Checkpoint[KeypointModel] | None,
+    teachers: Sequence[Checkpoint[KeypointModel]],
 ) -> History:
     """Trains from the first epoch or from where the run stopped; returns the history."""
     config = run.train
@@ -162,8 +167,8 @@ def _epochs(
     number = dict.fromkeys(range(len(run.model.conventions)), IGNORED)
     number |= {convention: index for index, convention in enumerate(ambiguous(run.model.conventions))}
     choice = torch.tensor([number[each] for each in training.convention.tolist()], device=dev)
-    ours, theirs = _untaught_outputs(model, source.model, training) if source else ([], [])
-    teacher = source.model.to(dev).eval() if source and ours else None
+    with torch.autocast(dev.type, torch.bfloat16, enabled=bf16):
+        answers = torch.from_numpy(_teachers_answers(run, training, dev, source, teachers)).to(dev)  # [N, C, 15, 2] px
     update = len(history) * steps
     progress = tqdm(total=config.epochs * steps, initial=update, unit="step", desc=run.model.name)
     for epoch in range(len(history) + 1, config.epochs + 1):
@@ -173,6 +178,7 @@ def _epochs(
         model.train()
         points = labels.clone()  # the current estimate of the true points
         points[..., 0] -= model.label_offset[convention][:, None]
+        points = torch.cat([points[:, None], answers], 1).flatten(1, 2)  # [N, (1 + C) * 15, 2]
         ranges = config.augment and config.augment.at(epoch, config.epochs)
         squares, count = torch.zeros((), device=dev, dtype=torch.float64), 0
         order = torch.randperm(len(images), generator=generator, device=dev)
@@ -180,14 +186,14 @@ def _epochs(
             batch, target = images[rows].float() / 255, points[rows]
             if ranges:
                 batch, target = augment(batch, target, ranges, generator)
+            target, *answer = target.unflatten(1, (-1, len(NAMES))).unbind(1)
             target = model.targets(target, convention[rows])  # [B, K, 2] px
-            if teacher:
-                with torch.no_grad(), torch.autocast(dev.type, torch.bfloat16, enabled=bf16):
-                    target[:, ours] = teacher.head.points(teacher(batch)[0])[:, theirs]
             schedule.step_update(update)
             with torch.autocast(dev.type, torch.bfloat16, enabled=bf16):
                 output, logits = model(batch)
             loss = model.head.loss(output, target)
+            if answer and (lesson := model.head.loss(output, model.all_targets(answer))) is not None:
+                loss = lesson if loss is None else loss + lesson
             if loss is not None and logits is not None and (choice[rows] != IGNORED).any():
                 loss = loss + CHOICE_WEIGHT * F.cross_entropy(logits, choice[rows], ignore_index=IGNORED)
             if loss is not None:
@@ -234,20 +240,37 @@ def _optimizer(model: KeypointModel, config: TrainConfig, steps: int) -> tuple[O
     )
 
 
-def _untaught_outputs(
-    model: KeypointModel, source: KeypointModel, training: LabelledFaces
-) -> tuple[list[int], list[int]]:
-    """The outputs of conventions that no face to train on has, in the model and in the source.
+def _teachers_answers(
+    run: Run,
+    training: LabelledFaces,
+    dev: torch.device,
+    source: Checkpoint[KeypointModel] | None,
+    teachers: Sequence[Checkpoint[KeypointModel]],
+) -> np.ndarray:
+    """The teachers' mean points of each face in each convention, float32 [N, C, 15, 2] px; C is 0 without a teacher.
 
-    They learn the source's answers, or they would drift (learning without forgetting, Li and Hoiem 2016).
+    Flip averaged, and without the label offsets. If no face to train on has a convention, its own outputs learn the
+    source's answers, or they would drift (learning without forgetting, Li and Hoiem 2016).
     """
-    ours, theirs = [], []
-    for number, convention in enumerate(model.config.conventions):
-        if number not in training.convention:
-            own = [NAMES.index(name) for name in convention.own]
-            ours += model.channels[number, own].tolist()
-            theirs += source.channels[source.config.conventions.index(convention), own].tolist()
-    return ours, theirs
+    values, images = run.model.conventions, training.faces.images
+    untaught = [number for number in range(len(values)) if number not in training.convention]
+    models = [each.model for each in teachers or ([source] if source and untaught else [])]
+    if not models:
+        return np.empty((len(images), 0, len(NAMES), 2), np.float32)
+    total = np.zeros((len(images), len(values), len(NAMES), 2), np.float32)
+    for model in models:
+        theirs = model.config.conventions
+        points = channels(theirs)[[theirs.index(nearest(convention, theirs)) for convention in values]]  # [C, 15]
+        model.to(dev)
+        for rows in tqdm(np.array_split(np.arange(len(images)), len(images) // 256 + 1), desc="teacher", leave=False):
+            direct, mirrored = (outputs(model, images[rows][..., ::side].copy())[0][:, points] for side in (1, -1))
+            total[rows] += (direct + unmirror(mirrored.swapaxes(1, 2)).swapaxes(1, 2)) / 2
+    if not teachers:
+        own = np.zeros(total.shape[1:3], bool)
+        for number in untaught:
+            own[number, [NAMES.index(name) for name in values[number].own]] = True
+        total[:, ~own] = np.nan
+    return total / len(models)
 
 
 def _validate(model: KeypointModel, validation: LabelledFaces) -> float:

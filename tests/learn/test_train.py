@@ -18,7 +18,7 @@ from fkd.data.faces import Faces
 from fkd.data.split import Split, record_of
 from fkd.errors import FkdError
 from fkd.files import replacing
-from fkd.keypoints import BOTTOM_LIP, NOSE_TIP, TOP_LIP
+from fkd.keypoints import BOTTOM_LIP, NAMES, NOSE_TIP, TOP_LIP
 from fkd.learn import run_state
 from fkd.learn import train as train_module
 from fkd.learn.checkpoint import load_checkpoint
@@ -306,12 +306,35 @@ def test_outputs_that_no_face_teaches_stay_as_the_source_knew_them(tmp_path):
     assert (after - fifteen_nose).mean() > 2, "its own output, lower on the face"
 
 
+@pytest.mark.slow
+def test_a_network_learns_from_its_teachers_what_no_label_says(tmp_path):
+    faces, brows = (
+        draw_faces(60, four_point_share=0),
+        [NAMES.index(f"{side}_eyebrow_outer_end") for side in ("left", "right")],
+    )
+    config = dataclasses.replace(STILL, epochs=8, augment=AugmentConfig(wide=0).scaled(0))
+    train(ModelConfig("fcnn"), config, faces, whole_split(60), tmp_path / "teacher", "drawn")
+    teacher = load_checkpoint(tmp_path / "teacher")
+    unlabelled = Faces(faces.images, faces.points.copy())
+    unlabelled.points[:, brows] = np.nan
+    ends = []
+    for name, teachers in (("alone", []), ("taught", [teacher])):
+        train(ModelConfig("fcnn"), config, unlabelled, whole_split(60), tmp_path / name, "others", teachers=teachers)
+        taught = load_checkpoint(tmp_path / name)
+        away = predict_points(taught.model, faces.images) - predict_points(teacher.model, faces.images)
+        ends.append(np.abs(away[:, brows]).mean())
+    assert ends[0] > 10 and ends[1] < 2
+    assert taught.training.teachers == (f"teacher {teacher.sha256}",)
+
+
 def test_a_source_that_may_have_seen_the_held_out_faces_is_refused(tmp_path):
     tiny_run(tmp_path / "first")
     first = load_checkpoint(tmp_path / "first")
     other = Split(np.arange(2, 6), np.arange(6, 8), np.arange(0, 2))
     with pytest.raises(FkdError, match="another split, so they may have seen the held-out faces of drawn"):
         tiny_run(tmp_path / "m", split=other, source=first)
+    with pytest.raises(FkdError, match="another split, so they may have seen the held-out faces of drawn"):
+        tiny_run(tmp_path / "m", split=other, teachers=[first])
     assert not (tmp_path / "m").exists()
     tiny_run(tmp_path / "m", name="another set", seed=3, split=other, source=first)
 
