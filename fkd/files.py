@@ -3,6 +3,7 @@
 import atexit
 import csv
 import dataclasses
+import datetime
 import functools
 import hashlib
 import io
@@ -18,7 +19,7 @@ from typing import Annotated, Any, TypeVar, cast, dataclass_transform
 
 import pydantic.dataclasses
 import pydantic_core
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from fkd.errors import FkdError
 
@@ -30,6 +31,10 @@ Count = Annotated[int, Field(ge=0, le=2**53)]
 Figure = Annotated[float, Field(ge=0, le=1e9)]
 Signed = Annotated[float, Field(ge=-1e9, le=1e9)]
 Line = Annotated[str, Field(max_length=300, pattern=r"^\P{C}*$")]  # no control characters
+# As 2026-01-31, or empty.
+Date = Annotated[
+    str, Field(max_length=10), AfterValidator(lambda text: text and datetime.date.fromisoformat(text).isoformat())
+]
 FIELD_ERRORS = {"missing": "lacks"} | dict.fromkeys(
     ("unexpected_keyword_argument", "extra_forbidden"), "has the unknown"
 )

@@ -1,6 +1,7 @@
 """Predictions and labels -> accuracy: arrays in, numbers out. Records, tables and texts show the METRICS."""
 
 import functools
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated
@@ -138,6 +139,11 @@ class Detail:
     def __post_init__(self) -> None:
         if not len(self.squares) == len(self.values) == len(self.nme):
             raise FkdError("its lists by face are of different lengths")
+
+    @property
+    def labels(self) -> str:
+        """Hash of the number of labelled coordinates of each face, in their order."""
+        return hashlib.sha256(bytes(self.values)).hexdigest()[:16]
 
 
 def accuracy(predicted: np.ndarray, points: np.ndarray, resamples: int = RESAMPLES) -> Accuracy:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from pathlib import Path
 
 from fkd.board.record import Cost, Evaluation
 from fkd.data.record import DataRecord, Fingerprints
@@ -9,8 +10,23 @@ from fkd.keypoints import NAMES
 from fkd.metrics import Accuracy, Detail
 
 DATA = DataRecord("drawn", fingerprints=Fingerprints("d", "e", "f"))
-WEIGHTS = hashlib.sha256(b"weights").hexdigest()
-KNOWN = {WEIGHTS}
+
+
+class AllWeights(dict):
+    """A folder for every model, except Hub models and those whose hash is one digit."""
+
+    def __contains__(self, key) -> bool:
+        return len(set(key)) > 1 and "/" not in key
+
+    def __missing__(self, key) -> Path:
+        return Path("folder")
+
+
+KNOWN = AllWeights()
+
+
+def weights(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()
 
 
 def entry(name: str, rmse: float, **change) -> Evaluation:
@@ -22,8 +38,8 @@ def entry(name: str, rmse: float, **change) -> Evaluation:
     detail = Detail([20 * rmse**2] * 10, [20] * 10, [5.0] * 10, offsets)
     cost = Cost(parameters=1, macs=1, latency_ms=1.0, hardware="here")
     evaluation = Evaluation(
-        name=name, benchmark="drawn", fingerprint="f", accuracy=accuracy, detail=detail, cost=cost, weights=[WEIGHTS],
-        model="fcnn", mirror=False, data=DATA, held_out=True, robustness={},
+        name=name, benchmark="drawn", fingerprint="f", accuracy=accuracy, detail=detail, cost=cost,
+        weights=[weights(name)], model="fcnn", mirror=False, data=DATA, held_out=True, robustness={},
     )  # fmt: skip
     return dataclasses.replace(evaluation, **change)
 
@@ -31,7 +47,7 @@ def entry(name: str, rmse: float, **change) -> Evaluation:
 # A change to a genuine entry -> why it then has no rank.
 UNRANKED = {
     "another's weights": ("weights", ["0" * 64], r"its checkpoint \(000000000000\) is missing"),
-    "a member that is missing": ("weights", [WEIGHTS, "1" * 64], r"its checkpoint \(111111111111\) is missing"),
+    "a member that is missing": ("weights", [weights("x"), "1" * 64], r"its checkpoint \(111111111111\) is missing"),
     "other faces": ("fingerprint", "g", r"measured on other test data \(g, not f\)"),
     "some of the faces": ("accuracy.faces", 9, "measured on 200 of 200 coordinates"),
     "some of the labels": ("accuracy.values", 190, "measured on 190 of 200 coordinates"),
@@ -59,6 +75,13 @@ UNREADABLE = {
     "another's name": ("name", "genuine", "holds the entry 'genuine' of 'drawn', whose file is another"),
     "another benchmark": ("benchmark", "kaggle", "of 'kaggle', whose file is another"),
     "no cost": ("cost", None, "it has a checkpoint without its cost"),
+    "a model averaged with itself": ("weights", [weights("bad")] * 2, "bad averages a model with itself"),
+    "a Cyrillic letter": ("name", "b\u0430d", r"'b\u0430d' cannot be a name"),
+    "an invisible letter": ("name", "bad\u3164", r"'bad\u3164' cannot be a name"),
+    "a blank": ("name", "bad ", "'bad ' cannot be a name"),
+    "a dot at the end": ("name", "bad.", "'bad.' cannot be a name"),
+    "markup for a date": ("date", "<b>2999", "date: Invalid isoformat string: '<b>2999'"),
+    "a day that never was": ("date", "2026-02-30", "date: day"),
     "no weights": ("weights", [], "a cost without a checkpoint"),
     "one list shorter": ("detail.squares", [80.0] * 9, "its lists by face are of different lengths"),
     "an earlier format": ("format", 4, "format is 4, expected 5"),

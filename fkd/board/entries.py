@@ -17,11 +17,12 @@ from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import Field
 
-from fkd.board.record import Evaluation, read_evaluation
+from fkd.board.record import Evaluation, check_entry, read_evaluation, skeleton
 from fkd.errors import FkdError
 from fkd.files import (
     LARGEST,
     Count,
+    Date,
     Figure,
     Line,
     cache_folder,
@@ -45,9 +46,9 @@ Address = Annotated[str, Field(max_length=500, pattern=r"^https?://[^\s\)\]<>]+$
 
 @strict_dataclass
 class Benchmark:
-    """The test data of a ranking: its fingerprint, and the numbers of faces and labelled coordinates.
+    """The test data of a ranking: its fingerprint, the numbers of faces and labelled coordinates, and `Detail.labels`.
 
-    The first entry fills in these three. sources: the data sets that its faces are from.
+    The first entry fills in these four. sources: the data sets that its faces are from.
     """
 
     name: Line
@@ -56,6 +57,7 @@ class Benchmark:
     faces: Count = 0
     values: Count = 0
     sources: Annotated[list[Line], Field(max_length=20)] = field(default_factory=list)
+    labels: Line = ""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class Claim:
     network: Line
     figures: Figures
     parameters: Count | None
-    date: Line
+    date: Date
     refused: Line
 
 
@@ -130,20 +132,21 @@ def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> P
 
     The entry of the Hub model user/name is user--name.json. The first entry of a benchmark defines it (benchmark.json);
     a later one with other test data is written too, and `ranking` shows it unranked.
-    Raises FkdError for an entry that could not be read back, another entry's file name, an unreadable benchmark.json,
-    or submitted predictions that would replace a measured entry.
+    Raises FkdError for an entry that could not be read back, a name that looks like another entry's, an unreadable
+    benchmark.json, or submitted predictions that would replace a measured entry.
     """
     typed(dataclasses.asdict(evaluation), Evaluation, f"the entry {evaluation.name!r}")
     path = Path(root) / evaluation.benchmark / file_name(evaluation.name)
-    if path.name in (BENCHMARK, PUBLISHED) or file_stem("/") in evaluation.name:
-        raise FkdError(f"{evaluation.name!r} cannot be an entry's name: choose another by --name")
+    _check_free(path)
     if evaluation.submitted and path.exists() and not read_evaluation(path).submitted:
         raise FkdError(f"{evaluation.name!r} already has a measured entry: use another --name")
     ranked = path.with_name(BENCHMARK)
     benchmark = _parse(ranked, Benchmark) if ranked.exists() else Benchmark(evaluation.benchmark, description)
-    if not benchmark.fingerprint:
-        faces, values = evaluation.accuracy.faces, evaluation.accuracy.values
-        benchmark = dataclasses.replace(benchmark, fingerprint=evaluation.fingerprint, faces=faces, values=values)
+    if not benchmark.labels and benchmark.fingerprint in ("", evaluation.fingerprint):
+        faces, values, labels = evaluation.accuracy.faces, evaluation.accuracy.values, evaluation.detail.labels
+        benchmark = dataclasses.replace(
+            benchmark, fingerprint=evaluation.fingerprint, faces=faces, values=values, labels=labels
+        )
         write_json(ranked, dataclasses.asdict(benchmark))
     write_json(path, dataclasses.asdict(evaluation))
     return path
@@ -154,6 +157,7 @@ def entry_to_replace(path: Path, identity: Identity, overwrite: bool) -> Evaluat
 
     Raises FkdError, unless `overwrite`, if another entry is there: only the name of its folder is the same.
     """
+    _check_free(path)
     if not path.exists():
         return None
     before = None
@@ -165,6 +169,14 @@ def entry_to_replace(path: Path, identity: Identity, overwrite: bool) -> Evaluat
         what = "is of other weights or faces" if before else "cannot be read"
         raise FkdError(f"{path} already exists and {what}: choose another --name, or add --overwrite")
     return None
+
+
+def _check_free(path: Path) -> None:
+    """Raise FkdError if a new entry's name looks like that of another file."""
+    others = [BENCHMARK, PUBLISHED] + ([] if path.exists() else [other.name for other in path.parent.glob("*.json")])
+    for other in others:
+        if skeleton(other) == skeleton(path.name):
+            raise FkdError(f"{path.stem!r} looks like {other}, which exists: choose another name by --name")
 
 
 def remember_place(sha256: str, place: Path) -> None:
@@ -181,7 +193,8 @@ def evaluated_here(entries: Iterable[Evaluation]) -> list[Path]:
 
 
 def file_name(name: str) -> str:
-    """Return the file name of an entry, unique within a benchmark."""
+    """Return the file name of an entry, unique within a benchmark. Raises as `check_entry`."""
+    check_entry(name)
     return f"{file_stem(name)}.json"
 
 

@@ -50,6 +50,7 @@ def measure(
         data=detectors[0].data,
         held_out=all(detector.data.fingerprints == prints for detector in detectors),
         robustness=robustness(detectors, test, mirror),
+        revision=detectors[0].folder.name if "/" in detectors[0].name and detectors[0].folder else "",
         aligned=_figures(aligned_points(detectors, faces, split, predicted, mirror), test),
     )
 
@@ -104,7 +105,7 @@ def measure_again(
 ) -> Iterator[tuple[str, str]]:
     """Measure every entry of a benchmark again; yield its name, and the first difference or an empty string.
 
-    folders: the available checkpoints, folders or files, by the sha256 of their weights.
+    folders: the available checkpoints, folders or files, by `Evaluation.keys`.
     """
     faces, split = split_data(data)
     for entry in entries:
@@ -118,9 +119,9 @@ def _difference(entry: Evaluation, folders: Mapping[str, Path], faces: Faces, sp
     test = faces[in_order(faces, split.test)]
     if entry.fingerprint != fingerprint(test):
         return f"it was measured on other faces ({entry.fingerprint[:40]}, here {fingerprint(test)})"
-    if missing := [sha256 for sha256 in entry.weights if sha256 not in folders]:
+    if missing := [key for key in entry.keys if key not in folders]:
         return f"its checkpoint ({missing[0][:12]}) is not here"
-    detectors = [read_detector(folders[sha256], device) for sha256 in entry.weights]
+    detectors = [read_detector(folders[key], device) for key in entry.keys]
     predicted = mean_on_frames(detectors, test.images, test.four_point, entry.mirror)
     now = dataclasses.replace(entry, accuracy=accuracy(predicted, test.points, resamples=1))
     if entry.aligned:
@@ -145,8 +146,8 @@ def _figures(predicted: np.ndarray, test: Faces) -> dict[str, float | None]:
 
 
 def entry_name(detectors: Sequence[Detector], name: str, mirror: bool) -> str:
-    """Return the name of an entry: if none is given, the first detector's, with -mirror after it for flip averaging."""
-    return name or detectors[0].name + ("-mirror" if mirror else "")
+    """Return the name of an entry: if none is given, the first detector's without blanks, with -mirror if averaged."""
+    return name or "-".join(detectors[0].name.split()) + ("-mirror" if mirror else "")
 
 
 def find_ranking(benchmark: str, data: Path, root: Path) -> tuple[str, str]:

@@ -3,14 +3,15 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from fkd.board.entries import Benchmark, Claim, Entries
-from fkd.board.record import Evaluation
+from fkd.board.record import Evaluation, skeleton
 from fkd.data.record import DataRecord
 from fkd.keypoints import NAMES
 from fkd.metrics import METRICS, RMSE, resampled_rmse
@@ -74,13 +75,13 @@ class RankingRow:
 
 
 def ranking(
-    benchmark: Benchmark, entries: Entries, weights: Container[str], claims: Iterable[Claim] = ()
+    benchmark: Benchmark, entries: Entries, weights: Mapping[str, Path], claims: Iterable[Claim] = ()
 ) -> list[RankingRow]:
     """Rank entries by test RMSE; all that may not be ranked comes last, with the reason.
 
-    An entry that is `tied` with the best of a rank shares it. weights: the sha256 of the weights at hand; an entry with
-    any others is not verified. A claim is replaced by the model's entry if that was measured at the claim's revision,
-    or has the RMSE it states.
+    An entry that is `tied` with the best of a rank shares it. weights: the checkpoints at hand by `Evaluation.keys`; an
+    entry with any others is not verified. A claim is replaced by the model's entry if that was measured at the claim's
+    revision, or has the RMSE it states.
     """
     measured = {entry.name: entry for entry in entries.measured}
     rows = [_entry_row(benchmark, entry, weights) for entry in entries.measured]
@@ -90,7 +91,7 @@ def ranking(
         if claim.benchmark == benchmark.name and not is_measured:
             rows.append(_claim_row(claim))
     rows += [RankingRow(name, "unreadable", why) for name, why in entries.unreadable.items()]
-    rows.sort(key=lambda row: row.rmse)
+    rows = sorted(_without_repeats(rows, weights), key=lambda row: row.rmse)
     return [*_ranked([row for row in rows if not row.unranked]), *(row for row in rows if row.unranked)]
 
 
@@ -100,6 +101,8 @@ def unranked_reason(benchmark: Benchmark, entry: Evaluation) -> str:
         return f"measured on other test data ({entry.fingerprint[:40]}, not {benchmark.fingerprint})"
     if (entry.accuracy.faces, entry.accuracy.values) != (benchmark.faces, benchmark.values):
         return f"measured on {entry.accuracy.values} of {benchmark.values} coordinates"
+    if benchmark.labels and entry.detail.labels != benchmark.labels:
+        return f"it counts other labels face by face ({entry.detail.labels}, not {benchmark.labels})"
     if entry.submitted:
         return "its model was not run here"
     if entry.held_out:
@@ -135,16 +138,44 @@ def _resampled_rmse(squares: tuple[float, ...], values: tuple[int, ...]) -> np.n
     return resampled_rmse(np.array(squares), np.array(values))
 
 
-def _entry_row(benchmark: Benchmark, entry: Evaluation, weights: Container[str]) -> RankingRow:
+def _entry_row(benchmark: Benchmark, entry: Evaluation, weights: Mapping[str, Path]) -> RankingRow:
     status: Status = "submitted" if entry.submitted else "verified"
     reasons = [unranked_reason(benchmark, entry)]
-    if missing := [sha256 for sha256 in entry.weights if sha256 not in weights]:
+    if missing := [key for key in entry.keys if key not in weights]:
         status = "not verified"
-        reasons.append(f"its checkpoint ({missing[0][:12]}) is missing, so it cannot be measured again")
+        absent = f"its checkpoint ({missing[0][:12]}) is missing, so it cannot be measured again"
+        hub = f"no commit of {entry.name} with its weights was pulled here: `fkd verify hf:{entry.name}` measures it"
+        reasons.append(hub if "/" in entry.name else absent)
     return RankingRow(
         entry.name, status, "; ".join(filter(None, reasons)), entry.accuracy.figures, entry.aligned or {}, entry.model,
         entry.cost.parameters if entry.cost else None, entry.date, entry, overlap=_overlap(benchmark, entry.data),
     )  # fmt: skip
+
+
+def _without_repeats(rows: Iterable[RankingRow], weights: Mapping[str, Path]) -> Iterator[RankingRow]:
+    """Yield the rows, of which only one of the same weights and averaging, or of names that look alike, has a rank.
+
+    It is the one named after its checkpoint; else that with the larger error, the earlier date, the first name.
+    """
+
+    def order(row: RankingRow) -> tuple[bool, float, str, str]:
+        folder = weights[row.entry.keys[0]].name if row.entry and not row.unranked else ""
+        own = folder + "-mirror" * bool(row.entry and row.entry.mirror)
+        return own != row.name, -round(row.rmse, 2), row.date, row.name
+
+    seen: dict[object, str] = {}
+    for row in sorted(rows, key=order):
+        if not row.entry or row.unranked:
+            yield row
+            continue
+        name, result = skeleton(row.name), (frozenset(row.entry.weights), row.entry.mirror)
+        if result in seen:
+            row = dataclasses.replace(row, unranked=f"{seen[result]} has the same weights and averaging")
+        elif name in seen:
+            row = dataclasses.replace(row, unranked=f"its name looks like {seen[name]}")
+        else:
+            seen |= {name: row.name, result: row.name}
+        yield row
 
 
 def _claim_row(claim: Claim) -> RankingRow:

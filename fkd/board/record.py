@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,12 +12,15 @@ from pydantic import Field
 
 from fkd.data.record import DataRecord
 from fkd.errors import FkdError
-from fkd.files import STRICT, Count, Figure, Line, read_json, strict_dataclass, typed
+from fkd.files import STRICT, Count, Date, Figure, Line, read_json, strict_dataclass, typed
 from fkd.metrics import Accuracy, Detail, Figures
 from fkd.version import __version__
 
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-NAME = re.compile(r"\w[\w .,+()-]{0,99}(/[\w.-]{1,99})?")  # neither a path nor a formula of a spreadsheet
+BENCHMARK_NAME = re.compile(r"\w[\w .,+()-]{0,99}")  # neither a path nor a formula of a spreadsheet
+# Nothing that may be taken for another name, or has the file of another: user/repo is in user--repo.json.
+NAME = re.compile(r"(?!.*--)\w[\w.,+()-]{0,99}(/[\w.-]{1,99})?(?<!\.)", re.ASCII)
+LOOK_ALIKES = str.maketrans("01i", "oll")
 # The degradations of `fkd.board.robustness`: unit and steps; the first step of each changes nothing.
 DEGRADATIONS: dict[str, tuple[str, tuple[float, ...]]] = {
     "blur": ("sigma, px", (0, 1, 1.5, 2, 3)),
@@ -79,13 +83,12 @@ class Evaluation:
     revision: Line = ""
     aligned: Figures | None = None
     fkd_version: Line = __version__
-    date: Line = dataclasses.field(default_factory=lambda: datetime.date.today().isoformat())
+    date: Date = dataclasses.field(default_factory=lambda: datetime.date.today().isoformat())
 
     def __post_init__(self) -> None:
-        for name in (self.name, self.benchmark):
-            if not NAME.fullmatch(name):
-                allowed = "letters, digits, blanks and . , _ + - ( ), or user/repo"
-                raise FkdError(f"{name!r:.60} cannot be a name of an entry or a benchmark: expected {allowed}")
+        check_entry(self.name, self.weights)
+        if not BENCHMARK_NAME.fullmatch(self.benchmark):
+            raise FkdError(f"{self.benchmark!a:.60} cannot be a name of a benchmark: expected letters and digits")
         if self.submitted != (self.cost is None):
             raise FkdError("it has a checkpoint without its cost, or a cost without a checkpoint")
         if self.submitted and "/" in self.name:
@@ -100,6 +103,26 @@ class Evaluation:
     def members(self) -> int:
         """How many models' answers are averaged."""
         return max(1, len(self.weights))
+
+    @property
+    def keys(self) -> list[str]:
+        """By what its weights must be at hand: their sha256, for a Hub model in the commit that was measured."""
+        commit = f" {self.name}@{self.revision}" if "/" in self.name else ""
+        return [sha256 + commit for sha256 in self.weights]
+
+
+def check_entry(name: str, weights: Collection[str] = ()) -> None:
+    """Raise FkdError for a name that could be taken for another's, or for the mean of a model and itself."""
+    if not NAME.fullmatch(name):
+        allowed = "user/repo, or A to Z, a to z, digits and . , _ + - ( ), without -- and a dot at the end"
+        raise FkdError(f"{name!a:.80} cannot be a name of an entry: expected {allowed}; choose one by --name")
+    if len(set(weights)) < len(weights):
+        raise FkdError(f"{name} averages a model with itself: expected different weights")
+
+
+def skeleton(name: str) -> str:
+    """Return what names that look alike have in common: ResNet18 is resnetl8 (Unicode's UTS 39, within ASCII)."""
+    return name.casefold().translate(LOOK_ALIKES)
 
 
 def read_evaluation(path: Path | str) -> Evaluation:

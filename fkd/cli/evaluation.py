@@ -48,12 +48,14 @@ def evaluate_command(
     """
     from fkd.board.entries import entry_to_replace, file_name, remember_place
     from fkd.board.measuring import entry_name, find_ranking, measure
+    from fkd.board.record import check_entry
 
     if len(checkpoint) > 1 and not name:
         raise FkdError("an ensemble needs a name for its entry: add --name NAME")
     detectors = _load(checkpoint, device)
     ranking, found = find_ranking(benchmark, data, root)
     name, weights = entry_name(detectors, name, mirror), [detector.sha256 for detector in detectors]
+    check_entry(name, weights)
     replaceable = overwrite or "/" in name  # a Hub model's name is its own, and newer commits replace older ones
     before = entry_to_replace(root / ranking / file_name(name), (weights, mirror, found), replaceable)
     typer.echo(f"measuring {name} on the held-out faces of {data}, then on degraded copies of them", err=True)
@@ -131,9 +133,7 @@ def verify_command(
     from fkd.metrics import RMSE
 
     detector = load(str(HubModel.parse(checkpoint)), device=chosen_device(device))
-    assert detector.folder
     evaluation = measure([detector], data, find_ranking(benchmark, data, root)[0])
-    evaluation = dataclasses.replace(evaluation, revision=detector.folder.name)
     _enter(evaluation, root, data)
     for claim in read_synced(root).claims:
         if claim.repo == evaluation.name and claim.benchmark == evaluation.benchmark and not claim.refused:

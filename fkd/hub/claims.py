@@ -63,7 +63,7 @@ def _claims(model: dict[str, Any], benchmarks: dict[str, Benchmark]) -> list[Cla
         network=min(filter(NETWORK.fullmatch, map(str, tags)), default="") if isinstance(tags, list) else "",
         figures={},
         parameters=(model.get("safetensors") or {}).get("total"),
-        date=one_line(str(model.get("lastModified"))[:10]),
+        date=str(model.get("lastModified") or "")[:10],
         refused="its card has no results on one of our benchmarks",
     )
     by_benchmark: dict[str, list[dict[str, Any]]] = {}

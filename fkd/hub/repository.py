@@ -101,14 +101,19 @@ def cached(repo_id: str, revision: str) -> Path | None:
 
 
 def weights_there(paths: Iterable[Path], entries: Iterable[Evaluation] = ()) -> dict[str, Path]:
-    """Map the sha256 of weights to their checkpoint folder or file.
+    """Map the sha256 of weights, and the keys of Hub models' entries, to the checkpoint folder or file.
 
     Includes the given paths, the entries' repositories, if `pull` downloaded them, and the places where they were
     evaluated on this machine; skips any other folder.
     """
     entries = list(entries)
-    pulled = {cached(entry.name, entry.revision) for entry in entries}
-    return weights_in([*paths, *filter(None, pulled), *evaluated_here(entries)])
+    there = weights_in([*paths, *evaluated_here(entries)])
+    for entry in entries:
+        if folder := cached(entry.name, entry.revision):
+            pulled = weights_in([folder])
+            keys = zip(entry.keys, entry.weights, strict=True)
+            there = pulled | there | {key: folder for key, sha256 in keys if sha256 in pulled}
+    return there
 
 
 def push(

@@ -61,11 +61,11 @@ def test_aligned_figures_ignore_where_a_point_is_defined_and_an_entry_survives_j
 
 def test_an_ensemble_is_the_mean_of_its_members_answers(competition, sixty):
     one = detector(ModelConfig("fcnn"))
-    two = Shifted(one.checkpoint, one.folder)
+    two = Shifted(dataclasses.replace(one.checkpoint, sha256="1" * 64), one.folder)
     both = mean_on_frames([one, two], sixty.images)
     assert np.allclose(both, (one.on_frames(sixty.images) + two.on_frames(sixty.images)) / 2, atol=1e-4)
     entry = measure([one, two], competition, name="both")
-    assert entry.members == 2 and entry.weights == ["0" * 64] * 2 and entry.name == "both"
+    assert entry.members == 2 and entry.weights == ["0" * 64, "1" * 64] and entry.name == "both"
 
 
 def test_the_cost_is_that_of_all_passes_of_all_members():

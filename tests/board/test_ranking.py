@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from forged import BROKEN, KNOWN, UNRANKED, UNREADABLE, WEIGHTS, changed, entry
+from forged import BROKEN, KNOWN, UNRANKED, UNREADABLE, changed, entry, weights
 
 from fkd.board.entries import (
     SYNCED,
@@ -47,7 +47,7 @@ def ranking(root) -> list[RankingRow]:
 
 def test_entries_are_ranked_by_rmse_and_measuring_again_replaces_one(board):
     board(entry("b", 5.0))
-    rows = board(entry("b", 2.0), entry("a", 3.0), entry("both", 1.0, weights=[WEIGHTS, WEIGHTS]))
+    rows = board(entry("b", 2.0), entry("a", 3.0), entry("both", 1.0, weights=[weights("a"), weights("b")]))
     assert [(row.name, row.rank, row.tied) for row in rows] == [("both", 1, False), ("b", 2, False), ("a", 3, False)]
     assert not any(row.unranked for row in rows) and [row.record()["nose_tip"] for row in rows] == [1.0, 2.0, 3.0]
 
@@ -91,8 +91,8 @@ def test_entries_that_the_faces_cannot_separate_share_a_rank(board):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"name": "ada--net"}, "'ada--net' cannot be an entry's name: choose another by --name"),
-        ({"name": "benchmark"}, "cannot be an entry's name"),
+        ({"name": "ada--net"}, "'ada--net' cannot be a name of an entry: expected user/repo, or A to Z"),
+        ({"name": "Benchmark"}, "'Benchmark' looks like benchmark.json, which exists: choose another name by --name"),
         ({"name": "=1+1"}, "cannot be a name"),
         ({"benchmark": "../x"}, "cannot be a name"),
     ],
@@ -103,12 +103,38 @@ def test_no_entry_is_written_that_could_not_be_read_or_over_other_files(tmp_path
     assert not list(tmp_path.rglob("*.json"))
 
 
-def test_an_entry_that_counts_other_labels_by_face_takes_no_rank_from_the_others(board):
+def test_entries_that_count_other_labels_by_face_have_no_rank_however_many(board):
+    honest = [entry("a", 1.0), entry("b", 2.0)]
     other = entry("other", 0.5)
-    squares, values, nme = other.detail.squares, other.detail.values, other.detail.nme
-    longer = dataclasses.replace(other.detail, squares=[*squares, 0.0], values=[*values, 0], nme=[*nme, None])
-    rows = board(entry("a", 1.0), entry("b", 2.0), dataclasses.replace(other, detail=longer))
-    assert [(row.name, row.rank) for row in rows] == [("other", 1), ("a", 2), ("b", 3)]
+    counts = dataclasses.replace(other.detail, values=[19, 21, *other.detail.values[2:]])
+    forged = [dataclasses.replace(entry(name, 0.5), detail=counts) for name in "0123"]
+    rows = board(*honest, *forged)
+    assert [(row.name, row.rank) for row in rows[:3]] == [("a", 1), ("b", 2), ("0", None)]
+    assert all("counts other labels face by face" in row.unranked for row in rows[2:])
+
+
+def test_weights_rank_once_and_so_do_names_that_look_alike():
+    net, of_net = weights("net"), {"weights": [weights("net")]}
+    both = [net, weights("b")]
+    every = [
+        entry("net", 2.0), entry("best", 1.0, date="1999-01-01", **of_net), entry("NET", 2.2),
+        entry("net-mirror", 1.9, mirror=True, **of_net), entry("google/best", 1.1, revision="a" * 40, **of_net),
+        entry("both", 3.0, weights=both), entry("two", 2.5, weights=both[::-1]),
+    ]  # fmt: skip
+    known = {net: Path("net"), weights("b"): Path("b"), weights("NET"): Path("x")}
+    rows = {row.name: row for row in rank_entries(Benchmark("drawn", "", "f", 10, 200), Entries(every), known)}
+    assert [name for name, row in rows.items() if row.rank] == ["net-mirror", "net", "both"]
+    assert rows["best"].unranked == "net has the same weights and averaging"
+    assert rows["two"].unranked == "both has the same weights and averaging"
+    assert rows["NET"].unranked == "its name looks like net"
+    assert rows["google/best"].status == "not verified" and "no commit of google/best" in rows["google/best"].unranked
+
+
+def test_a_name_that_looks_like_another_is_not_written(board):
+    board(entry("resnet18", 2.0))
+    with pytest.raises(FkdError, match="'ResNetl8' looks like resnet18.json, which exists: choose another name"):
+        board(entry("ResNetl8", 1.0))
+    assert [row.rank for row in board(entry("resnet18", 1.0))] == [1]
 
 
 def test_benchmarks_never_share_a_ranking(tmp_path):
@@ -129,7 +155,7 @@ def test_a_benchmark_may_wait_for_its_first_entry_beside_published_scores(tmp_pa
     assert ranking(tmp_path) == []
     write_entry(tmp_path, entry("a", 3.0), "other words")
     benchmark = find_benchmark(tmp_path, "drawn")
-    assert benchmark == Benchmark("drawn", "awaited", "f", 10, 200, ["300-W"])
+    assert benchmark == Benchmark("drawn", "awaited", "f", 10, 200, ["300-W"], entry("a", 3.0).detail.labels)
     assert [row.name for row in ranking(tmp_path)] == ["a"], "never ranked with theirs"
     texts = [score.text for score in read_published(tmp_path, benchmark)]
     assert texts == ["2.000 private, 1.000 public", "3.000 private, 1.000 public"]

@@ -42,7 +42,7 @@ def test_predict_submit_evaluate_and_the_page_take_a_file(file, competition, tmp
     run("submit", "--checkpoint", f"onnx:{file}", "--data", competition, "--out", tmp_path / "submission.csv")
     assert len((tmp_path / "submission.csv").read_text().splitlines()) > 20
     output = run("evaluate", f"onnx:{file}", "--data", competition, "--leaderboard", tmp_path / "leaderboard")
-    assert "mean face on drawn: RMSE" in output
+    assert "mean-face on drawn: RMSE" in output
     assert "not ranked: its checkpoint does not record that the test faces were kept out of training" in output
     for page in (build_app(file.parent, tmp_path), build_app(tmp_path / "none", tmp_path, [f"onnx:{file}"])):
         assert '"mean face"' in json.dumps(page.get_config_file(), default=str)

@@ -1,7 +1,7 @@
 """The rows and the HTML of a ranking, as a visitor chose to see it."""
 
 import pytest
-from forged import KNOWN, WEIGHTS, entry
+from forged import KNOWN, entry, weights
 
 from fkd.board.entries import Benchmark, Claim, Entries, Published
 from fkd.board.ranking import RankingRow, ranking
@@ -17,7 +17,7 @@ def rows(*entries) -> list[RankingRow]:
 
 
 def html_of(*entries, **choice) -> str:
-    return ranking_html(rows(*entries), Choice(**choice), {WEIGHTS: "fcnn"}, {"a": "#ff0000"})
+    return ranking_html(rows(*entries), Choice(**choice), {weights("x-mirror"): "fcnn"}, {"a": "#ff0000"})
 
 
 def row_of(html: str, name: str) -> str:
@@ -59,7 +59,7 @@ def test_rows_are_sorted_by_any_column_unknown_values_last(sort, names):
 
 def test_names_link_to_the_page_or_to_the_hub_with_a_note_on_unusual_predictions():
     flipped = entry("flipped", 2.0, mirror=True)
-    several = entry("several", 4.0, weights=[WEIGHTS, WEIGHTS], mirror=True)
+    several = entry("several", 4.0, weights=[weights("a"), weights("b")], mirror=True)
     html = html_of(flipped, entry("x-mirror", 3.0), several)
     assert ">one model, flip averaging<" in row_of(html, "flipped")
     assert "one model" not in row_of(html, "x-mirror")
