@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -35,6 +36,7 @@ Line = Annotated[str, Field(max_length=300, pattern=r"^\P{C}*$")]  # no control 
 Date = Annotated[
     str, Field(max_length=10), AfterValidator(lambda text: text and datetime.date.fromisoformat(text).isoformat())
 ]
+MARKDOWN = re.compile(r"[\\`*_\[\]<>&|~#!@]|:(?=//)|(?<=www)\.", re.I)  # also the marks of addresses, which become links
 FIELD_ERRORS = {"missing": "lacks"} | dict.fromkeys(
     ("unexpected_keyword_argument", "extra_forbidden"), "has the unknown"
 )
@@ -44,6 +46,11 @@ def one_line(text: object, most: int = 100) -> str:
     """Make untrusted text safe to quote in a message: printable, one line, truncated."""
     text = " ".join("".join(letter if letter.isprintable() else " " for letter in str(text)).split())
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def markdown(text: object) -> str:
+    """Escape untrusted text for Markdown: it is shown as it is, on one line, without pictures, links and tags."""
+    return MARKDOWN.sub(r"\\\g<0>", one_line(text, 2000))
 
 
 def counted(number: int, noun: str) -> str:

@@ -89,7 +89,7 @@ class Served(Caller):
     @property
     def folder(self) -> Path:
         """The folder of its uploads."""
-        (found,) = (path for path in self.scratch.glob("fkd-photos-*") if path.is_dir())
+        (found,) = self.scratch.glob("fkd-*/run-*/photos")
         return found
 
     @property
@@ -104,7 +104,7 @@ def served(command: Sequence[str | Path] = (sys.executable, "-m", "fkd", "app"),
     with tempfile.TemporaryDirectory() as scratch:
         log = Path(scratch, "log")
         Path(scratch, "checkpoints").symlink_to(ROOT / "checkpoints")
-        environment |= {"GRADIO_TEMP_DIR": scratch, "GRADIO_ANALYTICS_ENABLED": "0"}
+        environment = {"GRADIO_TEMP_DIR": scratch, "GRADIO_ANALYTICS_ENABLED": "0"} | environment
         with log.open("w") as file:
             process = psutil.Popen(command, cwd=scratch, env=os.environ | environment, stdout=file, stderr=file)
         try:
@@ -113,7 +113,8 @@ def served(command: Sequence[str | Path] = (sys.executable, "-m", "fkd", "app"),
             assert url, log.read_text()
             yield Served(url[1], process, Path(scratch))
         finally:
-            process.terminate()
+            if process.poll() is None:
+                process.terminate()
             process.wait(30)
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from fkd.board.record import Evaluation
 from fkd.errors import FkdError
+from fkd.files import markdown
 from fkd.hub.errors import in_a_sentence
 from fkd.learn.config import FCNN, HEAD_ABOUT
 from fkd.learn.record import Checkpoint
@@ -90,6 +91,7 @@ def model_card(
         checkpoint=checkpoint,
         evaluation=evaluation,
         metrics=METRICS,
+        text=markdown,
         about=_about(checkpoint),
         where=f"hf:{repo_id}" if repo_id else f"checkpoints/{checkpoint.name}",
         pictures={file: description for file, description in PICTURES.items() if file in pictures},

@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 from fkd.errors import FkdError
-from fkd.files import file_stem
+from fkd.files import file_stem, markdown
 from fkd.page.uploads import address, new_folder
 from fkd.page.viewer import MAX_MODELS, view
 from fkd.photo.comparison import Comparison, compare, verdict
@@ -86,7 +86,7 @@ def answer_photo(
         empty = Answered(path, compare([], photo, []), _copy(photo, folder or new_folder()))
         return _answer(detectors, photo, empty, options, zoomed=zoomed)
     except FkdError as error:
-        return View(f"**{error}**", empty)
+        return View(f"**{markdown(error)}**", empty)
 
 
 def answer_again(detectors: Mapping[str, Detector], answered: Answered | None, options: Options) -> View:
@@ -122,7 +122,7 @@ def status_of(comparison: Comparison, face: int) -> str:
     if not count:
         return NO_FACE
     faces = "" if count == 1 else f"{count} faces, number {face + 1} selected. "
-    return (faces + verdict(comparison, face)) or "1 face."
+    return (faces + markdown(verdict(comparison, face))) or "1 face."
 
 
 def write_file(kind: str, answered: Answered | None, face: int | None) -> str:
@@ -181,5 +181,5 @@ def _answer(
         boxes = whole_photo(photo)
     chosen = [detectors[name] for name in options.names[:MAX_MODELS]]
     comparison = compare(chosen, photo, boxes, true_points, find_at_most, options.precise)
-    note = note_of(photo) and f"{note_of(photo)}. "
+    note = note_of(photo) and f"{markdown(note_of(photo))}. "
     return View(note + status_of(comparison, face), Answered(before.path, comparison, before.picture), face, zoomed)

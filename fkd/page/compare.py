@@ -10,6 +10,7 @@ import gradio as gr
 from pandas.io.formats.style import Styler
 
 from fkd.errors import FkdError
+from fkd.files import markdown
 from fkd.page import answers
 from fkd.page.answers import BEGIN, Answered, Options, View, answer_again, answer_photo, status_of
 from fkd.page.browser import PRIVATE, Update, save_on_click
@@ -170,7 +171,7 @@ class CompareTab:
         try:
             return self._show(answer())
         except FkdError as error:
-            return {self.status: f"**{error}**"}
+            return {self.status: f"**{markdown(error)}**"}
 
     @handler
     def _answer(self, path: str | None, *options: Any) -> Update:
@@ -248,12 +249,12 @@ class CompareTab:
         try:
             name = self.detectors.add(wanted or "")
         except FkdError as error:
-            return {self.added: f"**{error}**"}
+            return {self.added: f"**{markdown(error)}**"}
         own = [*(name for name in own if name in self.detectors), name]
         chosen = [other for other in chosen if other != name][: MAX_MODELS - 1]
         choices = list(dict.fromkeys([*self.detectors.own, *own]))
         models = gr.Dropdown(choices=choices, value=[*chosen, name])
-        return {self.added: f"{name} is loaded.", self.models: models, self.own: own}
+        return {self.added: f"{markdown(name)} is loaded.", self.models: models, self.own: own}
 
 
 def _table(comparison: Comparison, face: int) -> Styler:

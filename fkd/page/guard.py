@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import contextvars
+import errno
 import functools
 import inspect
-import json
 import logging
+import math
 import os
 import re
+import traceback
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -16,7 +18,8 @@ from typing import Any, TypeVar
 import gradio as gr
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
-from gradio.route_utils import FnIndexInferError, GradioMultiPartParser
+from gradio.route_utils import GradioMultiPartParser
+from starlette.datastructures import MutableHeaders
 from starlette.formparsers import MultiPartException
 from starlette.middleware import Middleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
@@ -24,8 +27,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fkd.errors import FkdError
-from fkd.files import one_line
-from fkd.page.uploads import keep_swept, photo_folder
+from fkd.files import one_line, parse_json
+from fkd.page.uploads import keep_swept, photo_folder, remove_unfinished
 from fkd.photo.detector import Detector
 
 ANSWER_LIMIT = 60  # s, of one answer, or of one step of a batch
@@ -43,23 +46,54 @@ ROUTES = re.compile(
     | /gradio_api/file=/.+""",
     re.VERBOSE,
 )
+# Only what this server sends is loaded; Gradio compiles scripts in the page. Other sites may frame it, as a Space does.
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; connect-src 'self'; "
+    "object-src 'none'; base-uri 'self'; form-action 'self'"
+)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 MARK = {"_type": "gradio.FileData"}  # Gradio's mark of a value that names a file
 
 NOT_UPLOADED = "This file was not uploaded here: upload it first, then send the path that the upload returns."
 MALFORMED = "Malformed request. See the API page for the expected inputs."
 FAULT = "Something went wrong on our side. Please try again."
 TOO_SLOW = f"No answer within {ANSWER_LIMIT} seconds: try again later, or with a smaller photo."
+FULL = "There is no room for files here at the moment: try again later."
 BUSY = f"{MAX_WAITING} requests are already waiting here: try again in a minute."
 Result = TypeVar("Result")
 _threads = ThreadPoolExecutor(40, thread_name_prefix="handler")
 _log = logging.getLogger(__name__)
+_requests = logging.getLogger(f"{__name__}.requests")
+
+
+class Sparing(logging.Filter):
+    """Passes a line of a log once a minute for each place and kind of error, however often it is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[object, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to write a record."""
+        key = record.pathname, record.lineno, repr(record.args), record.exc_info and record.exc_info[0]
+        is_new = record.created - self._last.get(key, -math.inf) >= 60
+        if is_new:
+            self._last[key] = record.created
+        return is_new
+
+
+SPARING = Sparing()
 
 
 class Guard:
-    """ASGI middleware that passes requests to ROUTES only, within the size limits, with uploaded files only."""
+    """ASGI middleware that passes requests to ROUTES only, within the size limits, with uploaded files only.
+
+    A request that Gradio fails on gets one sentence, and one line in the log.
+    """
 
     def __init__(self, app: ASGIApp):
-        self._app = app
+        self._app, self._uploads = app, 0
         self._upload = RequestBodyLimitMiddleware(app, max_body_size=MAX_UPLOAD_BYTES)
         self._other = RequestBodyLimitMiddleware(self._check_files, max_body_size=MAX_REQUEST_BYTES)
 
@@ -69,31 +103,64 @@ class Guard:
             await self._app(scope, receive, send)
             return
         path = str(scope["path"]).removeprefix(scope.get("root_path", "")).rstrip("/") or "/"
+        # Gradio would answer a range with the request's own headers, and fail on two of them.
+        scope = {**scope, "headers": [(name, value) for name, value in scope["headers"] if name != b"range"]}
+        if path == "/gradio_api/info":  # without a page, Gradio keeps the answer, which names the host that was asked
+            scope["query_string"] += b"&page="
+        started = finished = False
+
+        async def reply(message: Message) -> None:
+            nonlocal started, finished
+            if message["type"] == "http.response.start":
+                started = True
+                MutableHeaders(scope=message)["Content-Security-Policy"] = POLICY
+            finished = message["type"] == "http.response.body" and not message.get("more_body")
+            await send(message)
+
+        try:
+            photo_folder()
+            await self._serve(path)(scope, receive, reply)
+        except ClientDisconnect:
+            pass
+        except Exception as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            _requests.warning("a request failed: %s at %s:%s", type(error).__name__, place.filename, place.lineno)
+            text, status = (FULL, 507) if is_full(error) else (MALFORMED, 400)
+            if not started:
+                await JSONResponse({"detail": text}, status_code=status)(scope, receive, reply)
+            elif not finished:
+                await send({"type": "http.response.body"})
+
+    def _serve(self, path: str) -> ASGIApp:
         if not ROUTES.fullmatch(path):
-            await Response(status_code=404)(scope, receive, send)
-        else:
-            await (self._upload if path == "/gradio_api/upload" else self._other)(scope, receive, send)
+            return Response(status_code=404)
+        return self._receive_upload if path == "/gradio_api/upload" else self._other
+
+    async def _receive_upload(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve an upload; whatever was cut off is deleted once no other is under way."""
+        self._uploads += 1
+        try:
+            await self._upload(scope, receive, send)
+        finally:
+            self._uploads -= 1
+            if not self._uploads:
+                remove_unfinished()
 
     async def _check_files(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request unless its JSON names a file that was not uploaded."""
         if scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
-        try:
-            body = await Request(scope, receive).body()
-        except ClientDisconnect:
-            return
+        body = await Request(scope, receive).body()
         messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def replay() -> Message:
             return messages.pop() if messages else await receive()
 
         try:
-            check_files(json.loads(body or b"null"))
+            check_files(parse_json(body or b"null", "the request"))
         except FkdError as error:
             await JSONResponse({"detail": str(error)}, status_code=400)(scope, receive, send)
-        except (ValueError, RecursionError):
-            await JSONResponse({"detail": MALFORMED}, status_code=400)(scope, receive, send)
         else:
             await self._app(scope, replay, send)
 
@@ -114,6 +181,11 @@ def check_files(value: object) -> None:
             is_file = value.get("meta") == MARK and is_uploaded(value.get("path"))
             if ("path" in value or "url" in value) and not (is_frame or is_file):
                 raise FkdError(NOT_UPLOADED)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an error is that of a full disk."""
+    return isinstance(error, OSError) and error.errno in NO_ROOM
 
 
 def is_uploaded(path: object) -> bool:
@@ -157,7 +229,9 @@ async def _in_one_sentence(function: Callable[..., Result], *args: Any) -> Resul
         raise gr.Error(str(error), print_exception=False) from None
     except TimeoutError:
         raise gr.Error(TOO_SLOW, print_exception=False) from None
-    except Exception:
+    except Exception as error:
+        if is_full(error):
+            raise gr.Error(FULL, print_exception=False) from None
         _log.exception("a handler failed")
         raise gr.Error(FAULT, print_exception=False) from None
 
@@ -194,7 +268,9 @@ def bound_fields() -> None:
 
 @contextlib.asynccontextmanager
 async def lifespan(app: ASGIApp) -> AsyncIterator[None]:
-    """Delete old photos for as long as the page is served."""
+    """Delete old photos for as long as the page is served, and keep the log short."""
+    for name in (_requests.name, "asyncio", "uvicorn.error"):
+        logging.getLogger(name).addFilter(SPARING)
     sweeping = asyncio.create_task(keep_swept(photo_folder()))
     yield
     sweeping.cancel()
@@ -205,18 +281,6 @@ async def say_busy(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": BUSY}, status_code=503, headers={"Retry-After": "60"})
 
 
-async def say_malformed(request: Request, error: Exception) -> JSONResponse:
-    """Answer a request for an unknown handler, or one that was cut off; any other KeyError is a bug."""
-    if isinstance(error, KeyError) and not isinstance(error.args[0], int):  # Gradio looks handlers up by number
-        raise error
-    return JSONResponse({"detail": MALFORMED}, status_code=400)
-
-
-HANDLERS: dict[Any, Any] = {
-    503: say_busy, KeyError: say_malformed, FnIndexInferError: say_malformed, ClientDisconnect: say_malformed,
-}  # fmt: skip
-
-
 def app_options() -> dict[str, Any]:
     """Return the arguments of the FastAPI app; Gradio changes the dictionary that it is given."""
-    return {"lifespan": lifespan, "exception_handlers": HANDLERS, "middleware": [Middleware(Guard)]}
+    return {"lifespan": lifespan, "exception_handlers": {503: say_busy}, "middleware": [Middleware(Guard)]}

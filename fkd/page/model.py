@@ -9,7 +9,7 @@ import pandas as pd
 
 from fkd.board.record import read_evaluation
 from fkd.errors import FkdError
-from fkd.files import typed_rows
+from fkd.files import markdown, typed_rows
 from fkd.hub.card import model_card
 from fkd.hub.repository import EVALUATION
 from fkd.learn.record import Epoch
@@ -59,8 +59,8 @@ def describe(detector: Detector) -> tuple[str, Any, Any]:
     """Return a card as Markdown, and figures of the errors and the training; None where not recorded."""
     name = detector.name
     if not isinstance(detector, CheckpointDetector):
-        owner = f"By {detector.owner}. " if detector.owner else ""
-        return f"# {name}\n{owner}Terms: {detector.data.terms or 'not stated'}.", None, None
+        owner = f"By {markdown(detector.owner)}. " if detector.owner else ""
+        return f"# {markdown(name)}\n{owner}Terms: {markdown(detector.data.terms) or 'not stated'}.", None, None
     curves = None
     with contextlib.suppress(FkdError, OSError):
         history = pd.DataFrame(typed_rows(detector.folder / "history.csv", Epoch))
@@ -70,9 +70,9 @@ def describe(detector: Detector) -> tuple[str, Any, Any]:
         # Rebuild the card from the records: a README from the Hub may hold anything.
         card = model_card(detector.checkpoint, evaluation, name if "/" in name else "").split("---\n", 2)[2]
     except FileNotFoundError:
-        return f"# {name}\nIt has not been evaluated.", None, curves
+        return f"# {markdown(name)}\nIt has not been evaluated.", None, curves
     except FkdError as error:
-        reason = str(error).replace(f"{detector.folder}{os.sep}", "").replace("`", "")  # visitors read it
-        return f"# {name}\nIts records cannot be read: `{reason}`.", None, curves
+        reason = markdown(str(error).replace(f"{detector.folder}{os.sep}", ""))  # visitors read it
+        return f"# {markdown(name)}\nIts records cannot be read: {reason}.", None, curves
     text = "\n".join(line for line in card.splitlines() if not line.startswith(("![", "<!--")))
     return text, error_face([evaluation], {evaluation.name: detector.colour}), curves

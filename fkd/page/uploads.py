@@ -1,4 +1,4 @@
-"""Where visitors' photos are stored, and how they are deleted: one folder, swept by age."""
+"""Where a page stores files: one folder per run, removed when it ends or by the next; photos in it are swept by age."""
 
 import asyncio
 import atexit
@@ -12,28 +12,53 @@ import time
 from pathlib import Path
 
 import gradio as gr
+from filelock import FileLock, Timeout
 
 from fkd.errors import FkdError
 
 MAX_AGE, SWEEP_INTERVAL = 50 * 60, 60  # s; together less than an hour
+MAX_AHEAD = 8 * 60  # s, of a file's date: it is later only if the clock was set back, and is then old
+LOCK, UNFINISHED = "lock", "tmp*"  # in a run's folder; Gradio's name for an upload that is being received
 _log = logging.getLogger(__name__)
 
 
 @functools.cache
+def run_folder() -> Path:
+    """Make the folder for all files that this process stores, temporary ones too, and remove those of dead processes.
+
+    Raises FkdError if somebody else owns the user's folder.
+    """
+    user = os.getuid() if hasattr(os, "getuid") else 0  # Windows has a temporary folder per user
+    parent = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()).resolve() / f"fkd-{user}"
+    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if parent.is_symlink() or parent.lstat().st_uid != user:
+        raise FkdError(f"{parent} belongs to somebody else: set GRADIO_TEMP_DIR to a folder of your own")
+    parent.chmod(0o700)
+    with FileLock(parent / LOCK):
+        for left in parent.glob("run-*"):
+            with contextlib.suppress(Timeout), FileLock(left / LOCK, timeout=0):  # which a live process holds
+                shutil.rmtree(left, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(prefix="run-", dir=parent))
+        lock = FileLock(folder / LOCK)
+        lock.acquire()
+
+    def end() -> None:
+        lock.release()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(end)
+    tempfile.tempdir = str(folder)
+    os.environ["GRADIO_TEMP_DIR"] = str(folder / "photos")
+    return folder
+
+
 def photo_folder() -> Path:
     """Return the folder for uploads, answers and downloads, which Gradio uses from the first call on.
 
-    All fkd pages of a user share it, so that photos left by a killed process are deleted by the next one. Raises
-    FkdError if somebody else owns it.
+    It is made again, for this user only, if a cleaner of temporary files has removed it.
     """
-    parent = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()).resolve()
-    user = os.getuid() if hasattr(os, "getuid") else 0  # Windows has a temporary folder per user
-    folder = parent / f"fkd-photos-{user}"
+    folder = run_folder() / "photos"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.is_symlink() or folder.lstat().st_uid != user:
-        raise FkdError(f"{folder} belongs to somebody else: set GRADIO_TEMP_DIR to a folder of your own")
-    folder.chmod(0o700)
-    os.environ["GRADIO_TEMP_DIR"] = str(folder)
     return folder
 
 
@@ -44,8 +69,7 @@ def new_folder() -> Path:
 
 def page_folder() -> Path:
     """Make a folder for the page's own files, which Gradio serves for as long as the process runs."""
-    folder = Path(tempfile.mkdtemp(prefix="fkd-page-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix="page-", dir=run_folder()))
     gr.set_static_paths([folder])
     return folder
 
@@ -57,13 +81,20 @@ def address(path: Path) -> str:
 
 def sweep(folder: Path, now: float | None = None) -> None:
     """Delete everything in a folder that has not changed for MAX_AGE. now: seconds since 1970; the present if None."""
-    limit = (time.time() if now is None else now) - MAX_AGE
+    now = time.time() if now is None else now
     for place, folders, files in os.walk(folder, topdown=False):
         for name in (*files, *folders):
             path = Path(place, name)
             with contextlib.suppress(OSError):  # not empty, or in use: the next sweep tries again
-                if path.lstat().st_ctime < limit:
+                if not -MAX_AHEAD <= now - path.lstat().st_ctime <= MAX_AGE:
                     path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def remove_unfinished() -> None:
+    """Delete uploads that were cut off. None may be under way."""
+    for part in photo_folder().glob(UNFINISHED):
+        with contextlib.suppress(OSError):
+            part.unlink()
 
 
 async def keep_swept(folder: Path) -> None:

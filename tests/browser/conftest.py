@@ -1,6 +1,7 @@
 """Chromium, with a fake camera, and a page at phone and desktop size from which no request may leave this machine."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,6 +24,9 @@ def write_film(path: Path, photo: Path) -> None:
     light, blue, red = frame.split()
     planes = light.tobytes() + blue.resize((320, 240)).tobytes() + red.resize((320, 240)).tobytes()
     path.write_bytes(b"YUV4MPEG2 W640 H480 F10:1 Ip A1:1 C420jpeg\nFRAME\n" + planes)
+
+
+BROKEN = re.compile("js_on_load|Content Security Policy")  # in what the console says of a page
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +67,7 @@ def page(request, browser, address):
     outside, errors = [], []
     page.on("request", lambda r: outside.append(r.url) if urlsplit(r.url).hostname not in LOCAL else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if "js_on_load" in message.text else None)
+    page.on("console", lambda message: errors.append(message.text) if BROKEN.search(message.text) else None)
     page.on("dialog", lambda dialog: (errors.append(f"dialog: {dialog.message}"), dialog.dismiss()))
     page.size, page.fingers = request.param, context.new_cdp_session(page)
     page.goto(address)

@@ -1,10 +1,12 @@
 import asyncio
 import json
+import re
 import shutil
 
 from app import build_app
 from fkd.board.entries import write_entry
 from fkd.board.record import read_evaluation
+from fkd.files import markdown
 from fkd.page.leaderboard import problems_text
 from fkd.page.model import describe
 from fkd.photo.detectors.checkpoint import CheckpointDetector
@@ -44,3 +46,11 @@ def test_a_model_with_unreadable_records_still_has_its_tab(evaluated, tmp_path):
     card, ellipses, curves = describe(detector)
     assert "Its records cannot be read" in card and "lacks name" in card
     assert not ellipses and not curves and str(tmp_path) not in card
+
+
+def test_text_by_strangers_is_no_markdown():
+    text = "![x](http://a.b/c.png) <img src=x> [y](z) www.a.b e@a.b `c` **d** a_b | ~e~ &lt;\n# f"
+    escaped = markdown(text)
+    assert re.sub(r"\\(?=[!-/:-@[-`{-~])", "", escaped) == text.replace("\n", " "), "it is shown as it is"
+    assert not re.search(r"(?<!\\)[][<>`*_|~&#!@]|https?://|www\.", escaped)
+    assert markdown("fcnn and resnet18-fine (2) differ by 3.5%; 1.0") == "fcnn and resnet18-fine (2) differ by 3.5%; 1.0"

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import errno
 import inspect
 import json
 import logging
@@ -23,7 +24,7 @@ from fkd.board.entries import SYNCED
 from fkd.errors import FkdError
 from fkd.page import compare, guard, live, uploads
 from fkd.page.components import Photo
-from fkd.page.guard import ANSWER_LIMIT, BUSY, FAULT, MALFORMED, NOT_UPLOADED, ROUTES, check_files, handler
+from fkd.page.guard import ANSWER_LIMIT, BUSY, FAULT, FULL, MALFORMED, NOT_UPLOADED, ROUTES, check_files, handler
 from fkd.page.site import build_app as build
 from fkd.page.site import launch_options
 from fkd.photo import many_photos
@@ -150,10 +151,82 @@ def test_what_the_page_does_not_have_is_refused_in_a_sentence(page):
     assert direct.status_code == 404 and "queue" in direct.json()["detail"]
 
 
-def test_a_bug_in_a_route_is_not_taken_for_a_malformed_request(page, monkeypatch):
+def test_a_bug_in_a_route_is_a_sentence_and_one_line_of_the_log_with_its_place(page, monkeypatch, caplog):
     monkeypatch.setattr(routes.route_utils, "get_fn", lambda **_: {}["/home/host/secret"])
-    answer = page.client.post("gradio_api/call/predict", json={"data": []})
-    assert answer.status_code == 500 and "secret" not in answer.text
+    for _ in range(3):
+        answer = page.client.post("gradio_api/call/predict", json={"data": []})
+        assert answer.status_code == 400 and "secret" not in answer.text
+    (line,) = caplog.messages
+    assert "KeyError" in line and "test_guard.py" in line and "secret" not in line
+
+
+UPLOAD = {"content-type": "multipart/form-data; boundary=b"}
+PART = '--b\r\nContent-Disposition: form-data; name="files"{}\r\n\r\nx\r\n--b--\r\n'
+MALFORMED_REQUESTS = {
+    "no file name": ("POST", "upload", UPLOAD, PART.format("")),
+    "a field beside an upload id": ("POST", "upload?upload_id=a", UPLOAD, PART.format("")),
+    "an odd charset": ("POST", "upload", {"content-type": UPLOAD["content-type"] + "; charset=undefined"}, PART),
+    "a long boundary": ("POST", "upload", {"content-type": f"multipart/form-data; boundary={'b' * 300}"}, PART),
+    "not a number": ("POST", "queue/join", {}, '{"data": [], "fn_index": NaN, "session_hash": "a"}'),
+    "an infinite number": ("POST", "queue/join", {}, '{"data": [], "fn_index": 1e400, "session_hash": "a"}'),
+    "brackets": ("POST", "queue/join", {}, "[" * 100_000),
+    "half a letter": ("POST", "queue/join", {}, '{"data": ["\\ud800"], "fn_index": 0, "session_hash": "\\ud800"}'),
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED_REQUESTS)
+def test_a_malformed_request_gets_a_sentence_and_floods_no_log(page, caplog, capfd, name):
+    method, path, headers, content = MALFORMED_REQUESTS[name]
+    headers = {"content-type": "application/json"} | headers
+    for _ in range(3):
+        answer = page.client.request(method, f"gradio_api/{path}", headers=headers, content=content)
+        assert answer.status_code in (400, 422) and answer.text, answer.status_code
+    assert len(caplog.records) <= 1 and "Traceback" not in "".join([caplog.text, *capfd.readouterr()])
+
+
+def test_a_stream_of_no_session_ends_without_a_traceback(page, caplog, capfd):
+    for _ in range(3):
+        assert "session_not_found" in page.client.get("gradio_api/queue/data?session_hash=nobody").text
+    assert len(caplog.records) <= 1 and "Traceback" not in "".join([caplog.text, *capfd.readouterr()])
+
+
+@pytest.mark.parametrize("ranges", ["0-1", "0-1,3-4", "1-", "x-y"])
+def test_a_file_is_sent_whole_without_the_headers_of_its_request(page, uploaded, ranges):
+    headers = {"Range": f"bytes={ranges}", "X-Proxy": "secret", "Cookie": "a=secret"}
+    answer = page.client.get(f"gradio_api/file={uploaded['path']}", headers=headers)
+    assert answer.status_code == 200 and len(answer.content) > 1000
+    assert "secret" not in str(answer.headers) and answer.headers["content-security-policy"] == guard.POLICY
+
+
+def test_no_host_of_a_caller_is_kept(page):
+    for query in ("", "?all_endpoints=true", "?page="):
+        page.client.get(f"gradio_api/info{query}", headers={"Host": "evil.example"})
+        page.client.get("", headers={"Host": "evil.example"})
+        info = page.client.get(f"gradio_api/info{query}").json()
+        assert "/predict" in info["named_endpoints"] and "evil" not in json.dumps(info)
+    assert "evil" not in page.client.get("").text + page.client.get("config").text
+
+
+def test_a_full_disk_is_told_and_no_part_stays(page, monkeypatch, caplog):
+    async def fails(self, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(routes.route_utils.GradioUploadFile, "write", fails)
+    answer = page.client.post("gradio_api/upload", files={"files": ("a.jpg", b"photo")})
+    assert answer.status_code == 507 and answer.json()["detail"] == FULL
+    assert not list(uploads.photo_folder().glob("tmp*")) and len(caplog.records) <= 1
+    error = error_of(lambda: exec("raise OSError(28, 'No space left on device')"))
+    assert error.message == FULL
+
+
+def test_an_error_that_repeats_is_logged_once_a_minute():
+    lines, sparing = [], guard.Sparing()
+    for second in (0, 0.1, 59, 61):
+        record = logging.makeLogRecord({"msg": "socket.accept() out of system resource", "pathname": "a", "lineno": 1})
+        record.created = second
+        lines += [second] if sparing.filter(record) else []
+    assert lines == [0, 61]
+    assert guard.SPARING in logging.getLogger("asyncio").filters
 
 
 @pytest.mark.parametrize("path", ["monitoring", "monitoring/summary", "monitoring/key"])

@@ -1,7 +1,9 @@
 """Photos are deleted within the hour, even after their process was killed."""
 
 import asyncio
+import functools
 import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 
 from fkd.errors import FkdError
 from fkd.page import uploads
-from fkd.page.uploads import MAX_AGE, keep_swept, photo_folder, sweep
+from fkd.page.uploads import MAX_AGE, MAX_AHEAD, keep_swept, photo_folder, run_folder, sweep
 
 
 def put(path: Path) -> Path:
@@ -51,25 +53,50 @@ def test_the_sweep_goes_on_after_a_failure(tmp_path, monkeypatch):
     assert len(sweeps) > 1
 
 
+def test_a_clock_that_is_set_back_keeps_no_photo_longer(tmp_path):
+    upload = put(tmp_path / "face.jpg")
+    sweep(tmp_path, now=time.time() - MAX_AHEAD + 5)
+    assert upload.exists()
+    sweep(tmp_path, now=time.time() - 2 * 3600)
+    assert not upload.exists()
+
+
 @pytest.fixture
-def folder(tmp_path, monkeypatch) -> Path:
-    """The folder as a process finds it whose GRADIO_TEMP_DIR is `tmp_path`."""
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    return photo_folder.__wrapped__()
+def start(tmp_path, monkeypatch):
+    """Makes the folder as a new process does whose GRADIO_TEMP_DIR is `tmp_path`; it is alive until `end`."""
+    ends = []
+    monkeypatch.setattr(uploads.atexit, "register", ends.append)
+    monkeypatch.setattr(tempfile, "tempdir", None)
+
+    def make() -> Path:
+        monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+        monkeypatch.setattr(uploads, "run_folder", functools.cache(run_folder.__wrapped__))
+        return uploads.run_folder()
+
+    yield make, lambda: ends.pop(0)()
+    for end in ends:
+        end()
 
 
-def test_what_a_killed_process_left_is_in_the_folder_that_the_next_one_sweeps(folder, tmp_path, monkeypatch):
-    left = put(folder / "hash" / "face.jpg")
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    assert photo_folder.__wrapped__() == folder and left.exists()
-    sweep(folder, time.time() + MAX_AGE + 5)
-    assert not left.exists()
+def test_what_a_killed_process_left_is_removed_by_the_next_but_not_what_a_live_one_has(start, tmp_path):
+    make, end = start
+    alive, dead = make(), tmp_path / f"fkd-{os.getuid()}" / "run-dead"
+    left, model = put(dead / "photos" / "face.jpg"), put(dead / "fkd-model-1" / "model.safetensors")
+    (dead / "lock").touch()
+    other = make()
+    assert not left.exists() and not model.exists() and alive.is_dir() and other != alive
+    assert Path(tempfile.mkdtemp()).parent == other, "whatever is temporary is in it"
+    end()
+    assert not alive.exists() and other.is_dir()
 
 
-def test_nobody_else_on_the_machine_reads_the_folder(folder, tmp_path, monkeypatch):
-    assert folder.stat().st_mode & 0o777 == 0o700
-    folder.rename(tmp_path / "other")
-    folder.symlink_to(tmp_path / "other")
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+def test_nobody_else_on_the_machine_reads_the_folder(start, tmp_path):
+    make, _ = start
+    parent = make().parent
+    photos = photo_folder()
+    photos.rmdir()  # as a cleaner of temporary files does
+    assert {path.stat().st_mode & 0o777 for path in (parent, photos.parent, photo_folder())} == {0o700}
+    parent.rename(tmp_path / "other")
+    parent.symlink_to(tmp_path / "other")
     with pytest.raises(FkdError, match="belongs to somebody else"):
-        photo_folder.__wrapped__()
+        make()

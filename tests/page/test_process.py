@@ -1,0 +1,65 @@
+"""The page as a process: how it starts, ends, and what it leaves behind."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+from served import ROOT, served, wait_until
+
+pytestmark = pytest.mark.slow
+APP = [sys.executable, "-m", "fkd", "app"]
+
+
+def test_the_end_of_a_page_removes_its_folder_and_the_next_start_those_of_killed_ones():
+    with served(APP) as page:
+        page.upload("a.jpg", b"photo")
+        folder = page.folder.parent
+        scratch = folder.parent.parent
+        page.process.kill()
+        page.process.wait(10)
+        assert list(folder.glob("photos/*/a.jpg")) and list(folder.glob("page-*"))
+        with served(APP, GRADIO_TEMP_DIR=str(scratch)) as after:
+            assert not folder.exists()
+            (folder,) = scratch.glob("fkd-*/run-*")
+            after.upload("a.jpg", b"photo")
+            after.process.send_signal(signal.SIGTERM)
+            assert after.process.wait(20) == 0 and not folder.exists()
+            assert "Traceback" not in after.printed
+
+
+def test_a_page_starts_without_output_and_with_one_that_is_not_utf8(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {"GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(tmp_path)}
+    command = ["sh", "-c", f"exec {' '.join(APP)} --checkpoint {ROOT / 'checkpoints' / 'fcnn'} >&- 2>&-"]
+    process = subprocess.Popen(command, env=environment, cwd=tmp_path)
+    try:
+        wait_until(lambda: process.poll() is not None or is_served(port), 60)
+        assert is_served(port)
+    finally:
+        process.terminate()
+        process.wait(30)
+    with served(APP, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0") as page:
+        assert page.client.get("").status_code == 200
+
+
+def is_served(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_too_many_connections_fill_no_log():
+    with served(["sh", "-c", f"ulimit -n 128; exec {' '.join(APP)}"]) as page, contextlib.ExitStack() as idle:
+        address = "127.0.0.1", int(page.url.rpartition(":")[2])
+        for _ in range(160):
+            idle.enter_context(socket.create_connection(address))
+        time.sleep(3)
+        assert "out of system resource" in page.printed and len(page.printed) < 10_000
+        idle.close()
+        wait_until(lambda: page.client.get("").status_code == 200)
