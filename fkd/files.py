@@ -36,7 +36,7 @@ Line = Annotated[str, Field(max_length=300, pattern=r"^\P{C}*$")]  # no control 
 Date = Annotated[
     str, Field(max_length=10), AfterValidator(lambda text: text and datetime.date.fromisoformat(text).isoformat())
 ]
-MARKDOWN = re.compile(r"[\\`*_\[\]<>&|~#!@]|:(?=//)|(?<=www)\.", re.I)  # also the marks of addresses, which become links
+MARKDOWN = re.compile(r"[\\`*_\[\]<>&|~#!@]|:(?=//)|(?<=www)\.", re.I)  # addresses become links, too
 FIELD_ERRORS = {"missing": "lacks"} | dict.fromkeys(
     ("unexpected_keyword_argument", "extra_forbidden"), "has the unknown"
 )

@@ -14,7 +14,7 @@ from fkd.board import entries as board
 from fkd.board.entries import KAGGLE, SYNCED, Benchmark, Entries, read_benchmarks, read_entries
 from fkd.board.ranking import RankingRow
 from fkd.errors import FkdError
-from fkd.files import write_csv
+from fkd.files import markdown, write_csv
 from fkd.hub.claims import sync
 from fkd.learn.record import weights_in
 from fkd.metrics import METRICS, RMSE
@@ -33,7 +33,7 @@ IS_WIDE = "() => window.innerWidth >= 700"
 WHAT_RANKS = f"""Models ranked by their error ({RMSE.label} in px of the 96 px frame; lower is better) on the
 {{faces:,}} held-out faces of **{{name}}**: {{description}}."""
 NO_ENTRY = """Nobody has entered a result on **{name}** yet ({description}). If you have its files, enter the first
-with `python -m fkd evaluate checkpoints/NAME --data DIR --benchmark {name}`."""
+with `python -m fkd evaluate checkpoints/NAME --data DIR --benchmark` and its name."""
 NO_RESULTS = "There are no results yet: `python -m fkd evaluate checkpoints/NAME --data DIR` makes the first."
 QUICK: dict[str, Any] = PRIVATE | {"queue": False}
 
@@ -233,7 +233,8 @@ def _plotted(entries: Entries, choice: Choice) -> tuple[list[str], list[str]]:
 def _about(benchmark: Benchmark, entries: Entries) -> str:
     """Describe the benchmark, as Markdown."""
     text = WHAT_RANKS if entries.measured or entries.unreadable else NO_ENTRY
-    return text.format(**dataclasses.asdict(benchmark) | {"description": benchmark.description.rstrip(".")})
+    description = markdown(benchmark.description.rstrip("."))
+    return text.format(name=markdown(benchmark.name), faces=benchmark.faces, description=description)
 
 
 def _note(benchmark: Benchmark, entries: Entries, count: int, choice: Choice) -> str:
@@ -248,15 +249,16 @@ def _note(benchmark: Benchmark, entries: Entries, count: int, choice: Choice) ->
 
 
 def problems_text(root: Path) -> str:
-    """List the leaderboard's unreadable files with the reasons, as Markdown with literal text."""
-    return "\n".join(f"- `{problem.replace('`', '')}`" for problem in board.problems(root))
+    """List the leaderboard's unreadable files with the reasons, as Markdown."""
+    return "\n".join(f"- {markdown(problem)}" for problem in board.problems(root))
 
 
 def hub_text(root: Path) -> str:
     """Summarize the claims of Hub models, with the date of the last sync."""
     synced = board.read_synced(root)
     refused = sum(bool(claim.refused) for claim in synced.claims)
-    text = f"Models on the Hub, read {synced.date}: {len(synced.claims) - refused:,} claims, {refused:,} refused."
-    if not synced.date:
+    date, claims = markdown(synced.date), len(synced.claims) - refused
+    text = f"Models on the Hub, read {date}: {claims:,} claims, {refused:,} refused."
+    if not date:
         text = "Models on the Hub have not been read yet."
     return f"{text} The last sync failed; it will be retried within the hour." if synced.failure else text

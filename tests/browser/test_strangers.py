@@ -1,4 +1,4 @@
-"""Text by strangers, everywhere that it may stand on the page: it loads nothing, links nowhere, and is shown as it is."""
+"""Text by strangers, everywhere it may stand on the page: it loads nothing, links nowhere, and is shown as it is."""
 
 import dataclasses
 import json
@@ -7,11 +7,11 @@ import shutil
 import pytest
 from onnx_files import mean_face
 from playwright.sync_api import expect
+from served import launched
 
 from browser.helpers import BOARD, EXAMPLES, ROOT, choose, open_tab, settle, upload
 from fkd.board.entries import SYNCED, Synced
 from fkd.page.site import build_app
-from served import launched
 
 NAME = "![x](http://192.0.2.1/a.png) [y](http://192.0.2.1)"
 NASTY = f"{NAME} <img src=//192.0.2.1/b.png> www.z.example `` **z**"
@@ -29,7 +29,7 @@ def address(tmp_path_factory):
     config["data"] |= {"name": NASTY, "terms": NASTY}
     config["model"]["conventions"][0]["name"] = NASTY
     evaluation["cost"]["hardware"] = evaluation["data"]["name"] = NASTY
-    evaluation |= {"fkd_version": NASTY, "fingerprint": NASTY, "model": NASTY, "date": NASTY}
+    evaluation |= {"fkd_version": NASTY, "fingerprint": NASTY, "model": NASTY}
     for name, value in (("config.json", config), ("evaluation.json", evaluation)):
         (folder / name).write_text(json.dumps(value))
     for name, about in (("net", {"name": NAME}), ("other", {"owner": NASTY, "licence": NASTY})):

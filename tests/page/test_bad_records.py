@@ -53,4 +53,4 @@ def test_text_by_strangers_is_no_markdown():
     escaped = markdown(text)
     assert re.sub(r"\\(?=[!-/:-@[-`{-~])", "", escaped) == text.replace("\n", " "), "it is shown as it is"
     assert not re.search(r"(?<!\\)[][<>`*_|~&#!@]|https?://|www\.", escaped)
-    assert markdown("fcnn and resnet18-fine (2) differ by 3.5%; 1.0") == "fcnn and resnet18-fine (2) differ by 3.5%; 1.0"
+    assert markdown("fcnn and net-2 (a) differ by 3.5%; 1.0") == "fcnn and net-2 (a) differ by 3.5%; 1.0"
