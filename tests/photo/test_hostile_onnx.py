@@ -68,8 +68,8 @@ def with_function() -> onnx.ModelProto:
 
 
 NAN, FACE = np.full((1, 15, 2), np.nan, np.float32), np.array([MEAN_FACE], np.float32)
-ELSEWHERE = "some of its weights are in another file"
-INPUT = r"expected one: float32 \[N, 1, 96, 96\]"
+ELSEWHERE = r"some of its weights are in another file: .*external_data=False"
+INPUT = r"expected one: float32 \[N, 1, 96, 96\] or \[N, 96, 96, 1\]"
 SHAPES = r"has the output points .* expected points \[N, 15, 2\]"
 FINITE = "points is not finite, or far outside the frame"
 # What is in the file, or how it is made -> the message.
@@ -85,6 +85,10 @@ HOSTILE: dict[str, tuple[object, str]] = {
     "weights at a path": (lambda: changed(lambda made: external(made.graph.initializer[2], "/etc/passwd")), ELSEWHERE),
     "weights beside it in a nested graph": (nested, ELSEWHERE),
     "colour pictures": (lambda: model([FLAT], takes=["N", 3, 96, 96]), INPUT),
+    "points in 0..1": (lambda: answers(FACE / 96), r"between 0.15 and 0.85, expected .* multiply by 96 and add 0"),
+    "points in -1..1": (lambda: answers(FACE / 48 - 1), r"multiply by 48 and add 48, or state scale=48 and offset=48"),
+    "points in -0.5..0.5": (lambda: answers(FACE / 96 - 0.5), r"multiply by 96 and add 48"),
+    "a scale that is none": (lambda: mean_face(scale="px"), r'its scale and offset: \[0\] is "px", expected'),
     "fourteen points": (lambda: answers(FACE[:, :14]), SHAPES),
     "NaN": (lambda: answers(NAN), FINITE),
     "points beside the frame": (lambda: answers(FACE + 400), "a point at 4.*, expected pixels of the 96 x 96"),

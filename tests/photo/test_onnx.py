@@ -10,6 +10,7 @@ from conftest import EXAMPLES, contents
 from onnx_files import constant, model
 from PIL import Image
 
+from fkd.keypoints import MEAN_FACE
 from fkd.photo.detectors import onnx_export
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.detectors.onnx import read_onnx
@@ -72,6 +73,25 @@ def test_push_with_onnx_adds_a_file_that_pull_ignores(hub, evaluated, tmp_path):
     detector = read_onnx(tmp_path / "net.onnx")
     assert detector.owner == "ada" and detector.validation_rmse == 48
     assert "model.onnx" not in contents(tmp_path / run("pull", "ada/net"))
+
+
+def test_a_file_of_keras_takes_channels_last_and_states_the_units_of_its_answers(tmp_path):
+    nodes = [
+        ("Slice", ["images", "start", "end", "axes"], ["corner"], {}),  # the pixel at row 2, column 5
+        ("Reshape", ["corner", "shape"], ["light"], {}),
+        ("Mul", ["light", "half"], ["added"], {}),
+        ("Add", ["added", "face"], ["points"], {}),
+    ]
+    numbers = {"start": [2, 5, 0], "end": [3, 6, 1], "axes": [1, 2, 3], "shape": [-1, 1, 1]}
+    face = np.array([MEAN_FACE], np.float32)
+    weights = [constant("half", 0.5), constant("face", face / 48 - 1)]
+    weights += [constant(name, value, np.int64) for name, value in numbers.items()]
+    made = model(nodes, weights, takes=["N", 96, 96, 1], scale="48", offset="48")
+    (tmp_path / "keras.onnx").write_bytes(made.SerializeToString())
+    frames = np.zeros((2, 96, 96), np.uint8)
+    frames[1, 2, 5] = 255
+    points = read_onnx(tmp_path / "keras.onnx").on_frames(frames)
+    np.testing.assert_allclose(points, [face[0], face[0] + 24], atol=1e-3)
 
 
 def test_files_of_others_have_thirty_numbers_or_one_face_at_a_time(tmp_path):

@@ -15,14 +15,17 @@ from fkd.data.conventions import COMPETITION, Convention, ambiguous, merge
 from fkd.data.record import DataRecord
 from fkd.errors import FkdError
 from fkd.files import STRICT, Line, Signed, counted, one_line, open_regular, parse_json, typed
-from fkd.keypoints import FRAME_SIZE, NAMES
+from fkd.keypoints import FRAME_SIZE, MEAN_FACE, NAMES
 from fkd.learn.config import MAX_CONVENTIONS
 from fkd.photo.colours import PALETTE
 from fkd.photo.detectors.network import CONVENTION, OTHER_POINTS, POINTS, UNCERTAINTY, NetworkDetector
 from fkd.photo.runtime import Network
 
 MAX_BYTES = 500_000_000
-INPUTS = (["f32 [?,1,96,96]"], ["f32 [1,1,96,96]"])  # as OpenVINO writes them
+# As OpenVINO writes them, ? where any size is taken: channels first, or last as in Keras.
+INPUT = re.compile(r"f32 \[[?1],([?1],(96|\?),(96|\?)|(96|\?),(96|\?),1)\]")
+MIN_PX = 8.0  # from the frame's corner: nearer than that, all points of a face are in other units
+UNITS = ((96, 0), (48, 48), (96, 48))  # scale and offset of answers in 0..1, -1..1 and -0.5..0.5
 MAX_PX = 10_000.0  # from the frame's corner: no face has points there
 
 
@@ -47,18 +50,22 @@ class Trained:
 
 @dataclass(frozen=True)
 class ForeignNetwork:
-    """A network with checked outputs. `where` names the file in messages."""
+    """A network with checked outputs. `where` names the file in messages; px are its numbers * scale + offset."""
 
     where: str
     network: Network
     outputs: list[str]
     conventions: tuple[Convention, ...]
+    scale: float
+    offset: float
 
     def __call__(self, images: np.ndarray) -> Mapping[str, np.ndarray]:
         """Return the outputs, the file's first one as "points" [N, 15, 2], for images float32 [N, 1, 96, 96].
 
         Raises FkdError if the network fails, with OpenVINO's error as the cause, or an output is not as expected.
         """
+        if self.network.inputs[0].endswith(",1]"):
+            images = images.transpose(0, 2, 3, 1)
         try:
             outputs = self.network(images)
         except RuntimeError as error:
@@ -81,15 +88,18 @@ class ForeignNetwork:
                 raise FkdError(f"{self.where} has the output {found} for {len(images)} frames, expected {listed}")
             if not (np.abs(value) < MAX_PX).all():  # or NaN
                 raise FkdError(f"{self.where}: {name} is not finite, or far outside the frame")
+        for name in named.keys() - {CONVENTION}:
+            named[name] = named[name] * self.scale + (0 if name == UNCERTAINTY else self.offset)
         return named
 
 
 def read_onnx(path: Path, name: str = "") -> NetworkDetector:
-    """Read a network from frames float32 [N, 1, 96, 96] in 0..1 to points [N, 15, 2] or [N, 30], frame px.
+    """Read a network from frames float32 [N, 1, 96, 96] or [N, 96, 96, 1] in 0..1 to points [N, 15, 2] or [N, 30].
 
-    Its first output is the points; it may also have "uncertainty" [N, 15], px, and "other_points" [N, 2, 2]: nose tip
-    and bottom lip in the four-point convention. Its metadata may state name, owner, licence and keypoints. A file by
-    `fkd export` lists its conventions there, and may have more other points, and "convention" [N, C], logits.
+    Its first output is the points; it may also have "uncertainty" [N, 15], and "other_points" [N, 2, 2]: nose tip
+    and bottom lip in the four-point convention. All are frame px, or become so by the scale and offset of its metadata,
+    which may also state name, owner, licence and keypoints. A file by `fkd export` lists its conventions there, and may
+    have more other points, and "convention" [N, C], logits.
 
     The network is run on three frames. Raises FkdError with the reason for any other file.
     """
@@ -118,9 +128,11 @@ def read_onnx(path: Path, name: str = "") -> NetworkDetector:
         network = Network(content, outputs)
     except RuntimeError as error:
         raise FkdError(f"{where} is refused: OpenVINO cannot read it ({_reason(error)})") from None
-    if network.inputs not in INPUTS:
+    if len(network.inputs) != 1 or not INPUT.fullmatch(network.inputs[0]):
         found = one_line("; ".join(network.inputs))
-        raise FkdError(f"{where} has the inputs {found}, expected one: float32 [N, 1, 96, 96]")
+        raise FkdError(f"{where} has the inputs {found}, expected one: float32 [N, 1, 96, 96] or [N, 96, 96, 1]")
+    units, about = [metadata.get("scale", "1"), metadata.get("offset", "0")], f"{where}: its scale and offset"
+    scale, offset = typed(units, list[Signed], about, strict=False)
     detector = NetworkDetector(
         name=name or _plain(metadata.get("name") or path.stem, 60),
         owner=_plain(metadata.get("owner", ""), 60),
@@ -130,7 +142,7 @@ def read_onnx(path: Path, name: str = "") -> NetworkDetector:
         data=trained.data if trained else DataRecord("", licence),
         validation_rmse=trained.validation_rmse if trained else math.inf,
         folder=path,
-        run=ForeignNetwork(where, network, outputs, conventions),
+        run=ForeignNetwork(where, network, outputs, conventions, scale, offset),
         conventions=conventions,
         label_offset=np.array(trained.label_offset if trained else [0.0] * len(conventions)),
     )
@@ -142,6 +154,11 @@ def read_onnx(path: Path, name: str = "") -> NetworkDetector:
     outside = points[np.abs(points - FRAME_SIZE / 2) > 1.5 * FRAME_SIZE]
     if len(outside):
         raise FkdError(f"{where} answers with a point at {outside[0]:.4g}, expected pixels of the 96 x 96 frame")
+    if np.abs(points).max() < MIN_PX:
+        scale, offset = min(UNITS, key=lambda unit: np.abs(points.mean(0) * unit[0] + unit[1] - MEAN_FACE).max())
+        found = f"{where} answers with all points between {points.min():.2g} and {points.max():.2g}"
+        way = f"multiply by {scale} and add {offset}, or state scale={scale} and offset={offset} in its metadata"
+        raise FkdError(f"{found}, expected pixels of the 96 x 96 frame: {way}")
     return detector
 
 
@@ -164,7 +181,7 @@ def _problems(model: Any) -> Iterator[str]:
     for message in _messages(model):
         kind = message.DESCRIPTOR.name
         if kind == "TensorProto" and (message.data_location or message.external_data):
-            yield "some of its weights are in another file: export it with all of them inside"
+            yield "some of its weights are in another file: torch.onnx.export(..., external_data=False) keeps them in"
         if kind == "NodeProto" and message.domain not in ("", "ai.onnx"):
             yield f"it has the custom operator {one_line(f'{message.domain}.{message.op_type}', 60)}"
 
