@@ -1,5 +1,6 @@
 """The page's API: /predict, /compare and /leaderboard, for gradio_client and curl."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,21 @@ def api(detectors: LazyDetectors, root: Path) -> None:
         "leaderboard": (answer_leaderboard, [benchmark]),
     }
     for name, (function, inputs) in endpoints.items():
-        gr.Button(visible=False).click(handler(function), inputs, answer, api_name=name)
+        gr.Button(visible=False).click(handler(_with_defaults(function, inputs)), inputs, answer, api_name=name)
+
+
+def _with_defaults(function: Callable[..., Any], inputs: list[gr.components.Component]) -> Callable[..., Any]:
+    """Return a handler that takes null, which JavaScript's client sends, and "" for a default."""
+
+    @functools.wraps(function)
+    def answer(*values: Any) -> Any:
+        values = tuple(each.value if value in (None, "") else value for each, value in zip(inputs, values, strict=True))
+        for each, value in zip(inputs, values, strict=True):
+            if isinstance(each, gr.Checkbox) and type(value) is not bool:
+                raise FkdError(f"{each.label} is {one_line(repr(value))}, expected true or false")
+        return function(*values)
+
+    return answer
 
 
 def _note(photo: Image.Image) -> dict[str, str]:

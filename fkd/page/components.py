@@ -6,14 +6,26 @@ from typing import Any
 
 import gradio as gr
 from gradio.data_classes import ImageData
+from pydantic import model_validator
 
 from fkd.page import viewer
 from fkd.page.guard import NOT_UPLOADED, is_uploaded
 
 
+class Upload(ImageData):
+    """The path of an uploaded file; a session would keep what else a request sends, such as the content itself."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def keep_path(cls, value: Any) -> dict[str, Any]:
+        """Return the path alone, or nothing."""
+        return {"path": value.get("path")} if isinstance(value, dict) else {}
+
+
 class Photo(gr.Image):
     """An image as the path of its upload; Gradio would decode the file first, in any format."""
 
+    data_model = Upload
     is_template = True
 
     def preprocess(self, payload: ImageData | None) -> str | None:

@@ -1,10 +1,12 @@
 """The API for gradio_client and curl works as documented."""
 
+import base64
+import json
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
-import httpx
 import pytest
 from gradio_client import Client
 from served import FILE, Caller, launched
@@ -28,10 +30,18 @@ def test_the_documented_examples_run(page):
     document = (ROOT / "docs" / "api.md").read_text().replace("http://127.0.0.1:7860", page.url.rstrip("/"))
     (by_client,) = re.findall(r"```python\n(.*?)```", document, re.S)
     exec(by_client.replace("photo.jpg", str(PHOTO)), {})
-    ask, hear = re.findall(r"^curl [^#\n]*", document, re.M)
-    _, _, url, _, kind, _, data = shlex.split(ask)
-    asked = httpx.post(url, content=data, headers=[kind.split(": ")]).json()
-    assert '"rmse"' in httpx.get(shlex.split(hear)[2].replace("EVENT_ID", asked["event_id"])).text
+    path = event = ""
+    answers = []
+    for line in re.findall(r"^curl [^#\n]*", document.replace("photo.jpg", str(PHOTO)), re.M):
+        command = shlex.split(line.replace("PATH", path).replace("EVENT_ID", event))
+        answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+        if "-F" in command:
+            (path,) = json.loads(answer)
+        elif "-d" in command:
+            event = json.loads(answer)["event_id"]
+        else:
+            answers.append(answer)
+    assert '"left_eye_center"' in answers[0] and '"rmse"' in answers[1]
     api = Client(page.url, verbose=False).view_api(return_format="dict")
     assert set(api["named_endpoints"]) == {"/predict", "/compare", "/leaderboard"}
 
@@ -50,6 +60,24 @@ def test_each_endpoint_answers_and_precise_points_differ(page: Caller):
     both = page.call("compare", [photo, "fcnn,resnet18", False, False])[1][0]
     assert set(both["models"]) == {"fcnn", "resnet18"} and both["milliseconds"]["finding faces"] > 0
     assert page.call("leaderboard", ["wild15"])[1][0][0]["rank"] == 1
+
+
+def test_nothing_sent_is_a_default_and_anything_else_of_another_kind_is_refused_in_a_sentence(page: Caller, caplog):
+    photo = {"path": page.upload("face.jpg", PHOTO.read_bytes()), "meta": FILE}
+    usual = page.call("predict", [photo, "resnet18", False, False])
+    assert usual[0] == "complete"
+    for nothing in (None, ""):
+        assert page.call("predict", [photo, *[nothing] * 3]) == usual
+        assert set(page.call("compare", [photo, *[nothing] * 3])[1][0]["models"]) == {"fcnn", "resnet18", "resnet50"}
+        assert page.call("leaderboard", [nothing])[0] == "complete"
+    for wrong in ("false", 0, "no", [True]):
+        kind, answer = page.call("predict", [photo, "fcnn", wrong, False])
+        assert (kind, answer["error"]) == ("error", f"precise is {wrong!r}, expected true or false")
+    content = "data:image/jpeg;base64," + base64.b64encode(PHOTO.read_bytes()).decode()
+    for other in (content, {"url": content}, {"url": content, "meta": FILE}, str(PHOTO), 1, []):
+        kind, answer = page.call("predict", [other, "fcnn", False, False])
+        assert kind == "error" and answer["error"].startswith("This file was not uploaded here: upload it first")
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 def test_the_page_is_no_tool_server_whatever_the_environment_asks_for(monkeypatch):

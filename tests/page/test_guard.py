@@ -72,9 +72,9 @@ def test_a_picture_that_was_not_uploaded_is_not_read_and_the_answer_tells_nothin
     answers = [(way, page.call("predict", [way, "fcnn", False, False])) for way in forged(secret, tmp_path / "l.png")]
     assert len(answers) > 100
     wrong = [(way, answer) for way, answer in answers if answer != refused]
-    # Text where a file belongs does not fit the component, whatever it names.
+    # Text where a file belongs reaches the component, which refuses it, whatever it names.
     assert len(wrong) == 4 and all(isinstance(way, str) for way, _ in wrong)
-    assert all(answer == ("error", {"error": None}) for _, answer in wrong)
+    assert all((kind, answer["error"]) == ("error", NOT_UPLOADED) for _, (kind, answer) in wrong)
 
 
 def test_the_component_itself_reads_no_other_file(secret):
