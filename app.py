@@ -21,28 +21,29 @@ CHECKPOINTS, LEADERBOARD = HOME / "checkpoints", HOME / "leaderboard"
 def build_app(
     checkpoints: Path = CHECKPOINTS,
     leaderboard: Path = LEADERBOARD,
-    models: Sequence[str] = (),
+    references: Sequence[str] = (),
 ) -> gr.Blocks:
     """Build the page for a folder of checkpoints and one of entries, unlaunched.
 
     Args:
         checkpoints: Folder of checkpoints and model files.
         leaderboard: Folder of entries.
-        models: More references, such as hf:user/repo or onnx:FILE.
+        references: Shown instead of the folder's, such as hf:user/repo or onnx:FILE.
 
     Raises:
         FkdError: As `site.build_app`.
     """
-    return site.build_app([*site.references_in(checkpoints), *models], leaderboard, HOME)
+    return site.build_app(references or site.references_in(checkpoints), leaderboard, HOME)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Serve the page of this clone.")
-    parser.add_argument("models", nargs="*", help="hf:user/repo, onnx:FILE, ..., in addition to the checkpoints here")
+    shown = "show this folder, hf:user/repo or onnx:FILE instead of those in checkpoints/; repeatable"
+    parser.add_argument("--checkpoint", action="append", default=[], help=shown)
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     args = parser.parse_args()
     try:
-        page = build_app(models=args.models)
+        page = build_app(references=args.checkpoint)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         site.launch(page, LEADERBOARD, args.open)
     except (FkdError, OSError) as error:

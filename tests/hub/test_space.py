@@ -50,7 +50,7 @@ def test_a_space_and_a_page_of_models_that_are_on_the_hub(hub, evaluated, tmp_pa
     page = build_app(checkpoints=tmp_path, leaderboard=tmp_path)
     assert '"ada/net"' in json.dumps(page.get_config_file(), default=str)
     with pytest.raises(FkdError, match="shows you no repository eve/net"):
-        build_app(checkpoints=tmp_path, leaderboard=tmp_path, models=["hf:eve/net"])
+        build_app(checkpoints=tmp_path, leaderboard=tmp_path, references=["hf:eve/net"])
 
 
 def test_a_space_gets_the_files_of_its_folder_and_what_runs_them(hub, tmp_path):
