@@ -54,7 +54,7 @@ needs-data:
 # A Space adds extras of Gradio and the package `spaces` to requirements.txt; with them the versions must fit too.
 lock:
 	$(PYTHON) -m venv --clear build/lock
-	build/lock/bin/python -m pip install --quiet -r requirements.txt 'gradio[oauth,mcp]' spaces
+	build/lock/bin/python -m pip install -r requirements.txt 'gradio[oauth,mcp]' spaces
 	build/lock/bin/python tests/lock.py
 
 # What the page needs, and no more: no PyTorch, since the shipped checkpoints carry their networks.
@@ -65,5 +65,5 @@ $(SERVES): pyproject.toml requirements.lock
 	@touch $@
 
 $(READY): $(SERVES) pyproject.toml
-	$(PY) -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[app,train,dev,dlib,parquet,ray]'
+	$(PY) -m pip install --disable-pip-version-check -c requirements.lock -e '.[app,train,dev,dlib,parquet,ray]'
 	@touch $@

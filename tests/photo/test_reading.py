@@ -118,6 +118,7 @@ def test_whatever_a_decoder_raises_is_one_sentence(error, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("side", [9_000, 20_000, 2**31 - 1])
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_a_photo_too_large_is_refused_before_a_pixel_is_decoded(side, tmp_path, monkeypatch):
     small = io.BytesIO()
     Image.new("1", (30, 30)).save(small, "PNG")
