@@ -2,12 +2,14 @@
 
 docs/figures/keypoints.svg: the 15 keypoints with their names, as resnet18 finds them on an example photo.
 docs/figures/accuracy.svg: test RMSE against the time per face, from the entries of the leaderboard.
+docs/figures/faces.jpg: training faces with their labels, drawn by tests/drawn.py, as real ones may not be shown.
 """
 
 import base64
 import html
 import io
 import json
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -104,3 +106,5 @@ if __name__ == "__main__":
     folder.mkdir(exist_ok=True)
     (folder / "keypoints.svg").write_text(keypoints())
     (folder / "accuracy.svg").write_text(accuracy())
+    faces = runpy.run_path(str(ROOT / "tests" / "drawn.py"))["draw_faces"](12)
+    faces.draw(columns=6).save(folder / "faces.jpg", quality=80)

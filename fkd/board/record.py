@@ -10,10 +10,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from fkd.brief import Brief
 from fkd.data.record import DataRecord
 from fkd.errors import FkdError
 from fkd.files import STRICT, Count, Date, Figure, Line, read_json, strict_dataclass, typed
-from fkd.metrics import Accuracy, Detail, Figures
+from fkd.metrics import METRICS, Accuracy, Detail, Figures
 from fkd.version import __version__
 
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -49,8 +50,8 @@ class Cost:
     hardware: Line
 
 
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Evaluation(Brief):
     """A leaderboard entry: one model on one benchmark, or submitted predictions, which have no weights and no cost.
 
     Attributes:
@@ -93,6 +94,15 @@ class Evaluation:
             raise FkdError("it has a checkpoint without its cost, or a cost without a checkpoint")
         if self.submitted and "/" in self.name:
             raise FkdError("submitted predictions have the name of a Hub model")
+
+    def __str__(self) -> str:
+        result = self.accuracy
+        shown = {metric.key: metric.shown(result.figures.get(metric.key)) for metric in METRICS}
+        return (
+            f"{self.name} on {self.benchmark}: RMSE {shown['rmse']} ({result.rmse_low:.3f} to {result.rmse_high:.3f}), "
+            f"NME {shown['nme']}, failures {shown['failure_rate']}; "
+            f"{result.faces:,} faces, {result.values:,} coordinates"
+        )
 
     @property
     def submitted(self) -> bool:

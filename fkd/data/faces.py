@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image, ImageDraw
 
-from fkd.keypoints import FOUR_POINT, NAMES
+from fkd.brief import Brief
+from fkd.keypoints import FOUR_POINT, FRAME_SIZE, NAMES
 
 
-@dataclass(frozen=True)
-class Faces:
+@dataclass(frozen=True, repr=False)
+class Faces(Brief):
     """Grey faces and their keypoints.
 
     images: uint8 [N, 96, 96]. points: float32 [N, 15, 2], frame pixels (x, y), NaN where a label is missing.
@@ -27,6 +29,21 @@ class Faces:
     def four_point(self) -> np.ndarray:
         """Which faces follow the four-point label convention, bool [N] (`is_four_point`)."""
         return is_four_point(self.points)
+
+    def draw(self, columns: int = 8, rows: int = 5, zoom: int = 2) -> Image.Image:
+        """Draw the first faces with their labelled points, in a grid.
+
+        >>> read_training("facial-keypoints").draw().save("faces.png")
+        """
+        shown, side = self[: columns * rows], zoom * FRAME_SIZE
+        grid = Image.new("RGB", (side * min(columns, len(shown)), side * -(-len(shown) // columns)))
+        pen = ImageDraw.Draw(grid)
+        for number, (image, points) in enumerate(zip(shown.images, shown.points, strict=True)):
+            corner = (side * (number % columns), side * (number // columns))
+            grid.paste(Image.fromarray(image).resize((side, side)), corner)
+            for point in points[np.isfinite(points).all(1)]:
+                pen.circle(tuple((point + 0.5) * zoom - 0.5 + corner), 1.5 * zoom, "#35e08a", "#000000")
+        return grid
 
 
 @dataclass(frozen=True)

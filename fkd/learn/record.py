@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Generic, Literal, TypeVar
 
+from fkd.brief import Brief
 from fkd.data.record import DataRecord
 from fkd.errors import FkdError
 from fkd.files import Count, Figure, file_sha256, read_json, strict_dataclass, typed
@@ -17,8 +18,8 @@ LARGEST_CONFIG = 100_000  # bytes
 FORMAT: Final = "fkd-2"
 
 
-@dataclass(frozen=True)
-class Checkpoint(Generic[Model]):
+@dataclass(frozen=True, repr=False)
+class Checkpoint(Brief, Generic[Model]):
     """A model, what it was trained with and on, and the sha256 of its weights' file.
 
     model: a `fkd.learn.models.KeypointModel` in evaluation mode, or a drop-in replacement (`fkd.photo.detectors`).

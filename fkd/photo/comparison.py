@@ -9,21 +9,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fkd.brief import Brief
 from fkd.errors import FkdError
 from fkd.keypoints import LEFT_EYE, NAMES, RIGHT_EYE
 from fkd.photo.colours import distinct
 from fkd.photo.detector import Detector
 from fkd.photo.face import Face, FaceBox
 from fkd.photo.finder import find_faces
-from fkd.photo.point_files import Row, answer_row
+from fkd.photo.point_files import Row, answer_row, to_table
 from fkd.photo.predict import Finder, find_confirmed_faces
 from fkd.photo.reading import PhotoLike, as_photo, full_size
 
 TITLES = [name.replace("_", " ") for name in NAMES]
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Brief):
     """The answers of several detectors for the N faces of an upright photo, which is not stored."""
 
     width: int
@@ -38,6 +39,10 @@ class Comparison:
     def rows(self, photo: str) -> list[Row]:
         """The answers as rows of `fkd.photo.point_files`."""
         return [answer_row(photo, name, faces) for name, faces in self.answers.items()]
+
+    def to_frame(self, photo: str = "") -> pd.DataFrame:
+        """One row per face and detector, with the columns of `fkd.photo.point_files.TABLE`."""
+        return to_table(self.rows(photo))
 
     def to_json(self) -> dict[str, Any]:
         """{"width", "height", "milliseconds": {stage: ms}, "models": {name: {"faces": [...]}}}, px of the photo."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fkd.brief import Brief
 from fkd.keypoints import NAMES
 
 
@@ -30,8 +31,8 @@ class FaceBox:
         return np.array([self.box[0] + self.box[2], self.box[1] + self.box[3]]) / 2
 
 
-@dataclass(frozen=True)
-class Face:
+@dataclass(frozen=True, repr=False)
+class Face(Brief):
     """A detector's answer for one face, in px of the upright photo.
 
     doubt: the distance between the answers for the crop and for its mirror image, in units of the detector's validation

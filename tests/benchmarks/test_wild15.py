@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import wild15
-from conftest import draw_face
+from drawn import draw_face
 from PIL import Image
 from wild15 import TYPICAL, Placement, build_wild15, fits, frame_of, place, read_pts
 

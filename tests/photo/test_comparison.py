@@ -3,7 +3,9 @@ import json
 import numpy as np
 import pytest
 from conftest import EXAMPLES
+from forged import entry
 
+from fkd.learn.checkpoint import load_checkpoint
 from fkd.photo.comparison import compare, points_table
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.face import FaceBox
@@ -27,6 +29,22 @@ def test_every_model_answers_for_every_face_and_each_stage_is_timed(detectors):
     value = json.loads(json.dumps(result.to_json()))
     assert value["width"] == 512 and set(value["models"]["sure"]["faces"][0]["points"]) and result.truth == [None]
     assert "finding faces" not in compare(detectors, read_photo(PHOTO), [BOX]).milliseconds
+
+
+def test_the_frame_has_a_row_per_face_and_model(detectors):
+    table = compare(detectors, PHOTO, [BOX, BOX]).to_frame("grace.jpg")
+    assert table[["photo", "face", "model"]].to_numpy().tolist() == [
+        ["grace.jpg", face, model] for model in ("sure", "plain") for face in (1, 2)
+    ]
+
+
+def test_reprs_are_a_line_without_arrays(detectors, sixty, evaluated):
+    comparison = compare(detectors, PHOTO, [BOX])
+    records = [sixty, comparison, comparison.answers["sure"], detectors[0], detectors[0].checkpoint]
+    for record in [*records, load_checkpoint(evaluated), entry("net", 2.5)]:
+        assert len(repr(record)) < 1000 and "\n" not in repr(record) and "array(" not in repr(record)
+    assert repr(sixty[:2]) == "Faces(images=uint8[2, 96, 96], points=float32[2, 15, 2])"
+    assert "name='sure'" in repr(detectors[0])
 
 
 def test_the_table_has_distances_and_errors_in_px_and_percent(detectors):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from fkd.brief import Brief
 from fkd.data.record import DataRecord
 from fkd.data.sixty_eight import FOUR_OF_68, OF_68
 from fkd.errors import FkdError, require
@@ -55,8 +56,8 @@ LEAST_CONFIDENCE = 0.01  # that a crop holds a face is known already
 MARGIN = SIZE // 4  # px of the crop on each side: with half of it, the finder in a bundle misses a face of 538
 
 
-@dataclass
-class LandmarkDetector:
+@dataclass(repr=False)
+class LandmarkDetector(Brief):
     """A network or predictor that finds K landmarks in one crop, as a `Detector`, which documents most attributes.
 
     A face that it does not find has all points at the centre of the frame, and infinite doubt.

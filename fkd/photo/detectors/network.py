@@ -1,12 +1,13 @@
 """A network from 96 x 96 frames to points, as a detector, whatever runs it: torch, OpenVINO or a foreign file."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from fkd.brief import Brief
 from fkd.data.conventions import Convention, Outputs, label_points
 from fkd.data.record import DataRecord
 from fkd.keypoints import MEAN_FACE, unmirror
@@ -44,21 +45,22 @@ class Look:
     spread: np.ndarray | None  # [N, 15] photo px
 
 
-@dataclass
-class NetworkDetector:
+@dataclass(repr=False)
+class NetworkDetector(Brief):
     """A network as a `Detector`, which documents most attributes."""
 
     name: str
     owner: str
-    colour: str
+    colour: str = field(repr=False)
     network: str
-    sha256: str
+    sha256: str = field(repr=False)
     data: DataRecord
     validation_rmse: float
     folder: Path
-    run: Run
-    conventions: tuple[Convention, ...]  # that it answers in, that of photos first
-    label_offset: np.ndarray  # px [C], as in `fkd.learn.models.KeypointModel`
+    run: Run = field(repr=False)
+    # That it answers in, that of photos first.
+    conventions: tuple[Convention, ...] = field(repr=False)
+    label_offset: np.ndarray = field(repr=False)  # px [C], as in `fkd.learn.models.KeypointModel`
 
     def on_frames(self, images: np.ndarray, four_point: np.ndarray | None = None, mirror: bool = False) -> np.ndarray:
         """Return points float32 [N, 15, 2], as `Detector.on_frames`."""
