@@ -1,6 +1,8 @@
 """Train, compare, publish and rank facial keypoint detectors.
 
->>> from fkd import load, predict
+>>> from fkd import evaluate, load, predict, train
+>>> train("facial-keypoints", "checkpoints/mine")
+>>> print(evaluate(load("checkpoints/mine"), "facial-keypoints"))
 >>> faces = predict(load("checkpoints/resnet18"), photo)
 """
 
@@ -10,19 +12,22 @@ from typing import TYPE_CHECKING, Any
 from fkd.version import __version__
 
 if TYPE_CHECKING:
+    from fkd.board.measuring import evaluate
     from fkd.hub.reference import load
+    from fkd.learn.run import train
     from fkd.photo.comparison import compare
     from fkd.photo.predict import predict
 
-__all__ = ["__version__", "compare", "load", "predict"]
+__all__ = ["__version__", "compare", "evaluate", "load", "predict", "train"]
 # What these need (torch, timm) takes seconds to import, so it waits until one of them is used (PEP 562).
-FRONT_DOOR = {"compare": "fkd.photo.comparison", "load": "fkd.hub.reference", "predict": "fkd.photo.predict"}
+FRONT_DOOR = {"compare": "photo.comparison", "evaluate": "board.measuring", "load": "hub.reference"}
+FRONT_DOOR |= {"predict": "photo.predict", "train": "learn.run"}
 
 
 def __getattr__(name: str) -> Any:
     if name not in FRONT_DOOR:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(FRONT_DOOR[name]), name)
+    return getattr(importlib.import_module(f"fkd.{FRONT_DOOR[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -7,7 +7,7 @@ from fkd.files import one_line
 
 
 class Brief:
-    """A dataclass made with repr=False: its repr has the type and shape of an array, and the start of any long value."""
+    """A dataclass made with repr=False: its repr has types and shapes of arrays, and the start of any long value."""
 
     def __repr__(self) -> str:
         record: Any = self

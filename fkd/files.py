@@ -91,17 +91,28 @@ def replacing(path: Path | str) -> Iterator[Path]:
     path = Path(path)
     if not path.name:
         raise OSError(f"{path} is a folder, expected a name to write")
-    try:
+    with _writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = tempfile.TemporaryDirectory(dir=path.parent, prefix=_temporary_prefix(path))
-    except OSError as error:
-        raise OSError(
-            f"{path} cannot be written ({error.strerror}): make it writable, or choose another place"
-        ) from None
     with temporary as folder:
         unfinished = Path(folder) / path.name
         yield unfinished
         os.replace(unfinished, path)
+
+
+def check_writable(path: Path) -> None:
+    """Raise OSError, with what to do, unless `path` can be written; leaves nothing behind."""
+    with _writing(path), tempfile.TemporaryFile(dir=next(each for each in path.absolute().parents if each.exists())):
+        pass
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        what = f"{path} cannot be written ({error.strerror}): make it writable, or choose another place"
+        raise OSError(what) from None
 
 
 def remove_leftovers(path: Path | str) -> None:

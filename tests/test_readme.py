@@ -14,6 +14,7 @@ import pytest
 import yaml
 from ablation import summary
 from huggingface_hub import ModelCard, RepoCard
+from PIL import Image
 from typer.main import get_command
 
 from fkd.board.entries import find_benchmark, read_entries
@@ -46,6 +47,23 @@ def test_the_readme_is_short_and_its_python_runs(monkeypatch, capsys):
     exec(code, {})
     out = capsys.readouterr().out
     assert out.startswith("(") and out.count("\n") == 15, "expected one face: a box, and one line per point"
+
+
+def test_the_python_of_the_documentation_runs(competition, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("fkd.board.measuring.robustness", lambda *given: {})  # takes half a minute
+    competition.rename("facial-keypoints")
+    Path("photo.jpg").symlink_to(ROOT / "examples" / "grace_hopper.jpg")
+    Path("checkpoints").mkdir()
+    Path("checkpoints/resnet18").symlink_to(ROOT / "checkpoints" / "resnet18")
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(), re.S)
+    assert len(blocks) == 7 and all(block.count("\n") <= 10 for block in blocks)
+    exec("\n".join(blocks), {})
+    out = capsys.readouterr().out
+    assert "Faces(images=uint8[60, 96, 96], points=float32[60, 15, 2])" in out
+    assert "mine on facial-keypoints: RMSE" in out and "resnet18" in out
+    assert Image.open("faces.png").size == (8 * 192, 2 * 192) and Image.open("drawn.png").size == (512, 600)
+    assert pd.read_csv("points.csv")["model"].tolist() == ["mine"] and "plotly" in Path("training.html").read_text()
 
 
 @every_page

@@ -23,16 +23,22 @@ from fkd.photo.kinds import read_detector
 COMPETITION_ROWS = 7049
 
 
-def measure(
-    detectors: Sequence[Detector], data: Path, benchmark: str = "", name: str = "", mirror: bool = False
+def evaluate(
+    detectors: Detector | Sequence[Detector],
+    data: Path | str,
+    benchmark: str = "",
+    name: str = "",
+    mirror: bool = False,
 ) -> Evaluation:
-    """Measure a detector, or the mean of several, on the held-out tenth of a training file.
+    """Measure a detector, or the mean of several, on the held-out tenth of a training file, and on degraded copies.
 
     Args:
+        data: The competition's folder or training file.
         benchmark: The ranking's name, or "kaggle" for the competition's; the data's name if empty.
         name: The entry's; the first detector's if empty.
         mirror: Average predictions over the image and its horizontal flip (flip averaging).
     """
+    detectors, data = detectors if isinstance(detectors, Sequence) else [detectors], Path(data)
     faces, split = split_data(data)
     test = faces[in_order(faces, split.test)]
     prints = record_of(data_name(data), faces, split).fingerprints

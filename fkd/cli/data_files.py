@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fkd.cli.options import Data
+from fkd.cli.options import Data, folder_to_write
 
 MAX_DETAILS = 5  # rows listed for each kind of finding
 app = typer.Typer(help="The data: check, download, export the test frames.", no_args_is_help=True)
@@ -22,6 +22,7 @@ def check_command(data: Data) -> None:
     from fkd.data.check import check
     from fkd.data.conventions import SIGNIFICANCE
 
+    typer.echo(f"reading {data}")
     report = check(data)
     lines = [
         f"training: {report.rows:,} rows, {report.complete_rows:,} complete "
@@ -54,7 +55,7 @@ def check_command(data: Data) -> None:
 
 @app.command("download")
 def download_command(
-    data: Annotated[Path, typer.Option(help="The folder to download into.")],
+    data: Annotated[Path, typer.Option(callback=folder_to_write, help="The folder to download into.")],
 ) -> None:
     """Download the competition's files from Kaggle (needs an account and its rules accepted)."""
     from fkd.data.kaggle import download
@@ -65,7 +66,7 @@ def download_command(
 @app.command("export-test")
 def export_test_command(
     data: Data,
-    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    out: Annotated[Path, typer.Option(callback=folder_to_write, help="The folder to write.")],
 ) -> None:
     """Write the held-out tenth's frames, without labels, for `fkd score`: test.csv, IdLookupTable.csv and PNGs.
 

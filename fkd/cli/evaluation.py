@@ -15,11 +15,12 @@ from fkd.cli.options import (
     Data,
     Detectors,
     Device,
+    Entries,
     Mirror,
     Overwrite,
-    Root,
     check_free,
-    chosen_device,
+    local,
+    to_write,
 )
 from fkd.errors import FkdError
 
@@ -36,7 +37,7 @@ def evaluate_command(
     data: Data,
     name: Annotated[str, typer.Option(help=NAME)] = "",
     benchmark: Benchmark = "",
-    root: Root = LEADERBOARD,
+    root: Entries = LEADERBOARD,
     mirror: Mirror = False,
     device: Device = "auto",
     overwrite: Annotated[bool, typer.Option("--write", "--overwrite", help=WRITE)] = False,
@@ -47,7 +48,7 @@ def evaluate_command(
     leave all files as they are.
     """
     from fkd.board.entries import entry_to_replace, file_name, remember_place
-    from fkd.board.measuring import entry_name, find_ranking, measure
+    from fkd.board.measuring import entry_name, evaluate, find_ranking
     from fkd.board.record import check_entry
 
     if len(checkpoint) > 1 and not name:
@@ -59,7 +60,7 @@ def evaluate_command(
     replaceable = overwrite or "/" in name  # a Hub model's name is its own, and newer commits replace older ones
     before = entry_to_replace(root / ranking / file_name(name), (weights, mirror, found), replaceable)
     typer.echo(f"measuring {name} on the held-out faces of {data}, then on degraded copies of them", err=True)
-    evaluation = measure(detectors, data, ranking, name, mirror)
+    evaluation = evaluate(detectors, data, ranking, name, mirror)
     places = {each.sha256: each.folder for each in detectors if each.folder and "/" not in each.name}
     for sha256, place in places.items():
         remember_place(sha256, place)
@@ -72,12 +73,14 @@ def evaluate_command(
 
 
 def score_command(
-    predictions: Annotated[Path, typer.Argument(help="A csv for the frames of `fkd data export-test`.")],
+    predictions: Annotated[
+        Path, typer.Argument(callback=local, help="A csv for the frames of `fkd data export-test`.")
+    ],
     data: Data,
     name: Annotated[str, typer.Option(help="The entry's name.")],
     benchmark: Benchmark = "",
     trained_on: Annotated[str, typer.Option(help="The data that the predictions' author trained on, in a line.")] = "",
-    root: Root = LEADERBOARD,
+    root: Entries = LEADERBOARD,
     overwrite: Overwrite = False,
 ) -> None:
     """Score a file of predictions, made by any program, and enter it as submitted.
@@ -97,7 +100,7 @@ def score_command(
 def submit_command(
     checkpoint: Annotated[list[str], typer.Option(help=DETECTORS)],
     data: Data,
-    out: Annotated[Path, typer.Option(help="The csv file to write.")],
+    out: Annotated[Path, typer.Option(callback=to_write, help="The csv file to write.")],
     mirror: Mirror = False,
     device: Device = "auto",
     overwrite: Overwrite = False,
@@ -123,17 +126,17 @@ def verify_command(
     checkpoint: Annotated[str, typer.Argument(help="hf:user/repo, or hf:user/repo@revision.")],
     data: Data,
     benchmark: Benchmark = "",
-    root: Root = LEADERBOARD,
+    root: Entries = LEADERBOARD,
     device: Device = "auto",
 ) -> None:
     """Measure a Hub model and enter it: it is then ranked, as verified, under its weights' hash."""
     from fkd.board.entries import read_synced
-    from fkd.board.measuring import find_ranking, measure
+    from fkd.board.measuring import evaluate, find_ranking
     from fkd.hub.reference import HubModel, load
     from fkd.metrics import RMSE
 
-    detector = load(str(HubModel.parse(checkpoint)), device=chosen_device(device))
-    evaluation = measure([detector], data, find_ranking(benchmark, data, root)[0])
+    detector = load(str(HubModel.parse(checkpoint)), device=device)
+    evaluation = evaluate(detector, data, find_ranking(benchmark, data, root)[0])
     _enter(evaluation, root, data)
     for claim in read_synced(root).claims:
         if claim.repo == evaluation.name and claim.benchmark == evaluation.benchmark and not claim.refused:
@@ -145,7 +148,7 @@ def _load(references: list[str], device: str) -> list["Detector"]:
     from fkd.hub.reference import load
     from fkd.photo.detectors.checkpoint import CheckpointDetector
 
-    detectors = [load(reference, device=chosen_device(device)) for reference in references]
+    detectors = [load(reference, device=device) for reference in references]
     for detector in detectors:
         conventions = detector.checkpoint.model.config.conventions if isinstance(detector, CheckpointDetector) else []
         if conventions and not any(convention.four_point for convention in conventions):
@@ -163,17 +166,12 @@ def _enter(evaluation: "Evaluation", root: Path, data: Path, before: "Evaluation
     from fkd.data.record import data_name
     from fkd.data.split import split_data
     from fkd.hub.repository import weights_there
-    from fkd.metrics import METRICS, RMSE
+    from fkd.metrics import RMSE
 
-    result, (faces, split) = evaluation.accuracy, split_data(data)
-    shown = {metric.key: metric.shown(result.figures.get(metric.key)) for metric in METRICS}
+    faces, split = split_data(data)
     simplest = mean_face(faces, split, split.test).rmse
-    typer.echo(
-        f"{evaluation.name} on {evaluation.benchmark}: RMSE {shown['rmse']} ({result.rmse_low:.3f} to "
-        f"{result.rmse_high:.3f}), NME {shown['nme']}, failures {shown['failure_rate']}; "
-        f"{result.faces:,} faces, {result.values:,} coordinates\n"
-        f"the mean face, the simplest answer: RMSE {simplest:.3f} px, {simplest / result.rmse:.1f} times as much"
-    )
+    times = simplest / evaluation.accuracy.rmse
+    typer.echo(f"{evaluation}\nthe mean face, the simplest answer: RMSE {simplest:.3f} px, {times:.1f} times as much")
     if evaluation.aligned:
         typer.echo(f"aligned {RMSE.label} {RMSE.shown(evaluation.aligned.get(RMSE.key))}")
     path = root / evaluation.benchmark / file_name(evaluation.name)

@@ -5,17 +5,18 @@ from typing import Annotated
 
 import typer
 
-from fkd.cli.options import Overwrite, check_free, chosen_device, local
+from fkd.cli.options import Overwrite, check_free, folder_to_write, local, resumable, to_write
 from fkd.errors import FkdError, require
 
 MAX_ERRORS = 10  # printed at the end
+DRAW = "A folder for the photos with the points drawn."
 
 
 def predict_command(
     photos: Annotated[list[Path], typer.Argument(help="Photos, zips of photos, or folders, with the folders in them.")],
     checkpoint: Annotated[str, typer.Option(help="A checkpoint folder, hf:user/repo or onnx:FILE.")],
-    out: Annotated[Path, typer.Option(help="Where the points go: a .json, .csv or .parquet file.")],
-    draw: Annotated[Path | None, typer.Option(help="A folder for the photos with the points drawn.")] = None,
+    out: Annotated[Path, typer.Option(callback=to_write, help="Where the points go: a .json, .csv or .parquet file.")],
+    draw: Annotated[Path | None, typer.Option(callback=folder_to_write, help=DRAW)] = None,
     device: Annotated[str, typer.Option(help="cpu; cuda, cuda:N or mps (Apple), by torch; or auto.")] = "cpu",
     resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")] = False,
     precise: Annotated[bool, typer.Option("--precise", help="Average over several crops of a face: slower.")] = False,
@@ -37,15 +38,11 @@ def predict_command(
         raise FkdError("--ray distributes the work itself: leave out --draw, --whole, --device and --resume")
     for photo in photos:
         local(photo)
-    if draw and draw.exists() and not draw.is_dir():
-        raise FkdError(f"--draw: {draw} is a file, expected a folder")
     if resume and out.exists() and not out.with_name(f"{out.name}.part").exists():
         typer.echo(f"{out} already exists; nothing to resume")
         return
     if not (resume or ray):
         check_free(out, overwrite)
-    if device != "cpu":
-        device = chosen_device(device)
     detector = load(checkpoint, device=device)
     detector.on_photos([], [], precise)  # one without precise answers says so now, not once per photo
     if ray:
@@ -62,15 +59,16 @@ def predict_command(
     settings = {"model": detector.name, "sha256": detector.sha256, "precise": precise}
     journal = Journal(out, settings | ({"whole": True} if whole else {}), resume)
     todo = [source for source in sources if source.name not in journal.done]
-    answers = answer_photos(detector, todo, precise, whole_photo if whole else find_faces)
-    for answered in tqdm(answers, total=len(todo), unit=" photos", disable=None):
-        if draw and answered.photo:
-            with replacing(draw / drawings[answered.name]) as unfinished:
-                points = [face.points for face in answered.faces]
-                draw_points(answered.photo, points, detector.colour).save(unfinished)
-        if answered.note:
-            typer.echo(answered.note, err=True)
-        journal.write(answer_row(answered.name, detector.name, answered.faces, answered.problem))
+    with resumable(journal.path):
+        answers = answer_photos(detector, todo, precise, whole_photo if whole else find_faces)
+        for answered in tqdm(answers, total=len(todo), unit=" photos", disable=None):
+            if draw and answered.photo:
+                with replacing(draw / drawings[answered.name]) as unfinished:
+                    points = [face.points for face in answered.faces]
+                    draw_points(answered.photo, points, detector.colour).save(unfinished)
+            if answered.note:
+                typer.echo(answered.note, err=True)
+            journal.write(answer_row(answered.name, detector.name, answered.faces, answered.problem))
     write_rows(out, journal.rows())
     faces, errors = [], []
     for row in journal.rows():

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from fkd.cli.options import CHECKPOINTS, LEADERBOARD, Benchmark, Checkpoints, Data, Device, Root, chosen_device
+from fkd.cli.options import CHECKPOINTS, LEADERBOARD, Benchmark, Checkpoints, Data, Device, Entries, Root
 from fkd.errors import FkdError
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ def check_command(
             except FkdError as error:
                 typer.echo(f"{entry.name}: {error}", err=True)
     if device != "cpu":
+        from fkd.learn.inference import chosen_device
+
         device = chosen_device(device)
     folders = weights_there(checkpoints.glob("*"), entries.measured)
     measured = [entry for entry in entries.measured if not entry.submitted]
@@ -86,7 +88,7 @@ def check_command(
 
 
 @app.command("sync")
-def sync_command(root: Root = LEADERBOARD) -> None:
+def sync_command(root: Entries = LEADERBOARD) -> None:
     """Read the claims of Hub models, and store them with the entries."""
     from fkd.board.entries import SYNCED
     from fkd.hub.claims import sync

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from fkd.cli.options import CHECKPOINTS, CLONE, HOME, LEADERBOARD, Overwrite, Private, Repo, Root, check_free
+from fkd.cli.options import CHECKPOINTS, CLONE, LEADERBOARD, Overwrite, Private, Repo, Root, check_free, local, to_write
 from fkd.errors import FkdError, require
 
 SHOWN = "Show this checkpoint folder, hf:user/repo or onnx:FILE; repeatable."
+PHOTO = "A photo of a face for the card; becomes public."
 EXAMPLE = CLONE and CLONE / "examples" / "eileen_collins.png"
 
 
@@ -27,11 +28,11 @@ def app_command(
 
 
 def push_command(
-    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint folder.")],
+    checkpoint: Annotated[Path, typer.Argument(callback=local, help="A checkpoint folder.")],
     repo: Repo,
     private: Private = False,
     pr: Annotated[bool, typer.Option("--pr", help="Open a pull request instead of committing.")] = False,
-    photo: Annotated[Path | None, typer.Option(help="A photo of a face for the card; becomes public.")] = EXAMPLE,
+    photo: Annotated[Path | None, typer.Option(callback=local, help=PHOTO)] = EXAMPLE,
     onnx: Annotated[bool, typer.Option("--onnx", help="With the checkpoint as an ONNX file beside it.")] = False,
 ) -> None:
     """Publish a checkpoint with its evaluation and card: one commit, or none if nothing has changed."""
@@ -74,7 +75,7 @@ def pull_command(
 
 def export_command(
     checkpoint: Annotated[str, typer.Argument(help="A checkpoint folder or hf:user/repo.")],
-    out: Annotated[Path, typer.Option(help="The ONNX file to write.")],
+    out: Annotated[Path, typer.Option(callback=to_write, help="The ONNX file to write.")],
     owner: Annotated[str, typer.Option(help="Its owner, shown with its answers; for a Hub model its user.")] = "",
     overwrite: Overwrite = False,
 ) -> None:
@@ -100,5 +101,5 @@ def deploy_command(
     from fkd.hub.space import deploy
 
     if not CLONE:
-        raise FkdError(f"{HOME} has no app.py: run this in a clone of fkd")
+        raise FkdError("the page is deployed from a clone of fkd: run this in one")
     typer.echo(deploy(CLONE, space, private, model or []))

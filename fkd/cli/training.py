@@ -2,12 +2,16 @@
 
 import fnmatch
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fkd.cli.options import Data, Device, Overwrite, chosen_device
+from fkd.cli.options import Data, Device, Overwrite, folder_to_write, resumable
 from fkd.errors import FkdError
+
+if TYPE_CHECKING:
+    from fkd.data.faces import Faces
+    from fkd.data.split import Split
 
 CONVENTIONS = "found: outputs for each label convention; one: the same outputs for all."
 HEAD = "What predicts the points; fcnn can only regress."
@@ -27,7 +31,7 @@ def models_command(pattern: Annotated[str, typer.Argument(help="Such as 'resnet*
 
 def train_command(
     data: Data,
-    out: Annotated[Path, typer.Option(help="The checkpoint folder to write.")],
+    out: Annotated[Path, typer.Option(callback=folder_to_write, help="The checkpoint folder to write.")],
     model: Annotated[str, typer.Option(help="fcnn, or one of `fkd models`, such as resnet50.")] = "resnet18",
     conventions: Annotated[
         Literal["found", "one"] | None, typer.Option(help=CONVENTIONS, show_default="found; one for fcnn")
@@ -64,52 +68,29 @@ def train_command(
     """Train a model; keeps the best epoch by validation RMSE on a leak-free split."""
     from fkd.board.measuring import mean_face
     from fkd.data.competition import submission_problem
-    from fkd.data.record import data_name
     from fkd.data.split import split_data
     from fkd.hub.reference import checkpoint_folder
-    from fkd.learn.checkpoint import load_checkpoint
-    from fkd.learn.config import AugmentConfig, ModelConfig, TrainConfig
-    from fkd.learn.models import check_name
+    from fkd.learn.run import train
     from fkd.learn.run_state import STATE
-    from fkd.learn.train import train
 
-    check_name(model)  # before the data is read
-    model_config = ModelConfig(model, head=head or "")
-    config = TrainConfig(
-        epochs=epochs, batch_size=batch_size, lr=lr, weight_decay=weight_decay, warmup_epochs=warmup_epochs,
-        validation_too=validation_too, augment=AugmentConfig().scaled(augment) if augment else None, half=half,
-        seed=seed, optimizer=optimizer, labels=labels, precision=precision, conventions=conventions,
-    )  # fmt: skip
-    device = chosen_device(device)
-    typer.echo(f"training on {device}")
-    start = load_checkpoint(checkpoint_folder(source)) if source else None
-    teachers = [load_checkpoint(checkpoint_folder(each)) for each in teacher or []]
-    faces, split = split_data(data)
-    typer.echo(
-        f"{len(faces):,} faces: {len(split.train):,} to train, {len(split.validation):,} to validate, "
-        f"{len(split.test):,} held out (10% each; look-alikes stay together)"
-    )
-    if problem := submission_problem(data):
-        typer.echo(f"warning: `fkd submit` will fail on this data: {problem}", err=True)
-    try:
-        done = train(
-            model_config,
-            config,
-            faces,
-            split,
-            out,
-            data_name(data),
-            terms,
-            device,
-            resume,
-            source=start,
-            teachers=teachers,
-            overwrite=overwrite,
+    def report(device: str, faces: "Faces", split: "Split") -> None:
+        typer.echo(
+            f"training on {device}\n{len(faces):,} faces: {len(split.train):,} to train, {len(split.validation):,} to "
+            f"validate, {len(split.test):,} held out (10% each; look-alikes stay together)"
         )
-    except KeyboardInterrupt:
-        then = "with --resume continues after the last whole epoch" if (out / STATE).exists() else "starts again"
-        typer.echo(f"stopped; the same command {then} ({out})", err=True)
-        raise typer.Exit(130) from None
+        if problem := submission_problem(data):
+            typer.echo(f"warning: `fkd submit` will fail on this data: {problem}", err=True)
+
+    typer.echo(f"reading {data}")
+    with resumable(out / STATE):
+        done = train(
+            data, out, model, head=head or "", source=source and checkpoint_folder(source),
+            teachers=list(map(checkpoint_folder, teacher or [])), augment=augment, terms=terms, device=device,
+            resume=resume, overwrite=overwrite, report=report, epochs=epochs, batch_size=batch_size, lr=lr,
+            weight_decay=weight_decay, warmup_epochs=warmup_epochs, validation_too=validation_too, half=half, seed=seed,
+            optimizer=optimizer, labels=labels, precision=precision, conventions=conventions,
+        )  # fmt: skip
+    faces, split = split_data(data)
     simplest = mean_face(faces, split, split.validation).rmse
     typer.echo(
         f"best epoch {done.best_epoch}: validation RMSE {done.validation_rmse:.3f} px (the mean face: {simplest:.3f} "

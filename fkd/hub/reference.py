@@ -47,12 +47,16 @@ def load(reference: Path | str, name: str = "", device: str = "cpu") -> Detector
 
     Args:
         name: The detector's name; if empty, its own, or that of its folder, repository or file.
-        device: The torch device of a checkpoint's model; all others answer on the CPU.
+        device: cpu, or for a checkpoint's model a torch device, or auto; all others answer on the CPU.
 
     Raises:
         FileNotFoundError: A file is missing.
-        FkdError: As `pull`, and as the file's reader.
+        FkdError: As `pull`, `chosen_device` and the file's reader.
     """
+    if device != "cpu":
+        from fkd.learn.inference import chosen_device  # noqa: PLC0415 - torch, which serving does without
+
+        device = chosen_device(device)
     kind, colon, file = str(reference).partition(":")
     if colon and kind in READERS:
         return READERS[kind](Path(file), name)

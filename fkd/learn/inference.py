@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from fkd.data.conventions import Outputs, label_points
+from fkd.errors import FkdError
 from fkd.learn.models import KeypointModel
 
 BATCH = 32  # frames at once, as a CPU's cache holds: 256 take 1.8 times as long
@@ -38,3 +39,13 @@ def bf16_is_quick(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
     return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+
+
+def chosen_device(name: str) -> str:
+    """The torch device of a name, or of auto: cuda where there is one. Raises FkdError for one that is not here."""
+    device = name.replace("auto", "cuda" if torch.cuda.is_available() else "cpu")
+    kind, _, number = device.partition(":")
+    counts = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if not (number or "0").isdigit() or int(number or 0) >= counts.get(kind, 0):
+        raise FkdError(f"device {name} is not available here: expected auto, cpu, cuda, cuda:N or mps")
+    return device

@@ -6,7 +6,7 @@ import pytest
 from conftest import detector
 
 from fkd.board.cost import cost, hardware
-from fkd.board.measuring import measure
+from fkd.board.measuring import evaluate
 from fkd.board.record import Evaluation
 from fkd.data.sixty_eight import OF_68
 from fkd.files import typed
@@ -28,8 +28,8 @@ class Shifted(CheckpointDetector):
 
 def test_a_detector_is_measured_by_its_answers(competition):
     untrained = detector(ModelConfig("fcnn"))
-    entry = measure([Shifted(untrained.checkpoint, untrained.folder)], competition)
-    assert entry.accuracy.rmse < 10 < measure([untrained], competition).accuracy.rmse
+    entry = evaluate([Shifted(untrained.checkpoint, untrained.folder)], competition)
+    assert entry.accuracy.rmse < 10 < evaluate([untrained], competition).accuracy.rmse
     blur, darkness = entry.robustness["blur"], entry.robustness["darkness"]
     assert blur[0] == darkness[0] == pytest.approx(entry.accuracy.rmse, abs=1e-4) and len(set(darkness)) > 1
     assert entry.name == "untrained" and entry.model == "fcnn" and entry.weights == ["0" * 64]
@@ -52,7 +52,7 @@ class Elsewhere(Shifted):
 
 
 def test_aligned_figures_ignore_where_a_point_is_defined_and_an_entry_survives_json(competition, faces):
-    entry = measure([Elsewhere(detector(ModelConfig("fcnn")), faces)], competition)
+    entry = evaluate([Elsewhere(detector(ModelConfig("fcnn")), faces)], competition)
     assert entry.accuracy.rmse > 0.4 and entry.accuracy.rmse_by_keypoint["nose_tip"] > 1
     assert entry.aligned["rmse"] == pytest.approx(0, abs=1e-3) and set(entry.aligned) == set(entry.accuracy.figures)
     text = json.dumps(dataclasses.asdict(entry), allow_nan=False)
@@ -64,7 +64,7 @@ def test_an_ensemble_is_the_mean_of_its_members_answers(competition, sixty):
     two = Shifted(dataclasses.replace(one.checkpoint, sha256="1" * 64), one.folder)
     both = mean_on_frames([one, two], sixty.images)
     assert np.allclose(both, (one.on_frames(sixty.images) + two.on_frames(sixty.images)) / 2, atol=1e-4)
-    entry = measure([one, two], competition, name="both")
+    entry = evaluate([one, two], competition, name="both")
     assert entry.members == 2 and entry.weights == ["0" * 64, "1" * 64] and entry.name == "both"
 
 

@@ -33,7 +33,8 @@ def test_the_whole_path(competition, tmp_path, monkeypatch):
         assert f"{model} on drawn: RMSE" in output and "not ranked" not in output
         faces, split = split_data(competition)
         train, test = faces[split.train], faces[split.test]
-        means = np.stack([np.nanmean(train.points[train.four_point == kind], 0) for kind in (False, True)])
+        labels = [np.ma.masked_invalid(train.points[train.four_point == kind]) for kind in (False, True)]
+        means = np.stack([each.mean(0).filled(np.nan) for each in labels])
         errors = test.points - means[test.four_point.astype(int)]
         assert f"the mean face, the simplest answer: RMSE {np.sqrt(np.nanmean(errors**2)):.3f} px" in output
         folder = tmp_path / "checkpoints" / model
@@ -91,7 +92,7 @@ def test_other_data_than_it_was_split_from_is_not_ranked(competition, tmp_path, 
         (["leaderboard"], "/leaderboard holds no benchmark: run this in a clone of fkd, or give its folder"),
         (
             ["train", "--data", ".", "--out", "x", "--device", "tpu"],
-            "--device tpu is not available here: expected auto, cpu, cuda, cuda:N or mps",
+            "device tpu is not available here: expected auto, cpu, cuda, cuda:N or mps",
         ),
     ],
 )
@@ -111,7 +112,7 @@ def test_a_run_stopped_before_its_first_state_is_to_be_started_anew(competition,
 
     monkeypatch.setattr("fkd.learn.train.train", stop)
     output = run("train", "--model", "fcnn", "--data", competition, "--out", tmp_path / "m", status=130)
-    assert f"stopped; the same command starts again ({tmp_path / 'm'})" in output
+    assert "stopped; the same command starts again" in output
 
 
 @pytest.mark.slow

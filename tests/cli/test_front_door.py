@@ -8,18 +8,20 @@ import sys
 import pytest
 
 import fkd
+from fkd.board.measuring import evaluate
 from fkd.cli.training import train_command
 from fkd.hub.reference import load
 from fkd.learn.config import TrainConfig
+from fkd.learn.run import train
 from fkd.photo.comparison import compare
 from fkd.photo.predict import predict
 
 
 def test_the_front_door_has_the_functions_themselves():
-    assert (fkd.load, fkd.predict, fkd.compare) == (load, predict, compare)
-    assert {"load", "predict", "compare", "__version__"} <= set(dir(fkd))
-    with pytest.raises(AttributeError, match="no attribute 'train'"):
-        fkd.train  # noqa: B018
+    assert (fkd.load, fkd.predict, fkd.compare, fkd.train, fkd.evaluate) == (load, predict, compare, train, evaluate)
+    assert {"load", "predict", "compare", "train", "evaluate", "__version__"} <= set(dir(fkd))
+    with pytest.raises(AttributeError, match="no attribute 'submit'"):
+        fkd.submit  # noqa: B018
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,12 @@
 """Options that all commands share, and mistakes with files and names."""
 
+import inspect
+import itertools
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 from commands import fails, run
@@ -110,7 +113,7 @@ def test_mistakes_with_files_are_sentences(competition, evaluated, tmp_path, mon
     mistakes = {
         "https://example.com/a.jpg is an address": ["predict", "https://example.com/a.jpg", *given, "--out", "p.csv"],
         "https://kaggle.com/x is an address": ["data", "check", "--data", "https://kaggle.com/x"],
-        "--draw: file is a file, expected a folder": [*predict, "p.csv", "--draw", "file"],
+        "file is a file, expected a folder to write": [*predict, "p.csv", "--draw", "file"],
         ". is a folder, expected a file to write": [*predict, "."],
         "p.txt has an unknown format, expected a name": [*predict, "p.txt"],
         "drawn is a folder, expected a file to write": ["submit", *given, "--data", competition, "--out", "drawn"],
@@ -119,6 +122,40 @@ def test_mistakes_with_files_are_sentences(competition, evaluated, tmp_path, mon
     for said, command in mistakes.items():
         message = fails(*command)
         assert said in message and "[Errno" not in message
+
+
+NONE = ["none", "--data", "none"]
+WRITERS = [
+    ["train", "--data", "none", "--out"],
+    ["evaluate", *NONE, "--leaderboard"],
+    ["score", *NONE, "--name", "x", "--leaderboard"],
+    ["verify", *NONE, "--leaderboard"],
+    ["submit", "--checkpoint", *NONE, "--out"],
+    ["predict", "none", "--checkpoint", "none", "--out"],
+    ["predict", "none", "--checkpoint", "none", "--out", "p.csv", "--draw"],
+    ["export", "none", "--out"],
+    ["data", "export-test", "--data", "none", "--out"],
+    ["data", "download", "--data"],
+    ["leaderboard", "sync", "--leaderboard"],
+]
+
+
+@pytest.mark.parametrize("command", WRITERS, ids=" ".join)
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    assert "file/x cannot be written (Not a directory): make it writable, or choose" in fails(*command, "file/x")
+    assert "https://example.com/x is an address" in fails(*command, "https://example.com/x")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_every_path_of_a_command_is_checked():
+    groups = [app, *(group.typer_instance for group in app.registered_groups)]
+    for command in itertools.chain.from_iterable(group.registered_commands for group in groups):
+        for name, hint in get_type_hints(inspect.unwrap(command.callback), include_extras=True).items():
+            kind, *option = get_args(hint) or (hint,)
+            if kind in (Path, Path | None):
+                assert option[0].callback, f"{command.callback.__name__}: {name}"
 
 
 def test_a_photo_that_cannot_be_read_is_an_error_and_no_face_is_not(evaluated, tmp_path):

@@ -12,9 +12,10 @@ from PIL import Image
 from served import wait_until
 
 from fkd.hub import reference
-from fkd.photo import finder
+from fkd.photo import finder, many_photos
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.detectors.landmarks import LandmarkDetector
+from fkd.photo.many_photos import Answered
 from fkd.photo.predict import predict
 from fkd.photo.reading import read_photo
 
@@ -46,7 +47,7 @@ def test_options_that_cannot_be_used_are_refused(tmp_path, evaluated):
         Image.new("RGB", (40, 40)).save(tmp_path / folder / "x.jpg")
     predict = ["predict", tmp_path, "--checkpoint", evaluated, "--out", tmp_path / "p.json"]
     for device in ("tpu", "cuda:99"):
-        assert f"--device {device} is not available here" in fails(*predict, "--device", device)
+        assert f"device {device} is not available here" in fails(*predict, "--device", device)
     for option in (["--resume"], ["--draw", tmp_path], ["--device", "auto"]):
         assert "leave out --draw, --whole, --device and --resume" in fails(*predict, "--ray", *option)
     assert "expected a name that ends in .json, .csv, .parquet" in fails(*predict[:-1], tmp_path / "p.txt")
@@ -92,6 +93,19 @@ def test_a_detector_without_precise_answers_is_refused_before_the_first_photo(tm
         with pytest.raises(ValueError, match="shape has no precise answers"):
             run("predict", FACE, "--checkpoint", "x", "--out", tmp_path / "p.csv", "--precise", *option)
         assert not list(tmp_path.iterdir())
+
+
+def test_a_stopped_run_says_how_to_continue(tmp_path, evaluated, monkeypatch):
+    def one_answer(detector, sources, precise, find):
+        yield Answered(sources[0].name)
+        raise KeyboardInterrupt
+
+    Image.new("RGB", (40, 40)).save(tmp_path / "a.png")
+    command = ["predict", tmp_path / "a.png", FACE, "--checkpoint", evaluated, "--out", tmp_path / "p.json"]
+    with monkeypatch.context() as patched:
+        patched.setattr(many_photos, "answer_photos", one_answer)
+        assert "stopped; the same command with --resume continues" in run(*command, status=130)
+    assert "1 face in 2 photos" in run(*command, "--resume")
 
 
 @pytest.mark.slow

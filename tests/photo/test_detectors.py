@@ -10,7 +10,7 @@ import pytest
 from conftest import EXAMPLES, detector
 from PIL import Image
 
-from fkd.board.measuring import measure
+from fkd.board.measuring import evaluate
 from fkd.board.submission import submission
 from fkd.data.record import DataRecord
 from fkd.keypoints import MEAN_FACE
@@ -77,7 +77,7 @@ def test_a_detector_of_one_class_is_predicted_measured_and_served(competition, t
     mean: Detector = MeanFace()
     (face,) = predict(mean, Image.open(PHOTO))
     assert face.points.shape == (15, 2)
-    entry = measure([mean], competition)
+    entry = evaluate([mean], competition)
     assert (entry.name, entry.model, entry.data, entry.cost.parameters) == ("mean face", "mean", mean.data, None)
     assert entry.accuracy.rmse < 10 and entry.aligned["rmse"] < entry.accuracy.rmse + 1 and not entry.held_out
     assert np.isfinite(submission([mean], competition)["Location"]).all()
