@@ -148,6 +148,11 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def file_version(state: os.stat_result) -> tuple[int, ...]:
+    """What is another for a file that was written again, even if its size and date were set as before."""
+    return state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+
+
 def write_json(path: Path | str, value: Any) -> None:
     """Write a value as indented JSON."""
     with replacing(path) as unfinished:

@@ -27,6 +27,7 @@ from fkd.files import (
     Line,
     cache_folder,
     file_stem,
+    file_version,
     read_json,
     replacing,
     strict_dataclass,
@@ -251,12 +252,12 @@ def problems(root: Path | str) -> list[str]:
 def _read(path: Path, record_type: type[Record], root: Path | str) -> Record | str:
     """Read a file, or return the reason why it cannot be read, with paths relative to ROOT, as visitors see it."""
     state, kind = path.lstat(), cast(Any, record_type)
-    record: Record | str = _cached(path, kind, state.st_mtime_ns, state.st_ino)
+    record: Record | str = _cached(path, kind, file_version(state))
     return record.replace(f"{root}{os.sep}", "") if isinstance(record, str) else record
 
 
 @functools.lru_cache(1000)
-def _cached(path: Path, record_type: Any, changed: int, inode: int) -> Any:
+def _cached(path: Path, record_type: Any, version: tuple[int, ...]) -> Any:
     """Read a file once until it changes: an entry takes 3 ms, and every click on the page needs all of them."""
     try:
         return _parse(path, record_type)

@@ -7,22 +7,24 @@ a model to rank it.
 import dataclasses
 import datetime
 import itertools
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import constants
-from huggingface_hub.utils import build_hf_headers, paginate
+from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_stream_backoff
 
-from fkd.board.entries import SYNCED, Benchmark, Claim, Synced, read_benchmarks, read_synced
+from fkd.board.entries import MAX_SYNCED, SYNCED, Benchmark, Claim, Synced, read_benchmarks, read_synced
 from fkd.errors import FkdError
 from fkd.files import one_line, typed, write_json
 from fkd.hub.errors import in_a_sentence
 from fkd.hub.repository import TIMEOUT
 from fkd.metrics import METRICS, RMSE, Figures
 
-TAG, MAX_MODELS = "fkd", 20_000
+TAG, MAX_MODELS, PAGE = "fkd", 20_000, 1000  # models in an answer of the Hub
+MAX_PAGE_BYTES = 20_000_000
 NETWORK = re.compile(r"fcnn|\w*resne\w*")
 
 
@@ -45,12 +47,37 @@ def sync(root: Path | str) -> Synced:
 
 def _list(root: Path | str) -> list[Claim]:
     benchmarks = {benchmark.name: benchmark for benchmark in read_benchmarks(root)}
-    params = {"filter": TAG, "limit": 1000, "expand": ["sha", "lastModified", "model-index", "safetensors", "tags"]}
     with in_a_sentence("the list of models"):
-        # Without a token: a host's private models must not appear on a page. Plain JSON, not the client's types: one
-        # model with a broken card must not break the list.
-        models = paginate(f"{constants.ENDPOINT}/api/models", params, build_hf_headers(token=False), TIMEOUT)
-        return [claim for model in itertools.islice(models, MAX_MODELS) for claim in _claims(model, benchmarks)]
+        claims = [claim for model in _models() for claim in _claims(model, benchmarks)]
+    # Those that fit the file: `read_synced` reads no more.
+    ends = itertools.accumulate(len(json.dumps(dataclasses.asdict(claim), indent=8)) for claim in claims)
+    return [claim for claim, end in zip(claims, ends, strict=True) if end < MAX_SYNCED - 10_000]
+
+
+def _models() -> Iterator[dict[str, Any]]:
+    """Yield the Hub's models tagged fkd. Raises FkdError for a page of more than MAX_PAGE_BYTES.
+
+    Without a token: a host's private models must not appear on a page. Plain JSON, not the client's types: one model
+    with a broken card must not break the list.
+    """
+    expand = ["sha", "lastModified", "model-index", "safetensors", "tags"]
+    where, headers = f"{constants.ENDPOINT}/api/models", build_hf_headers(token=False)
+    params: dict[str, Any] | None = {"filter": TAG, "limit": PAGE, "expand": expand}
+    for _ in range(MAX_MODELS // PAGE):
+        with http_stream_backoff("GET", where, params=params, headers=headers, timeout=TIMEOUT) as response:
+            hf_raise_for_status(response)
+            content = bytearray()
+            for part in response.iter_bytes():
+                content += part
+                if len(content) > MAX_PAGE_BYTES:
+                    raise FkdError(f"the Hub's list of models has more than {MAX_PAGE_BYTES / 1e6:.0f} MB in a page")
+            where, params = response.links.get("next", {}).get("url", ""), None  # the address has them
+        try:
+            yield from itertools.islice(json.loads(content), PAGE)  # a card's NaN is refused with its claim
+        except (ValueError, RecursionError):
+            raise FkdError("the Hub's list of models is not readable as JSON: try again later") from None
+        if not where:
+            return
 
 
 def _claims(model: dict[str, Any], benchmarks: dict[str, Benchmark]) -> list[Claim]:

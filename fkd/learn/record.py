@@ -9,7 +9,7 @@ from typing import Final, Generic, Literal, TypeVar
 from fkd.brief import Brief
 from fkd.data.record import DataRecord
 from fkd.errors import FkdError
-from fkd.files import Count, Figure, file_sha256, read_json, strict_dataclass, typed
+from fkd.files import Count, Figure, file_sha256, file_version, read_json, strict_dataclass, typed
 from fkd.learn.config import ModelConfig, TrainingRecord
 
 Model = TypeVar("Model", covariant=True)
@@ -76,12 +76,11 @@ def weights_in(paths: Iterable[Path]) -> dict[str, Path]:
     for path in paths:
         weights = path / WEIGHTS if (path / CONFIG).is_file() else path
         if weights.is_file():
-            about = weights.stat()
-            by_sha256.setdefault(_sha256(weights, about.st_mtime_ns, about.st_size), path)
+            by_sha256.setdefault(_sha256(weights, file_version(weights.stat())), path)
     return by_sha256
 
 
 @functools.lru_cache(256)
-def _sha256(path: Path, changed: int, size: int) -> str:
-    """The hash of a file that has not `changed`: the page needs it for every view."""
+def _sha256(path: Path, version: tuple[int, ...]) -> str:
+    """The hash of a file of this version: the page needs it for every view."""
     return file_sha256(path)

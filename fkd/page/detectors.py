@@ -1,10 +1,13 @@
 """The detectors of a page: its own, loaded on first use, and Hub models that visitors add while it runs."""
 
+import math
 import tempfile
 import threading
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+
+import safetensors
 
 from fkd.errors import FkdError
 from fkd.files import read_json
@@ -16,7 +19,8 @@ from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 NEEDED = (CONFIG, WEIGHTS)  # of a checkpoint folder
-MAX_MODELS, MAX_BYTES = 12, 200_000_000  # models of all visitors together; weights of one
+MAX_MODELS, MAX_PARAMETERS = 12, 100_000_000  # of the models of all visitors together
+MAX_BYTES = 200_000_000  # weights of one
 
 
 class LazyDetectors(Mapping[str, Detector]):
@@ -84,6 +88,7 @@ class Detectors(ChainMap[str, Detector]):
         self.own = own
         self._added: dict[str, Detector] = {}
         self._folders: dict[str, tempfile.TemporaryDirectory[str]] = {}
+        self._parameters: dict[str, int] = {}
         self._turn = threading.Lock()
         super().__init__(self._added, own)  # type: ignore[arg-type]  # only the first is ever written
 
@@ -104,13 +109,25 @@ class Detectors(ChainMap[str, Detector]):
             if isinstance(error, HostError):
                 raise FkdError("The Hub cannot be read from this page at the moment: try again later.") from None
             raise
+        parameters = _count_parameters(pulled / WEIGHTS)
         with self._turn:
-            while name in self._added or len(self._added) >= MAX_MODELS:
-                oldest = name if name in self._added else next(iter(self._added))
-                del self._added[oldest]
-                self._folders.pop(oldest).cleanup()
-            self._added[name], self._folders[name] = detector, folder
+            if name in self._added:
+                self._drop(name)
+            while self._added and (
+                len(self._added) >= MAX_MODELS or sum(self._parameters.values()) + parameters > MAX_PARAMETERS
+            ):
+                self._drop(next(iter(self._added)))
+            self._added[name], self._folders[name], self._parameters[name] = detector, folder, parameters
         return name
+
+    def _drop(self, name: str) -> None:
+        del self._added[name], self._parameters[name]
+        self._folders.pop(name).cleanup()
+
+
+def _count_parameters(weights: Path) -> int:
+    with safetensors.safe_open(weights, "np") as file:
+        return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118 - not a dict
 
 
 def _validation_rmse(folder: Path) -> float:

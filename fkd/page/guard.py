@@ -49,7 +49,7 @@ ROUTES = re.compile(
 # Only what this server sends is loaded; Gradio compiles scripts in the page. Other sites may frame it, as a Space does.
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; connect-src 'self'; "
+    "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
     "object-src 'none'; base-uri 'self'; form-action 'self'"
 )
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)

@@ -1,6 +1,7 @@
 """Several detectors on one photo: their answers, the distances between them, and their errors."""
 
 import itertools
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from fkd.photo.point_files import Row, answer_row, to_table
 from fkd.photo.predict import Finder, find_confirmed_faces
 from fkd.photo.reading import PhotoLike, as_photo, full_size
 
+MIN_OCULAR = 0.5  # px; no face is as small
 TITLES = [name.replace("_", " ") for name in NAMES]
 
 
@@ -95,15 +97,18 @@ def verdict(comparison: Comparison, face: int) -> str:
     truth = comparison.truth[face]
     sentences = []
     if len(answers) > 1:
-        percent = np.stack([_percent(a, b) for a, b in itertools.combinations(answers.values(), 2)])  # [pairs, 15]
-        furthest, subject = np.nanmax(percent, 0), " and ".join(answers) if len(answers) == 2 else "They"
+        pairs = [*itertools.combinations(answers.values(), 2)]
+        apart, unit, whole = np.stack([_percent(*pair) for pair in pairs]), "%", "% of the eye distance"  # [pairs, 15]
+        if np.isnan(apart).any():  # both eyes are at one place
+            apart, unit, whole = np.stack([_px(*pair) for pair in pairs]), " px", " px"
+        furthest, subject = apart.max(0), " and ".join(answers) if len(answers) == 2 else "They"
         sentences.append(
-            f"{subject} differ by {np.nanmean(percent):.1f}% of the eye distance on average; most at the "
-            f"{TITLES[int(furthest.argmax())]}, {furthest.max():.0f}%."
+            f"{subject} differ by {apart.mean():.1f}{whole} on average; most at the "
+            f"{TITLES[int(furthest.argmax())]}, {furthest.max():.0f}{unit}."
         )
     if truth is not None:
         ocular = _ocular(truth)
-        scale, unit = (100 / ocular, "%") if ocular > 0 else (1.0, " px")
+        scale, unit = (1.0, " px") if math.isnan(ocular) else (100 / ocular, "%")
         errors = [f"{name} {scale * np.nanmean(_px(points, truth)):.1f}{unit}" for name, points in answers.items()]
         sentences.append(f"From the true points: {', '.join(errors)}.")
     return " ".join(sentences)
@@ -146,7 +151,9 @@ def _percent(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _ocular(points: np.ndarray) -> float:
-    return float(np.linalg.norm(points[LEFT_EYE] - points[RIGHT_EYE]))
+    """Return the inter-ocular distance, px; NaN if an eye is missing or both are at one place."""
+    distance = float(np.linalg.norm(points[LEFT_EYE] - points[RIGHT_EYE]))
+    return distance if distance >= MIN_OCULAR else math.nan
 
 
 def _true_points(box: FaceBox, truth: Sequence[np.ndarray]) -> np.ndarray | None:

@@ -3,15 +3,18 @@
 import dataclasses
 import re
 
+import httpx2
 import pytest
 from commands import run
 from hub_server import Fault
 
+from fkd.board import entries
 from fkd.board.entries import read_benchmarks, read_entries, read_synced, write_entry
 from fkd.board.ranking import RankingRow
 from fkd.board.ranking import ranking as rank
 from fkd.board.record import read_evaluation
 from fkd.errors import FkdError
+from fkd.hub import claims
 from fkd.hub.card import model_card
 from fkd.hub.claims import sync
 from fkd.learn.checkpoint import load_checkpoint
@@ -144,3 +147,23 @@ def test_a_failed_sync_keeps_the_earlier_claims(hub, board, card):
     assert (kept.date, kept.claims) == (good.date, good.claims) and "the Hub failed (500)" in kept.failure
     hub.faults.clear()
     assert not sync(board).failure
+
+
+def test_a_list_that_is_too_large_is_refused_while_it_is_read(hub, board, card, monkeypatch):
+    hub.put("bob/net", card())
+    good = sync(board)
+    read, parts = [], httpx2.Response.iter_bytes
+    monkeypatch.setattr(httpx2.Response, "iter_bytes", lambda self: (read.append(one) or one for one in parts(self)))
+    monkeypatch.setattr(claims, "MAX_PAGE_BYTES", 100_000)
+    hub.put("eve/net", {"README.md": f"---\ntags: [fkd]\nmodel-index: {'x' * 3_000_000}\n---\n".encode()})
+    with pytest.raises(FkdError, match="list of models has more than 0 MB in a page"):
+        sync(board)
+    assert sum(map(len, read)) < 1_000_000 and read_synced(board).claims == good.claims
+
+
+def test_what_is_written_can_be_read_back(hub, board, card, monkeypatch):
+    for number in range(30):
+        hub.put(f"bob/net{number}", card())
+    for module in (claims, entries):
+        monkeypatch.setattr(module, "MAX_SYNCED", 20_000)
+    assert 5 < len(sync(board).claims) < 30 and read_synced(board).claims == sync(board).claims

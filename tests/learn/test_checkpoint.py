@@ -1,4 +1,6 @@
 import json
+import os
+import time
 
 import pytest
 import torch
@@ -9,6 +11,7 @@ from fkd.errors import FkdError
 from fkd.learn.checkpoint import load_checkpoint, save_checkpoint
 from fkd.learn.config import AugmentConfig, TrainingRecord
 from fkd.learn.models import ModelConfig, build_model
+from fkd.learn.record import WEIGHTS, weights_in
 
 TRAINING = TrainingRecord(best_epoch=1, validation_rmse=3.0, fkd_version="0", augment=AugmentConfig(blur=0.25))
 DATA = DataRecord("drawn", "ours", FaceCounts(8, 1, 1), Fingerprints("a", "b", "c"))
@@ -103,3 +106,14 @@ def test_damaged_and_missing_files_are_reported(saved, tmp_path):
     (folder / "config.json").write_text("[" * 100_000)
     with pytest.raises(FkdError, match="not readable as JSON"):
         load_checkpoint(folder)
+
+
+def test_weights_that_are_swapped_under_the_same_size_and_date_have_another_hash(tmp_path):
+    weights = tmp_path / WEIGHTS
+    weights.write_bytes(b"one")
+    state = weights.stat()
+    (before,) = weights_in([weights])
+    time.sleep(0.02)  # the clock of a file system ticks every few ms
+    weights.write_bytes(b"two")
+    os.utime(weights, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert [*weights_in([weights])] != [before]

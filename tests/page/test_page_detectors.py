@@ -5,16 +5,19 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from conftest import contents
+from conftest import EXAMPLES, contents
 from hub_server import Fault
 from huggingface_hub import constants
 from safetensors.torch import load_file, save
 
 from fkd.errors import FkdError
+from fkd.hub.reference import load
 from fkd.hub.repository import cached, pull
 from fkd.page import detectors as module
+from fkd.page.answers import Options, answer_photo
 from fkd.page.detectors import Detectors, LazyDetectors
 
 
@@ -117,6 +120,30 @@ def test_the_oldest_model_is_dropped_from_memory_and_disk(put, detectors, tmp_pa
     assert set(detectors) == {"net", "bea/net0", "bea/net2"}
     assert {path.name for path in tmp_path.glob("fkd-model-*/models--*")} == {"models--bea--net0", "models--bea--net2"}
     assert detectors["bea/net0"].folder.is_dir()
+
+
+def test_models_of_visitors_share_one_budget_of_parameters(put, detectors, monkeypatch):
+    for repo in ("bea/net0", "bea/net1", "bea/net2"):
+        put(repo)
+        detectors.add(repo)
+    monkeypatch.setattr(module, "MAX_PARAMETERS", 10_000_000)  # each of them has 4,623,532
+    put("bea/net3")
+    detectors.add("bea/net3")
+    assert set(detectors) == {"net", "bea/net2", "bea/net3"}
+
+
+@pytest.mark.parametrize("value", [1e4, 1e30])
+def test_absurd_weights_make_a_sentence(evaluated, tmp_path, value):
+    folder = shutil.copytree(evaluated, tmp_path / "far")
+    weights = load_file(folder / "model.safetensors")
+    weights["head.bias"][:] = value
+    (folder / "model.safetensors").write_bytes(save(weights))
+    with pytest.raises(FkdError, match=f"^{folder}: points is not finite, or far outside the frame$"):
+        load(folder)
+    detector = load(evaluated)
+    detector.run = lambda images: {"points": np.full((len(images), 15, 2), value, np.float32)}
+    view = answer_photo({"net": detector}, str(EXAMPLES / "grace_hopper.jpg"), Options(["net"]))
+    assert view.status == "**net: points is not finite, or far outside the frame**" and not view.picture
 
 
 def test_a_refused_model_leaves_nothing_on_disk(hub, detectors, evaluated, tmp_path):

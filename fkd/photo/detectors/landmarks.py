@@ -19,6 +19,7 @@ from fkd.keypoints import FRAME_SIZE, NAMES, unmirror
 from fkd.photo.colours import PALETTE
 from fkd.photo.crop import apply, crop, frame_matrix, invert
 from fkd.photo.detector import check_frames
+from fkd.photo.detectors.network import check_range
 from fkd.photo.face import Face, FaceBox
 
 SIZE = 4 * FRAME_SIZE  # px of a crop: dlib answers in whole px, which are quarters of the frame's then
@@ -109,7 +110,9 @@ class LandmarkDetector(Brief):
         """The keypoints in a crop, float64 [15, 2] frame px; all NaN where no face is found."""
         mapping = {**self.points, **self.four_points} if four_point else self.points
         landmarks = self.landmarks(image)  # [K, 2] px of the crop
-        return apply(invert(ZOOM), np.stack([landmarks[list(mapping[name])].mean(0) for name in NAMES]))
+        points = apply(invert(ZOOM), np.stack([landmarks[list(mapping[name])].mean(0) for name in NAMES]))
+        check_range(self.name, {"points": points[~np.isnan(points)]})  # NaN without a face
+        return points
 
 
 def read_dlib(path: Path | str, name: str = "") -> LandmarkDetector:

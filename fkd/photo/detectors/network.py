@@ -10,6 +10,7 @@ from PIL import Image
 from fkd.brief import Brief
 from fkd.data.conventions import Convention, Outputs, label_points
 from fkd.data.record import DataRecord
+from fkd.errors import FkdError
 from fkd.keypoints import MEAN_FACE, unmirror
 from fkd.photo.crop import align_matrix, apply, crop, frame_matrix, invert
 from fkd.photo.detector import check_frames
@@ -21,6 +22,7 @@ from fkd.photo.face import Face, FaceBox
 Run = Callable[[np.ndarray], Mapping[str, np.ndarray]]
 POINTS, UNCERTAINTY, OTHER_POINTS, CONVENTION = "points", "uncertainty", "other_points", "convention"
 OUTPUTS = (POINTS, UNCERTAINTY, OTHER_POINTS, CONVENTION)
+MAX_PX = 10_000.0  # from the frame's corner: no face has points there
 BATCH = 32  # frames that fit a CPU's cache; 256 take 1.8 times as long
 # The crops of a precise answer, as matrices from the aligned frame's px to theirs: a face is 1.09 times larger in them,
 # turned by 5 degrees and moved by 1.5 px. docs/benchmarks.md has the alternatives.
@@ -33,6 +35,13 @@ def run_frames(run: Run, frames: np.ndarray) -> dict[str, np.ndarray]:
     starts = range(0, len(frames), BATCH)
     parts = [run(frames[start : start + BATCH, None].astype(np.float32) / 255) for start in starts]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def check_range(where: str, outputs: Mapping[str, np.ndarray]) -> None:
+    """Raise FkdError, which begins with `where`, unless every output is finite and at most MAX_PX in size."""
+    for name, value in outputs.items():
+        if not (np.abs(value) < MAX_PX).all():  # or NaN
+            raise FkdError(f"{where}: {name} is not finite, or far outside the frame")
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,7 @@ class NetworkDetector(Brief):
         check_frames(images)
 
         def all_points(frames: np.ndarray) -> Outputs:
-            outputs = run_frames(self.run, frames)
+            outputs = self._outputs(frames)
             points = [outputs[name] for name in (POINTS, OTHER_POINTS) if name in outputs]
             return np.concatenate(points, 1), outputs.get(CONVENTION)
 
@@ -92,10 +101,15 @@ class NetworkDetector(Brief):
             faces.append(Face(box.box, in_photo, aligned.frames[number], spread, doubt))
         return faces
 
+    def _outputs(self, frames: np.ndarray) -> dict[str, np.ndarray]:
+        outputs = run_frames(self.run, frames)
+        check_range(self.name, outputs)
+        return outputs
+
     def _look(self, photos: Sequence[Image.Image], matrices: Sequence[np.ndarray]) -> Look:
         """Answer for the crops that matrices [2, 3] (photo px -> frame px) describe."""
         frames = np.stack([crop(photo, matrix) for photo, matrix in zip(photos, matrices, strict=True)])
-        outputs = run_frames(self.run, np.concatenate([frames, frames[:, :, ::-1]]))
+        outputs = self._outputs(np.concatenate([frames, frames[:, :, ::-1]]))
         count = len(frames)
         points, flipped = outputs[POINTS][:count], unmirror(outputs[POINTS][count:])
         back = [invert(matrix) for matrix in matrices]

@@ -18,7 +18,7 @@ from fkd.files import STRICT, Line, Signed, counted, one_line, open_regular, par
 from fkd.keypoints import FRAME_SIZE, MEAN_FACE, NAMES
 from fkd.learn.config import MAX_CONVENTIONS
 from fkd.photo.colours import PALETTE
-from fkd.photo.detectors.network import CONVENTION, OTHER_POINTS, POINTS, UNCERTAINTY, NetworkDetector
+from fkd.photo.detectors.network import CONVENTION, OTHER_POINTS, POINTS, UNCERTAINTY, NetworkDetector, check_range
 from fkd.photo.runtime import Network
 
 MAX_BYTES = 500_000_000
@@ -26,7 +26,6 @@ MAX_BYTES = 500_000_000
 INPUT = re.compile(r"f32 \[[?1],([?1],(96|\?),(96|\?)|(96|\?),(96|\?),1)\]")
 MIN_PX = 8.0  # from the frame's corner: nearer than that, all points of a face are in other units
 UNITS = ((96, 0), (48, 48), (96, 48))  # scale and offset of answers in 0..1, -1..1 and -0.5..0.5
-MAX_PX = 10_000.0  # from the frame's corner: no face has points there
 
 
 @dataclass(frozen=True)
@@ -86,10 +85,9 @@ class ForeignNetwork:
                 found = f"{one_line(name, 40)} {value.dtype} {list(value.shape)}"
                 listed = ", ".join(f"{name} {['N', *shape]}".replace("'", "") for name, shape in shapes.items())
                 raise FkdError(f"{self.where} has the output {found} for {len(images)} frames, expected {listed}")
-            if not (np.abs(value) < MAX_PX).all():  # or NaN
-                raise FkdError(f"{self.where}: {name} is not finite, or far outside the frame")
         for name in named.keys() - {CONVENTION}:
             named[name] = named[name] * self.scale + (0 if name == UNCERTAINTY else self.offset)
+        check_range(self.where, named)
         return named
 
 

@@ -18,7 +18,16 @@ from fkd.keypoints import FRAME_SIZE, NAMES
 from fkd.learn.checkpoint import load_checkpoint
 from fkd.learn.models import KeypointModel
 from fkd.learn.record import WEIGHTS, Checkpoint
-from fkd.photo.detectors.network import BATCH, CONVENTION, OTHER_POINTS, OUTPUTS, POINTS, UNCERTAINTY, run_frames
+from fkd.photo.detectors.network import (
+    BATCH,
+    CONVENTION,
+    OTHER_POINTS,
+    OUTPUTS,
+    POINTS,
+    UNCERTAINTY,
+    check_range,
+    run_frames,
+)
 from fkd.photo.detectors.onnx import Trained
 from fkd.photo.runtime import Network
 from fkd.version import __version__
@@ -66,10 +75,10 @@ def export_onnx(folder: Path | str, path: Path, name: str = "", owner: str = "")
         if weights:
             shutil.copy(weights, unfinished.parent)
         _write(outputs, unfinished, _metadata(checkpoint, owner), weights)
-        difference = _difference(outputs, Network(unfinished, OUTPUTS))
+        difference = _difference(outputs, Network(unfinished, OUTPUTS), str(folder))
         if not difference <= TOLERANCE:
             differ = f"its answers differ from torch's by up to {difference:.2g} px, expected {TOLERANCE:g} or less"
-            raise FkdError(f"{path} was not written: {differ}")
+            raise FkdError(f"{path.name} was not written: {differ}")
 
 
 def _write(outputs: NamedOutputs, path: Path, metadata: dict[str, str], weights: Path | None) -> None:
@@ -139,10 +148,11 @@ def _metadata(checkpoint: Checkpoint[KeypointModel], owner: str) -> dict[str, st
     return texts | {"keypoints": ",".join(NAMES), "fkd": json.dumps(dataclasses.asdict(trained))}
 
 
-def _difference(outputs: NamedOutputs, network: Network) -> float:
+def _difference(outputs: NamedOutputs, network: Network, where: str) -> float:
     """The largest difference between two networks' outputs for random blurs; NaN if one is NaN."""
     coarse = torch.rand(BATCH + 2, 1, 12, 12, generator=torch.Generator().manual_seed(0))
     images = nn.functional.interpolate(coarse, size=[FRAME_SIZE, FRAME_SIZE], mode="bilinear")
     frames = (255 * images).byte()[:, 0].numpy()
     expected, answers = run_frames(outputs.run, frames), run_frames(network, frames)
+    check_range(where, expected)
     return float(np.max([np.abs(answers[name] - expected[name]).max() for name in expected]))
