@@ -1,12 +1,15 @@
 """fkd predict."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fkd.cli.options import Overwrite, check_free, folder_to_write, local, resumable, to_write
 from fkd.errors import FkdError, require
+
+if TYPE_CHECKING:
+    from fkd.photo.predict import Finder
 
 MAX_ERRORS = 10  # printed at the end
 DRAW = "A folder for the photos with the points drawn."
@@ -34,8 +37,8 @@ def predict_command(
     from fkd.photo.many_photos import answer_photos, drawing_names, find_photos, skipped_note
     from fkd.photo.point_files import Journal, answer_row, write_rows
 
-    if ray and (draw or whole or resume or device != "cpu"):
-        raise FkdError("--ray distributes the work itself: leave out --draw, --whole, --device and --resume")
+    if ray and (draw or resume or device != "cpu"):
+        raise FkdError("--ray distributes the work itself: leave out --draw, --device and --resume")
     for photo in photos:
         local(photo)
     if resume and out.exists() and not out.with_name(f"{out.name}.part").exists():
@@ -45,8 +48,9 @@ def predict_command(
         check_free(out, overwrite)
     detector = load(checkpoint, device=device)
     detector.on_photos([], [], precise)  # one without precise answers says so now, not once per photo
+    find = whole_photo if whole else find_faces
     if ray:
-        _predict_on_ray(photos, checkpoint, out, precise)
+        _predict_on_ray(photos, checkpoint, out, precise, find)
         return
     skipped: list[str] = []
     sources = list(find_photos(photos, skipped))
@@ -60,7 +64,7 @@ def predict_command(
     journal = Journal(out, settings | ({"whole": True} if whole else {}), resume)
     todo = [source for source in sources if source.name not in journal.done]
     with resumable(journal.path):
-        answers = answer_photos(detector, todo, precise, whole_photo if whole else find_faces)
+        answers = answer_photos(detector, todo, precise, find)
         for answered in tqdm(answers, total=len(todo), unit=" photos", disable=None):
             if draw and answered.photo:
                 with replacing(draw / drawings[answered.name]) as unfinished:
@@ -88,12 +92,12 @@ def predict_command(
         raise typer.Exit(1)
 
 
-def _predict_on_ray(photos: list[Path], checkpoint: str, out: Path, precise: bool) -> None:
+def _predict_on_ray(photos: list[Path], checkpoint: str, out: Path, precise: bool, find: "Finder") -> None:
     require("ray", "ray")
     from fkd.hub.reference import SCHEME, load
     from fkd.photo.on_ray import answer_on_ray
 
     kind, colon, file = checkpoint.rpartition(":")
     reference = checkpoint if f"{kind}:" == SCHEME else f"{kind}{colon}{Path(file).absolute()}"
-    answer_on_ray(photos, out, load, reference, precise)
+    answer_on_ray(photos, out, load, reference, precise, find)
     typer.echo(f"{out}: a folder of Parquet files")

@@ -19,6 +19,7 @@ from fkd.page.guard import handler, pick
 from fkd.page.uploads import new_folder
 from fkd.photo.detector import Detector
 from fkd.photo.draw import draw_points
+from fkd.photo.finder import whole_photo
 from fkd.photo.many_photos import (
     MOST_BYTES,
     MOST_PHOTOS,
@@ -55,6 +56,7 @@ def batch_tab(detectors: LazyDetectors) -> None:
         )  # fmt: skip
         with gr.Column(min_width=260):
             model = gr.Dropdown(list(detectors), value=detectors.by_error()[0], label="Model", elem_id="batch-model")
+            whole = gr.Checkbox(label="Each photo is one face", container=False, elem_id="batch-whole")
             with gr.Row():
                 run = gr.Button("Find the keypoints", variant="primary", min_width=140, elem_id="batch-run")
                 stop = gr.Button("Stop", min_width=100, interactive=False, elem_id="batch-stop")
@@ -72,9 +74,10 @@ def batch_tab(detectors: LazyDetectors) -> None:
         running.add(request.session_hash)
         return {status: "<p>Waiting for its turn ...</p>"} | buttons(True)  # one batch runs at a time
 
-    def answer_all(files: list[str] | None, name: str, request: gr.Request) -> Iterator[Update]:
+    def answer_all(files: list[str] | None, name: str, whole: bool, request: gr.Request) -> Iterator[Update]:
         try:
-            for view in answer_files(pick(detectors, name), files or [], lambda: request.session_hash in running):
+            detector = pick(detectors, name)
+            for view in answer_files(detector, files or [], lambda: request.session_hash in running, whole):
                 yield show(view)
         finally:
             running.discard(request.session_hash)
@@ -93,7 +96,7 @@ def batch_tab(detectors: LazyDetectors) -> None:
     # The button comes back whatever happens to the batch.
     shown = [status, downloads, gallery, *saves]
     run.click(handler(begin), None, [status, run, stop], **PRIVATE).then(
-        handler(answer_all), [files, model], shown, show_progress="hidden", **PRIVATE
+        handler(answer_all), [files, model, whole], shown, show_progress="hidden", **PRIVATE
     ).then(lambda: buttons(False), None, [run, stop], queue=False, **PRIVATE)
 
     def stop_after_this(request: gr.Request) -> None:
@@ -102,8 +105,13 @@ def batch_tab(detectors: LazyDetectors) -> None:
     stop.click(handler(stop_after_this), queue=False, **PRIVATE)
 
 
-def answer_files(detector: Detector, files: list[str], goes_on: Callable[[], bool]) -> Iterator[View]:
-    """Yield the state of the tab, about once a second, until all photos are answered or `goes_on` returns False."""
+def answer_files(
+    detector: Detector, files: list[str], goes_on: Callable[[], bool], whole: bool = False
+) -> Iterator[View]:
+    """Yield the state of the tab, about once a second, until all photos are answered or `goes_on` returns False.
+
+    whole: take each photo as one face, cropped to it.
+    """
     yield View("<p>Reading the files ...</p>", [])
     skipped: list[str] = []
     try:
@@ -116,7 +124,8 @@ def answer_files(detector: Detector, files: list[str], goes_on: Callable[[], boo
     stopped, shown = "", 0.0
     folder = new_folder()
     with zipfile.ZipFile(folder / "drawn.zip", "w") as archive:
-        for number, answered in enumerate(answer_photos(detector, sources, find=find_at_most), 1):
+        find = whole_photo if whole else find_at_most
+        for number, answered in enumerate(answer_photos(detector, sources, find=find), 1):
             if answered.photo and answered.faces:
                 plain = re.sub(r"[^\w-]+", "_", Path(answered.name).stem)[:60]
                 path = folder / f"{number:03}-{plain}.jpg"

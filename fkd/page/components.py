@@ -6,20 +6,10 @@ from typing import Any
 
 import gradio as gr
 from gradio.data_classes import ImageData
-from pydantic import model_validator
 
 from fkd.page import viewer
 from fkd.page.guard import NOT_UPLOADED, is_uploaded
-
-
-class Upload(ImageData):
-    """The path of an uploaded file; a session would keep what else a request sends, such as the content itself."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def keep_path(cls, value: Any) -> dict[str, Any]:
-        """Return the path alone, or nothing."""
-        return {"path": value.get("path")} if isinstance(value, dict) else {}
+from fkd.page.uploads import Upload
 
 
 class Photo(gr.Image):

@@ -10,9 +10,12 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from filelock import FileLock, Timeout
+from gradio.data_classes import ImageData
+from pydantic import model_validator
 
 from fkd.errors import FkdError
 
@@ -20,6 +23,16 @@ MAX_AGE, SWEEP_INTERVAL = 50 * 60, 60  # s; together less than an hour
 MAX_AHEAD = 8 * 60  # s, of a file's date: it is later only if the clock was set back, and is then old
 LOCK, UNFINISHED = "lock", "tmp*"  # in a run's folder; Gradio's name for an upload that is being received
 _log = logging.getLogger(__name__)
+
+
+class Upload(ImageData):
+    """The path of an uploaded file; a session would keep what else a request sends, such as the content itself."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def keep_path(cls, value: Any) -> dict[str, Any]:
+        """Return the path alone, or nothing."""
+        return {"path": value.get("path")} if isinstance(value, dict) else {}
 
 
 @functools.cache

@@ -13,8 +13,10 @@ import ray
 from fkd.errors import FkdError
 from fkd.files import replacing
 from fkd.photo.detector import Detector
+from fkd.photo.finder import find_faces
 from fkd.photo.many_photos import Source, answer_photos, walk_photos
 from fkd.photo.point_files import answer_row, to_arrow
+from fkd.photo.predict import Finder
 from fkd.photo.reading import read_photo
 from fkd.photo.runtime import one_thread_per_answer
 
@@ -25,7 +27,12 @@ ROWS_PER_FILE = 50_000
 
 
 def answer_on_ray(
-    photos: Sequence[Path], out: Path, load: Callable[[str], Detector], reference: str, precise: bool = False
+    photos: Sequence[Path],
+    out: Path,
+    load: Callable[[str], Detector],
+    reference: str,
+    precise: bool = False,
+    find: Finder = find_faces,
 ) -> None:
     """Write the table of `point_files` for photos and folders of photos, or for one Parquet file or folder.
 
@@ -44,7 +51,7 @@ def answer_on_ray(
         dataset = ray.data.from_items(paths, override_num_blocks=min(blocks, len(paths)))
     rows = dataset.map_batches(
         Actor,
-        fn_constructor_args=(load, reference, precise),
+        fn_constructor_args=(load, reference, precise, find),
         batch_size=CHUNK,
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=cores),  # at first Ray lists files with a core
         num_cpus=1 - 2 * LITTLE,
@@ -57,9 +64,9 @@ def answer_on_ray(
 class Actor:
     """Load a detector once, to answer one batch after the other."""
 
-    def __init__(self, load: Callable[[str], Detector], reference: str, precise: bool):
+    def __init__(self, load: Callable[[str], Detector], reference: str, precise: bool, find: Finder):
         one_thread_per_answer()  # there are as many actors as cores
-        self.detector, self.precise = load(reference), precise
+        self.detector, self.precise, self.find = load(reference), precise, find
 
     def __call__(self, batch: dict[str, np.ndarray]) -> Any:
         """A pyarrow.Table for the photos of a batch."""
@@ -67,5 +74,5 @@ class Actor:
         files: list[Any] = [*map(io.BytesIO, batch["bytes"])] if "bytes" in batch else names
         photos = zip(names, files, strict=True)
         sources = [Source(name, 0, partial(read_photo, file, Path(name).name)) for name, file in photos]
-        answers = answer_photos(self.detector, sources, self.precise)
+        answers = answer_photos(self.detector, sources, self.precise, self.find)
         return to_arrow(answer_row(each.name, self.detector.name, each.faces, each.problem) for each in answers)

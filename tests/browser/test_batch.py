@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from browser.helpers import EXAMPLES, open_tab, screenshot
@@ -37,6 +38,12 @@ def test_a_batch_is_answered_and_downloaded_and_a_failing_photo_is_named(page, t
     download.value.save_as(tmp_path / "drawn.zip")
     with zipfile.ZipFile(tmp_path / "drawn.zip") as archive:
         assert len(archive.namelist()) == 2
+
+    Image.new("L", (90, 80), 128).save(tmp_path / "cropped.png")
+    page.locator("#batch-files").get_by_label("Clear").click()
+    page.locator("#batch-whole input").check()
+    run(page, tmp_path / "cropped.png")
+    expect(page.locator("#batch-status")).to_contain_text("1 face in 1 photo", timeout=60_000)
 
 
 def test_progress_stands_at_the_button_and_answers_come_while_it_runs(page, tmp_path):

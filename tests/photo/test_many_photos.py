@@ -219,6 +219,12 @@ def test_the_page_writes_each_drawing_and_ends_with_what_it_has_when_stopped(tmp
     assert len(last.pictures) == 4
     *_, last = page_batch.answer_files(CheckpointDetector.read(tiny_checkpoint), [str(GRACE)] * 4, lambda: False)
     assert "Stopped after 1 of 4 photos" in last.status and last.folder
+    Image.new("L", (90, 80), 128).save(tmp_path / "cropped.png")
+    detector, files = CheckpointDetector.read(tiny_checkpoint), [str(tmp_path / "cropped.png")]
+    for whole, faces in ((False, "0 faces"), (True, "1 face")):
+        *_, last = page_batch.answer_files(detector, files, lambda: True, whole)
+        assert f"<b>{faces}</b> in 1 photo" in last.status
+    assert json.loads((last.folder / "points.json").read_text())[0]["faces"][0]["box"] == [-0.5, -0.5, 89.5, 79.5]
 
 
 def test_content_decides_what_a_photo_is_and_other_files_are_named(tmp_path):

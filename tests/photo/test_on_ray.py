@@ -7,6 +7,7 @@ import pytest
 from conftest import EXAMPLES
 
 from fkd.photo.detectors.checkpoint import CheckpointDetector
+from fkd.photo.finder import find_faces, whole_photo
 from fkd.photo.many_photos import answer_photos, find_photos, walk_photos
 from fkd.photo.point_files import answer_row, to_table
 
@@ -55,8 +56,8 @@ def killed_once(folder):
     return load
 
 
-def without_ray(photos, reference, precise=False):
-    answers = answer_photos(CheckpointDetector.read(reference), find_photos([photos]), precise)
+def without_ray(photos, reference, precise=False, find=find_faces):
+    answers = answer_photos(CheckpointDetector.read(reference), find_photos([photos]), precise, find)
     return to_table(answer_row(each.name, "net", each.faces, each.problem) for each in answers)
 
 
@@ -77,7 +78,7 @@ def test_a_killed_worker_loses_and_doubles_no_row(two_workers, photos, tmp_path,
 
 
 def test_photos_come_in_parquet_files_too(two_workers, photos, tmp_path, evaluated):
-    expected = without_ray(photos, str(evaluated), precise=True)
+    expected = without_ray(photos, str(evaluated), True, whole_photo)
     paths = list(map(str, walk_photos([photos])))
     table = pd.DataFrame({"path": paths, "bytes": [Path(path).read_bytes() for path in paths]})
     for number, columns in enumerate((["path"], ["path", "bytes"])):
@@ -86,5 +87,5 @@ def test_photos_come_in_parquet_files_too(two_workers, photos, tmp_path, evaluat
         table[columns].iloc[:20].to_parquet(folder / "a.parquet")
         table[columns].iloc[20:].to_parquet(folder / "b.parquet")
         out = tmp_path / f"out{number}"
-        on_ray.answer_on_ray([folder], out, CheckpointDetector.read, str(evaluated), precise=True)
+        on_ray.answer_on_ray([folder], out, CheckpointDetector.read, str(evaluated), True, whole_photo)
         same_rows(pd.read_parquet(out), expected)
