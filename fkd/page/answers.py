@@ -13,12 +13,13 @@ from fkd.files import file_stem, markdown
 from fkd.page.uploads import address, new_folder
 from fkd.page.viewer import MAX_MODELS, view
 from fkd.photo.comparison import Comparison, compare, verdict
+from fkd.photo.decoder import read_apart
 from fkd.photo.detector import Detector
 from fkd.photo.face import FaceBox
 from fkd.photo.finder import whole_photo
 from fkd.photo.many_photos import MOST_FACES, find_at_most
 from fkd.photo.point_files import read_points, to_pts, write_rows
-from fkd.photo.reading import note_of, read_photo
+from fkd.photo.reading import note_of
 
 MAX_PX = 1e6  # the largest coordinate of a box
 MAX_SIDE = 1600  # px, longer side of the picture that the browser shows
@@ -151,7 +152,7 @@ def _box(corners: object) -> FaceBox:
 def _read(path: str) -> Image.Image:
     if not Path(path).exists():
         raise FkdError(GONE)
-    return read_photo(path)
+    return read_apart(path)
 
 
 def _copy(photo: Image.Image, folder: Path) -> str:

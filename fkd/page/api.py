@@ -16,10 +16,11 @@ from fkd.page.detectors import LazyDetectors
 from fkd.page.guard import handler, pick
 from fkd.page.ranking import ranked
 from fkd.photo.comparison import compare
+from fkd.photo.decoder import read_apart
 from fkd.photo.finder import whole_photo
 from fkd.photo.many_photos import find_at_most
 from fkd.photo.predict import predict
-from fkd.photo.reading import note_of, read_photo
+from fkd.photo.reading import note_of
 
 
 def api(detectors: LazyDetectors, root: Path) -> None:
@@ -112,4 +113,4 @@ def _note(photo: Image.Image) -> dict[str, str]:
 def _read(photo: str | None) -> Image.Image:
     if photo is None:
         raise FkdError("no photo was sent")
-    return read_photo(photo)
+    return read_apart(photo)

@@ -20,7 +20,8 @@ from fkd.page.guard import MALFORMED, event_value, handler
 from fkd.page.uploads import MAX_AGE, page_folder
 from fkd.page.viewer import MAX_MODELS, view
 from fkd.photo.comparison import Comparison, points_table
-from fkd.photo.reading import PHOTOS, read_photo
+from fkd.photo.decoder import read_apart
+from fkd.photo.reading import PHOTOS
 
 THUMBNAIL = 120  # px of an example's button
 ADDED = "Any model published by `fkd push`. Its files are checked before they are read; none can run code."
@@ -270,7 +271,7 @@ def _faces(comparison: Comparison | None, face: int) -> dict[str, Any]:
 
 def _thumbnail(path: Path, folder: Path) -> str:
     """Write a small copy of an example, for its button."""
-    photo = read_photo(path)
+    photo = read_apart(path)
     photo.thumbnail((THUMBNAIL, THUMBNAIL))
     small = folder / f"{path.stem}-small.jpg"
     photo.save(small, quality=85)

@@ -15,12 +15,12 @@ from fkd.page.components import Frame
 from fkd.page.detectors import LazyDetectors
 from fkd.page.guard import handler, pick
 from fkd.photo.colours import distinct
+from fkd.photo.decoder import read_apart
 from fkd.photo.detector import Detector
 from fkd.photo.draw import draw_points
 from fkd.photo.face import Face
 from fkd.photo.finder import find_faces, glance
 from fkd.photo.predict import find_confirmed_faces, follow, surest
-from fkd.photo.reading import read_photo
 
 INTRODUCTION = """The points follow the largest face. Frames are sent only while this tab is
 open, two minutes at most."""
@@ -76,7 +76,7 @@ def _frame(
         return None, "", Track()
     chosen = [pick(detectors, name) for name in ([one] if two in (NONE, one) else [one, two])]
     try:
-        photo = read_photo(frame, "the frame", MAX_MEGAPIXELS)
+        photo = read_apart(frame, "the frame", MAX_MEGAPIXELS)
     except FkdError as error:
         return None, f"<p>{html.escape(str(error))}</p>", Track()
     photo.thumbnail((MAX_SIDE, MAX_SIDE))

@@ -17,6 +17,7 @@ from PIL import Image
 
 from fkd.errors import FkdError
 from fkd.files import counted, one_line, open_regular
+from fkd.photo.decoder import read_apart
 from fkd.photo.detector import Detector
 from fkd.photo.face import Face, FaceBox
 from fkd.photo.finder import find_faces
@@ -29,6 +30,8 @@ MOST_FACES = 100  # of one photo on the page
 MOST_NAMES = 10  # of skipped files, in a message
 FOUND_AHEAD = 4  # photos in memory with their faces, waiting for the detector
 MAX_WAITING = 40_000_000  # pixels of photos that wait in memory until their faces fill a batch
+
+Reader = Callable[..., Image.Image]  # `read_photo` or `read_apart`
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,9 @@ def walk_photos(paths: Iterable[Path | str], skipped: list[str] | None = None) -
         yield from photos
 
 
-def find_photos(paths: Sequence[Path | str], skipped: list[str] | None = None) -> Iterator[Source]:
+def find_photos(
+    paths: Sequence[Path | str], skipped: list[str] | None = None, read: Reader = read_photo
+) -> Iterator[Source]:
     """Yield the photos of files, folders and zips, named by their paths; a damaged zip is a photo that is damaged.
 
     skipped: takes the names of other files, as in `walk_photos`.
@@ -79,7 +84,7 @@ def find_photos(paths: Sequence[Path | str], skipped: list[str] | None = None) -
         below = (path.relative_to(given) if given.is_dir() else Path(path.name)).as_posix()
         name = str(path).encode(errors="backslashreplace").decode()  # a file's name may not be valid Unicode
         if path.suffix.lower() != ".zip":
-            yield Source(name, path.stat().st_size, partial(read_photo, path), below)
+            yield Source(name, path.stat().st_size, partial(read, path), below)
             continue
         try:
             with open_regular(path, MOST_BYTES) as file, open_zip(file, one_line(path.name)) as archive:
@@ -90,19 +95,19 @@ def find_photos(paths: Sequence[Path | str], skipped: list[str] | None = None) -
             continue
         for member in (each for each in files if each in photos):
             inner = _harmless(_name_of(member)) or "photo"
-            yield Source(f"{name}/{inner}", member.file_size, partial(_read_member, path, member, inner), inner)
+            yield Source(f"{name}/{inner}", member.file_size, partial(_read_member, path, member, inner, read), inner)
         skipped += [f"{name}/{_harmless(_name_of(each))}" for each in files if each not in photos]
 
 
 def list_sources(files: Sequence[Path | str], skipped: list[str] | None = None) -> list[Source]:
-    """The photos of files and zips, as `find_photos`, named without folders, up to MOST_PHOTOS and MOST_BYTES."""
+    """The photos of a visitor's files and zips, named without folders, up to MOST_PHOTOS and MOST_BYTES."""
     sources: list[Source] = []
     skipped = [] if skipped is None else skipped
     size = 0
     for file in map(Path, files):
         photo = not _is_hidden(file.name) and _is_photo(file.name, partial(_start, file))
         if file.suffix.lower() == ".zip" or photo:
-            new = list(find_photos([file], skipped))
+            new = list(find_photos([file], skipped, read_apart))
             size += sum(source.size for source in new)
             sources += [replace(source, name=_harmless(source.inside)) for source in new]
         else:
@@ -248,10 +253,10 @@ def _fail(error: FkdError) -> Image.Image:
     raise error
 
 
-def _read_member(path: Path, member: zipfile.ZipInfo, name: str) -> Image.Image:
+def _read_member(path: Path, member: zipfile.ZipInfo, name: str, read: Reader) -> Image.Image:
     with (
         open_regular(path, MOST_BYTES) as file,
         open_zip(file, name) as archive,
         open_member(archive, member, MOST_FILE_BYTES, name) as opened,
     ):
-        return read_photo(io.BytesIO(opened.read()), name)
+        return read(io.BytesIO(opened.read()), name)

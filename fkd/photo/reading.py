@@ -25,6 +25,7 @@ MOST_MEGAPIXELS = 64
 MAX_JPEG_MEGAPIXELS = 200  # a JPEG of more than MOST_MEGAPIXELS is decoded at half its width and height
 MOST_FILE_BYTES = 80_000_000
 SHORTEST = 24  # px: no face is found in less
+TOO_MUCH = "takes too long or too much memory to decode: save it again as a JPEG or PNG file"
 SIDES = ("lower", "lower", "lower", "upper", "upper", "right", "left", "left", "right")  # by EXIF orientation
 SRGB = ImageCms.createProfile("sRGB")
 JPEG = ("JPEG", "MPO")  # as Pillow names them
@@ -49,13 +50,17 @@ def read_photo(file: Path | str | BinaryIO, name: str = "", most_megapixels: flo
     name = one_line(name or "the photo")
     try:
         photo, full, note = _decode(file, name, most_megapixels)
-        upright = _upright(photo)
-        full = full if upright.size == photo.size else full[::-1]
-        upright = _in_srgb(upright)
+        stored = photo.size
+        with suppress(Exception):  # a photo with broken EXIF is not turned, as in browsers
+            ImageOps.exif_transpose(photo, in_place=True)
+        full = full if photo.size == stored else full[::-1]
+        upright = _in_srgb(photo)
         upright.info["fkd"] = (upright.size, full, note)
         return upright
     except FkdError:
         raise
+    except MemoryError:
+        raise FkdError(f"{name} {TOO_MUCH}") from None
     except UnidentifiedImageError:
         raise FkdError(f"{name} is not a readable image: use a JPEG, PNG, WebP or HEIC file") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -178,7 +183,7 @@ def _in_srgb(photo: Image.Image) -> Image.Image:
 
 
 def to_rgb(photo: Image.Image) -> Image.Image:
-    """A copy of a picture of any mode, as RGB; transparent pixels become white.
+    """A picture of any mode as RGB, itself if it is; transparent pixels become white.
 
     Values of more than 8 bits are scaled: whole numbers by the bits in use, fractions from the least to the greatest.
     """
@@ -189,7 +194,7 @@ def to_rgb(photo: Image.Image) -> Image.Image:
         white = Image.new("RGB", photo.size, "white")
         white.paste(photo, mask=photo.getchannel("A"))
         return white
-    return photo.convert("RGB")
+    return photo if photo.mode == "RGB" else photo.convert("RGB")
 
 
 def to_grey(photo: Image.Image) -> Image.Image:
@@ -200,13 +205,6 @@ def to_grey(photo: Image.Image) -> Image.Image:
 def is_deep(photo: Image.Image) -> bool:
     """Whether it has more than 8 bits, so that a part of it would be scaled by other values than the whole."""
     return photo.mode == "F" or photo.mode.startswith("I")
-
-
-def _upright(photo: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(photo)
-    except Exception:  # a photo with broken EXIF is not turned, as in browsers
-        return photo
 
 
 def _scale(values: np.ndarray) -> np.ndarray:
