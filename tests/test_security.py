@@ -9,7 +9,7 @@ from fkd import files
 from fkd.board.entries import MAX_SYNCED
 from fkd.data import find
 from fkd.page import detectors, guard, live, uploads
-from fkd.photo import many_photos, point_files, reading
+from fkd.photo import decoder, many_photos, point_files, reading
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "SECURITY.md").read_text()
@@ -35,7 +35,10 @@ def test_every_promise_names_a_test_that_is_there():
         f"{reading.SHORTEST} px on its shorter side",
         f"{guard.MAX_FILE_BYTES / 1e6:.0f} MB; {guard.MAX_UPLOAD_BYTES / 1e6:.0f} MB",
         f"not a file in a form | {guard.MAX_FIELD_BYTES:,} bytes",
-        f"any other request | {guard.MAX_REQUEST_BYTES / 1e6:.0f} MB",
+        f"any other request | {guard.MAX_REQUEST_BYTES / 1e6:.0f} MB, with a frame of the camera "
+        f"{guard.MAX_FRAME_BYTES / 1e6:.0f} MB; {guard.MAX_VALUES:,} values; identifiers of {guard.MAX_IDENTIFIER} char",
+        f"{decoder.MAX_SECONDS} seconds, {decoder.MAX_MEMORY / 1e9:.0f} GB, in one of {decoder.MAX_CHILDREN} child",
+        f"{decoder.MAX_MEGAPIXELS} megapixels in all; others wait {decoder.MAX_WAIT} seconds",
         f"{many_photos.MOST_PHOTOS} photos, {many_photos.MOST_BYTES / 1e6:.0f} MB unpacked",
         f"faces in one photo | {many_photos.MOST_FACES},",
         f"{guard.ANSWER_LIMIT} seconds",

@@ -19,7 +19,7 @@ import gradio as gr
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 from gradio.route_utils import GradioMultiPartParser
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import MutableHeaders, QueryParams
 from starlette.formparsers import MultiPartException
 from starlette.middleware import Middleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
@@ -36,14 +36,17 @@ MAX_WAITING = 60  # requests in all queues together
 MAX_SESSIONS = 200  # the least recently used one is dropped first
 MAX_FILE_BYTES = 100_000_000  # one uploaded file: a zip of photos may be larger than a photo
 MAX_UPLOAD_BYTES = 520_000_000  # one upload: a whole batch
-MAX_REQUEST_BYTES = 8_000_000  # any other request; a camera frame is the largest
+MAX_REQUEST_BYTES = 1_000_000  # any other request; a batch names 200 files
+MAX_FRAME_BYTES = 8_000_000  # a request with a frame of the camera
+MAX_VALUES = 20_000  # commas and brackets in a request
+MAX_IDENTIFIER = 64  # characters; Gradio keeps longer ones too
 MAX_FIELD_BYTES = 10_000  # a form field that is not a file
 # The routes that the page and its API need; every other path gets a 404.
 ROUTES = re.compile(
     r"""/ | /(config|theme\.css|favicon\.ico|robots\.txt|manifest\.json) | /(static|assets|svelte)/.+
     | /gradio_api/(info|app_id|startup-events|theme\.css|upload|upload_progress|cancel|reset)
-    | /gradio_api/(queue/(join|data)|heartbeat/[^/]+|run/[^/]+|stream/[^/]+(/close)?|call/(?!v2/)[^/]+(/[^/]+)?)
-    | /gradio_api/file=/.+""",
+    | /gradio_api/(queue/(join|data)|heartbeat/ID|run/ID|stream/ID(/close)?|call/(?!v2/)ID(/ID)?)
+    | /gradio_api/file=/.+""".replace("ID", f"[^/]{{1,{MAX_IDENTIFIER}}}"),
     re.VERBOSE,
 )
 # Only what this server sends is loaded; Gradio compiles scripts in the page. Other sites may frame it, as a Space does.
@@ -54,9 +57,13 @@ POLICY = (
 )
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 MARK = {"_type": "gradio.FileData"}  # Gradio's mark of a value that names a file
+FRAME = b'"data:image/'
+IDENTIFIERS = ("session_hash", "event_id", "upload_id")
 
 NOT_UPLOADED = "This file was not uploaded here: upload it first, then send the path that the upload returns."
 MALFORMED = "Malformed request. See the API page for the expected inputs."
+TOO_LONG = f"An identifier in this request has more than {MAX_IDENTIFIER} characters."
+TOO_LARGE = f"This request is larger than {MAX_REQUEST_BYTES / 1e6:.0f} MB, or has more than {MAX_VALUES:,} values."
 FAULT = "Something went wrong on our side. Please try again."
 TOO_SLOW = f"No answer within {ANSWER_LIMIT} seconds: try again later, or with a smaller photo."
 FULL = "There is no room for files here at the moment: try again later."
@@ -95,7 +102,7 @@ class Guard:
     def __init__(self, app: ASGIApp):
         self._app, self._uploads = app, 0
         self._upload = RequestBodyLimitMiddleware(app, max_body_size=MAX_UPLOAD_BYTES)
-        self._other = RequestBodyLimitMiddleware(self._check_files, max_body_size=MAX_REQUEST_BYTES)
+        self._other = RequestBodyLimitMiddleware(self._check_files, max_body_size=MAX_FRAME_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request or refuse it."""
@@ -119,7 +126,7 @@ class Guard:
 
         try:
             photo_folder()
-            await self._serve(path)(scope, receive, reply)
+            await self._serve(path, QueryParams(scope["query_string"]))(scope, receive, reply)
         except ClientDisconnect:
             pass
         except Exception as error:
@@ -131,9 +138,11 @@ class Guard:
             elif not finished:
                 await send({"type": "http.response.body"})
 
-    def _serve(self, path: str) -> ASGIApp:
+    def _serve(self, path: str, query: QueryParams) -> ASGIApp:
         if not ROUTES.fullmatch(path):
             return Response(status_code=404)
+        if any(is_too_long(*item) for item in query.multi_items()):
+            return JSONResponse({"detail": TOO_LONG}, status_code=400)
         return self._receive_upload if path == "/gradio_api/upload" else self._other
 
     async def _receive_upload(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -147,18 +156,25 @@ class Guard:
                 remove_unfinished()
 
     async def _check_files(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request unless its JSON names a file that was not uploaded."""
+        """Serve a request unless its JSON is too large, or names a file that was not uploaded."""
         if scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
-        body = await Request(scope, receive).body()
-        messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+        body, values = bytearray(), 0
+        async for part in Request(scope, receive).stream():
+            body += part
+            values += sum(map(part.count, (b",", b"[", b"{")))
+            is_large = len(body) > MAX_REQUEST_BYTES and FRAME not in body[:MAX_REQUEST_BYTES]
+            if is_large or values > MAX_VALUES:
+                await JSONResponse({"detail": TOO_LARGE}, status_code=413)(scope, receive, send)
+                return
+        messages: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
 
         async def replay() -> Message:
             return messages.pop() if messages else await receive()
 
         try:
-            check_files(parse_json(body or b"null", "the request"))
+            check_files(parse_json(bytes(body) or b"null", "the request"))
         except FkdError as error:
             await JSONResponse({"detail": str(error)}, status_code=400)(scope, receive, send)
         else:
@@ -166,7 +182,7 @@ class Guard:
 
 
 def check_files(value: object) -> None:
-    """Raise FkdError if a JSON value names a file outside the upload folder, in whatever way.
+    """Raise FkdError if a JSON value names a file outside the upload folder, in whatever way, or a long identifier.
 
     Gradio 6.31 reads any image of the server if its payload lacks `meta`.
     """
@@ -177,10 +193,17 @@ def check_files(value: object) -> None:
             pending.extend(value)
         elif isinstance(value, dict):
             pending.extend(value.values())
+            if any(is_too_long(*item) for item in value.items()):
+                raise FkdError(TOO_LONG)
             is_frame = value.get("path") is None and str(value.get("url")).startswith("data:image/")
             is_file = value.get("meta") == MARK and is_uploaded(value.get("path"))
             if ("path" in value or "url" in value) and not (is_frame or is_file):
                 raise FkdError(NOT_UPLOADED)
+
+
+def is_too_long(name: str, value: object) -> bool:
+    """Whether this is an identifier of more than MAX_IDENTIFIER characters."""
+    return name in IDENTIFIERS and isinstance(value, str) and len(value) > MAX_IDENTIFIER
 
 
 def is_full(error: BaseException) -> bool:

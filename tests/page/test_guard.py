@@ -9,6 +9,7 @@ import logging
 import re
 import shutil
 import time
+import zipfile
 from pathlib import Path
 
 import gradio as gr
@@ -17,17 +18,20 @@ import pytest
 from gradio import routes
 from gradio.data_classes import ImageData
 from huggingface_hub import constants
+from PIL import Image
 from served import FILE, Caller, forged, launched, wait_until
 
 from app import build_app
 from fkd.board.entries import SYNCED
 from fkd.errors import FkdError
 from fkd.page import compare, guard, live, uploads
+from fkd.page.batch import answer_files
 from fkd.page.components import Photo
 from fkd.page.guard import ANSWER_LIMIT, BUSY, FAULT, FULL, MALFORMED, NOT_UPLOADED, ROUTES, check_files, handler
 from fkd.page.site import build_app as build
 from fkd.page.site import launch_options
 from fkd.photo import many_photos
+from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 ROOT = Path(__file__).parents[2]
 JUNK = [None, [], {"a": 1}, [["x"]], 1e300]
@@ -180,7 +184,7 @@ def test_a_malformed_request_gets_a_sentence_and_floods_no_log(page, caplog, cap
     headers = {"content-type": "application/json"} | headers
     for _ in range(3):
         answer = page.client.request(method, f"gradio_api/{path}", headers=headers, content=content)
-        assert answer.status_code in (400, 422) and answer.text, answer.status_code
+        assert answer.status_code in (400, 413, 422) and answer.text, answer.status_code
     assert len(caplog.records) <= 1 and "Traceback" not in "".join([caplog.text, *capfd.readouterr()])
 
 
@@ -235,9 +239,37 @@ def test_nobody_is_told_how_the_page_is_used(page, path):
 
 
 @pytest.mark.parametrize("path", ["queue/join", "call/upload", "run/upload"])
-def test_a_request_larger_than_any_photos_frame_is_turned_away(page, path):
-    body = {"data": ["x" * guard.MAX_REQUEST_BYTES], "fn_index": 0, "session_hash": "large"}
-    assert page.client.post(f"gradio_api/{path}", json=body).status_code == 413
+def test_a_request_is_as_large_as_it_needs_to_be(page, path):
+    for start, most in (("", guard.MAX_REQUEST_BYTES), ("data:image/png;base64,", guard.MAX_FRAME_BYTES)):
+        for content, refused in (("x" * (most - 200), False), ("x" * most, True)):
+            body = {"data": [{"url": start + content} if start else content], "fn_index": 9999, "session_hash": "l"}
+            assert (page.client.post(f"gradio_api/{path}", json=body).status_code == 413) == refused
+
+
+@pytest.mark.parametrize("value", ["[{},{},{}]", '{"a":1,"b":[2]}', "[[[[]]]]", "1,2,3,4"])
+def test_a_request_of_many_values_is_turned_away_before_it_is_read(page, monkeypatch, value):
+    monkeypatch.setattr(guard, "parse_json", lambda *_: pytest.fail("it was read"))
+    body = '{"data": [%s], "fn_index": 0, "session_hash": "many"}' % ",".join([value] * 20_000)  # noqa: UP031
+    for path in ("queue/join", "call/predict", "cancel"):
+        answer = page.client.post(f"gradio_api/{path}", content=body, headers={"content-type": "application/json"})
+        assert answer.status_code == 413 and "20,000 values" in answer.json()["detail"]
+
+
+def test_long_identifiers_are_refused_wherever_they_stand(page):
+    for length, is_refused in ((guard.MAX_IDENTIFIER, False), (guard.MAX_IDENTIFIER + 1, True), (50_000, True)):
+        name = "i" * length
+        bodies = [("queue/join", {"event_data": [{"session_hash": name}]})]
+        bodies += [(path, {"session_hash": name}) for path in ("queue/join", "call/predict", "run/predict", "cancel")]
+        bodies += [(path, {"event_id": name}) for path in ("cancel", "reset", "stream/x", "queue/join")]
+        bodies += [(path, {}) for path in (f"cancel?session_hash={name}", f"reset?upload_id=a&upload_id={name}")]
+        usual = {"data": [], "fn_index": 9999, "session_hash": "a", "event_id": "b"}
+        answers = [page.client.post(f"gradio_api/{path}", json=usual | body) for path, body in bodies]
+        answers += [page.client.post(f"gradio_api/upload?upload_id={name}", files={"files": ("a.jpg", b"a photo")})]
+        assert {guard.TOO_LONG in answer.text for answer in answers} == {is_refused}
+        for path in (f"stream/{name}", f"stream/{name}/close", f"run/{name}", f"call/{name}", f"call/predict/{name}"):
+            assert bool(ROUTES.fullmatch(f"/gradio_api/{path}")) != is_refused
+    for path in (f"upload_progress?upload_id={name}", f"queue/data?session_hash={name}", f"heartbeat/{name}"):
+        assert page.client.get(f"gradio_api/{path}").status_code in (400, 404)
 
 
 @pytest.mark.slow
@@ -269,6 +301,52 @@ def test_what_gradio_serves_besides_is_closed(page):
         for method in sorted(route.methods or {"GET"}):
             assert page.client.request(method, filled.lstrip("/")).status_code == 404, route.path
     assert len(found) == NUMBER_OPEN, f"a new version of Gradio opens other routes: {sorted(found)}"
+
+
+def test_no_handler_decodes_a_picture_in_the_pages_own_process(page, uploaded, tmp_path, monkeypatch):
+    def fails(*_, **__):
+        pytest.fail("a picture was opened")
+
+    monkeypatch.setattr(Image, "open", fails)
+    for name in ("predict", "compare"):
+        assert page.call(name, [uploaded, "fcnn", False, False])[0] == "complete"
+    ok, answer = answer_uploaded(page, uploaded, "apart")
+    assert ok and "1 face." in answer["data"][0]
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(uploaded["path"], "a.jpg")
+    files = [uploaded["path"], str(tmp_path / "a.zip")]
+    *_, view = answer_files(CheckpointDetector.read(ROOT / "checkpoints" / "fcnn"), files, lambda: True)
+    assert "<b>2 faces</b> in 2 photos" in view.status
+    (number,) = (one["id"] for one in page.config["dependencies"] if "stream" in [what for _, what in one["targets"]])
+    frame = {"url": f"data:image/jpeg;base64,{base64.b64encode(Path(uploaded['path']).read_bytes()).decode()}"}
+    ok, answer = page.join(number, [frame, "fcnn", "none", None], "live")
+    assert ok and "Tracking a face." in answer["data"][1]
+
+
+def test_an_answer_that_nobody_fetched_is_small_and_holds_no_photo(page):
+    content = (ROOT / "examples" / "barack_obama_speaking.jpg").read_bytes()  # no other test's
+    photo = {"path": page.upload("lost.jpg", content), "meta": FILE}
+    upload = next(number for number, inputs in page.handlers("uploadbutton") if len(inputs) == 5)
+    batch = next(number for number, inputs in page.handlers("file") if len(inputs) == 2)
+    (live,) = (one["id"] for one in page.config["dependencies"] if "stream" in [what for _, what in one["targets"]])
+    frame = {"url": f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"}
+    folder, options = uploads.photo_folder(), ["fcnn", "none", None]
+    before = set(folder.rglob("*"))
+    for number, data in (
+        (upload, [photo, ["fcnn"], False, None, False]), (batch, [[photo], "fcnn"]), (live, [frame, *options]),
+    ):  # fmt: skip
+        body = {"data": data, "fn_index": number, "session_hash": f"lost{number}"}
+        event = page.client.post("gradio_api/queue/join", json=body).json()["event_id"]
+    made = ("photo.jpg", "points.json", "image.jpeg")
+    wait_until(lambda: set(made) <= {path.name for path in set(folder.rglob("*")) - before})
+    page.client.post(f"gradio_api/stream/{event}/close")
+    answers = [page.client.get(f"gradio_api/queue/data?session_hash=lost{each}").text for each in (upload, batch, live)]
+    assert all('"success":true' in answer and "base64" not in answer and len(answer) < 10_000 for answer in answers)
+    files = set(re.findall(r"gradio_api/file=[^\"]+", "".join(answers)))
+    assert len(files) >= 6 and all(page.client.get(file).status_code == 200 for file in files)
+    for new in set(folder.iterdir()) - before:
+        uploads.sweep(new, time.time() + uploads.MAX_AGE + 5)
+    assert not [file for file in files if page.client.get(file).is_success]
 
 
 def test_queues_sessions_and_cameras_have_their_limits(tmp_path):
