@@ -40,7 +40,7 @@ for _ in range(MAX_CHILDREN):
 def read_apart(file: Path | str | BinaryIO, name: str = "", most_megapixels: float = MOST_MEGAPIXELS) -> Image.Image:
     """As `read_photo`, in a child process, once there is room for the photo; the result has no metadata.
 
-    Raises FkdError as `read_photo`, if decoding exceeds MAX_SECONDS or MAX_MEMORY, and if there is no room in MAX_WAIT.
+    Raises FkdError as `read_photo`, and if decoding exceeds MAX_SECONDS or MAX_MEMORY, or the photo waits for MAX_WAIT.
     """
     if isinstance(file, (str, Path)):
         with open_regular(file, MOST_FILE_BYTES) as opened:
@@ -73,11 +73,10 @@ def read_apart(file: Path | str | BinaryIO, name: str = "", most_megapixels: flo
 def _start() -> subprocess.Popen[bytes]:
     command = [sys.executable, "-P", "-m", "fkd.photo.decoder"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
-    pipe, is_apart = subprocess.PIPE, True  # Ctrl-C interrupts only its own session
-    child = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment, start_new_session=is_apart)
-    if not (child.stdout and child.stdout.readline()):
-        raise ChildProcessError("the process that decodes photos did not start")
-    return child
+    # In a session of its own, so that Ctrl-C does not interrupt it.
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, start_new_session=True
+    )
 
 
 def _ask(child: subprocess.Popen[bytes], file: BinaryIO, name: str, most_megapixels: float) -> Image.Image | str:
@@ -104,7 +103,7 @@ def _ask(child: subprocess.Popen[bytes], file: BinaryIO, name: str, most_megapix
 
 
 def _make_room(width: int, height: int) -> Image.Image:
-    """A black picture, as soon as all that are in use have room for it."""
+    """A black picture, as soon as all those in use leave room for it."""
     end = time.monotonic() + MAX_WAIT
     while time.monotonic() < end:
         with _lock:
@@ -127,7 +126,6 @@ def _serve(source: BinaryIO, target: BinaryIO) -> None:
         resource = importlib.import_module("resource")
         resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    target.write(b"ready\n")
     while True:
         photo = None
         target.flush()
