@@ -39,6 +39,7 @@ def browser(tmp_path_factory):
     film = tmp_path_factory.mktemp("camera") / "grace.y4m"
     write_film(film, EXAMPLES / "grace_hopper.jpg")
     flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+    flags += ["--host-resolver-rules=MAP plain.test 127.0.0.1"]  # an address that is not localhost
     flags += ["--disable-component-update", "--disable-sync", "--no-first-run"]
     flags += ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
     with sync_playwright() as playwright:

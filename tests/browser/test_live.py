@@ -1,5 +1,7 @@
 """Live in Chromium, with a fake camera: two models in one picture, and no frame leaves once the tab is left."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 from served import wait_until
@@ -81,3 +83,16 @@ def test_no_frame_leaves_while_the_page_is_hidden(live_page):
         }"""
     )
     assert not requests(live_page, 3000)
+
+
+def test_over_plain_http_a_sentence_says_why_there_is_no_camera(browser, address):
+    page = browser.new_page()
+    for camera in ("#camera", "#camera-photo"):
+        page.goto(re.sub("//[^:]+", "//plain.test", address))
+        if camera == "#camera":
+            open_tab(page, "Live")
+        else:
+            page.locator("#open-camera").click()
+        page.locator(camera).get_by_text("Access Webcam").click()
+        expect(page.get_by_text("only to pages at https:// or localhost").first).to_be_visible()
+    page.close()
