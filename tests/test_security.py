@@ -8,6 +8,7 @@ import pytest
 from fkd import files
 from fkd.board.entries import MAX_SYNCED
 from fkd.data import find
+from fkd.hub import claims
 from fkd.page import detectors, guard, live, uploads
 from fkd.photo import decoder, many_photos, point_files, reading
 
@@ -39,6 +40,8 @@ def test_every_promise_names_a_test_that_is_there():
         f"{guard.MAX_FRAME_BYTES / 1e6:.0f} MB; {guard.MAX_VALUES:,} values; identifiers of {guard.MAX_IDENTIFIER} ",
         f"{decoder.MAX_SECONDS} seconds, {decoder.MAX_MEMORY / 1e9:.0f} GB, in one of {decoder.MAX_CHILDREN} child",
         f"{decoder.MAX_MEGAPIXELS} megapixels in all; others wait {decoder.MAX_WAIT} seconds",
+        f"{detectors.MAX_PARAMETERS // 1_000_000} million parameters together",
+        f"list of models | {claims.MAX_PAGE_BYTES / 1e6:.0f} MB, {claims.PAGE:,} models",
         f"{many_photos.MOST_PHOTOS} photos, {many_photos.MOST_BYTES / 1e6:.0f} MB unpacked",
         f"faces in one photo | {many_photos.MOST_FACES},",
         f"{guard.ANSWER_LIMIT} seconds",

@@ -10,7 +10,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from fkd.hub.errors import in_a_sentence
 from fkd.hub.reference import PINNED, HubModel
 from fkd.hub.repository import pull
-from fkd.photo.kinds import ENDINGS, files_in, read_detector
+from fkd.photo.kinds import ENDINGS, files_in, read_detector, try_file
 
 PAGE = ["app.py", "requirements.lock", "LICENSE", "CITATION.cff", "*.md", "docs/**/*", "fkd/**/*", "examples/**/*"]
 PAGE += ["leaderboard/*/*.json", "benchmarks/*.md", "benchmarks/*.png"]
@@ -33,7 +33,8 @@ def deploy(home: Path, repo_id: str, private: bool = False, models: Sequence[str
     }
     files = [] if models else files_in(home / "checkpoints")
     for file in files:
-        read_detector(file)  # refuse a file now that the page could not read
+        try_file(ENDINGS[file.suffix], file)  # refuse now what the page could not read
+        read_detector(file)
         contents[f"checkpoints/{file.name}"] = file
     contents["requirements.txt"] = _requirements(home, {ENDINGS[file.suffix] for file in files})
     if models:

@@ -17,6 +17,7 @@ from fkd.hub.repository import networks_in, pull
 from fkd.learn.record import CONFIG, WEIGHTS
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
+from fkd.photo.kinds import READERS, try_file
 
 NEEDED = (CONFIG, WEIGHTS)  # of a checkpoint folder
 MAX_MODELS, MAX_PARAMETERS = 12, 100_000_000  # of the models of all visitors together
@@ -40,7 +41,7 @@ class LazyDetectors(Mapping[str, Detector]):
                 folder = Path(reference)
                 name, error = folder.resolve().name, _validation_rmse(folder)
             else:
-                detector = load(reference) if isinstance(reference, (str, Path)) else reference
+                detector = _try_and_load(reference) if isinstance(reference, (str, Path)) else reference
                 name, error, folder = detector.name, detector.validation_rmse, detector.folder
                 self._loaded.setdefault(name, detector)
             if name in self._errors:
@@ -128,6 +129,13 @@ class Detectors(ChainMap[str, Detector]):
 def _count_parameters(weights: Path) -> int:
     with safetensors.safe_open(weights, "np") as file:
         return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118 - not a dict
+
+
+def _try_and_load(reference: str | Path) -> Detector:
+    kind, _, file = str(reference).partition(":")
+    if kind in READERS:
+        try_file(kind, Path(file))
+    return load(reference)
 
 
 def _validation_rmse(folder: Path) -> float:

@@ -1,8 +1,18 @@
 """The kinds of files that are detectors, each with its reader: kind:FILE, or by the file's ending."""
 
+import contextlib
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
+from fkd.errors import FkdError
+from fkd.files import one_line
+from fkd.keypoints import FRAME_SIZE
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.detectors.landmarks import read_dlib, read_mediapipe
@@ -13,6 +23,7 @@ READERS: dict[str, Callable[[Path, str], Detector]] = {
     "mediapipe": read_mediapipe,
     "onnx": read_onnx,
 }
+MAX_TRIAL = 120  # s
 ENDINGS = {".dat": "dlib", ".task": "mediapipe", ".onnx": "onnx"}  # in a folder of checkpoints
 
 
@@ -25,3 +36,35 @@ def read_detector(path: Path, device: str = "cpu") -> Detector:
     """Reads a checkpoint folder, or a file of a kind that its ending tells. Raises as its reader does."""
     kind = ENDINGS.get(path.suffix)
     return READERS[kind](path, "") if kind and path.is_file() else CheckpointDetector.read(path, device=device)
+
+
+def try_file(kind: str, path: Path) -> None:
+    """Run a file of a kind once in another process, on black, white and noise. Raises FkdError if that process dies.
+
+    An error that the file's reader reports is left to the reader.
+    """
+    code = "import sys; from fkd.photo.kinds import run_once; run_once(*sys.argv[1:])"
+    command = [sys.executable, "-P", "-c", code, kind, str(path)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    where = f"{one_line(path.name)} is refused: the process that tried it"
+    try:
+        child = subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            timeout=MAX_TRIAL,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise FkdError(f"{where} took more than {MAX_TRIAL} s") from None
+    if child.returncode not in (0, 1):  # 1 is an exception of Python, which its reader raises here too
+        status = child.returncode
+        raise FkdError(f"{where} died ({signal.Signals(-status).name if status < 0 else status})")
+
+
+def run_once(kind: str, path: str) -> None:
+    """Run a file of a kind on black, white and noisy frames, alone and together."""
+    noise = np.random.default_rng(0).integers(0, 256, (6, FRAME_SIZE, FRAME_SIZE), np.uint8)
+    frames = np.concatenate([np.zeros_like(noise[:1]), np.full_like(noise[:1], 255), noise])
+    with contextlib.suppress(FkdError):
+        detector = READERS[kind](Path(path), "")
+        for batch in (frames[:1], frames[1:2], noise[:1], frames):
+            with contextlib.suppress(FkdError):  # it may fail on some
+                detector.on_frames(batch)

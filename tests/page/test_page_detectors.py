@@ -3,6 +3,7 @@
 import json
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -144,6 +145,16 @@ def test_absurd_weights_make_a_sentence(evaluated, tmp_path, value):
     detector.run = lambda images: {"points": np.full((len(images), 15, 2), value, np.float32)}
     view = answer_photo({"net": detector}, str(EXAMPLES / "grace_hopper.jpg"), Options(["net"]))
     assert view.status == "**net: points is not finite, or far outside the frame**" and not view.picture
+
+
+def test_a_long_header_of_weights_is_refused_at_once(hub, detectors, evaluated):
+    header = "{" + ",".join(['"k":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}'] * 20_000) + "}"
+    files = contents(evaluated) | {"model.safetensors": len(header).to_bytes(8, "little") + header.encode()}
+    hub.put("eve/long", files)
+    start = time.monotonic()
+    with pytest.raises(FkdError, match="does not fit fcnn"):
+        detectors.add("eve/long")
+    assert time.monotonic() - start < 10
 
 
 def test_a_refused_model_leaves_nothing_on_disk(hub, detectors, evaluated, tmp_path):

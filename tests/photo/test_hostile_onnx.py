@@ -11,9 +11,12 @@ from onnx import TensorProto, helper
 from onnx_files import constant, mean_face, model
 from PIL import Image
 
+from fkd.errors import FkdError
 from fkd.hub.reference import load
+from fkd.hub.space import deploy
 from fkd.keypoints import MEAN_FACE
 from fkd.page.answers import Options, answer_photo
+from fkd.page.detectors import LazyDetectors
 
 FLAT = ("Flatten", ["images"], ["points"], {})
 
@@ -149,3 +152,30 @@ def test_texts_of_the_metadata_are_short_plain_lines(tmp_path):
     detector = load(f"onnx:{tmp_path / 'net.onnx'}")
     assert len(detector.name) == 60 and "<" not in detector.name
     assert (detector.owner, detector.data.terms) == ("ada", "MIT # Terms")
+
+
+def test_a_file_that_ends_its_process_on_some_frame_is_refused_before_it_is_run_here(tmp_path):
+    nodes = [
+        ("ReduceMean", ["images"], ["light"], {"axes": [1, 2, 3], "keepdims": 0}),
+        ("Sub", ["light", "most"], ["over"], {}),
+        ("Relu", ["over"], ["bright"], {}),
+        ("Mul", ["bright", "far"], ["place"], {}),
+        ("Cast", ["place"], ["index"], {"to": TensorProto.INT64}),
+        ("Unsqueeze", ["index", "second"], ["indices"], {}),
+        ("GatherND", ["table", "indices"], ["found"], {}),
+        ("Unsqueeze", ["found", "axes"], ["each"], {}),
+        ("Add", ["each", "face"], ["points"], {}),
+    ]
+    weights = [constant("most", 0.9), constant("far", 1e12), constant("second", [1], np.int64)]
+    weights += [constant("table", [0, 0, 0]), constant("axes", [1, 2], np.int64), constant("face", [MEAN_FACE])]
+    (tmp_path / "checkpoints").mkdir()
+    for name in ("app.py", "requirements.lock", "pyproject.toml"):
+        (tmp_path / name).touch()
+    path = tmp_path / "checkpoints" / "net.onnx"
+    path.write_bytes(model(nodes, weights).SerializeToString())
+    assert load(f"onnx:{path}").on_frames(np.full((1, 96, 96), 100, np.uint8)).shape == (1, 15, 2)
+    for use in (lambda: LazyDetectors([f"onnx:{path}"]), lambda: deploy(tmp_path, "ada/page")):
+        with pytest.raises(FkdError, match=r"^net.onnx is refused: the process that tried it died \(SIGSEGV\)$"):
+            use()
+    path.write_bytes(mean_face().SerializeToString())
+    assert list(LazyDetectors([f"onnx:{path}"])) == ["net"]
