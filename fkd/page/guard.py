@@ -55,7 +55,6 @@ POLICY = (
     "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
     "object-src 'none'; base-uri 'self'; form-action 'self'"
 )
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 MARK = {"_type": "gradio.FileData"}  # Gradio's mark of a value that names a file
 FRAME = b'"data:image/'
 IDENTIFIERS = ("session_hash", "event_id", "upload_id")
@@ -72,25 +71,16 @@ Result = TypeVar("Result")
 _threads = ThreadPoolExecutor(40, thread_name_prefix="handler")
 _log = logging.getLogger(__name__)
 _requests = logging.getLogger(f"{__name__}.requests")
+_written: dict[object, float] = {}  # when each line of a log was last written
 
 
-class Sparing(logging.Filter):
-    """Passes a line of a log once a minute for each place and kind of error, however often it is written."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._last: dict[object, float] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether to write a record."""
-        key = record.pathname, record.lineno, repr(record.args), record.exc_info and record.exc_info[0]
-        is_new = record.created - self._last.get(key, -math.inf) >= 60
-        if is_new:
-            self._last[key] = record.created
-        return is_new
-
-
-SPARING = Sparing()
+def is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of a log was not written in the last minute, from the same place and about the same error."""
+    key = record.pathname, record.lineno, repr(record.args), record.exc_info and record.exc_info[0]
+    is_new = record.created - _written.get(key, -math.inf) >= 60
+    if is_new:
+        _written[key] = record.created
+    return is_new
 
 
 class Guard:
@@ -208,7 +198,7 @@ def is_too_long(name: str, value: object) -> bool:
 
 def is_full(error: BaseException) -> bool:
     """Whether an error is that of a full disk."""
-    return isinstance(error, OSError) and error.errno in NO_ROOM
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def is_uploaded(path: object) -> bool:
@@ -293,7 +283,7 @@ def bound_fields() -> None:
 async def lifespan(app: ASGIApp) -> AsyncIterator[None]:
     """Delete old photos for as long as the page is served, and keep the log short."""
     for name in (_requests.name, "asyncio", "uvicorn.error"):
-        logging.getLogger(name).addFilter(SPARING)
+        logging.getLogger(name).addFilter(is_news)
     sweeping = asyncio.create_task(keep_swept(photo_folder()))
     yield
     sweeping.cancel()

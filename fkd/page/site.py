@@ -94,9 +94,9 @@ def build_app(references: Sequence[str | Detector], leaderboard: Path, clone: Pa
             "there is no checkpoint to show: name folders or hf:user/repo, or train one with "
             "`fkd train --data DIR --out checkpoints/mine`"
         )
+    photo_folder()  # before whatever notes or makes temporary files
     detectors = LazyDetectors(references)
     examples = [path for stem in EXAMPLES for path in (clone / "examples").glob(f"{stem}.*")] if clone else []
-    photo_folder()  # before the components, which note where their files go
     page: gr.Blocks = gr.Blocks(title="fkd: facial keypoint detectors", analytics_enabled=False)
     with page:
         gr.Markdown(TITLE, elem_id="title")

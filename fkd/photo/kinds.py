@@ -23,7 +23,6 @@ READERS: dict[str, Callable[[Path, str], Detector]] = {
     "mediapipe": read_mediapipe,
     "onnx": read_onnx,
 }
-MAX_TRIAL = 120  # s
 ENDINGS = {".dat": "dlib", ".task": "mediapipe", ".onnx": "onnx"}  # in a folder of checkpoints
 
 
@@ -46,17 +45,10 @@ def try_file(kind: str, path: Path) -> None:
     code = "import sys; from fkd.photo.kinds import run_once; run_once(*sys.argv[1:])"
     command = [sys.executable, "-P", "-c", code, kind, str(path)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    where = f"{one_line(path.name)} is refused: the process that tried it"
-    try:
-        child = subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            timeout=MAX_TRIAL,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise FkdError(f"{where} took more than {MAX_TRIAL} s") from None
-    if child.returncode not in (0, 1):  # 1 is an exception of Python, which its reader raises here too
-        status = child.returncode
-        raise FkdError(f"{where} died ({signal.Signals(-status).name if status < 0 else status})")
+    status = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True).returncode
+    if status not in (0, 1):  # 1 is an exception of Python, which its reader raises here too
+        name = signal.Signals(-status).name if status < 0 else status
+        raise FkdError(f"{one_line(path.name)} is refused: the process that tried it died ({name})")
 
 
 def run_once(kind: str, path: str) -> None:
