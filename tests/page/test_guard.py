@@ -248,7 +248,7 @@ def test_a_request_is_as_large_as_it_needs_to_be(page, path):
 
 @pytest.mark.parametrize("value", ["[{},{},{}]", '{"a":1,"b":[2]}', "[[[[]]]]", "1,2,3,4"])
 def test_a_request_of_many_values_is_turned_away_before_it_is_read(page, monkeypatch, value):
-    monkeypatch.setattr(guard, "parse_json", lambda *_: pytest.fail("it was read"))
+    monkeypatch.delattr(guard, "parse_json")
     body = '{"data": [%s], "fn_index": 0, "session_hash": "many"}' % ",".join([value] * 20_000)  # noqa: UP031
     for path in ("queue/join", "call/predict", "cancel"):
         answer = page.client.post(f"gradio_api/{path}", content=body, headers={"content-type": "application/json"})
@@ -305,7 +305,7 @@ def test_what_gradio_serves_besides_is_closed(page):
 
 def test_no_handler_decodes_a_picture_in_the_pages_own_process(page, uploaded, tmp_path, monkeypatch):
     def fails(*_, **__):
-        pytest.fail("a picture was opened")
+        raise AssertionError("a picture was opened")
 
     monkeypatch.setattr(Image, "open", fails)
     for name in ("predict", "compare"):
