@@ -1,24 +1,28 @@
 """Answers of the Compare tab: detectors on a photo, and how the tab shows them."""
 
+import contextlib
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from fkd.errors import FkdError
 from fkd.files import file_stem, markdown
+from fkd.keypoints import NAMES
 from fkd.page.uploads import address, new_folder
-from fkd.page.viewer import MAX_MODELS, view
-from fkd.photo.comparison import Comparison, compare, verdict
+from fkd.page.viewer import MAX_MODELS, Tested, view
+from fkd.photo.comparison import Comparison, compare, match_truth, mean_error
 from fkd.photo.decoder import read_apart
 from fkd.photo.detector import Detector
-from fkd.photo.face import FaceBox
+from fkd.photo.face import Face, FaceBox
 from fkd.photo.finder import whole_photo
 from fkd.photo.many_photos import MOST_FACES, find_at_most
-from fkd.photo.point_files import read_points, to_pts, write_rows
+from fkd.photo.point_files import answer_row, read_points, to_pts, write_rows
 from fkd.photo.reading import note_of
 
 MAX_PX = 1e6  # the largest coordinate of a box
@@ -29,16 +33,23 @@ NO_FACE = (
     "**No face was found in this photo.** Draw a box around one, try a photo where the face is larger or looks more "
     "towards the camera, or tick *The whole photo is one face* under *Models and options* if it is cropped tightly."
 )
+NO_POINTS = "These are not 15 points in the photo: place them again."
+NO_MATCH = "The true points are on no face that was found here. "
+BY_HAND = "by hand"  # in downloads, the model of the points that a visitor placed
 GONE = "The photo has been deleted: photos are deleted within the hour. Choose it again."
 
 
 @dataclass(frozen=True)
 class Answered:
-    """The answers on a photo, as a session stores them; `picture` is the URL of the copy that the browser shows."""
+    """The answers on a photo, as a session stores them.
+
+    picture: the URL of the copy that the browser shows. placed: points that the visitor placed on faces, [15, 2] px.
+    """
 
     path: str
     comparison: Comparison
     picture: str
+    placed: tuple[np.ndarray, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,12 +61,11 @@ class View:
     face: int = 0
     zoomed: bool = False
 
-    @property
-    def picture(self) -> dict[str, Any] | None:
-        """The viewer's value; None without an answer."""
+    def picture(self, tested: Tested) -> dict[str, Any] | None:
+        """Return the viewer's value; None without an answer."""
         if self.answered is None or not self.answered.comparison.answers:
             return None
-        return view(self.answered.picture, self.answered.comparison, self.face, self.zoomed)
+        return view(self.answered.picture, self.answered.comparison, self.face, self.zoomed, tested)
 
 
 @dataclass(frozen=True)
@@ -117,26 +127,59 @@ def answer_box(
     return _answer(detectors, _read(answered.path), answered, options, boxes, 0 if is_deleted else number)
 
 
+def answer_points(points: object, face: object, answered: Answered | None) -> View:
+    """Take points that the visitor placed on a face as its true ones.
+
+    points: [x, y] px or None for each of the 15, as the browser sent them. Raises FkdError for a mistake of the
+    visitor.
+    """
+    if answered is None:
+        return View(BEGIN)
+    comparison = answered.comparison
+    if type(face) is not int or not 0 <= face < len(comparison.boxes):
+        raise FkdError(NO_POINTS)
+    placed = _points(points)
+    (before,) = match_truth([comparison.boxes[face]], answered.placed)
+    others = [each for each in answered.placed if each is not before]
+    truth = [*comparison.truth[:face], placed, *comparison.truth[face + 1 :]]
+    comparison = dataclasses.replace(comparison, truth=truth)
+    status = status_of(comparison, face)
+    if before is not None and (error := mean_error(placed, before)) == error:
+        status += f" Your two tries differ by {error:.1f}% of the eye distance: no detector can be judged more finely."
+    return View(status, dataclasses.replace(answered, comparison=comparison, placed=(*others, placed)), face)
+
+
 def status_of(comparison: Comparison, face: int) -> str:
-    """Summarize the answers on a face."""
+    """Say which face of how many is shown."""
     count = len(comparison.boxes)
     if not count:
         return NO_FACE
-    faces = "" if count == 1 else f"{count} faces, number {face + 1} selected. "
-    return (faces + markdown(verdict(comparison, face))) or "1 face."
+    return "" if count == 1 else f"{count} faces, number {face + 1} selected."
 
 
 def write_file(kind: str, answered: Answered | None, face: int | None) -> str:
-    """Write the answers as json or csv, or one face's points by the last model as pts; return the file's path."""
+    """Write the answers as json or csv, or one face's points as pts: the visitor's or the last model's.
+
+    Points that the visitor placed are those of the model "by hand". Returns the file's path.
+    """
     if answered is None or not answered.comparison.boxes or not Path(answered.path).exists():
         raise FkdError(GONE)
     path = new_folder() / f"keypoints.{kind}"
+    answers = dict(answered.comparison.answers)
+    number, last = face or 0, list(answers.values())[-1]
+    by_hand = match_truth(answered.comparison.boxes, answered.placed)  # of each face
+    if answered.placed:
+        pairs = zip(last, by_hand, strict=True)
+        answers[BY_HAND] = [Face(each.box, points, each.frame) for each, points in pairs if points is not None]
     if kind == "pts":  # which has one set of points
-        name, faces = list(answered.comparison.answers.items())[-1]
+        own = by_hand[number]
+        name, points = (
+            (BY_HAND, own) if own is not None else (list(answered.comparison.answers)[-1], last[number].points)
+        )
         path = path.with_stem(f"keypoints-{file_stem(name)}")
-        path.write_text(to_pts(faces[face or 0].points))
+        path.write_text(to_pts(points))
     else:
-        write_rows(path, answered.comparison.rows("photo"))
+        write_rows(path, [answer_row("photo", name, faces) for name, faces in answers.items()])
     return str(path)
 
 
@@ -147,6 +190,17 @@ def _box(corners: object) -> FaceBox:
         if max(map(abs, corners)) < MAX_PX and min(abs(x1 - x0), abs(y1 - y0)) >= 1:
             return FaceBox((x0, y0, x1, y1), math.nan)
     raise FkdError(NO_BOX)
+
+
+def _points(points: object) -> np.ndarray:
+    """Check points that a browser sent: [15, 2] px, NaN where one was not placed."""
+    if isinstance(points, list) and len(points) == len(NAMES):
+        with contextlib.suppress(TypeError, ValueError):  # of other shapes and types
+            placed = np.array([[np.nan, np.nan] if point is None else point for point in points], np.float32)
+            known = placed[np.isfinite(placed).all(-1)]
+            if placed.shape == (len(NAMES), 2) and len(known) and np.abs(known).max() < MAX_PX:
+                return placed
+    raise FkdError(NO_POINTS)
 
 
 def _read(path: str) -> Image.Image:
@@ -183,4 +237,10 @@ def _answer(
     chosen = [detectors[name] for name in options.names[:MAX_MODELS]]
     comparison = compare(chosen, photo, boxes, true_points, find_at_most, options.precise)
     note = note_of(photo) and f"{markdown(note_of(photo))}. "
-    return View(note + status_of(comparison, face), Answered(before.path, comparison, before.picture), face, zoomed)
+    if true_points and comparison.boxes and all(points is None for points in comparison.truth):
+        note += NO_MATCH
+    by_hand = match_truth(comparison.boxes, before.placed)
+    truth = [theirs if own is None else own for own, theirs in zip(by_hand, comparison.truth, strict=True)]
+    comparison = dataclasses.replace(comparison, truth=truth)
+    answered = dataclasses.replace(before, comparison=comparison)
+    return View(note + status_of(comparison, face), answered, face, zoomed)

@@ -18,7 +18,7 @@ from fkd.page.components import Photo, Viewer
 from fkd.page.detectors import Detectors
 from fkd.page.guard import MALFORMED, event_value, handler
 from fkd.page.uploads import MAX_AGE, page_folder
-from fkd.page.viewer import MAX_MODELS, view
+from fkd.page.viewer import MAX_MODELS, Tested, view
 from fkd.photo.comparison import Comparison, points_table
 from fkd.photo.decoder import read_apart
 from fkd.photo.reading import PHOTOS
@@ -34,10 +34,13 @@ LAST: dict[str, Any] = PRIVATE | {"trigger_mode": "always_last"}  # by default G
 
 
 class CompareTab:
-    """The tab, built inside `page`; it opens with the answer on the first of the example photos."""
+    """The tab, built inside `page`; it opens with the answer on the first of the example photos.
 
-    def __init__(self, detectors: Detectors, examples: Sequence[Path], page: gr.Blocks):
-        self.detectors, self.examples = detectors, examples
+    tested: the results of the detectors on the first benchmark.
+    """
+
+    def __init__(self, detectors: Detectors, examples: Sequence[Path], page: gr.Blocks, tested: Tested):
+        self.detectors, self.examples, self.tested = detectors, examples, tested
         names = detectors.own.by_error()
         self.first = sorted(names, key=lambda name: name != "fcnn")[:2]  # fcnn and the best of the others
         files = page_folder()
@@ -74,7 +77,7 @@ class CompareTab:
         self.camera_shown = gr.State(False)
         self.status = gr.Markdown(landing.status, elem_id="status")
         self.answered = gr.State(landing.answered, time_to_live=MAX_AGE)
-        self.viewer = Viewer(landing.picture, visible=landing.picture is not None)
+        self.viewer = Viewer(landing.picture(self.tested), visible=landing.answered is not None)
 
     def _place_options(self) -> None:
         with gr.Accordion("Models and options", open=False, elem_id="more"):
@@ -156,10 +159,11 @@ class CompareTab:
     def _show(self, view: View) -> Update:
         """Fill the outputs."""
         comparison = view.answered.comparison if view.answered else None
+        picture = view.picture(self.tested)
         update: Update = {
             self.status: view.status,
             self.details: gr.Column(visible=bool(comparison and comparison.boxes)),
-            self.viewer: Viewer(view.picture, visible=view.picture is not None),
+            self.viewer: Viewer(picture, visible=picture is not None),
             self.answered: view.answered,
             self.face: gr.Dropdown(**_faces(comparison, view.face)),
         }
@@ -203,7 +207,9 @@ class CompareTab:
 
     @handler
     def _change_boxes(self, event: gr.EventData, answered: Answered | None, *options: Any) -> Update:
-        corners, face = event_value(event, "box"), event_value(event, "face")
+        corners, face, points = (event_value(event, name) for name in ("box", "face", "points"))
+        if points is not None:
+            return self._show_or_explain(lambda: answers.answer_points(points, face, answered))
         return self._show_or_explain(
             lambda: answers.answer_box(self.detectors, corners, face, answered, Options(*options))
         )
@@ -221,7 +227,7 @@ class CompareTab:
     def _choose_face(self, answered: Answered | None, face: int | None) -> Update:
         if answered is None or type(face) is not int:  # Gradio passes on an empty list
             return {self.status: BEGIN}
-        picture = view(answered.picture, answered.comparison, face)
+        picture = view(answered.picture, answered.comparison, face, tested=self.tested)
         return {self.viewer: picture} | self._show_face(answered.comparison, face)
 
     def _show_face(self, comparison: Comparison, face: int) -> Update:

@@ -40,7 +40,7 @@ window.fkd = (() => {
   window.addEventListener("popstate", () => location.reload());
 
   function toAnswer() {
-    const status = document.querySelector("#status");
+    const status = document.querySelector("#status:has(p)") ?? document.querySelector("#viewer");
     if (status && window.innerWidth < 700) status.scrollIntoView({ behavior: "smooth" });
   }
 
@@ -62,6 +62,15 @@ window.fkd = (() => {
       }
     } catch { /* storage is off, or the page offline */ }
     return null;
+  }
+
+  /** Whether the photo on the page is the visitor's, and not an example. */
+  function isOwnPhoto() {
+    try {
+      return sessionStorage.getItem("fkd-photo")?.startsWith("{") ?? false;
+    } catch {
+      return true; // storage is off
+    }
   }
 
   // ---- a photo that is pasted or dropped anywhere
@@ -137,5 +146,5 @@ window.fkd = (() => {
     }
   }).observe(document, { childList: true, subtree: true });
 
-  return { remember, openTab, toAnswer, keepPhoto, keptPhoto };
+  return { remember, openTab, toAnswer, keepPhoto, keptPhoto, isOwnPhoto };
 })();

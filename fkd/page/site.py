@@ -7,17 +7,18 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from huggingface_hub.utils.logging import set_verbosity_error
 
+from fkd.board.entries import read_benchmarks
 from fkd.errors import FkdError
 from fkd.hub.claims import sync
 from fkd.hub.reference import read_pinned
-from fkd.learn.record import CONFIG
+from fkd.learn.record import CONFIG, weights_in
 from fkd.page.api import api
 from fkd.page.batch import batch_tab
 from fkd.page.browser import remember
@@ -27,7 +28,9 @@ from fkd.page.guard import MAX_FILE_BYTES, MAX_SESSIONS, MAX_WAITING, app_option
 from fkd.page.leaderboard import LeaderboardTab
 from fkd.page.live import live_tab
 from fkd.page.model import model_tab
+from fkd.page.ranking import ranked
 from fkd.page.uploads import photo_folder
+from fkd.page.viewer import Tested
 from fkd.photo.detector import Detector
 from fkd.photo.kinds import ENDINGS, files_in
 from fkd.photo.runtime import one_thread_per_answer
@@ -102,7 +105,7 @@ def build_app(references: Sequence[str | Detector], leaderboard: Path, clone: Pa
         gr.Markdown(TITLE, elem_id="title")
         with gr.Tabs() as tabs:
             with gr.Tab("Compare", id="compare") as compare:
-                CompareTab(Detectors(detectors), examples, page)
+                CompareTab(Detectors(detectors), examples, page, _tested(leaderboard, detectors.folders))
             with gr.Tab("Leaderboard", id="leaderboard") as board:
                 LeaderboardTab(leaderboard, detectors.folders, page, board)
             with gr.Tab("Live", id="live") as live:
@@ -117,6 +120,18 @@ def build_app(references: Sequence[str | Detector], leaderboard: Path, clone: Pa
         api(detectors, leaderboard)
     page.queue(max_size=MAX_WAITING, api_open=False)
     return page
+
+
+def _tested(leaderboard: Path, folders: Mapping[str, Path]) -> Tested:
+    """Return the results of the page's own checkpoints on the first benchmark that has any."""
+    names = {folder: name for name, folder in folders.items()}
+    own = {sha256: names[folder] for sha256, folder in weights_in(folders.values()).items()}
+    for benchmark in read_benchmarks(leaderboard):
+        rows = [row for row in ranked(leaderboard, benchmark, folders.values(), averaged=False) if row.rank]
+        rmse = {own[row.entry.weights[0]]: row.rmse for row in rows if row.entry and row.entry.weights[0] in own}
+        if rmse:
+            return Tested(benchmark.faces, rmse)
+    return Tested()
 
 
 @handler

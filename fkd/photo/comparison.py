@@ -1,6 +1,5 @@
 """Several detectors on one photo: their answers, the distances between them, and their errors."""
 
-import itertools
 import math
 import time
 from collections.abc import Sequence
@@ -87,31 +86,8 @@ def compare(
         each.name: "; ".join(filter(None, [f"by {each.owner}", each.data.terms])) if each.owner else ""
         for each in detectors
     }
-    matched = [_true_points(box, truth) for box in boxes]
+    matched = match_truth(boxes, truth)
     return Comparison(*full_size(photo), list(boxes), answers, colours, spent, matched, whose)
-
-
-def verdict(comparison: Comparison, face: int) -> str:
-    """Summarise the detectors' answers for one face in a sentence or two."""
-    answers = {name: faces[face].points for name, faces in comparison.answers.items()}
-    truth = comparison.truth[face]
-    sentences = []
-    if len(answers) > 1:
-        pairs = [*itertools.combinations(answers.values(), 2)]
-        apart, unit, whole = np.stack([_percent(*pair) for pair in pairs]), "%", "% of the eye distance"  # [pairs, 15]
-        if np.isnan(apart).any():  # both eyes are at one place
-            apart, unit, whole = np.stack([_px(*pair) for pair in pairs]), " px", " px"
-        furthest, subject = apart.max(0), " and ".join(answers) if len(answers) == 2 else "They"
-        sentences.append(
-            f"{subject} differ by {apart.mean():.1f}{whole} on average; most at the "
-            f"{TITLES[int(furthest.argmax())]}, {furthest.max():.0f}{unit}."
-        )
-    if truth is not None:
-        ocular = _ocular(truth)
-        scale, unit = (1.0, " px") if math.isnan(ocular) else (100 / ocular, "%")
-        errors = [f"{name} {scale * np.nanmean(_px(points, truth)):.1f}{unit}" for name, points in answers.items()]
-        sentences.append(f"From the true points: {', '.join(errors)}.")
-    return " ".join(sentences)
 
 
 def points_table(comparison: Comparison, face: int) -> pd.DataFrame:
@@ -141,6 +117,12 @@ def points_table(comparison: Comparison, face: int) -> pd.DataFrame:
     return table
 
 
+def mean_error(points: np.ndarray, truth: np.ndarray) -> float:
+    """The mean distance of points from the true ones, both [15, 2] px, in % of the true eye distance, or NaN."""
+    distances = _px(points, truth)
+    return float(100 * np.nanmean(distances) / _ocular(truth)) if np.isfinite(distances).any() else math.nan
+
+
 def _px(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     distance: np.ndarray = np.linalg.norm(first - second, axis=1)
     return distance
@@ -156,8 +138,12 @@ def _ocular(points: np.ndarray) -> float:
     return distance if distance >= MIN_OCULAR else math.nan
 
 
+def match_truth(boxes: Sequence[FaceBox], truth: Sequence[np.ndarray]) -> list[np.ndarray | None]:
+    """For each box, the points [15, 2] px among `truth` with their middle nearest to the box's, if that is in it."""
+    return [_true_points(box, truth) for box in boxes]
+
+
 def _true_points(box: FaceBox, truth: Sequence[np.ndarray]) -> np.ndarray | None:
-    """The face among `truth` with its middle nearest to the box's, if that is in the box."""
     pairs = [(np.nanmean(points, 0), points) for points in truth]
     inside = [pair for pair in pairs if (box.box[:2] <= pair[0]).all() and (pair[0] <= box.box[2:]).all()]
     return min(inside, key=lambda pair: np.linalg.norm(pair[0] - box.centre))[1] if inside else None

@@ -46,9 +46,13 @@ class Face(Brief):
     doubt: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """{"box": [...], "points": {name: [x, y]}}, and "spread": {name: px} if there is one; rounded to 0.01 px."""
+        """{"box": [...], "points": {name: [x, y]}}, and "spread": {name: px} if there is one; rounded to 0.01 px.
+
+        A missing point is left out.
+        """
         points = np.round(self.points.astype(float), 2).tolist()
-        value = {"box": [round(float(edge), 2) for edge in self.box], "points": dict(zip(NAMES, points, strict=True))}
+        known = {name: [x, y] for name, (x, y) in zip(NAMES, points, strict=True) if x == x and y == y}
+        value: dict[str, Any] = {"box": [round(float(edge), 2) for edge in self.box], "points": known}
         if self.spread is not None:
             value["spread"] = dict(zip(NAMES, np.round(self.spread.astype(float), 2).tolist(), strict=True))
         return value

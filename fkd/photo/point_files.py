@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from supervision import KeyPoints
 
 Row = dict[str, Any]
+MISSING = (np.nan, np.nan)  # x and y of a point
 BOX = ("box_left", "box_top", "box_right", "box_bottom")
 SPREAD = tuple(f"{name}_spread" for name in NAMES)
 TABLE = ("photo", "face", "model", *BOX, *COLUMNS, *SPREAD, "error")
@@ -162,7 +163,8 @@ def _lines(rows: Iterable[Row]) -> Iterator[Row]:
             yield start | {"error": row.get("error")}
         for number, face in enumerate(row["faces"], 1):
             line = start | {"face": number} | dict(zip(BOX, face["box"], strict=True))
-            line |= zip(COLUMNS, itertools.chain.from_iterable(face["points"][name] for name in NAMES), strict=True)
+            points = [face["points"].get(name, MISSING) for name in NAMES]
+            line |= zip(COLUMNS, itertools.chain.from_iterable(points), strict=True)
             yield line | {f"{name}_spread": spread for name, spread in face.get("spread", {}).items()}
 
 
@@ -235,6 +237,5 @@ def _read_json(file: io.BufferedReader, name: str) -> np.ndarray:
     for row in value if isinstance(value, list) else [value]:
         inner = row.get("faces") if isinstance(row, dict) else None
         faces += inner if isinstance(inner, list) else [row]
-    missing = (np.nan, np.nan)
-    points = [[face.points.get(point) or missing for point in NAMES] for face in typed(faces, list[_FacePoints], name)]
+    points = [[face.points.get(point) or MISSING for point in NAMES] for face in typed(faces, list[_FacePoints], name)]
     return np.array(points, np.float64)

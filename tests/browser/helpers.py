@@ -18,7 +18,7 @@ from fkd.page.ranking import ranked
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = ROOT / "examples"
-PANELS = "#viewer svg:has(image)"
+PANELS = "#viewer svg.picture:has(image)"
 # The best model by validation: the page compares FCNN with it at first, and opens its card.
 BETTER = min(
     (json.loads(path.read_text())["training"]["validation_rmse"], path.parent.name)
@@ -85,6 +85,16 @@ def state(page: Page) -> dict:
     )
 
 
+def press(page: Page, name: str) -> None:
+    """Presses a button, which may be in one of the viewer's menus."""
+    button = page.get_by_role("button", name=name, exact=True)  # of those that are visible
+    for menu in page.locator("#viewer [data-opens]").all():
+        if not button.count():
+            menu.click()
+    button.click()
+    settle(page)
+
+
 def touch(page: Page, kind: str, *places: tuple[float, float]) -> None:
     points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(places)]
     page.fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
@@ -136,7 +146,9 @@ def points(page: Page) -> dict[str, dict[str, float]]:
     return {row[0]: {head: float(cell) for head, cell in zip(heads[1:], row[1:], strict=False) if cell} for row in rows}
 
 
-def answered(page: Page, text: str = "of the eye distance on average") -> None:
+def answered(page: Page, text: str = "") -> None:
+    """Waits for an answer in words with the picture, and for a text in the status line."""
+    expect(page.locator("#viewer .answer h2")).not_to_be_empty(timeout=60_000)
     expect(page.locator("#status")).to_contain_text(text, timeout=60_000)
     expect(page.locator(PANELS).first).to_be_visible(timeout=30_000)
     settle(page)

@@ -118,18 +118,17 @@ def test_a_fresh_copy_starts_without_a_network_and_answers(browser, tmp_path):
 
 @pytest.mark.slow
 def test_all_of_it_by_keyboard(page):
-    verdict = page.inner_text("#status")
+    verdict = page.inner_text("#viewer .answer")
     tab_to(page, "[aria-label='Example photo 2']")
     page.keyboard.press("Enter")
-    expect(page.locator("#status")).not_to_have_text(verdict, timeout=30_000)
+    expect(page.locator("#viewer .answer")).not_to_have_text(verdict, timeout=30_000, use_inner_text=True)
     answered(page)
 
     tab_to(page, "#viewer [data-mode=one]")
     page.keyboard.press("Enter")
     expect(page.locator(PANELS)).to_have_count(1)
-    if page.size == "phone":
-        tab_to(page, "#viewer .opens")
-        page.keyboard.press("Enter")
+    tab_to(page, "#viewer [data-opens]")
+    page.keyboard.press("Enter")
     tab_to(page, "#viewer [data-layer=lines]")
     page.keyboard.press("Space")
     expect(page.locator("#viewer .lines")).to_have_count(0)

@@ -11,7 +11,7 @@ import served
 from PIL import Image, ImageColor
 from playwright.sync_api import Page, expect
 
-from browser.helpers import EXAMPLES, barriers, drag, state, touch
+from browser.helpers import EXAMPLES, barriers, drag, press, state, touch
 from fkd.keypoints import MEAN_FACE
 from fkd.page.components import Viewer
 from fkd.page.viewer import view
@@ -70,6 +70,8 @@ def selected(event: gr.EventData):
 
 
 def drawn(event: gr.EventData):
+    if hasattr(event, "points"):
+        return {"heard": f"points {event.points} face {event.face}"}
     return {"heard": f"input {event.box} face {event.face}"}
 
 
@@ -86,13 +88,6 @@ def address():
         yield caller.url
 
 
-def press(page: Page, name: str) -> None:
-    button = page.locator("#viewer").get_by_role("button", name=name, exact=True)
-    if not button.is_visible():  # on a phone, behind this
-        page.locator("#viewer .opens").click()
-    button.click()
-
-
 def view_boxes(page: Page) -> set[str]:
     state(page)
     return set(page.locator(PICTURES).evaluate_all("all => all.map(one => one.getAttribute('viewBox'))"))
@@ -100,6 +95,7 @@ def view_boxes(page: Page) -> set[str]:
 
 def screen(page: Page, x: float, y: float, panel: int = 0) -> tuple[float, float]:
     """Where a point of the photo is in the window."""
+    page.locator(PICTURES).nth(panel).scroll_into_view_if_needed()
     shown, box = state(page)["view"], page.locator(PICTURES).nth(panel).bounding_box()
     across, down = (x - shown["x"]) / shown["w"], (y - shown["y"]) / shown["h"]
     return box["x"] + across * box["width"], box["y"] + down * box["height"]
@@ -121,27 +117,29 @@ def heard(page: Page, what: str) -> list[float]:
 def test_three_ways_to_look_and_layers_that_stay(page):
     panels, viewer = page.locator("#viewer .panel"), page.locator("#viewer")
     boxes = [panel.bounding_box() for panel in panels.all()]
-    across = 2 if page.size == "phone" else 3
+    across = 1 if page.size == "phone" else 3
     assert len(boxes) == 3 and [round(box["y"] - boxes[0]["y"]) for box in boxes[:across]] == [0] * across
-    assert min(box["width"] for box in boxes) >= 160
-    press(page, "Fit")
+    assert min(box["width"] for box in boxes) >= 300
+    press(page, "Whole photo")
     frame = viewer.locator(".frame").first.bounding_box()
     assert frame["width"] / frame["height"] == pytest.approx(1024 / 600, rel=0.02)
     assert frame["height"] <= 0.7 * page.viewport_size["height"] + 1
     expect(panels.nth(2)).to_contain_text(EVIL)
     assert not page.locator("img[src=x]").count(), "a name became HTML"
     assert page.locator(".point").count() == 3 * 2 * 15 - 1, "the point that is not finite is not drawn"
-    sizes = [button.bounding_box() for button in viewer.locator("button:visible").all()]
-    assert min(min(box["width"], box["height"]) for box in sizes) >= 32, "too small for a finger"
+    sizes = [button.bounding_box() for button in viewer.locator("button:not(.link):visible").all()]
+    least = 44 if page.size == "phone" else 32
+    assert min(min(box["width"], box["height"]) for box in sizes) >= least, "too small for a finger"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page is wider than the window"
 
+    press(page, "Boxes")
     press(page, "One picture")
     name = f"Photo with the keypoints of fcnn, resnet18 and {EVIL}; 2 faces"
     expect(page.get_by_role("img", name=name)).to_have_count(1)
     expect(panels).to_have_count(1)
     expect(page.locator(".boxes .ink")).to_have_count(2)  # a box that all share is drawn once
     press(page, "Slider")
-    expect(viewer.locator(".legend")).to_have_text("fcnnresnet18true points")
+    expect(viewer.locator(".legend")).to_have_text("fcnnclosestresnet18true points")
     widths = "all => all.map(one => +one.getAttribute('width'))"
     before = page.locator("clipPath rect").evaluate_all(widths)
     viewer.get_by_label("Divider between").press("ArrowLeft")
@@ -158,7 +156,7 @@ def test_three_ways_to_look_and_layers_that_stay(page):
     page.get_by_role("button", name="Another photo").click()
     expect(page.locator(PICTURES).locator("image")).to_have_attribute("width", "512")
     assert state(page)["mode"] == "slider" and not state(page)["layers"]["points"]
-    chips = viewer.locator(".chips button:visible").all_inner_texts()
+    chips = viewer.locator("[data-layer]:visible").all_inner_texts()
     assert chips == ["Points", "Lines", "Boxes", "Differences"], "others have nothing to show"
     page.get_by_role("button", name="No photo").click()
     expect(viewer.get_by_text("Choose a photo to begin.")).to_be_visible()
@@ -168,12 +166,12 @@ def test_three_ways_to_look_and_layers_that_stay(page):
 def test_zoom_is_the_same_in_all_panels(page):
     whole, nose = "-0.5 -0.5 1024 600", (263, 190)
     assert state(page)["view"]["w"] < 800, "a small face is opened close"
-    press(page, "Fit")
+    press(page, "Whole photo")
     assert view_boxes(page) == {whole}
     press(page, "Zoom in")
     (zoomed,) = view_boxes(page)
     assert float(zoomed.split()[2]) == pytest.approx(1024 / 1.5)
-    press(page, "Fit")
+    press(page, "Whole photo")
     page.evaluate("scrollTo(0, 60)")
     before = page.evaluate("scrollY")
     page.mouse.move(*screen(page, *nose))
@@ -225,7 +223,7 @@ def test_the_numbers_of_a_point_are_shown_to_a_finger_the_mouse_and_the_keyboard
 
 def test_a_face_is_chosen_and_boxes_are_drawn_and_corrected_in_pixels_of_the_photo(page):
     press(page, "One picture")
-    press(page, "Fit")
+    press(page, "Whole photo")
     page.mouse.click(*point(page, 10, model=1, face=1))
     assert heard(page, "select") == [1] and state(page)["chosen"] == 1
     expect(page.locator(".points .face.dim")).to_have_count(3)
@@ -244,7 +242,7 @@ def test_a_face_is_chosen_and_boxes_are_drawn_and_corrected_in_pixels_of_the_pho
     page.keyboard.press("Escape")
     page.mouse.up()
     assert heard(page, "input") == box, "Escape sends nothing"
-    press(page, "Fit")
+    press(page, "Whole photo")
     press(page, "Draw a box")
     drag(page, screen(page, 100, 400), (screen(page, 0, 0)[0] - 30, screen(page, 0, 599)[1] + 20))
     expect(page.locator("#heard")).to_contain_text("599.5")
@@ -280,7 +278,8 @@ def test_every_way_to_look_is_painted_and_legible_in_both_themes(page, theme):
     page.goto(f"{page.url.split('?')[0]}?__theme={theme}")
     expect(page.locator(PICTURES).first).to_be_visible(timeout=30_000)
     expect(page.locator("body.dark")).to_have_count(int(theme == "dark"))
-    press(page, "Fit")
+    press(page, "Whole photo")
+    page.add_style_tag(content=".inset { display: none !important }")  # which shows the answers of all
     for panel in range(3):
         assert painted(page, panel) == [panel == model for model in range(3)]
     assert not barriers(page, "#viewer")
@@ -295,3 +294,48 @@ def test_every_way_to_look_is_painted_and_legible_in_both_themes(page, theme):
     page.locator('.point[data-key="0 0 4"]').focus()
     assert painted(page) == [True, True, False], "the slider shows two models"
     assert not barriers(page, "#viewer")
+
+
+def test_points_are_placed_one_by_one_undone_and_sent_and_a_models_points_corrected(page):
+    press(page, "Place the points yourself")
+    expect(page.locator(PICTURES)).to_have_count(1)
+    expect(page.locator(".points")).to_have_count(0)  # nobody is led by what a model says
+    guide = page.locator("#viewer .guide")
+    expect(guide).to_contain_text("1 of 15: tap the left eye center")
+    for x, y in ((300, 190), (320, 200), (220, 190)):
+        (page.touchscreen.tap if page.size == "phone" else page.mouse.click)(*screen(page, x, y))
+    expect(guide).to_contain_text("4 of 15")
+    press(page, "Undo")
+    press(page, "Undo")
+    (page.touchscreen.tap if page.size == "phone" else page.mouse.click)(*screen(page, 225, 190))
+    press(page, "Not visible")
+    page.locator(PICTURES).press("Enter")  # by keys: in the middle, then moved
+    page.keyboard.press("Shift+ArrowRight")
+    x, y, w, h = state(page)["view"].values()
+    press(page, "Done")
+    expect(page.locator("#heard")).to_contain_text("points", timeout=10_000)
+    placed = heard(page, "points")
+    assert placed[:4] == pytest.approx([300, 190, 225, 190], abs=1.5)
+    assert placed[4] > x + w / 2 and placed[5] == pytest.approx(y + h / 2, abs=1)
+    page.keyboard.press("Escape")
+    expect(guide).not_to_be_visible()
+
+    press(page, "Correct the points")
+    expect(page.locator(f"{PICTURES} .placed")).to_have_count(15)
+    start = screen(page, *first_view()["truth"][0][0])
+    drag(page, start, (start[0] + 30, start[1]))
+    press(page, "Done")
+    moved = heard(page, "points")
+    assert moved[0] > placed[0] and moved[2:4] == pytest.approx(first_view()["truth"][0][1], abs=0.1)
+
+
+def test_the_answer_is_in_words_and_a_link_to_the_place(page):
+    answer = page.locator("#viewer .answer")
+    expect(answer.locator("h2")).to_have_text(
+        re.compile(r"\S+ is closest: [\d.]+% of the eye distance, against .* and .*")
+    )
+    expect(answer).to_contain_text(re.compile(r"Here they differ most at the [a-z ]+, by \d+% of the eye distance"))
+    expect(page.locator("#viewer .legend .closest")).to_have_count(1)
+    before = state(page)["view"]["w"]
+    press(page, "See it")
+    assert state(page)["view"]["w"] < before / 2

@@ -1,12 +1,28 @@
 """The Compare tab's answers: a visitor's mistake is a sentence."""
 
+import numpy as np
 import pytest
 from conftest import EXAMPLES
 
 from fkd.errors import FkdError
-from fkd.page.answers import CHOOSE, GONE, NO_BOX, Answered, Options, answer_again, answer_box, answer_photo
+from fkd.page.answers import (
+    CHOOSE,
+    GONE,
+    NO_BOX,
+    NO_MATCH,
+    NO_POINTS,
+    Answered,
+    Options,
+    answer_again,
+    answer_box,
+    answer_photo,
+    answer_points,
+    write_file,
+)
+from fkd.page.viewer import Tested
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.many_photos import MOST_FACES
+from fkd.photo.point_files import read_points, to_pts
 
 PHOTO = str(EXAMPLES / "grace_hopper.jpg")
 OPTIONS = Options(["tiny"])
@@ -35,7 +51,7 @@ def test_without_a_model_or_with_a_bad_file_of_points_the_sentence_says_so(detec
             answer_again(detectors, answered, options)
         assert text in answer_photo(detectors, PHOTO, options).status
     first = answer_photo(detectors, PHOTO, Options([]))
-    assert first.picture is None
+    assert first.picture(Tested()) is None
     assert len(answer_again(detectors, first.answered, OPTIONS).answered.comparison.boxes) == 1
 
 
@@ -58,7 +74,7 @@ def test_what_is_no_box_is_refused(detectors, answered, corners):
 def test_a_deleted_box_is_not_found_again_in_the_same_picture(detectors, answered):
     without = answer_box(detectors, None, 0, answered, OPTIONS).answered
     view = answer_again(detectors, without, OPTIONS)
-    assert view.answered.comparison.boxes == [] and view.picture["photo"] == answered.picture
+    assert view.answered.comparison.boxes == [] and view.picture(Tested())["photo"] == answered.picture
 
 
 def test_a_photo_has_a_hundred_faces_at_most(detectors):
@@ -66,3 +82,32 @@ def test_a_photo_has_a_hundred_faces_at_most(detectors):
     answered.comparison.boxes[:] = answered.comparison.boxes * MOST_FACES
     with pytest.raises(FkdError, match=f"at most {MOST_FACES} faces"):
         answer_box(detectors, [9, 9, 90, 90], None, answered, OPTIONS)
+
+
+def test_points_placed_by_hand_are_true_points_in_every_later_answer_and_in_files(detectors, answered, tmp_path):
+    points = [[10.0 * index, 5.0 * index + 100] for index in range(15)]
+    points[3] = None
+    view = answer_points(points, 0, answered)
+    assert np.isnan(view.answered.comparison.truth[0][3]).all()
+    again = answer_again(detectors, view.answered, OPTIONS).answered
+    assert again.comparison.truth[0][14] == pytest.approx(points[14])
+    second = answer_points([point and [point[0] + 2, point[1]] for point in points], 0, again)
+    left, right = np.array(points[0]), np.array(points[1])
+    assert f"differ by {200 / np.hypot(*(left - right)):.1f}% of the eye distance" in second.status
+    for kind in ("csv", "json", "pts"):
+        read = read_points(write_file(kind, again, 0))[-1]
+        assert read[14] == pytest.approx(points[14], abs=0.01) and np.isnan(read[3]).all()
+
+
+@pytest.mark.parametrize(
+    "points", ["x", [[1, 2]] * 14, [None] * 15, [[1, 2, 3]] * 15, [[1e9, 2]] * 15, [["a", "b"]] * 15]
+)
+def test_what_is_no_set_of_points_is_refused(answered, points):
+    with pytest.raises(FkdError, match=NO_POINTS):
+        answer_points(points, 0, answered)
+
+
+def test_true_points_of_another_photo_are_named(detectors, answered, tmp_path):
+    far = tmp_path / "far.pts"
+    far.write_text(to_pts(np.full((15, 2), 9000.0)))
+    assert NO_MATCH in answer_again(detectors, answered, Options(["tiny"], truth=str(far))).status

@@ -4,6 +4,7 @@
 
     def chosen(event: gr.EventData): event.face            # a face was clicked: its index
     def drawn(event: gr.EventData): event.box, event.face  # a box was drawn (face None) or corrected (its index)
+    def placed(event: gr.EventData): event.points, event.face  # points were placed by hand on a face
 
     shown = Viewer()
     shown.select(chosen, None, ...)
@@ -13,13 +14,14 @@
 import functools
 import math
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fkd.keypoints import EDGES, NAMES
+from fkd.keypoints import EDGES, MEAN_FACE, NAMES
 from fkd.page.uploads import address, page_folder
 from fkd.photo.comparison import Comparison
 from fkd.photo.face import Face
@@ -43,10 +45,21 @@ def options() -> dict[str, Any]:
     }
 
 
-def view(photo: str, comparison: Comparison, face: int, zoomed: bool = False) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Tested:
+    """What a benchmark says of models: the number of its faces, and the RMSE in px of each, by name."""
+
+    faces: int = 0
+    rmse: Mapping[str, float] = field(default_factory=dict)
+
+
+def view(
+    photo: str, comparison: Comparison, face: int, zoomed: bool = False, tested: Tested = Tested()
+) -> dict[str, Any]:
     """Return the viewer's value; coordinates are pixels of the upright photo, None where not finite.
 
     photo: URL of the photo on this server. face: the selected one, from 0. zoomed: open the picture on it.
+    tested: for the sentence above the picture.
     """
     has_truth = any(points is not None for points in comparison.truth)
     return {
@@ -54,6 +67,8 @@ def view(photo: str, comparison: Comparison, face: int, zoomed: bool = False) ->
         "width": comparison.width,
         "height": comparison.height,
         "names": list(NAMES),
+        "mean": [list(point) for point in MEAN_FACE],
+        "tested": {"faces": tested.faces, "rmse": dict(tested.rmse)},
         "edges": [[NAMES.index(start), NAMES.index(stop)] for start, stop in EDGES],
         "boxes": [_numbers(box.box) for box in comparison.boxes],
         "scores": [None if math.isnan(box.score) else round(box.score, 1) for box in comparison.boxes],

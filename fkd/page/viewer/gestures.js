@@ -3,7 +3,8 @@ import {
   clamp, dividerAt, distance, moveHandle, nearest, rectangle, smallestAround, tidy, toPhoto,
 } from "./geometry.js";
 import { draw } from "./panels.js";
-import { boxOf, root, stage, state, trigger } from "./state.js";
+import { movePoint, placeNext, remember, startPlacing } from "./place.js";
+import { boxOf, find, root, stage, state, trigger } from "./state.js";
 import { activate, moveView, pixel, placeSoon, zoom, zooms } from "./view.js";
 
 let gesture = null;
@@ -23,8 +24,13 @@ export function startTool(next) {
   const box = boxOf(state.chosen);
   state.tool = next === "correct" && !box ? null : next;
   state.draft = state.tool === "correct" ? { box: [...box], face: state.chosen } : null;
+  if (state.tool === "place" || state.tool === "adjust") {
+    startPlacing(state.tool);
+    zooms.face();
+  }
   gesture = null;
   draw();
+  if (state.draft?.points) find(".guide").scrollIntoView({ block: innerWidth < 700 ? "start" : "nearest" });
 }
 
 /** Sends the box to the server; the dashed box stays until the next value answers. */
@@ -67,7 +73,7 @@ function down(event) {
   const reach = event.pointerType === "mouse" ? 12 : 24;
   const handle = state.draft && nearest(panel.handles, at, reach * pixel(panel));
   if (state.tool === "draw") gesture.kind = "draw";
-  else if (handle) Object.assign(gesture, { kind: "handle", handle, box: [...state.draft.box] });
+  else if (handle) Object.assign(gesture, { kind: "handle", handle, box: state.draft.box, from: handle.at() });
 }
 
 function move(event) {
@@ -83,9 +89,17 @@ function move(event) {
   if (!gesture.moved) return;
   const now = placeIn(panel, event);
   if (kind === "draw") state.draft = { box: tidy(rectangle(at, now, event.shiftKey), state.data), face: null };
-  if (kind === "handle") state.draft.box = moveHandle(gesture.handle, gesture.box, now[0] - at[0], now[1] - at[1]);
+  if (kind === "handle") dragHandle(now[0] - at[0], now[1] - at[1]);
   if (kind === "pan") moveView(at[0] - now[0], at[1] - now[1]); // the place under the pointer stays under it
   placeSoon();
+}
+
+function dragHandle(dx, dy) {
+  const { handle, box, from } = gesture;
+  if (box) return void (state.draft.box = moveHandle(handle, box, dx, dy));
+  if (!gesture.isKept) remember();
+  gesture.isKept = true;
+  movePoint(handle.index, [from[0] + dx, from[1] + dy]);
 }
 
 function pinch(panel, id, after) {
@@ -102,7 +116,7 @@ function pinch(panel, id, after) {
 function hover(event) {
   if (event.pointerType === "touch" || event.buttons) return;
   const panel = panelOf(event.target);
-  activate(panel, panel && state.tool !== "draw" ? dotAt(panel, placeIn(panel, event), 12) : null);
+  activate(panel, panel && !state.tool ? dotAt(panel, placeIn(panel, event), 12) : null);
 }
 
 function up(event) {
@@ -111,8 +125,9 @@ function up(event) {
   if (pointers.size) return; // a pinch ends with its last finger
   gesture = null;
   if (kind === "draw" && moved && state.draft) finishDrawing(panel);
-  if (kind === "handle" && moved) send();
-  if (kind === "pan" && !moved) tap(panel, event);
+  if (kind === "handle" && moved) state.draft.box ? send() : draw();
+  // Points are often placed close to each other.
+  if ((kind === "pan" || state.tool === "place") && !moved) tap(panel, event);
   placeSoon();
 }
 
@@ -127,6 +142,7 @@ function finishDrawing(panel) {
 function tap(panel, event) {
   const at = placeIn(panel, event);
   const here = [event.clientX, event.clientY];
+  if (state.tool === "place") return placeNext(at);
   const twice = lastTap && event.timeStamp - lastTap.time < 350 && distance(here, lastTap.here) < 30;
   lastTap = twice ? null : { here, time: event.timeStamp };
   if (twice) return root.hasAttribute("data-zoomed") ? zooms.fit() : zoom(2.5, at);
@@ -142,7 +158,7 @@ function tap(panel, event) {
 function cancel(event) {
   pointers.delete(event.pointerId);
   if (gesture?.kind === "draw") state.draft = null;
-  if (gesture?.kind === "handle") state.draft.box = gesture.box;
+  if (gesture?.kind === "handle" && gesture.box) state.draft.box = gesture.box;
   gesture = null;
   placeSoon();
 }

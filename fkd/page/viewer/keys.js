@@ -2,21 +2,41 @@
 import { inView, moveHandle, tidy } from "./geometry.js";
 import { letGo, panelOf, send, startTool } from "./gestures.js";
 import { draw } from "./panels.js";
-import { share } from "./share.js";
-import { root, settings, stage, state, toAddress, trigger } from "./state.js";
-import { activate, look, moveView, pixel, placeSoon, zooms } from "./view.js";
+import { movePoint, placeNext, placing, remember } from "./place.js";
+import { openShare, sharing } from "./share.js";
+import { boxOf, findAll, root, settings, stage, state, toAddress, trigger } from "./state.js";
+import { activate, look, lookAtWorst, moveView, pixel, placeSoon, zooms } from "./view.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const ZOOMS = { "+": "in", "=": "in", "-": "out", _: "out", 0: "fit" };
-const ACTIONS = { delete: () => trigger("input", { box: null, face: state.chosen }), share };
+const ACTIONS = {
+  see: lookAtWorst,
+  share: openShare,
+  cancel: () => startTool(null),
+  delete() {
+    state.deleted = boxOf(state.chosen);
+    trigger("input", { box: null, face: state.chosen });
+  },
+  restore() {
+    trigger("input", { box: state.deleted, face: null });
+    state.deleted = null;
+  },
+};
 
 function click({ target }) {
   const button = target.closest("button");
+  const opens = button && "opens" in button.dataset;
+  // A menu closes with a click elsewhere; layers are often switched several at a time.
+  for (const menu of findAll("[aria-expanded=true]")) {
+    if (menu !== button && !(button?.dataset.layer && menu.parentNode.contains(button))) menu.ariaExpanded = "false";
+  }
   if (!button || !state.data) return;
-  const { mode, layer, zoom, tool, does, opens } = button.dataset;
+  const { mode, layer, zoom, tool, does, place, share } = button.dataset;
   if (zoom) return zooms[zoom]();
   if (does) return ACTIONS[does]();
-  if (opens) return button.setAttribute("aria-expanded", button.getAttribute("aria-expanded") !== "true");
+  if (place) return placing[place]();
+  if (share) return sharing[share]();
+  if (opens) return void (button.ariaExpanded = String(button.ariaExpanded !== "true"));
   if (tool) return startTool(state.tool === tool ? null : tool);
   if (mode) settings.mode = mode;
   if (layer) settings.layers[layer] = !settings.layers[layer];
@@ -43,6 +63,7 @@ function key(event) {
   const dot = panel.dots.find(({ node }) => node === target);
   if (how) zooms[how]();
   else if (state.tool === "draw" && name === "Enter") boxInTheMiddle(state.panels.indexOf(panel));
+  else if (state.tool === "place" && !handle && name === "Enter") pointInTheMiddle(state.panels.indexOf(panel));
   else if (handle && (arrow || name === "Enter" || name === " ")) keyHandle(panel, handle, arrow, event.shiftKey);
   else if (arrow && dot) nextPoint(panel, dot, arrow[0] + arrow[1]);
   else if (arrow) moveView(0.1 * state.view.w * arrow[0], 0.1 * state.view.h * arrow[1]);
@@ -59,9 +80,23 @@ function boxInTheMiddle(number) {
   state.panels[number].handles[4].node.focus({ preventScroll: true });
 }
 
+/** Placing without a pointer: a point to move by the arrow keys. */
+function pointInTheMiddle(number) {
+  const { view, draft } = state;
+  const index = draft.next;
+  if (index === null) return;
+  placeNext([view.x + view.w / 2, view.y + view.h / 2]);
+  state.panels[number].handles.find((handle) => handle.index === index).node.focus({ preventScroll: true });
+}
+
 function keyHandle(panel, handle, arrow, far) {
-  if (!arrow) return send();
+  if (!arrow) return state.draft.box ? send() : panel.svg.focus({ preventScroll: true });
   const step = (far ? 10 : 2) * pixel(panel);
+  if (handle.index !== undefined) {
+    remember();
+    movePoint(handle.index, handle.at().map((value, axis) => value + step * arrow[axis]));
+    return placeSoon();
+  }
   const moved = moveHandle(handle, state.draft.box, step * arrow[0], step * arrow[1]);
   if (moved[2] > moved[0] && moved[3] > moved[1]) state.draft.box = tidy(moved, state.data);
   placeSoon();

@@ -1,19 +1,23 @@
 // The panels: one picture each, with the marks of some models. view.js moves the marks with the view.
 import { HANDLES, handleAt } from "./geometry.js";
+import { showGuide } from "./place.js";
 import {
-  CROSS, SHAPES, boxOf, drawn, faceCount, find, findAll, haloed, make, mode, numbers, pointOf, possible, settings,
+  CROSS, boxOf, drawn, faceCount, find, findAll, haloed, make, mode, numbers, pointOf, possible, settings, shapeOf,
   stage, state,
 } from "./state.js";
-import { place } from "./view.js";
+import { summarize } from "./summary.js";
+import { inset, place } from "./view.js";
 
 const KEYS = "Picture: arrow keys move it, plus and minus zoom, 0 shows all of it, Tab goes to the points";
 const HINTS = {
   draw: "Drag around a face, or press Enter on the picture for a box to adjust. Shift: a square. Escape cancels.",
   correct: "Drag the handles of the box. Escape cancels.",
+  place: "Tap each point on the face; zoom in for an exact one. Escape cancels.",
+  adjust: "Drag the points that are wrong. Escape cancels.",
   mouse: "Hover a point to magnify it. Ctrl and scroll to zoom, drag to pan.",
   touch: "Tap a point to magnify it. Pinch or double-tap to zoom, drag to pan.",
 };
-const NEED_A_FACE = "[data-tool=correct], [data-zoom=face], [data-does=delete]";
+const NEED_A_FACE = "[data-tool=correct], [data-tool=place], [data-tool=adjust], [data-zoom=face], [data-does=delete]";
 
 /** Redraws everything; the focus stays. */
 export function draw() {
@@ -23,13 +27,24 @@ export function draw() {
   const all = [...state.data.models.keys()];
   const groups = { side: all.map((model) => [model]), one: [all], slider: [all.slice(0, 2)] }[shown];
   state.active = null; // its panel is about to go
+  state.summary = summarize(state.data, state.chosen);
   state.panels = groups.map((models) => makePanel(models, shown));
   const box = find(".panels");
   box.dataset.count = state.panels.length;
   box.replaceChildren(...state.panels.map((panel) => panel.node));
   showButtons(shown);
+  showAnswer();
+  showGuide();
   place();
   if (again) state.panels[again[0]]?.node.querySelector(`[data-key="${again[1]}"]`)?.focus({ preventScroll: true });
+}
+
+function showAnswer() {
+  const { headline, detail, worst } = state.summary;
+  const [title, text] = [find(".answer h2"), find(".answer span")];
+  if (title.textContent !== headline) title.textContent = headline; // or it would be read out again
+  if (text.textContent !== detail) text.textContent = detail;
+  find("[data-does=see]").hidden = !worst;
 }
 
 function showButtons(shown) {
@@ -45,6 +60,7 @@ function showButtons(shown) {
     button.setAttribute("aria-pressed", button.dataset.tool === state.tool);
   }
   for (const button of findAll(NEED_A_FACE)) button.disabled = !boxOf(state.chosen);
+  find("[data-does=restore]").hidden = !state.deleted;
   const hint = HINTS[state.tool ?? (matchMedia("(pointer: coarse)").matches ? "touch" : "mouse")];
   if (find(".hint").textContent !== hint) find(".hint").textContent = hint; // or it would be read out again
 }
@@ -78,6 +94,10 @@ function makePanel(models, shown) {
   }
   if (drawn("truth")) svg.append(truePoints(panel));
   addDraft(panel);
+  if (shown === "side" && models.length && state.summary.worst) {
+    panel.inset = inset(svg.querySelector("image"));
+    frame.append(panel.inset);
+  }
   panel.dots.find((dot) => dot.face === chosen)?.node.setAttribute("tabindex", 0);
   return panel;
 }
@@ -116,7 +136,7 @@ function points({ panel, group, model, face, number, side }) {
         "aria-label": numbers(dot).join(", "),
       },
       make("circle", { class: "ring", r: 9 }),
-      ...haloed(SHAPES[model], state.data.models[model].colour),
+      ...haloed(shapeOf(model), state.data.models[model].colour),
     );
     panel.dots.push(dot);
     mark(panel, group, dot.node, at, { face: number, index });
@@ -196,6 +216,17 @@ function addDivider(panel) {
 function addDraft(panel) {
   panel.draft = make("g", { class: "draft" }, make("rect", { class: "halo" }), make("rect", { class: "ink" }));
   panel.svg.append(panel.draft);
+  state.draft?.points?.forEach((point, index) => {
+    if (!point) return;
+    const label = `${state.data.names[index].replaceAll("_", " ")}: arrow keys move it, Enter goes on`;
+    const node = make(
+      "g", { class: "placed", tabindex: 0, role: "button", "data-key": `placed ${index}`, "aria-label": label },
+      make("circle", { r: 14 }), ...haloed(CROSS, "#fff"),
+    );
+    const at = () => state.draft.points[index];
+    panel.handles.push({ node, at, index });
+    mark(panel, panel.draft, node, at, { face: state.draft.face });
+  });
   if (state.tool !== "correct" || !state.draft) return;
   for (const [number, [fx, fy]] of HANDLES.entries()) {
     const name = [["top", "", "bottom"][2 * fy], ["left", "", "right"][2 * fx]].join(" ").trim();
@@ -218,8 +249,9 @@ function legend(models, shown) {
   for (const model of models) {
     const { name, colour, whose } = state.data.models[model];
     const by = whose ? [make("small", { class: "whose", title: whose }, whose)] : [];
-    const shape = swatch(haloed(SHAPES[model], colour));
-    box.append(make("span", { class: "model", title: name }, shape, make("span", {}, name), ...by));
+    const shape = swatch(haloed(shapeOf(model), colour));
+    const closest = model === state.summary.closest ? [make("strong", { class: "closest" }, "closest")] : [];
+    box.append(make("span", { class: "model", title: name }, shape, make("span", {}, name), ...closest, ...by));
   }
   if (drawn("truth")) {
     const cross = swatch(haloed(CROSS, "#fff"), "true");

@@ -2,7 +2,7 @@
 import { around, clamp } from "./geometry.js";
 import { letGo, listenToPointers, startTool } from "./gestures.js";
 import { listenToKeys } from "./keys.js";
-import { attach, boxOf, faceCount, find, root, settings, stage, state } from "./state.js";
+import { attach, boxOf, chooseShapes, faceCount, find, root, settings, stage, state } from "./state.js";
 import { look, placeSoon, wholePhoto } from "./view.js";
 
 const SMALL = 0.25; // share of the photo's width below which a face is opened close
@@ -26,6 +26,8 @@ function show(value) {
   find(".filled").hidden = !data;
   state.panels = [];
   if (!data) return find(".panels").replaceChildren();
+  chooseShapes();
+  if (before?.photo !== data.photo) state.deleted = null;
   if (data.truth && !before?.truth) settings.layers.truth = true;
   state.aspect = clamp(data.width / data.height, 0.8, 2.2);
   state.chosen = clamp(data.chosen, 0, Math.max(0, faceCount() - 1));

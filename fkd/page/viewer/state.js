@@ -6,16 +6,30 @@ const MODES = ["side", "one", "slider"];
 const SVG = "http://www.w3.org/2000/svg";
 const SVG_TAGS = new Set(["svg", "g", "path", "rect", "circle", "image", "text", "clipPath", "style"]);
 // One shape per model, in pixels of the screen, for the colour-blind: outlines, so that the photo stays visible.
-export const SHAPES = [
+const SHAPES = [
   "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0z",
   "M-4.6-4.6h9.2v9.2h-9.2z",
   "M0-6.2L6 4H-6z",
   "M0-6.6L6.6 0 0 6.6-6.6 0z",
 ];
+const shapes = new Map(); // a model keeps its shape, whatever is shown with it
+export const shapeOf = (model) => SHAPES[shapes.get(state.data.models[model].name)];
+
+export function chooseShapes() {
+  const taken = new Set();
+  for (const { name } of state.data.models) {
+    if (taken.has(shapes.get(name))) shapes.delete(name);
+    const others = state.data.models.map((other) => shapes.get(other.name));
+    const free = [...SHAPES.keys()].find((shape) => !taken.has(shape) && !others.includes(shape));
+    if (!shapes.has(name)) shapes.set(name, free ?? [...SHAPES.keys()].find((shape) => !taken.has(shape)));
+    taken.add(shapes.get(name));
+  }
+}
+
 export const CROSS = "M-5 0H5M0-5V5";
 
 const query = new URLSearchParams(location.search); // ?mode=slider&layers=points,lines
-const visible = query.get("layers")?.split(",") ?? ["points", "lines", "boxes"];
+const visible = query.get("layers")?.split(",") ?? ["points", "lines"];
 export const settings = {
   mode: MODES.includes(query.get("mode")) ? query.get("mode") : "side",
   layers: Object.fromEntries(LAYERS.map((layer) => [layer, visible.includes(layer)])),
@@ -37,8 +51,10 @@ export function attach(element, tell) {
     chosen: 0, // a face
     split: 0.5, // position of its divider
     active: null, // the point in the tip
-    tool: null, // "draw" or "correct" a box
-    draft: null, // {box, face} being drawn or corrected
+    tool: null, // "draw" or "correct" a box, "place" or "adjust" the points
+    draft: null, // {box, face} or {points, face, next} being drawn or corrected
+    deleted: null, // the last deleted box
+    summary: null, // the answer in words, of `summarize`
   });
 }
 
@@ -71,8 +87,8 @@ export const boxOf = (face) => state.data.boxes[face];
 export const faceCount = () => state.data.boxes.length;
 export const pointOf = (model, face, index) => state.data.models[model]?.faces[face]?.points[index] ?? null;
 
-/** Slider and side by side need two models; the choice is kept for the next photo. */
-export const mode = () => (state.data.models.length < 2 ? "one" : settings.mode);
+/** Slider and side by side need two models; the choice is kept for the next photo. Points are placed in one picture. */
+export const mode = () => (state.data.models.length < 2 || state.draft?.points ? "one" : settings.mode);
 
 export function possible(layer) {
   const { models, truth } = state.data;
@@ -81,7 +97,8 @@ export function possible(layer) {
   return layer !== "truth" || Boolean(truth);
 }
 
-export const drawn = (layer) => settings.layers[layer] && possible(layer);
+/** Whoever places points does not see those of the models. */
+export const drawn = (layer) => settings.layers[layer] && possible(layer) && !state.draft?.points;
 
 /** Lines of text: the point's name, its place, and how far the first two models differ. */
 export function numbers({ model, face, index, at }) {

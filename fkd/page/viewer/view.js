@@ -1,6 +1,8 @@
 // The part of the photo that is shown, and all that moves with it. `px`: pixels of the photo in one of the screen.
-import { around, clamp, distance, dividerAt, inView, resized, tidy, within } from "./geometry.js";
-import { CROSS, SHAPES, boxOf, drawn, find, haloed, make, mode, numbers, pointOf, root, set, state } from "./state.js";
+import { around, clamp, distance, dividerAt, inView, resized, tidy, within, words } from "./geometry.js";
+import {
+  CROSS, boxOf, drawn, find, haloed, make, mode, numbers, pointOf, root, set, shapeOf, state,
+} from "./state.js";
 
 const LOUPE = 120; // px of the screen
 const MAX_TIMES = 6; // of the loupe
@@ -34,6 +36,16 @@ export const zooms = {
   fit: () => look(wholePhoto()),
   face: () => look(around(boxOf(state.chosen), state.aspect)),
 };
+
+/** How much of the photo is shown around the point at which the models differ most, px. */
+const worstWidth = ({ reach, ocular }) => Math.max(3 * reach, 0.35 * ocular);
+
+/** Shows the place at which the models differ most. */
+export function lookAtWorst() {
+  const { worst } = state.summary;
+  const half = worstWidth(worst) / 2;
+  look(around([worst.at[0] - half, worst.at[1] - half, worst.at[0] + half, worst.at[1] + half], state.aspect));
+}
 
 /** Places the marks in the next frame, once for all events before it. */
 export function placeSoon() {
@@ -70,12 +82,27 @@ function placePanel(panel) {
     arrow.style.display = long > 0.5 ? "" : "none";
     head.setAttribute("transform", `translate(${to}) rotate(${turn}) scale(${px * Math.min(9, 0.7 * long)})`);
   }
+  if (panel.inset) placeInset(panel);
   if (panel.divider) placeDivider(panel, dividerAt(width, state.split));
   panel.draft.style.display = draft ? "" : "none";
-  if (draft) {
+  if (draft?.box) {
     const [x, y, x1, y1] = tidy(draft.box, state.data);
     for (const rect of panel.draft.querySelectorAll(":scope > rect")) set(rect, { x, y, width: x1 - x, height: y1 - y });
   }
+}
+
+/** The place at which the models differ most, enlarged in the upper corner that is farther from it. */
+export function inset(image) {
+  const { data, summary, chosen } = state;
+  const { index, at } = summary.worst;
+  const [x0, , x1] = boxOf(chosen);
+  const svg = enlarged(chosen, index, at, worstWidth(summary.worst), [...data.models.keys()], image);
+  const side = at[0] < (x0 + x1) / 2 ? "right" : "left";
+  return make("div", { class: `inset ${side}` }, svg, make("small", {}, words(data.names[index])));
+}
+
+function placeInset(panel) {
+  panel.inset.hidden = Boolean(state.tool) || state.view.w < 2.5 * worstWidth(state.summary.worst);
 }
 
 function faceScale(face, px) {
@@ -115,9 +142,15 @@ function loupe({ face, index, at }, px) {
   const answers = models.map((model) => pointOf(model, face, index));
   const reach = 2.5 * Math.max(...answers.map((place) => (place ? distance(place, at) : 0)));
   const wide = Math.max(MIN_ACROSS, (LOUPE / MAX_TIMES) * px, Math.min(reach, (LOUPE / MIN_TIMES) * px));
+  return enlarged(face, index, at, wide, models, find(".picture image"));
+}
+
+/** A square of the photo `wide` px across about a place, with the answers of some models for one point. */
+function enlarged(face, index, at, wide, models, image) {
+  const { data } = state;
   const viewBox = `${at[0] - wide / 2} ${at[1] - wide / 2} ${wide} ${wide}`;
-  const svg = make("svg", { class: "loupe", viewBox, "aria-hidden": "true" }, find(".picture image").cloneNode());
-  const marks = models.map((model, number) => [answers[number], haloed(SHAPES[model], data.models[model].colour)]);
+  const svg = make("svg", { class: "loupe", viewBox, "aria-hidden": "true" }, image.cloneNode());
+  const marks = models.map((model) => [pointOf(model, face, index), haloed(shapeOf(model), data.models[model].colour)]);
   if (drawn("truth")) marks.push([data.truth[face]?.[index], haloed(CROSS, "#fff")]);
   for (const [place, paths] of marks) {
     if (place) svg.append(make("g", { transform: `translate(${place}) scale(${(1.6 * wide) / LOUPE})` }, ...paths));
