@@ -9,6 +9,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 CUDA = re.compile("cuda-|nvidia-|triton$")
+PYTHONS = ("3.11", "3.12", "3.13")  # that the tests run on
 HEAD = """\
 # Every package that requirements.txt brings in, at one version: `make` and a Space install these; `make lock` writes
 # the file. The CUDA packages are left out: on Linux PyTorch's own requirements choose them, elsewhere there are none.
@@ -21,10 +22,10 @@ def read_requirements(path: Path) -> dict[str, Requirement]:
     return {canonicalize_name(one.name): one for one in map(Requirement, filter(None, lines))}
 
 
-def needs(package: Distribution, extras: set[str]) -> list[Requirement]:
-    """A package's requirements with these extras on this machine, without the CUDA packages."""
+def needs(package: Distribution, extras: set[str], python: str) -> list[Requirement]:
+    """A package's requirements with these extras on this machine and a Python, without the CUDA packages."""
     found = map(Requirement, package.requires or [])
-    environments = [{"extra": extra} for extra in extras or {""}]
+    environments = [{"extra": extra, "python_version": python} for extra in extras or {""}]
     return [
         one
         for one in found
@@ -32,8 +33,8 @@ def needs(package: Distribution, extras: set[str]) -> list[Requirement]:
     ]
 
 
-def closure(requirements: dict[str, Requirement]) -> dict[str, Distribution]:
-    """The installed packages that these requirements bring in, by name; one that is not installed is left out."""
+def closure(requirements: dict[str, Requirement], python: str) -> dict[str, Distribution | None]:
+    """The packages that these requirements bring in on a Python, by name; None for one that is not installed here."""
     found, seen, todo = {}, set(), list(requirements.values())
     while todo:
         one = todo.pop()
@@ -42,13 +43,19 @@ def closure(requirements: dict[str, Requirement]) -> dict[str, Distribution]:
             seen.add(asked)
             try:
                 found[name] = distribution(one.name)
+                todo += needs(found[name], one.extras, python)
             except PackageNotFoundError:
-                continue
-            todo += needs(found[name], one.extras)
+                found[name] = None
     return found
 
 
 if __name__ == "__main__":
-    packages = closure(read_requirements(ROOT / "requirements.txt"))
-    lines = [f"{name}=={packages[name].version}\n" for name in sorted(packages)]
+    required, before = read_requirements(ROOT / "requirements.txt"), read_requirements(ROOT / "requirements.lock")
+    packages = {name: package for python in PYTHONS for name, package in closure(required, python).items()}
+    markers = {name: f"; {one.marker}" for name, one in before.items() if one.marker}
+    # What only another Python needs cannot be installed here, and stays as it was.
+    lines = [
+        f"{name}=={here.version}{markers.get(name, '')}\n" if here else f"{before[name]}\n"
+        for name, here in sorted(packages.items())
+    ]
     (ROOT / "requirements.lock").write_text(HEAD + "".join(lines))
