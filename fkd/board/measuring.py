@@ -34,7 +34,7 @@ def evaluate(
 
     Args:
         data: The competition's folder or training file.
-        benchmark: The ranking's name, or "kaggle" for the competition's; the data's name if empty.
+        benchmark: The ranking's name, or if empty, the competition's for its 7,049 rows, else the data's.
         name: The entry's; the first detector's if empty.
         mirror: Average predictions over the image and its horizontal flip (flip averaging).
     """
@@ -168,9 +168,9 @@ def find_ranking(benchmark: str, data: Path, root: Path) -> tuple[str, str]:
 
 
 def _ranking_name(benchmark: str, data: Path, faces: Faces) -> str:
-    if benchmark not in ("kaggle", KAGGLE):
-        return benchmark or data_name(data)
-    if len(faces) != COMPETITION_ROWS:
+    if benchmark in ("", "kaggle", KAGGLE) and len(faces) == COMPETITION_ROWS:
+        return KAGGLE
+    if benchmark in ("kaggle", KAGGLE):
         has = f"{data} has {len(faces):,} training rows, but the competition's file has {COMPETITION_ROWS:,}"
-        raise FkdError(f"{has}: leave out --benchmark kaggle for other data")
-    return KAGGLE
+        raise FkdError(f"{has}: leave out --benchmark {benchmark} for other data")
+    return benchmark or data_name(data)

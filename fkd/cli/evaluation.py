@@ -69,7 +69,8 @@ def evaluate_command(
         _write_card(detectors[0], evaluation, Path(checkpoint[0]), overwrite)
     if any(place.resolve().parent != CHECKPOINTS.resolve() for place in places.values()):
         typer.echo("verified on this machine only: elsewhere its weights have to be in ./checkpoints or on the Hub")
-    typer.echo("next: `fkd leaderboard` shows the ranking" + ("" if mirror else "; --mirror is often a little better"))
+    shown = "fkd leaderboard" + ("" if root == LEADERBOARD else f" --leaderboard {root}")
+    typer.echo(f"next: `{shown}` shows the ranking" + ("" if mirror else "; --mirror is often a little better"))
 
 
 def score_command(

@@ -16,7 +16,7 @@ CLONE = HOME if (HOME / "app.py").is_file() else None  # None where fkd is insta
 LEADERBOARD, CHECKPOINTS = Path("leaderboard"), Path("checkpoints")
 DATA = "Folder with training.zip, test.zip, IdLookupTable.csv, or the competition's one big zip."
 DETECTORS = "A checkpoint folder, hf:user/repo, or kind:FILE (dlib, mediapipe, onnx); several make an ensemble."
-BENCHMARK = "The ranking: the data folder's name, if not given; \"kaggle\" for the competition's."
+BENCHMARK = "The ranking: if not given, that of these faces, the competition's, or the data folder's name."
 MIRROR = "Average predictions over the image and its horizontal flip (flip averaging)."
 
 
@@ -25,6 +25,13 @@ def local(path: Path | None) -> Path | None:
     if path and re.match(r"[a-z]{2,}:/", path.as_posix(), re.I):  # Path makes one slash of two
         raise FkdError(f"{path.as_posix().replace(':/', '://')} is an address: download it first, and give the file")
     return path
+
+
+def on_hub(repo: str) -> str:
+    """Return user/name, before any request. Raises FkdError if it is not a name on the Hub."""
+    if not re.fullmatch(r"(hf:)?[\w.-]+/[\w.-]+(@.+)?", repo):
+        raise FkdError(f"{repo!r} is not a name on the Hub: expected user/name")
+    return repo
 
 
 def to_write(path: Path | None) -> Path | None:
@@ -69,5 +76,5 @@ Benchmark = Annotated[str, typer.Option(help=BENCHMARK)]
 Mirror = Annotated[bool, typer.Option("--mirror", help=MIRROR)]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:N, mps (Apple), or auto: cuda where there is one.")]
 Private = Annotated[bool, typer.Option("--private", help="If the repository is created: only for you.")]
-Repo = Annotated[str, typer.Argument(help="user/name on the Hub.")]
+Repo = Annotated[str, typer.Argument(callback=on_hub, help="user/name on the Hub.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what already exists under that name.")]

@@ -89,7 +89,7 @@ def _unknown(reference: str) -> str:
         f"{kind}:{reference}": Path(reference),
     }
     there = [name for name, place in places.items() if place.exists()]
-    names = ", ".join(there or [*places, f"{SCHEME}{repo}"])
+    names = ", ".join(there or [*([] if address else places), f"{SCHEME}{repo}"])
     return f"{reference} is not a checkpoint folder: did you mean {names}?"
 
 

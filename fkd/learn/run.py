@@ -12,6 +12,7 @@ from fkd.learn.checkpoint import load_checkpoint
 from fkd.learn.config import AugmentConfig, ModelConfig, TrainConfig
 from fkd.learn.inference import chosen_device
 from fkd.learn.models import check_name
+from fkd.learn.run_state import check_place
 
 
 def train(
@@ -36,6 +37,7 @@ def train(
     config, network = TrainConfig(augment=strength, **settings), ModelConfig(model, head=head)
     device, start = chosen_device(device), load_checkpoint(source) if source else None
     lessons = [load_checkpoint(each) for each in teachers]
+    check_place(Path(out), resume or overwrite)
     faces, split = split_data(data)
     report(device, faces, split)
     parts = (network, config, faces, split, out, data_name(Path(data)), terms, device, resume)

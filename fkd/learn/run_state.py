@@ -48,6 +48,16 @@ class Run:
         return {f"{part}.{key}": value for part, fields in parts.items() for key, value in (fields or {}).items()}
 
 
+def check_place(out: Path, has_run: bool) -> None:
+    """Raise FkdError if a folder holds other files than a run's, or a run or checkpoint that was not named as such."""
+    names = {path.name for path in out.glob("[!.]*")}
+    if names and not names & {STATE, CONFIG, LOCK}:
+        raise FkdError(f"{out} holds other files: choose a new folder")
+    for file, content in ((STATE, "a run: continue it with --resume"), (CONFIG, "a checkpoint: start elsewhere")):
+        if file in names and not has_run:
+            raise FkdError(f"{out} already holds {content}, choose another folder, or add --overwrite")
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Locks a run's folder for this process while the block runs, and removes leftovers of killed writes.

@@ -24,7 +24,18 @@ from fkd.learn.config import FCNN, ModelConfig, Source, TrainConfig
 from fkd.learn.inference import bf16_is_quick, outputs
 from fkd.learn.models import KeypointModel, build_model
 from fkd.learn.record import CONFIG, WEIGHTS, Checkpoint
-from fkd.learn.run_state import HISTORY, STATE, History, Run, best_of, load_state, locked, save_outcome, save_state
+from fkd.learn.run_state import (
+    HISTORY,
+    STATE,
+    History,
+    Run,
+    best_of,
+    check_place,
+    load_state,
+    locked,
+    save_outcome,
+    save_state,
+)
 from fkd.metrics import accuracy
 
 IGNORED = -100  # the convention of a face that has only one
@@ -105,9 +116,7 @@ def train(
     run = Run(data, model_config, config, Source(source.name, source.sha256, source.data) if source else None)
     training, validation = (LabelledFaces(faces[part], conventions.rows[part]) for part in (rows, split.validation))
     with locked(out):
-        for file, content in ((STATE, "a run: continue it with --resume"), (CONFIG, "a checkpoint: start elsewhere")):
-            if not (resume or overwrite) and (out / file).exists():
-                raise FkdError(f"{out} already holds {content}, choose another folder, or add --overwrite")
+        check_place(out, resume or overwrite)
         if overwrite and not resume:
             for file in (STATE, CONFIG, WEIGHTS, HISTORY, "evaluation.json", "README.md", "model.onnx"):
                 (out / file).unlink(missing_ok=True)
@@ -207,8 +216,8 @@ def _epochs(
             progress.update()
         if not count:
             raise FkdError(f"epoch {epoch}: augmentation moved every label out of the frame")
-        if not torch.isfinite(squares):
-            raise FkdError(f"epoch {epoch}: the loss is not finite; try a lower --lr (now {config.lr:g})")
+        if not squares < count * 1e12:  # px²; NaN is not less either
+            raise FkdError(f"epoch {epoch}: the training diverged; try a lower --lr (now {config.lr:g})")
         history.append(
             {
                 "epoch": epoch,

@@ -8,7 +8,8 @@ import pytest
 from commands import fails, run
 from forged import entry
 
-from fkd.board.entries import Benchmark, read_entries, write_entry
+from fkd.board import measuring
+from fkd.board.entries import KAGGLE, Benchmark, read_entries, write_entry
 from fkd.board.measuring import score
 from fkd.board.record import read_evaluation
 from fkd.data.held_out import export_test, held_out
@@ -27,7 +28,7 @@ def answer(folder, path, points):
     return path
 
 
-def test_perfect_predictions_score_0_and_the_mean_face_its_error(competition, tmp_path):
+def test_perfect_predictions_score_0_and_the_mean_face_its_error(competition, tmp_path, monkeypatch):
     faces = export_test(competition, tmp_path / "out")
     perfect = score(answer(tmp_path / "out", tmp_path / "s.csv", faces.points), competition, "perfect")
     assert perfect.accuracy.rmse == 0 and perfect.accuracy.values == np.isfinite(faces.points).sum()
@@ -42,6 +43,8 @@ def test_perfect_predictions_score_0_and_the_mean_face_its_error(competition, tm
     assert (by_frame.accuracy, by_frame.detail) == (by_value.accuracy, by_value.detail)
     with pytest.raises(FkdError, match="has 60 training rows, but the competition's file has 7,049"):
         score(tmp_path / "frames.csv", competition, "theirs", "kaggle")
+    monkeypatch.setattr(measuring, "COMPETITION_ROWS", 60)
+    assert score(tmp_path / "frames.csv", competition, "theirs").benchmark == KAGGLE
 
 
 def test_a_checkpoints_own_submission_scores_as_its_answers_do(competition, tmp_path, monkeypatch):

@@ -106,6 +106,13 @@ def test_a_users_mistake_ends_in_one_sentence(arguments, message, tmp_path, monk
     assert message in output and "Traceback" not in output and output.count("\n") == 1
 
 
+def test_a_run_that_diverges_names_the_learning_rate(competition, tmp_path):
+    train = ["train", "--model", "fcnn", "--data", competition, "--out", tmp_path / "m", *SHORT]
+    assert "epoch 1: the training diverged; try a lower --lr (now 10)" in fails(
+        *train, "--epochs", "1", "--warmup-epochs", "0", "--lr", "10"
+    )
+
+
 def test_a_run_stopped_before_its_first_state_is_to_be_started_anew(competition, tmp_path, monkeypatch):
     def stop(*args, **options):
         raise KeyboardInterrupt

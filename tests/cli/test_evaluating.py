@@ -38,6 +38,9 @@ def test_a_card_and_an_entry_are_replaced_only_by_their_own(net, competition, tm
     assert "RMSE" in said and "NME" in said and "failures" in said and "the mean face" in said
     assert "leaderboard/drawn/net.json: written" in said and "evaluation.json and README.md: written" in said
     before = (contents(net), entries())
+    said = run("evaluate", net, "--data", competition, "--leaderboard", "other")
+    assert "next: `fkd leaderboard --leaderboard other` shows the ranking" in said
+    shutil.rmtree("other")
     assert "stays as it is" in run("evaluate", net, "--data", competition)
     same_faces = shutil.copytree(competition, tmp_path / "moved")
     assert "net on drawn: RMSE" in run("evaluate", net, "--data", same_faces)

@@ -37,7 +37,7 @@ def test_files_of_the_competitions_exact_shape(tmp_path, monkeypatch):
     assert is_four_point(read_training(data).points).sum() == 7049 - 2283
 
     run("train", "--model", "fcnn", "--data", data, "--out", "m", "--epochs", "2", "--warmup-epochs", "1")
-    said = run("evaluate", "m", "--data", data, "--benchmark", "kaggle")
+    said = run("evaluate", "m", "--data", data)
     assert f"m on {KAGGLE}: RMSE" in said and "not ranked" not in said
     entry = json.loads((tmp_path / "leaderboard" / KAGGLE / "m.json").read_text())
     assert entry["held_out"] and 600 < entry["accuracy"]["faces"] < 800
