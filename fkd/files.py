@@ -13,6 +13,7 @@ import re
 import shutil
 import stat
 import tempfile
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -169,7 +170,7 @@ def write_csv(path: Path | str, columns: Sequence[str], rows: Iterable[Mapping[s
 
 
 def _is_formula(cell: object) -> bool:
-    return isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return isinstance(cell, str) and unicodedata.normalize("NFKC", cell).lstrip().startswith(("=", "+", "-", "@"))
 
 
 def read_bytes(path: Path | str, largest: int = LARGEST) -> bytes:

@@ -150,12 +150,14 @@ def test_what_is_no_file_of_points_is_said_in_a_sentence(tmp_path, name, text, m
 
 def test_a_csv_is_right_in_a_spreadsheet_and_read_back(tmp_path):
     face = Face((-1, -2, 3, 4), POINTS, np.zeros((96, 96), np.uint8))
-    names = ["Zoë.jpg", "=1+1.jpg", "+a", "-b", "@c"]
+    names = ["Zoë.jpg", "=1+1.jpg", "+a", "-b", "@c", "\t=d", "\n=e", "\uff1df"]
     write_rows(tmp_path / "a.csv", [answer_row(name, "m", [face]) for name in names])
     content = (tmp_path / "a.csv").read_bytes()
     assert content.startswith(b"\xef\xbb\xbfphoto,")
     table = pd.read_csv(tmp_path / "a.csv", encoding="utf-8-sig")
-    assert table["photo"].tolist() == ["Zoë.jpg", "'=1+1.jpg", "'+a", "'-b", "'@c"] and (table["box_left"] == -1).all()
+    assert (
+        table["photo"].tolist() == [names[0], *(f"'{name}" for name in names[1:])] and (table["box_left"] == -1).all()
+    )
     assert np.allclose(read_points(tmp_path / "a.csv"), POINTS, atol=0.01)
 
 
