@@ -123,8 +123,9 @@ class LeaderboardTab:
         page.load(self._read_notes, None, [self.synced, self.problems], **QUICK)
         page.load(self._open_view, None, inputs, **QUICK).then(**shows)
         latest = {"trigger_mode": "always_last"}
-        for part in (self.benchmark, self.search, self.averaged):
-            part.input(**shows | latest).then(None, inputs, js=keep)
+        # Of a textbox, `input` comes with keys that write, not with Delete or a cut.
+        for event in (self.benchmark.input, self.search.change, self.averaged.input):
+            event(**shows | latest).then(None, inputs, js=keep)
         # One after the other, since each click has its own order.
         sorts: dict[str, Any] = shows | {"fn": self._sort, "queue": True, "concurrency_limit": 1}
         self.table.input(**sorts, trigger_mode="multiple").then(None, inputs, js=keep)

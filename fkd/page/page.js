@@ -2,6 +2,7 @@
 window.fkd = (() => {
   const STAY = ["__theme", "__sign"]; // Gradio's own
   let hasLeft = false; // the first tab is also "selected" when the page opens
+  let example = new URLSearchParams(location.search).get("example"); // the one that Compare shows
 
   function write(params, push) {
     const query = params.toString().replaceAll("%2C", ",");
@@ -32,6 +33,7 @@ window.fkd = (() => {
     const params = set(new URLSearchParams(), {
       ...Object.fromEntries(STAY.map((name) => [name, before.get(name)])),
       tab: tab === "compare" ? "" : tab,
+      example: tab === "compare" ? example : null,
       ...Object.fromEntries(chosen),
     });
     write(params, before.get("tab") !== params.get("tab"));
@@ -47,7 +49,8 @@ window.fkd = (() => {
   // ---- the photo of this browser session, which a reload shows again
 
   /** photo: Gradio's description of an upload, or null after an example was chosen. */
-  function keepPhoto(photo, example = null) {
+  function keepPhoto(photo, name = null) {
+    example = name;
     try {
       sessionStorage.setItem("fkd-photo", JSON.stringify(photo));
     } catch { /* storage is off */ }

@@ -28,9 +28,11 @@ POINTS = [
 LOOK = 512
 GLANCE = 320  # for single-pass detection
 LARGE = 640  # where faces are small or faint
+HUGE = 1600  # where the smallest face found in a large photo is too small for others not to be missed
 # Further looks where the first finds nothing sure: turn in degrees, longest side.
 MORE_LOOKS = ((0, LARGE), (90, 384), (180, 384), (270, 384))
 SMALL = 1 / 8  # part of the longest side: where the largest face is smaller, there may be some too small for LOOK
+TINY = 1 / 16  # and where the smallest is smaller, or there is none, some too small for LARGE
 # Scores, chosen on training faces pasted into photos, and on photos without a face, of the kind that
 # benchmarks/faces.py makes, but others.
 LOWEST = 0.5  # below it, not a face; detectors have the last word on weak ones
@@ -44,15 +46,22 @@ DARK = 160  # grey that is exceeded in a hundredth of the photo, at least
 def find_faces(photo: Image.Image) -> list[FaceBox]:
     """Find the faces of an upright photo of any mode by YuNet, largest first.
 
-    If the first look finds no sure face, the photo is also searched larger and turned, and the best look counts.
+    If the first look finds no sure face, the photo is also searched larger and turned, and the best look counts. A
+    large photo is searched at HUGE too if its faces are small.
     """
-    grey = _lit(_shrunk(to_grey(photo)))
+    whole = to_grey(photo)
+    grey = _lit(_shrunk(whole, LARGE))
     zoom = max(full_size(photo)) / max(grey.size)
     faces = _look(grey, 0, LOOK, zoom)
     if _best(faces) < SURE:
         faces = max([faces, *(_look(grey, *more, zoom) for more in MORE_LOOKS)], key=_best)
     elif max(face.side for face in faces) < SMALL * max(full_size(photo)):
         faces = _suppress([*faces, *_look(grey, 0, LARGE, zoom)])
+    least = min((face.side for face in faces if face.score >= SURE), default=0.0)
+    if max(photo.size) > LARGE and least < TINY * max(full_size(photo)):
+        large = _lit(_shrunk(whole, HUGE))
+        close = _look(large, 0, HUGE, max(full_size(photo)) / max(large.size))
+        faces = _suppress([*faces, *(face for face in close if face.score >= SURE)])
     return sorted(faces, key=lambda face: -face.side)
 
 
@@ -64,7 +73,7 @@ def whole_photo(photo: Image.Image) -> list[FaceBox]:
 
 def glance(photo: Image.Image) -> list[FaceBox]:
     """Find the upright faces that one small look is sure of, largest first, in a frame of a video."""
-    grey = _lit(_shrunk(to_grey(photo)))
+    grey = _lit(_shrunk(to_grey(photo), LARGE))
     faces = _look(grey, 0, GLANCE, max(full_size(photo)) / max(grey.size))
     return sorted((face for face in faces if face.score >= SURE), key=lambda face: -face.side)
 
@@ -97,8 +106,8 @@ def _best(faces: list[FaceBox]) -> float:
     return max((face.score - LYING_COST * (90 <= face.turn <= 270) for face in faces), default=0.0)
 
 
-def _shrunk(grey: Image.Image) -> Image.Image:
-    scale = min(1, LARGE / max(grey.size))
+def _shrunk(grey: Image.Image, longest: int) -> Image.Image:
+    scale = min(1, longest / max(grey.size))
     return grey.resize([max(1, round(n * scale)) for n in grey.size], reducing_gap=2.0) if scale < 1 else grey
 
 

@@ -94,3 +94,46 @@ test("the nearest thing within reach; its place may be a function", () => {
   assert.equal(geometry.nearest(things, [4, 0], 12), things[0]);
   assert.equal(geometry.nearest(things, [50, 0], 12), null);
 });
+
+// ---- the answer in words
+
+const url = (text) => "data:text/javascript," + encodeURIComponent(text);
+const words = readFileSync(new URL("../../fkd/page/viewer/summary.js", import.meta.url), "utf-8");
+const { summarize } = await import(url(words.replace("./geometry.js", url(source))));
+const names = ["left_eye_center", "right_eye_center", "nose_tip"];
+const eyes = [[100, 50], [50, 50]]; // 50 px apart
+
+function said(noses, { rmse = {}, truth = null } = {}) {
+  const models = Object.entries(noses).map(([name, nose]) => ({ name, faces: [{ points: [...eyes, nose] }] }));
+  return summarize({ models, names, tested: { faces: 1234, rmse }, truth: truth && [truth] }, 0);
+}
+
+test("the benchmark says which model is better, by how much, and whether the models are equal", () => {
+  const both = { fcnn: [75, 80], new: [78, 84] };
+  const { headline, detail, worst, closest } = said(both, { rmse: { fcnn: 2.4, new: 1.15 } });
+  assert.equal(headline, "On 1,234 test faces, new's errors are half as large as fcnn's.");
+  assert.equal(detail, "Here they differ most at the nose tip, by 10% of the eye distance.");
+  assert.deepEqual([worst.index, worst.at, worst.reach, closest], [2, [76.5, 82], 5, null]);
+  assert.match(said(both, { rmse: { fcnn: 1.151, new: 1.15 } }).headline, /new and fcnn are equally accurate/);
+  const three = said({ ...both, third: null }, { rmse: { fcnn: 2.4, new: 1.15, third: 1.2 } });
+  assert.match(three.headline, /new is the most accurate: its errors are slightly smaller than third's and half as large/);
+  assert.match(said({ fcnn: [75, 80] }, { rmse: { fcnn: 2.41 } }).headline, /fcnn is off by 2.4 px on a face 96 px wide/);
+});
+
+test("a model that was not measured leaves the place where the models differ", () => {
+  const { headline, detail } = said({ fcnn: [75, 80], mine: [75, 84] }, { rmse: { fcnn: 2.4 } });
+  assert.equal(headline, "fcnn and mine differ most at the nose tip, by 8.0% of the eye distance.");
+  assert.equal(detail, "");
+  assert.deepEqual(said({ mine: [75, 80] }), { headline: "", detail: "", worst: null, closest: null });
+});
+
+test("true points decide who is closer, whatever the benchmark says", () => {
+  const truth = [...eyes, [75, 80]];
+  const rmse = { fcnn: 1, new: 2 };
+  const { headline, closest } = said({ fcnn: [75, 86], new: [75, 83] }, { rmse, truth });
+  assert.equal(headline, "new is closer: 2.0% against 4.0% of the eye distance.");
+  assert.equal(closest, 1);
+  assert.match(said({ fcnn: [75, 86] }, { truth }).headline, /fcnn is off by 4.0% of the eye distance on average/);
+  assert.match(said({ a: [75, 86], b: [69, 80] }, { truth }).headline, /a and b are equally close: 4.0%/);
+  assert.match(said({ a: [75, 86], b: [75, 83], c: [75, 80] }, { truth }).headline, /c is closest: 0.0% .*, against 2.0% \(b\) and 4.0% \(a\)/);
+});

@@ -10,9 +10,9 @@ import { inset, place } from "./view.js";
 
 const KEYS = "Picture: arrow keys move it, plus and minus zoom, 0 shows all of it, Tab goes to the points";
 const HINTS = {
-  draw: "Drag around a face, or press Enter on the picture for a box to adjust. Shift: a square. Escape cancels.",
+  draw: "Drag around a face. Shift makes a square; Enter on the picture, a box to adjust; Escape cancels.",
   correct: "Drag the handles of the box. Escape cancels.",
-  place: "Tap each point on the face; zoom in for an exact one. Escape cancels.",
+  place: "Mark each point on the face, zoomed in for an exact place. Escape cancels.",
   adjust: "Drag the points that are wrong. Escape cancels.",
   mouse: "Hover a point to magnify it. Ctrl and scroll to zoom, drag to pan.",
   touch: "Tap a point to magnify it. Pinch or double-tap to zoom, drag to pan.",
@@ -61,7 +61,9 @@ function showButtons(shown) {
   }
   for (const button of findAll(NEED_A_FACE)) button.disabled = !boxOf(state.chosen);
   find("[data-does=restore]").hidden = !state.deleted;
-  const hint = HINTS[state.tool ?? (matchMedia("(pointer: coarse)").matches ? "touch" : "mouse")];
+  const touch = matchMedia("(pointer: coarse)").matches;
+  let hint = HINTS[state.tool ?? (touch ? "touch" : "mouse")];
+  if (touch && state.tool) hint = hint.slice(0, hint.indexOf(".") + 1); // the rest is about keys
   if (find(".hint").textContent !== hint) find(".hint").textContent = hint; // or it would be read out again
 }
 

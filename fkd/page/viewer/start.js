@@ -1,5 +1,5 @@
 // A viewer in an element of Gradio's, and its values from the server.
-import { around, clamp } from "./geometry.js";
+import { around, clamp, inView } from "./geometry.js";
 import { letGo, listenToPointers, startTool } from "./gestures.js";
 import { listenToKeys } from "./keys.js";
 import { attach, boxOf, chooseShapes, faceCount, find, root, settings, stage, state } from "./state.js";
@@ -35,5 +35,7 @@ function show(value) {
   if (!same) state.view = wholePhoto();
   startTool(null);
   const box = boxOf(state.chosen);
+  const isNew = same && box && !before.boxes.some((other) => String(other) === String(box));
+  if (isNew && !(inView(state.view, box.slice(0, 2)) && inView(state.view, box.slice(2)))) look(around(box, state.aspect));
   if (!same && box && (data.zoomed || box[2] - box[0] < SMALL * data.width)) look(around(box, state.aspect));
 }
