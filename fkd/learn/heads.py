@@ -56,8 +56,8 @@ class RegressionHead(nn.Linear, Head):
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         # bf16 has 8 bits: a coordinate rounded to them would be off by a quarter of a pixel.
         with torch.autocast(features.device.type, enabled=False):
-            points: torch.Tensor = super().forward(features.float()).unflatten(1, (-1, 2)) * HALF + CENTRE
-        return points
+            points: torch.Tensor = super().forward(features.float()).reshape(-1, self.out_features // 2, 2)
+        return points * HALF + CENTRE
 
     def points(self, output: torch.Tensor) -> torch.Tensor:
         return output
@@ -99,7 +99,7 @@ class HeatmapHead(Head):
         total: torch.Tensor = self.lateral[-1](features[-1])
         for level in reversed(range(len(features) - 1)):
             total = total if level else self.narrow(total)
-            total = F.interpolate(total, size=features[level].shape[-2:], mode="bilinear")
+            total = F.interpolate(total, scale_factor=2, mode="bilinear")
             total = self.mix[level](self.lateral[level](features[level]) + total)
         heatmaps: torch.Tensor = self.heat(total)
         return heatmaps.float()

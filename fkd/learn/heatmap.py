@@ -13,7 +13,7 @@ SIGMA = 2.5  # px, of the Gaussian that a heatmap is taught: over cells of 2 or 
 
 def expected_points(heatmaps: torch.Tensor) -> torch.Tensor:
     """Logits [B, K, S, S] -> points [B, K, 2], frame pixels."""
-    heat = heatmaps.flatten(2).softmax(-1).view_as(heatmaps)
+    heat = probabilities(heatmaps)
     at = cells(heatmaps)
     return torch.stack([(heat.sum(2) * at).sum(-1), (heat.sum(3) * at).sum(-1)], -1)
 
@@ -23,7 +23,7 @@ def spread(heatmaps: torch.Tensor) -> torch.Tensor:
 
     The Gaussian that a map is taught has one of SIGMA; a wider map is a less certain answer.
     """
-    heat = heatmaps.flatten(2).softmax(-1).view_as(heatmaps)
+    heat = probabilities(heatmaps)
     at, mean = cells(heatmaps), expected_points(heatmaps)
     across = (heat.sum(2) * (at - mean[..., :1]).square()).sum(-1)
     down = (heat.sum(3) * (at - mean[..., 1:]).square()).sum(-1)
@@ -47,7 +47,13 @@ def heatmap_loss(heatmaps: torch.Tensor, target: torch.Tensor) -> torch.Tensor |
     return -(wanted.flatten(1) * chosen.log_softmax(-1)).sum(-1).mean()
 
 
+def probabilities(heatmaps: torch.Tensor) -> torch.Tensor:
+    """Logits [B, K, S, S] -> the probability of each cell of a map."""
+    count, size = map(int, heatmaps.shape[1:3])
+    return heatmaps.reshape(-1, count, size * size).softmax(-1).reshape(-1, count, size, size)
+
+
 def cells(heatmaps: torch.Tensor) -> torch.Tensor:
     """The centres of a map's cells along one axis, [S] frame pixels."""
-    size = heatmaps.shape[-1]
+    size = int(heatmaps.shape[-1])
     return (torch.arange(size, device=heatmaps.device) + 0.5) * (FRAME_SIZE / size) - 0.5

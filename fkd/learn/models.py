@@ -63,10 +63,11 @@ class KeypointModel(nn.Module):
 
     def forward(self, images: torch.Tensor) -> tuple[Any, torch.Tensor | None]:
         """The head's output, from which its points are read and its loss is computed, and the conventions' logits."""
-        mean = images.mean((1, 2, 3), keepdim=True)
-        # Brightness says nothing about position: each face is normalised to mean 0 and deviation 1.
-        deviation = images.std((1, 2, 3), keepdim=True).clamp_min(0.01)
-        features = self.body((images - mean) / deviation)
+        # Brightness says nothing about position: each face is normalised to mean 0 and deviation 1. `std` and the sizes
+        # of tensors would be computed in an ONNX file too, in a way that OpenCV 4 does not read.
+        away = images - images.mean((1, 2, 3), keepdim=True)
+        deviation = (away.square().sum((1, 2, 3), keepdim=True) / (FRAME_SIZE**2 - 1)).sqrt().clamp_min(0.01)
+        features = self.body(away / deviation)
         if self.choice is None:
             return self.head(features), None
         coarsest = features[-1].mean((2, 3)) if self.head.every_map else features

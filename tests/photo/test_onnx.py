@@ -6,11 +6,14 @@ import numpy as np
 import onnx
 import pytest
 from commands import fails, run
-from conftest import EXAMPLES, contents
+from conftest import EXAMPLES, THREE, TRAINING, contents, untrained
 from onnx_files import constant, model
 from PIL import Image
 
+from fkd.data.record import DataRecord
 from fkd.keypoints import MEAN_FACE
+from fkd.learn.checkpoint import save_checkpoint
+from fkd.learn.config import ModelConfig
 from fkd.photo.detectors import onnx_export
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.detectors.onnx import read_onnx
@@ -46,6 +49,22 @@ def test_an_export_answers_as_its_checkpoint_does(resnet, exported, sixty):
     (ours,), (theirs,) = predict(resnet, GRACE), predict(detector, GRACE)
     assert np.abs(ours.points - theirs.points).max() < 0.01
     assert np.abs(ours.spread - theirs.spread).max() < 0.01 and abs(ours.doubt - theirs.doubt) < 1e-3
+
+
+@pytest.mark.slow
+def test_opencv_answers_as_the_checkpoint_does(tmp_path, sixty):
+    cv2 = pytest.importorskip("cv2")
+    save_checkpoint(tmp_path / "three", untrained(ModelConfig("resnet10t", THREE)), TRAINING, DataRecord("drawn"))
+    for folder in (SHIPPED / "fcnn", SHIPPED / "resnet18", tmp_path / "three"):
+        onnx_export.export_onnx(folder, tmp_path / "net.onnx")
+        network, checkpoint = cv2.dnn.readNetFromONNX(str(tmp_path / "net.onnx")), by_torch(folder)
+        for frame in sixty.images[:3]:
+            image = np.float32(frame[None, None] / 255)
+            network.setInput(image)
+            names, expected = network.getUnconnectedOutLayersNames(), checkpoint.run(image)
+            assert set(names) == set(expected)
+            for name, found in zip(names, network.forward(names), strict=True):
+                np.testing.assert_allclose(found, expected[name], atol=0.01)
 
 
 def test_a_file_states_whose_it_is_and_of_which_weights(resnet, exported):
