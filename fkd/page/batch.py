@@ -125,13 +125,15 @@ def answer_files(
     folder = new_folder()
     with zipfile.ZipFile(folder / "drawn.zip", "w") as archive:
         find = whole_photo if whole else find_at_most
-        for number, answered in enumerate(answer_photos(detector, sources, find=find), 1):
+        for answered in answer_photos(detector, sources, find=find):
+            number = len(done) + 1
             if answered.photo and answered.faces:
                 plain = re.sub(r"[^\w-]+", "_", Path(answered.name).stem)[:60]
                 path = folder / f"{number:03}-{plain}.jpg"
                 _draw(answered, detector.colour, archive, path)
                 pictures.append((str(path), answered.name))
-            done.append(dataclasses.replace(answered, photo=None))
+            answered = dataclasses.replace(answered, photo=None)  # which makes room for the next
+            done.append(answered)
             if not goes_on():
                 stopped = f"Stopped after {number} of {len(sources)} photos. "
                 break

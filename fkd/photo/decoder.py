@@ -28,7 +28,7 @@ MAX_MEMORY = 2_000_000_000  # bytes, address space of a child
 MAX_MEGAPIXELS = 128  # of all decoded photos together that this process holds
 MAX_WAIT = 30  # s, for a child, or until other photos are dropped
 STRIP = 200_000  # bytes of pixels that are sent at a time: they stay in the processor's cache
-BUSY = f"Other photos have kept this page busy for {MAX_WAIT} seconds: try again in a minute."
+BUSY = f"has waited {MAX_WAIT} seconds for other photos: try again in a minute"
 
 _lock = threading.Lock()
 _held: weakref.WeakValueDictionary[int, Image.Image] = weakref.WeakValueDictionary()
@@ -45,12 +45,12 @@ def read_apart(file: Path | str | BinaryIO, name: str = "", most_megapixels: flo
     if isinstance(file, (str, Path)):
         with open_regular(file, MOST_FILE_BYTES) as opened:
             return read_apart(opened, name or Path(file).name, most_megapixels)
+    name = one_line(name or "the photo")
     try:
         child = _idle.get(timeout=MAX_WAIT)
     except queue.Empty:
-        raise FkdError(BUSY) from None
+        raise FkdError(f"{name} {BUSY}") from None
     is_ready = False
-    name = one_line(name or "the photo")
     try:
         if child and child.poll() is not None:  # it was killed
             child.communicate()
@@ -58,6 +58,8 @@ def read_apart(file: Path | str | BinaryIO, name: str = "", most_megapixels: flo
         child = child or _start()
         answer = _ask(child, file, name, most_megapixels)
         is_ready = True
+    except TimeoutError:
+        raise FkdError(f"{name} {BUSY}") from None
     except (EOFError, BrokenPipeError):
         raise FkdError(f"{name} {TOO_MUCH}") from None
     finally:
@@ -103,7 +105,7 @@ def _ask(child: subprocess.Popen[bytes], file: BinaryIO, name: str, most_megapix
 
 
 def _make_room(width: int, height: int) -> Image.Image:
-    """A black picture, as soon as all those in use leave room for it."""
+    """A black picture, as soon as all those in use leave room for it. Raises TimeoutError after MAX_WAIT."""
     end = time.monotonic() + MAX_WAIT
     while time.monotonic() < end:
         with _lock:
@@ -112,7 +114,7 @@ def _make_room(width: int, height: int) -> Image.Image:
                 _held[id(photo)] = photo
                 return photo
         time.sleep(0.02)
-    raise FkdError(BUSY)
+    raise TimeoutError
 
 
 def _strips(width: int, height: int) -> Iterator[tuple[int, int]]:

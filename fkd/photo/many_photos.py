@@ -172,13 +172,17 @@ def answer_photos(
 
 def _find_ahead(sources: Iterable[Source], find: Finder) -> Iterator[Answered]:
     ahead: deque[Future[Answered]] = deque()
-    with ThreadPoolExecutor(1) as reader:
+    reader = ThreadPoolExecutor(1)
+    try:
         for source in sources:
             ahead.append(reader.submit(_find, source, find))
             if len(ahead) > FOUND_AHEAD:
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()
+    finally:
+        ahead.clear()  # a photo that is being read may wait for the room of these
+        reader.shutdown(cancel_futures=True)
 
 
 def _find(source: Source, find: Finder) -> Answered:

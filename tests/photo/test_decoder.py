@@ -88,7 +88,7 @@ def test_a_photo_waits_until_there_is_room_for_it(monkeypatch):
     monkeypatch.setattr(decoder, "MAX_MEGAPIXELS", 0.5)  # each has 0.3
     monkeypatch.setattr(decoder, "MAX_WAIT", 0.3)
     photo = read_apart(GRACE)
-    with pytest.raises(FkdError, match=BUSY):
+    with pytest.raises(FkdError, match=f"^grace_hopper.jpg {BUSY}$"):
         read_apart(GRACE)
     monkeypatch.setattr(decoder, "MAX_WAIT", 20)
     read: list[Image.Image] = []

@@ -2,6 +2,7 @@ import itertools
 import json
 import os
 import tempfile
+import time
 import weakref
 import zipfile
 from functools import partial
@@ -14,7 +15,7 @@ from PIL import Image
 
 from fkd.errors import FkdError
 from fkd.page import batch as page_batch
-from fkd.photo import many_photos, predict
+from fkd.photo import decoder, many_photos, predict
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.face import FaceBox
 from fkd.photo.many_photos import FOUND_AHEAD, Source, answer_photos, find_photos, list_sources, walk_photos
@@ -225,6 +226,21 @@ def test_the_page_writes_each_drawing_and_ends_with_what_it_has_when_stopped(tmp
         *_, last = page_batch.answer_files(detector, files, lambda: True, whole)
         assert f"<b>{faces}</b> in 1 photo" in last.status
     assert json.loads((last.folder / "points.json").read_text())[0]["faces"][0]["box"] == [-0.5, -0.5, 89.5, 79.5]
+
+
+def test_a_batch_never_waits_for_the_room_that_it_takes_itself(tmp_path, monkeypatch, tiny_checkpoint):
+    """In proportion as they are: 128 megapixels of room, 40 that wait, photos of 64 (which GRACE stands for) and 31."""
+    monkeypatch.setattr(decoder, "MAX_MEGAPIXELS", 0.62)
+    monkeypatch.setattr(decoder, "MAX_WAIT", 4)
+    monkeypatch.setattr(many_photos, "MAX_WAITING", 190_000)
+    monkeypatch.setattr(page_batch, "new_folder", lambda: Path(tempfile.mkdtemp(dir=tmp_path)))
+    Image.open(GRACE).resize((356, 417)).save(tmp_path / "b.jpg")
+    files, detector = [str(GRACE), str(tmp_path / "b.jpg")] * 5, CheckpointDetector.read(tiny_checkpoint)
+    *_, last = page_batch.answer_files(detector, files, lambda: True)
+    assert "in 10 photos" in last.status and "waited" not in last.status
+    start = time.monotonic()
+    *_, last = page_batch.answer_files(detector, [str(GRACE)] * 9, lambda: False)
+    assert "Stopped after 1 of 9 photos" in last.status and time.monotonic() - start < 3
 
 
 def test_content_decides_what_a_photo_is_and_other_files_are_named(tmp_path):
