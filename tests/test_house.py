@@ -21,7 +21,7 @@ PLACES = {
     "fastapi": ["page"],
     "filelock": ["learn", "page"],
     "gradio": ["page", "app"],
-    "huggingface_hub": ["hub", "page.site"],
+    "huggingface_hub": ["hub"],
     "kagglehub": ["data.kaggle"],
     "mediapipe": ["photo.detectors.landmarks"],
     "onnx": ["photo"],

@@ -60,6 +60,7 @@ def push_command(
         raise FkdError(f"{checkpoint} has no {EVALUATION}: run `fkd evaluate {checkpoint} --data DIR` first")
     if not photo:
         typer.echo("the card shows no photo of a face; add one with --photo FILE", err=True)
+    typer.echo(f"publishing {checkpoint} as {repo}", err=True)
     files = card_files(detector, read_evaluation(path), repo, photo, remote_card(repo))
     if onnx:
         with tempfile.TemporaryDirectory() as folder:

@@ -13,6 +13,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.utils.logging import set_verbosity_error
 
 from fkd.errors import FkdError
 from fkd.files import one_line
@@ -30,6 +31,7 @@ def in_a_sentence(repo_id: str, anonymous: bool = False) -> Iterator[None]:
 
     anonymous: only public repositories were requested, so no login would help.
     """
+    set_verbosity_error()  # instead of a dozen lines on a dozen attempts, one sentence
     try:
         yield
     except (HFValidationError, EntryNotFoundError, OfflineModeIsEnabled, HTTPError) as error:

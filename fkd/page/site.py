@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from huggingface_hub.utils.logging import set_verbosity_error
 
 from fkd.board.entries import read_benchmarks
 from fkd.errors import FkdError
@@ -158,7 +157,6 @@ def launch(app: gr.Blocks, leaderboard: Path, open_browser: bool = False) -> Non
         number = getattr(signal, name, None)
         if number and signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, lambda *_: sys.exit())  # so that the run's folder is removed
-    set_verbosity_error()  # `keep_synced` prints one line for the client's six
     if leaderboard.is_dir():
         threading.Thread(target=keep_synced, args=[leaderboard], daemon=True).start()
     one_thread_per_answer()

@@ -12,6 +12,7 @@ from commands import fails, run
 from conftest import contents
 from hub_server import Fault
 from huggingface_hub import ModelCard, constants, list_models
+from huggingface_hub.utils.logging import get_logger, set_verbosity_warning
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
@@ -182,11 +183,16 @@ def test_a_pull_that_fails_says_why_and_the_next_one_works(hub, evaluated, fault
     assert contents(pull("ada/net")) == contents(evaluated)
 
 
-def test_without_a_network_the_message_says_so(hub, evaluated, monkeypatch):
-    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+def test_without_a_network_the_message_says_so_and_nothing_else_is_printed(hub, evaluated, monkeypatch, caplog):
+    for name in ("ENDPOINT", "HUGGINGFACE_CO_URL_TEMPLATE"):
+        monkeypatch.setattr(constants, name, getattr(constants, name).replace(hub.url, "http://127.0.0.1:9"))
+    set_verbosity_warning()
+    monkeypatch.setattr(get_logger("huggingface_hub"), "propagate", True)
     for work in (lambda: pull("ada/net"), lambda: push(evaluated, "ada/net", {})):
         with pytest.raises(FkdError, match="the Hub cannot be reached.*check the network"):
             work()
+    assert remote_card("ada/net") == ""
+    assert not [record for record in caplog.records if "Retrying" in record.message]
 
 
 @pytest.mark.parametrize(
