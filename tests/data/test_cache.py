@@ -57,6 +57,7 @@ def _read(folder):
     return len(read_training(folder))
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # a fork is quick, and reads little
 def test_two_processes_may_read_at_once(competition):
     with multiprocessing.get_context("fork").Pool(4) as pool:
         assert pool.map(_read, [competition] * 8) == [60] * 8

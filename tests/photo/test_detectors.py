@@ -19,6 +19,7 @@ from fkd.page.answers import Options, answer_photo
 from fkd.page.guard import pick
 from fkd.page.model import describe
 from fkd.page.site import build_app
+from fkd.page.viewer import Tested
 from fkd.photo.colours import BLUE, GREEN, PALETTE, RED, distinct, network_colour
 from fkd.photo.comparison import compare, points_table
 from fkd.photo.detector import Detector
@@ -68,7 +69,7 @@ def test_a_detector_of_one_class_stands_beside_ours(resnet):
     assert "mean face apart, %" in points_table(comparison, 0)
     detectors = {detector.name: detector for detector in (resnet, mean)}
     shown = answer_photo(detectors, str(PHOTO), Options(list(detectors)))
-    assert [model["name"] for model in shown.picture["models"]] == ["resnet18", "mean face"]
+    assert [model["name"] for model in shown.picture(Tested())["models"]] == ["resnet18", "mean face"]
     assert pick(detectors, "mean face") is mean and "By ada. Terms: MIT." in describe(mean)[0]
 
 
@@ -78,7 +79,7 @@ def test_a_detector_of_one_class_is_predicted_measured_and_served(competition, t
     (face,) = predict(mean, Image.open(PHOTO))
     assert face.points.shape == (15, 2)
     entry = evaluate([mean], competition)
-    assert (entry.name, entry.model, entry.data, entry.cost.parameters) == ("mean face", "mean", mean.data, None)
+    assert (entry.name, entry.model, entry.data, entry.cost.parameters) == ("mean-face", "mean", mean.data, None)
     assert entry.accuracy.rmse < 10 and entry.aligned["rmse"] < entry.accuracy.rmse + 1 and not entry.held_out
     assert np.isfinite(submission([mean], competition)["Location"]).all()
     page = build_app([mean], tmp_path)
