@@ -61,7 +61,7 @@ def test_text_by_strangers_loads_nothing_and_links_nowhere(page, address):
         settle(page)
         if name == "Compare":
             upload(page, EXAMPLES / "grace_hopper.jpg")
-            expect(page.locator("#status")).to_contain_text(NAME)
+            expect(page.locator("#viewer")).to_contain_text(NAME)
             unfold(page)
         assert not page.locator("img[src*='192.0.2.1'], a[href*='192.0.2.1'], a[href*='z.example']").count()
 
