@@ -91,7 +91,9 @@ def ranking(
         if claim.benchmark == benchmark.name and not is_measured:
             rows.append(_claim_row(claim))
     rows += [RankingRow(name, "unreadable", why) for name, why in entries.unreadable.items()]
-    rows = sorted(_without_repeats(rows, weights), key=lambda row: row.rmse)
+    unranked = [row for row in rows if row.unranked]
+    rows = [*_without_repeats([row for row in rows if not row.unranked], weights), *unranked]
+    rows.sort(key=lambda row: row.rmse)
     return [*_ranked([row for row in rows if not row.unranked]), *(row for row in rows if row.unranked)]
 
 
@@ -153,29 +155,24 @@ def _entry_row(benchmark: Benchmark, entry: Evaluation, weights: Mapping[str, Pa
 
 
 def _without_repeats(rows: Iterable[RankingRow], weights: Mapping[str, Path]) -> Iterator[RankingRow]:
-    """Yield the rows, of which only one of the same weights and averaging, or of names that look alike, has a rank.
+    """Yield rows of entries, of which only one of the same weights and averaging, or of names that look alike, ranks.
 
     It is the one named after its checkpoint; else that with the larger error, the earlier date, the first name.
     """
 
     def order(row: RankingRow) -> tuple[bool, float, str, str]:
-        folder = weights[row.entry.keys[0]].name if row.entry and not row.unranked else ""
-        own = folder + "-mirror" * bool(row.entry and row.entry.mirror)
+        own = row.entry and weights[row.entry.keys[0]].name + "-mirror" * row.entry.mirror
         return own != row.name, -round(row.rmse, 2), row.date, row.name
 
     seen: dict[object, str] = {}
     for row in sorted(rows, key=order):
-        if not row.entry or row.unranked:
-            yield row
-            continue
-        name, result = skeleton(row.name), (frozenset(row.entry.weights), row.entry.mirror)
-        if result in seen:
-            row = dataclasses.replace(row, unranked=f"{seen[result]} has the same weights and averaging")
-        elif name in seen:
-            row = dataclasses.replace(row, unranked=f"its name looks like {seen[name]}")
-        else:
-            seen |= {name: row.name, result: row.name}
-        yield row
+        assert row.entry
+        result = frozenset(row.entry.weights), row.entry.mirror
+        keys = {result: "the same weights and averaging", skeleton(row.name): "a name that looks the same"}
+        same = [f"{seen[key]} has {what}" for key, what in keys.items() if key in seen]
+        if not same:
+            seen |= dict.fromkeys(keys, row.name)
+        yield dataclasses.replace(row, unranked="".join(same[:1]))
 
 
 def _claim_row(claim: Claim) -> RankingRow:

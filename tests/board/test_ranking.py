@@ -126,7 +126,7 @@ def test_weights_rank_once_and_so_do_names_that_look_alike():
     assert [name for name, row in rows.items() if row.rank] == ["net-mirror", "net", "both"]
     assert rows["best"].unranked == "net has the same weights and averaging"
     assert rows["two"].unranked == "both has the same weights and averaging"
-    assert rows["NET"].unranked == "its name looks like net"
+    assert rows["NET"].unranked == "net has a name that looks the same"
     assert rows["google/best"].status == "not verified" and "no commit of google/best" in rows["google/best"].unranked
 
 
