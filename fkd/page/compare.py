@@ -18,16 +18,18 @@ from fkd.page.components import Photo, Viewer
 from fkd.page.detectors import Detectors
 from fkd.page.guard import MALFORMED, event_value, handler
 from fkd.page.uploads import MAX_AGE, page_folder
-from fkd.page.viewer import MAX_MODELS, Tested, view
+from fkd.page.viewer import MAX_MODELS, Tested
 from fkd.photo.comparison import Comparison, points_table
 from fkd.photo.decoder import read_apart
-from fkd.photo.reading import PHOTOS
+from fkd.photo.finder import find_faces
 
 THUMBNAIL = 120  # px of an example's button
 ADDED = "Any model published by `fkd push`. Its files are checked before they are read; none can run code."
 TRUE_POINTS = "A .pts file with 15 or 68 points, or a .csv or .json file from this page or `fkd predict`."
 POINTS = "Points (distances and errors in % of the eye distance; coordinates in pixels)"
 TO_THE_ANSWER = "() => window.fkd.toAnswer()"  # on a phone it may be below the visible part
+LATEST_PHOTO = "(photo, ...options) => [window.fkd.keepUpload(photo), ...options]"
+PHONE_CAMERA = "shown => window.fkd.phoneCamera() || shown"  # True: there is nothing to show
 KEEP_PHOTO = "photo => { if (photo) window.fkd.keepPhoto(photo); }"
 KEPT_PHOTO = "async () => [await window.fkd.keptPhoto()]"  # the latest of this browser session, for a reload
 LAST: dict[str, Any] = PRIVATE | {"trigger_mode": "always_last"}  # by default Gradio drops later events
@@ -61,7 +63,7 @@ class CompareTab:
     def _place_photo(self, landing: View, thumbnails: list[list[str]]) -> None:
         with gr.Row(elem_id="strip"):
             self.photo = gr.UploadButton(
-                "Your photo", file_types=list(PHOTOS), variant="primary", size="sm", min_width=100, scale=0,
+                "Your photo", variant="primary", size="sm", min_width=100, scale=0,
                 elem_id="photo",
             )  # fmt: skip
             self.open_camera = gr.Button("Camera", size="sm", min_width=80, scale=0, elem_id="open-camera")
@@ -108,7 +110,7 @@ class CompareTab:
         comparison = landing.answered.comparison if landing.answered else None
         has_face = bool(comparison and comparison.boxes)
         with gr.Column(visible=has_face) as self.details:
-            self.face = gr.Dropdown(label="Face", type="index", elem_id="face", **_faces(comparison, 0))
+            self.face = gr.State(0)
             with gr.Accordion("Points and files", open=False, elem_id="details"):
                 self.points = gr.Dataframe(
                     _table(comparison, 0) if comparison and has_face else None, label=POINTS, interactive=False,
@@ -120,7 +122,6 @@ class CompareTab:
                         save_on_click(button, functools.partial(answers.write_file, kind), [self.answered, self.face])
 
     def _connect_photos(self, page: gr.Blocks) -> None:
-        self.photo.upload(None, self.photo, js=KEEP_PHOTO)
         self.camera.change(None, self.camera, js=KEEP_PHOTO)
         stems = json.dumps([path.stem for path in self.examples])
         self.tried.click(None, self.tried, js=f"number => {{ window.fkd.keepPhoto(null, {stems}[number]); }}")
@@ -129,9 +130,10 @@ class CompareTab:
             (self.camera.change, self._answer, self.camera),
             (self.tried.click, self._try_example, self.tried),
         ):
-            event(function, [source, *self.options], self.outputs, **LAST).then(None, js=TO_THE_ANSWER)
+            latest = LAST | {"js": LATEST_PHOTO if source is self.photo else None}
+            event(function, [source, *self.options], self.outputs, **latest).then(None, js=TO_THE_ANSWER)
         toggled = [self.studio, self.camera_shown, self.open_camera]
-        self.open_camera.click(self._toggle_camera, self.camera_shown, toggled, **PRIVATE)
+        self.open_camera.click(self._toggle_camera, self.camera_shown, toggled, js=PHONE_CAMERA, **PRIVATE)
         page.load(self._open_view, self.photo, [self.models, *self.outputs], js=KEPT_PHOTO, **PRIVATE)
 
     def _connect_options(self) -> None:
@@ -153,8 +155,6 @@ class CompareTab:
         drawn = [self.answered, *self.options]
         self.viewer.input(self._change_boxes, drawn, self.outputs, trigger_mode="multiple", **PRIVATE)
         self.viewer.select(self._click_face, self.answered, [self.status, self.face, self.points], **LAST)
-        shown = [self.status, self.viewer, self.points]
-        self.face.input(self._choose_face, [self.answered, self.face], shown, **LAST)
 
     def _show(self, view: View) -> Update:
         """Fill the outputs."""
@@ -165,7 +165,7 @@ class CompareTab:
             self.details: gr.Column(visible=bool(comparison and comparison.boxes)),
             self.viewer: Viewer(picture, visible=picture is not None),
             self.answered: view.answered,
-            self.face: gr.Dropdown(**_faces(comparison, view.face)),
+            self.face: view.face,
         }
         if comparison and comparison.boxes:
             update[self.points] = _table(comparison, view.face)
@@ -180,6 +180,8 @@ class CompareTab:
 
     @handler
     def _answer(self, path: str | None, *options: Any) -> Update:
+        if path is None:  # another one was chosen while this one was sent
+            return {self.status: gr.skip()}
         return self._show(answer_photo(self.detectors, path, Options(*options)))
 
     @handler
@@ -194,10 +196,10 @@ class CompareTab:
         return self._show_or_explain(lambda: answer_again(self.detectors, answered, Options(*options)))
 
     @handler
-    def _change_models(self, answered: Answered | None, face: int | None, names: list[str], *options: Any) -> Update:
+    def _change_models(self, answered: Answered | None, face: int, names: list[str], *options: Any) -> Update:
         """Answer the same faces with other models, unless the page changed the choice to match its answer."""
         if answered and names and list(answered.comparison.answers) == names:
-            number = min(face or 0, len(answered.comparison.boxes) - 1)
+            number = min(face, len(answered.comparison.boxes) - 1)
             return {self.status: status_of(answered.comparison, number)}
         return self._show_or_explain(lambda: answer_again(self.detectors, answered, Options(names, *options)))
 
@@ -220,18 +222,8 @@ class CompareTab:
         number = event_value(event, "face")
         if answered is None or type(number) is not int or not 0 <= number < len(answered.comparison.boxes):
             return {self.status: gr.skip()}
-        faces = gr.Dropdown(**_faces(answered.comparison, number))
-        return {self.face: faces} | self._show_face(answered.comparison, number)
-
-    @handler
-    def _choose_face(self, answered: Answered | None, face: int | None) -> Update:
-        if answered is None or type(face) is not int:  # Gradio passes on an empty list
-            return {self.status: BEGIN}
-        picture = view(answered.picture, answered.comparison, face, tested=self.tested)
-        return {self.viewer: picture} | self._show_face(answered.comparison, face)
-
-    def _show_face(self, comparison: Comparison, face: int) -> Update:
-        return {self.status: status_of(comparison, face), self.points: _table(comparison, face)}
+        table = _table(answered.comparison, number)
+        return {self.face: number, self.status: status_of(answered.comparison, number), self.points: table}
 
     @handler
     def _open_view(self, photo: str | None, request: gr.Request) -> Update:
@@ -268,16 +260,12 @@ def _table(comparison: Comparison, face: int) -> Styler:
     return points_table(comparison, face).style.format(precision=1, na_rep="")
 
 
-def _faces(comparison: Comparison | None, face: int) -> dict[str, Any]:
-    """Return the arguments of the list of faces, which is hidden if there is one face at most."""
-    count = len(comparison.boxes) if comparison else 0
-    choices = [f"{number} of {count}" for number in range(1, count + 1)]
-    return {"choices": choices, "value": choices[face] if choices else None, "visible": count > 1}
-
-
 def _thumbnail(path: Path, folder: Path) -> str:
-    """Write a small copy of an example, for its button."""
+    """Write the face of an example, small, for its button."""
     photo = read_apart(path)
+    for face in find_faces(photo)[:1]:
+        left, top, right, bottom = map(round, face.box)
+        photo = photo.crop((left, top, right, bottom))
     photo.thumbnail((THUMBNAIL, THUMBNAIL))
     small = folder / f"{path.stem}-small.jpg"
     photo.save(small, quality=85)

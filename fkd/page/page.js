@@ -51,6 +51,7 @@ window.fkd = (() => {
   /** photo: Gradio's description of an upload, or null after an example was chosen. */
   function keepPhoto(photo, name = null) {
     example = name;
+    if (!photo) say(""); // an example replaces a photo that is being sent
     try {
       sessionStorage.setItem("fkd-photo", JSON.stringify(photo));
     } catch { /* storage is off */ }
@@ -78,19 +79,46 @@ window.fkd = (() => {
 
   // ---- a photo that is pasted or dropped anywhere
 
-  const PHOTO = /\.(jpe?g|png|webp|hei[cf]|avif|gif|bmp|tiff?)$/i;
   const inCompare = () => (new URLSearchParams(location.search).get("tab") ?? "compare") === "compare";
 
   function upload(file, event) {
     const input = document.querySelector("#strip input[type=file]");
-    // Browsers know no type of some photos, such as HEIC.
-    if (!input || !file || !(file.type.startsWith("image/") || PHOTO.test(file.name))) return;
+    if (!input || !file) return;
     const files = new DataTransfer();
     files.items.add(file);
     input.files = files.files;
     input.dispatchEvent(new Event("change", { bubbles: true }));
     event.preventDefault();
   }
+
+  /** Opens the camera of a phone, and tells whether there is one. */
+  function phoneCamera() {
+    if (!matchMedia("(pointer: coarse)").matches) return false;
+    const input = document.createElement("input");
+    Object.assign(input, { type: "file", accept: "image/*", capture: "user" });
+    input.addEventListener("change", (event) => upload(input.files[0], event));
+    input.click();
+    return true;
+  }
+
+  // ---- what is being sent: a large photo takes half a minute on a slow line
+
+  let sending = "";
+  function say(text) {
+    sending = text;
+    document.querySelector("#strip").dataset.sending = text;
+  }
+  /** Keeps a photo that has arrived, and returns it; null if the visitor has chosen something else since. */
+  function keepUpload(photo) {
+    if (!sending) return null;
+    keepPhoto(photo);
+    say("");
+    return photo;
+  }
+  document.addEventListener("change", ({ target }) => {
+    if (!target.matches?.("#strip input[type=file]") || !target.files[0]) return;
+    say(`Sending ${(target.files[0].size / 1e6).toFixed(1)} MB`);
+  }, true);
 
   document.addEventListener("paste", (event) => inCompare() && upload(event.clipboardData?.files?.[0], event));
   document.addEventListener("dragover", (event) => inCompare() && event.preventDefault());
@@ -136,6 +164,8 @@ window.fkd = (() => {
     [".modebar-btn[data-title]", "aria-label", (part) => part.dataset.title],
     [".image-container > button", "aria-label", () => "The photo"],
     ["#examples .gallery-item", "aria-label", (part, number) => `Example photo ${number + 1}`],
+    ["#strip input[type=file]", "accept", () => "image/*,.heic,.heif,.avif"], // others get a sentence
+    ["#strip", "role", () => "status"],
     ["#camera .capture-button", "aria-label", () => "Record or stop"],
     ["#status, #added, #batch-status", "role", () => "status"], // where answers and errors appear: they are read out
     ["pre", "tabindex", () => 0],
@@ -149,5 +179,5 @@ window.fkd = (() => {
     }
   }).observe(document, { childList: true, subtree: true });
 
-  return { remember, openTab, toAnswer, keepPhoto, keptPhoto, isOwnPhoto };
+  return { remember, openTab, toAnswer, keepPhoto, keptPhoto, isOwnPhoto, keepUpload, phoneCamera };
 })();

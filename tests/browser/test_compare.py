@@ -17,7 +17,6 @@ from browser.helpers import (
     PANELS,
     ROOT,
     answered,
-    choose,
     drag,
     launched,
     open_tab,
@@ -128,7 +127,7 @@ def test_of_several_faces_one_is_chosen_and_a_wrong_box_is_deleted(page, pair):
     page.reload()
     answered(page, "2 faces")
     before = points(page)["nose tip"][f"{BETTER} x"]
-    choose(page, "#face", "2 of 2")
+    press(page, "Face 2")
     expect(page.locator("#points")).not_to_contain_text(f"{before:.1f}", timeout=20_000)
     assert abs(points(page)["nose tip"][f"{BETTER} x"] - before) == pytest.approx(512, abs=5)
     press(page, "Delete the box")

@@ -13,7 +13,7 @@ const pointers = new Map(); // where each finger is
 
 // ---- choosing, drawing and correcting
 
-function choose(face) {
+export function choose(face) {
   if (face === state.chosen) return;
   state.chosen = face;
   startTool(state.tool);

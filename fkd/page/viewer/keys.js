@@ -1,6 +1,6 @@
 // Buttons, the divider and keys.
 import { inView, moveHandle, tidy } from "./geometry.js";
-import { letGo, panelOf, send, startTool } from "./gestures.js";
+import { choose, letGo, panelOf, send, startTool } from "./gestures.js";
 import { draw } from "./panels.js";
 import { movePoint, placeNext, placing, remember } from "./place.js";
 import { openShare, sharing } from "./share.js";
@@ -31,7 +31,11 @@ function click({ target }) {
     if (menu !== button && !(button?.dataset.layer && menu.parentNode.contains(button))) menu.ariaExpanded = "false";
   }
   if (!button || !state.data) return;
-  const { mode, layer, zoom, tool, does, place, share } = button.dataset;
+  const { mode, layer, zoom, tool, does, place, share, face } = button.dataset;
+  if (face) {
+    choose(Number(face));
+    return zooms.face();
+  }
   if (zoom) return zooms[zoom]();
   if (does) return ACTIONS[does]();
   if (place) return placing[place]();

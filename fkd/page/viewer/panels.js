@@ -34,9 +34,23 @@ export function draw() {
   box.replaceChildren(...state.panels.map((panel) => panel.node));
   showButtons(shown);
   showAnswer();
+  showFaces();
   showGuide();
   place();
   if (again) state.panels[again[0]]?.node.querySelector(`[data-key="${again[1]}"]`)?.focus({ preventScroll: true });
+}
+
+/** A button for each of several faces, the largest first. */
+function showFaces() {
+  const box = find(".faces");
+  box.hidden = faceCount() < 2;
+  if (box.hidden) return;
+  box.replaceChildren(...state.data.boxes.map(([x0, y0, x1, y1], face) => {
+    const svg = make("svg", { viewBox: `${x0} ${y0} ${x1 - x0} ${y1 - y0}`, "aria-hidden": "true" }, photo());
+    return make("button", {
+      type: "button", "data-face": face, "aria-label": `Face ${face + 1}`, "aria-pressed": face === state.chosen,
+    }, svg);
+  }));
 }
 
 function showAnswer() {
@@ -68,19 +82,14 @@ function showButtons(shown) {
 }
 
 function makePanel(models, shown) {
-  const { data, aspect, chosen } = state;
+  const { aspect, chosen, data } = state;
   const svg = make("svg", {
     class: "picture", tabindex: 0, role: "application", "aria-label": KEYS, "data-key": "picture",
   });
   const frame = make("div", { class: "frame" }, svg);
   const node = make("figure", { class: "panel", style: `--aspect: ${aspect}` }, legend(models, shown), frame);
   const panel = { node, svg, frame, models, marks: [], dots: [], arrows: [], clips: [], handles: [] };
-  svg.append(
-    make("image", {
-      href: photoUrl(), x: -0.5, y: -0.5, width: data.width, height: data.height,
-      preserveAspectRatio: "none", role: "img", "aria-label": altText(models),
-    }),
-  );
+  svg.append(photo({ role: "img", "aria-label": altText(models) }));
   if (shown === "slider") addDivider(panel);
   if (drawn("boxes")) svg.append(boxes(models));
   svg.append(labels(panel));
@@ -103,6 +112,10 @@ function makePanel(models, shown) {
   panel.dots.find((dot) => dot.face === chosen)?.node.setAttribute("tabindex", 0);
   return panel;
 }
+
+const photo = (about = {}) => make("image", {
+  href: photoUrl(), x: -0.5, y: -0.5, width: state.data.width, height: state.data.height, preserveAspectRatio: "none", ...about,
+});
 
 /** The photo's address; in a private Space it carries the visitor's signature. */
 function photoUrl() {
