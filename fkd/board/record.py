@@ -131,7 +131,7 @@ def check_entry(name: str, weights: Collection[str] = ()) -> None:
 
 
 def skeleton(name: str) -> str:
-    """Return what names that look alike have in common: ResNet18 is resnetl8 (Unicode's UTS 39, within ASCII)."""
+    """Return a form that names of the same look share: resnetl8 for ResNet18 (Unicode's UTS 39, within ASCII)."""
     return name.casefold().translate(LOOK_ALIKES)
 
 

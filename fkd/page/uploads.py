@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 class Upload(ImageData):
-    """The path of an uploaded file; a session would keep what else a request sends, such as the content itself."""
+    """The path of an uploaded file; the rest, such as the content itself, would stay in the session."""
 
     @model_validator(mode="before")
     @classmethod
