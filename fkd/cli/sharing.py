@@ -6,19 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fkd.cli.options import (
-    CHECKPOINTS,
-    CLONE,
-    LEADERBOARD,
-    Overwrite,
-    Private,
-    Repo,
-    Root,
-    check_free,
-    local,
-    on_hub,
-    to_write,
-)
+from fkd.cli.options import CHECKPOINTS, CLONE, LEADERBOARD, Overwrite, Private, Repo, Root, check_free, local, to_write
 from fkd.errors import FkdError, require
 
 SHOWN = "Show this checkpoint folder, hf:user/repo or onnx:FILE; repeatable."
@@ -106,7 +94,7 @@ def export_command(
 
 
 def deploy_command(
-    space: Annotated[str, typer.Argument(callback=on_hub, help="user/name of the Space.")],
+    space: Repo,
     model: Annotated[list[str] | None, typer.Option(help="Show this Hub model, user/name; repeatable.")] = None,
     private: Private = False,
 ) -> None:

@@ -59,14 +59,15 @@ def check_place(out: Path, has_run: bool) -> None:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, has_run: bool) -> Iterator[None]:
     """Locks a run's folder for this process while the block runs, and removes leftovers of killed writes.
 
-    Raises FkdError if another run holds the folder, and OSError, with what to do, if it cannot be written.
+    Raises FkdError as `check_place` or if another run holds the folder, OSError, with what to do, if it cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / LOCK, timeout=0):
+            check_place(folder, has_run)
             for name in (STATE, WEIGHTS, CONFIG, HISTORY):
                 remove_leftovers(folder / name)
             try:

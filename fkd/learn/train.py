@@ -24,18 +24,7 @@ from fkd.learn.config import FCNN, ModelConfig, Source, TrainConfig
 from fkd.learn.inference import bf16_is_quick, outputs
 from fkd.learn.models import KeypointModel, build_model
 from fkd.learn.record import CONFIG, WEIGHTS, Checkpoint
-from fkd.learn.run_state import (
-    HISTORY,
-    STATE,
-    History,
-    Run,
-    best_of,
-    check_place,
-    load_state,
-    locked,
-    save_outcome,
-    save_state,
-)
+from fkd.learn.run_state import HISTORY, STATE, History, Run, best_of, load_state, locked, save_outcome, save_state
 from fkd.metrics import accuracy
 
 IGNORED = -100  # the convention of a face that has only one
@@ -115,8 +104,7 @@ def train(
     model_config = dataclasses.replace(model_config, conventions=values)
     run = Run(data, model_config, config, Source(source.name, source.sha256, source.data) if source else None)
     training, validation = (LabelledFaces(faces[part], conventions.rows[part]) for part in (rows, split.validation))
-    with locked(out):
-        check_place(out, resume or overwrite)
+    with locked(out, resume or overwrite):
         if overwrite and not resume:
             for file in (STATE, CONFIG, WEIGHTS, HISTORY, "evaluation.json", "README.md", "model.onnx"):
                 (out / file).unlink(missing_ok=True)
