@@ -62,7 +62,8 @@ def check_place(out: Path, has_run: bool) -> None:
 def locked(folder: Path, has_run: bool) -> Iterator[None]:
     """Locks a run's folder for this process while the block runs, and removes leftovers of killed writes.
 
-    Raises FkdError as `check_place` or if another run holds the folder, OSError, with what to do, if it cannot be written.
+    Raises FkdError as `check_place`, or if another run holds the folder; OSError, with what to do, if it cannot be
+    written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
