@@ -211,8 +211,8 @@ def _read(path: str) -> Image.Image:
 
 def _copy(photo: Image.Image, folder: Path) -> str:
     """Write the copy that the browser shows, and return its URL."""
-    small = photo.convert("RGB")
-    small.thumbnail((MAX_SIDE, MAX_SIDE))
+    scale = min(1, MAX_SIDE / max(photo.size))
+    small = photo.resize([max(1, round(scale * side)) for side in photo.size], reducing_gap=2.0)
     small.save(folder / "photo.jpg", quality=88)
     return address(folder / "photo.jpg")
 

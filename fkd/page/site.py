@@ -34,7 +34,7 @@ from fkd.photo.detector import Detector
 from fkd.photo.kinds import ENDINGS, files_in
 from fkd.photo.runtime import one_thread_per_answer
 
-M_ARENA_MAX = -8  # of malloc.h
+M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3  # of malloc.h
 HERE = Path(__file__).parent
 SCRIPT, STYLE = HERE / "page.js", HERE / "page.css"
 TITLE = """# Which detector finds your face better?
@@ -162,6 +162,7 @@ def launch(app: gr.Blocks, leaderboard: Path, open_browser: bool = False) -> Non
     one_thread_per_answer()
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(M_ARENA_MAX, 2)  # glibc keeps freed memory per thread, and would grow with concurrent users
+        libc.mallopt(M_MMAP_THRESHOLD, 4_000_000)  # and pictures, whose place it would keep too
         libc.malloc_trim(0)
     _, url, _ = app.launch(inbrowser=open_browser, quiet=True, prevent_thread_lock=True, **launch_options())
     port = os.environ.get("GRADIO_SERVER_PORT", "7860")
