@@ -85,7 +85,8 @@ def test_a_photo_has_a_hundred_faces_at_most(detectors):
 
 
 def test_points_placed_by_hand_are_true_points_in_every_later_answer_and_in_files(detectors, answered, tmp_path):
-    points = [[10.0 * index, 5.0 * index + 100] for index in range(15)]
+    x, y = answered.comparison.boxes[0].centre
+    points = [[x + 9.0 * (index - 7), y + 5.0 * (index - 7)] for index in range(15)]
     points[3] = None
     view = answer_points(points, 0, answered)
     assert np.isnan(view.answered.comparison.truth[0][3]).all()
