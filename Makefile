@@ -35,6 +35,7 @@ shuffle: $(READY)
 	done
 
 lint: $(READY)
+	@rm -f fkd/page/components.pyi # which Gradio writes when a page runs, and mypy would read
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy

@@ -58,7 +58,9 @@ class LeaderboardTab:
         self._connect_figures(tab)
 
     def _place_choices(self) -> None:
-        self.about = gr.Markdown(elem_id="about-benchmark")
+        # The first view is in the page, so that nothing jumps when another one is opened.
+        first = self.named("")
+        self.about = gr.Markdown(_about(first, read_entries(self.root, first)), elem_id="about-benchmark")
         with gr.Row(elem_id="look"):
             self.benchmark = gr.Dropdown(
                 list(self.benchmarks), value=next(iter(self.benchmarks)), label="Benchmark", container=False,
@@ -72,7 +74,7 @@ class LeaderboardTab:
             self.averaged = gr.Checkbox(label=averaged, container=False, elem_id="averaged")
 
     def _place_ranking(self) -> None:
-        self.table = ranking_view()
+        self.table = ranking_view(self._html(Choice.from_address({})))
         self.sort = gr.Textbox("rank", visible=False)
         with gr.Row():
             self.csv = gr.Button("Table as CSV", size="sm", min_width=120, elem_id="ranking-csv")
@@ -165,15 +167,10 @@ class LeaderboardTab:
     def _show(self, choice: Choice) -> Update:
         benchmark = self.named(choice.benchmark)
         entries = read_entries(self.root, benchmark)
-        rows = self.rows(choice)
         has_entry = bool(entries.measured)
-        colours = entry_colours(entries.measured)
-        names = {folder: name for name, folder in self.folders.items()}
-        own = {sha256: names[folder] for sha256, folder in weights_in(self.folders.values()).items()}
-        note = _note(benchmark, entries, len(rows), choice) if has_entry else ""
         update: Update = {
             self.about: _about(benchmark, entries),
-            self.table: ranking_html(rows, choice, own, colours, note),
+            self.table: self._html(choice),
             self.csv: gr.Button(visible=has_entry),
             self.figures: gr.Accordion(visible=has_entry),
         }
@@ -181,6 +178,14 @@ class LeaderboardTab:
         if plotted != choice.model:
             update[self.models] = gr.Dropdown(choices=models, value=plotted)
         return update
+
+    def _html(self, choice: Choice) -> str:
+        benchmark = self.named(choice.benchmark)
+        entries, rows = read_entries(self.root, benchmark), self.rows(choice)
+        names = {folder: name for name, folder in self.folders.items()}
+        own = {sha256: names[folder] for sha256, folder in weights_in(self.folders.values()).items()}
+        note = _note(benchmark, entries, len(rows), choice) if entries.measured else ""
+        return ranking_html(rows, choice, own, entry_colours(entries.measured), note)
 
     @handler
     def _open_view(self, request: gr.Request) -> list[Any]:

@@ -141,11 +141,11 @@ def published_html(scores: Sequence[Published]) -> str:
     return TEMPLATES.get_template("published.html").render(scores=parts)
 
 
-def ranking_view() -> gr.HTML:
-    """Return the place of a table's HTML; a click on a heading is an `input` event with the new `sort`."""
+def ranking_view(html: str) -> gr.HTML:
+    """Show a table's HTML; a click on a heading is an `input` event with the new `sort`."""
     css, script = ((HERE / f"ranking.{kind}").read_text("utf-8") for kind in ("css", "js"))
     return gr.HTML(
-        "", html_template="${value}", css_template=css, js_on_load=script, apply_default_css=False, elem_id="ranking"
+        html, html_template="${value}", css_template=css, js_on_load=script, apply_default_css=False, elem_id="ranking"
     )
 
 
