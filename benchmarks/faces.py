@@ -4,7 +4,7 @@ python benchmarks/faces.py --data DIR [--photos 200] [--checkpoint checkpoints/r
 
 The photos are 640 x 480 px or upright, grey, with noise. Frames of the densely labelled rows are pasted into
 them with soft edges; the background is the frame itself, blurred. A face
-counts as found where a box has its centre within a quarter of the frame's side of the frame's centre and 0.45
+counts as found if a box has its centre within a quarter of the frame's side of the frame's centre and 0.45
 to 1.3 times its side; all other boxes count as false. OpenCV and dlib are measured if they are installed.
 """
 

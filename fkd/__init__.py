@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fkd.photo.predict import predict
 
 __all__ = ["__version__", "compare", "evaluate", "load", "predict", "train"]
-# What these need (torch, timm) takes seconds to import, so it waits until one of them is used (PEP 562).
+# torch and timm take seconds to import, so each function is imported when it is first used (PEP 562).
 FRONT_DOOR = {"compare": "photo.comparison", "evaluate": "board.measuring", "load": "hub.reference"}
 FRONT_DOOR |= {"predict": "photo.predict", "train": "learn.run"}
 

@@ -127,7 +127,7 @@ def _temporary_prefix(path: Path) -> str:
 
 
 def cache_folder() -> Path:
-    """Return the folder for what can be computed again: FKD_CACHE, ~/.cache/fkd, or without a home a temporary one."""
+    """Return the folder of files that can be made again: FKD_CACHE, ~/.cache/fkd, or without a home a temporary one."""
     if named := os.environ.get("FKD_CACHE"):
         return Path(named)
     try:
@@ -190,7 +190,7 @@ def parse_json(content: bytes | str, where: str) -> Any:
     """Parse standard JSON, without NaN or deep nesting. Raises FkdError of one line that begins with `where`."""
     try:
         return pydantic_core.from_json(content, allow_inf_nan=False)
-    except ValueError as error:  # pydantic's, which has no type of its own here
+    except ValueError as error:  # pydantic raises no more specific type here
         raise FkdError(f"{where} is not readable as JSON ({one_line(error)})") from None
 
 
@@ -223,7 +223,7 @@ def _adapter(result_type: Any) -> TypeAdapter[Any]:
 
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field, Field))
 def strict_dataclass(cls: type[Result]) -> type[Result]:
-    """A frozen dataclass whose fields are checked when it is made: FkdError names the field and what was expected."""
+    """A frozen dataclass that checks its fields when it is made: FkdError names the field and the expected value."""
     checked = pydantic.dataclasses.dataclass(frozen=True, config=STRICT)(cast(Any, cls))
     names = [field.name for field in dataclasses.fields(checked)]
     validate = checked.__init__

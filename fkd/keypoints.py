@@ -49,7 +49,7 @@ MIRROR = tuple(NAMES.index(name.replace("left", "~").replace("right", "left").re
 
 
 def unmirror(points: Points) -> Points:
-    """Take points [N, 15, 2] of mirrored faces (array or tensor) to where they lie in the faces themselves."""
+    """Map points [N, 15, 2] of mirrored faces (array or tensor) back to the original faces."""
     unmirrored = points[:, list(MIRROR)]
     unmirrored[..., 0] = FRAME_SIZE - 1 - unmirrored[..., 0]
     return unmirrored

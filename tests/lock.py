@@ -53,7 +53,7 @@ if __name__ == "__main__":
     required, before = read_requirements(ROOT / "requirements.txt"), read_requirements(ROOT / "requirements.lock")
     packages = {name: package for python in PYTHONS for name, package in closure(required, python).items()}
     markers = {name: f"; {one.marker}" for name, one in before.items() if one.marker}
-    # What only another Python needs cannot be installed here, and stays as it was.
+    # Packages that only another Python needs cannot be installed here, and keep their lines.
     lines = [
         f"{name}=={here.version}{markers.get(name, '')}\n" if here else f"{before[name]}\n"
         for name, here in sorted(packages.items())

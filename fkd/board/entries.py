@@ -154,7 +154,7 @@ def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> P
 
 
 def entry_to_replace(path: Path, identity: Identity, overwrite: bool) -> Evaluation | None:
-    """Return the entry of the same weights, averaging and faces that is at this path; None if there is none.
+    """Return the entry of the same weights, averaging and faces that is at this path, or None.
 
     Raises FkdError, unless `overwrite`, if another entry is there: only the name of its folder is the same.
     """

@@ -160,7 +160,7 @@ def _load(references: list[str], device: str) -> list["Detector"]:
 
 
 def _enter(evaluation: "Evaluation", root: Path, data: Path, before: "Evaluation | None" = None) -> None:
-    """Write an entry, unless it equals the one before, and print it beside the mean face, with its rank."""
+    """Write an entry, unless it equals the one before, and print it next to the mean face, with its rank."""
     from fkd.board.entries import file_name, find_benchmark, read_entries, write_entry
     from fkd.board.measuring import changed, mean_face
     from fkd.board.ranking import ranking

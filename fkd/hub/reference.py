@@ -80,7 +80,7 @@ def checkpoint_folder(reference: Path | str) -> Path:
 
 
 def _unknown(reference: str) -> str:
-    """Return a sentence with what may be meant by a reference that is not a folder."""
+    """Return a sentence that suggests corrections of a reference that is not a folder."""
     address = re.fullmatch(r"https?:/+(?:www\.)?huggingface\.co/([\w.-]+/[\w.-]+)/?", reference)
     repo = address[1] if address else reference if reference.count("/") == 1 else f"user/{Path(reference).name}"
     kind = ENDINGS.get(Path(reference).suffix, "onnx")

@@ -33,7 +33,7 @@ def deploy(home: Path, repo_id: str, private: bool = False, models: Sequence[str
     }
     files = [] if models else files_in(home / "checkpoints")
     for file in files:
-        try_file(ENDINGS[file.suffix], file)  # refuse now what the page could not read
+        try_file(ENDINGS[file.suffix], file)  # refuse now a file that the page could not read
         read_detector(file)
         contents[f"checkpoints/{file.name}"] = file
     contents["requirements.txt"] = _requirements(home, {ENDINGS[file.suffix] for file in files})

@@ -111,7 +111,7 @@ class TrainConfig:
     warmup_epochs: Count | None = None  # 3, or as many as leave one epoch after them
     labels: Literal["all", "complete"] = "all"  # rows with any label (ML-ResNet), or complete rows only
     conventions: Literal["found", "one"] | None = None  # outputs for each convention, or shared; None: FCNN shares
-    teachers: tuple[Line, ...] = ()  # name and sha256 of the checkpoints whose answers it learned too
+    teachers: tuple[Line, ...] = ()  # name and sha256 of the checkpoints it was distilled from
     validation_too: bool = False  # train on the validation faces, and keep the last epoch
     augment: AugmentConfig | None = field(default_factory=AugmentConfig)
     precision: Literal["auto", "bf16", "fp32"] = "auto"  # auto: bf16 for residual networks if the hardware has it

@@ -74,7 +74,7 @@ def train(
         terms: of the training data, for the record.
         build: makes the model of a config, for custom heads and experiments.
         source: a checkpoint to start from, instead of random weights.
-        teachers: checkpoints whose answers are learned beside the labels, for every point of every face (knowledge
+        teachers: checkpoints to learn from in addition to the labels, for every point of every face (knowledge
             distillation, Hinton et al. 2015).
         overwrite: first remove another run or checkpoint from `out`.
 

@@ -75,7 +75,7 @@ def read_apart(file: Path | str | BinaryIO, name: str = "", most_megapixels: flo
 def _start() -> subprocess.Popen[bytes]:
     command = [sys.executable, "-P", "-m", "fkd.photo.decoder"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
-    # In a session of its own, so that Ctrl-C does not interrupt it.
+    # In a new session, so that Ctrl-C does not interrupt it.
     return subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, start_new_session=True
     )

@@ -31,8 +31,8 @@ LARGE = 640  # where faces are small or faint
 HUGE = 1600  # where the smallest face found in a large photo is too small for others not to be missed
 # Further looks where the first finds nothing sure: turn in degrees, longest side.
 MORE_LOOKS = ((0, LARGE), (90, 384), (180, 384), (270, 384))
-SMALL = 1 / 8  # part of the longest side: where the largest face is smaller, there may be some too small for LOOK
-TINY = 1 / 16  # and where the smallest is smaller, or there is none, some too small for LARGE
+SMALL = 1 / 8  # part of the longest side: if the largest face is smaller, there may be some too small for LOOK
+TINY = 1 / 16  # and if the smallest is smaller, or no face was found, some too small for LARGE
 # Scores, chosen on training faces pasted into photos, and on photos without a face, of the kind that
 # benchmarks/faces.py makes, but others.
 LOWEST = 0.5  # below it, not a face; detectors have the last word on weak ones

@@ -117,7 +117,7 @@ def list_sources(files: Sequence[Path | str], skipped: list[str] | None = None) 
             total = f"{len(sources):,} photos of {size / 1e6:,.0f} MB"
             raise FkdError(f"{total} are more than one batch takes ({most}): split them")
     if not sources:
-        raise FkdError(f"there is no photo ({', '.join(PHOTOS)}) among these files")
+        raise FkdError(f"found no photo ({', '.join(PHOTOS)}) among these files")
     return sources
 
 

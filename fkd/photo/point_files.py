@@ -1,8 +1,8 @@
 """Answers as rows and as files: JSON, csv, Parquet and .pts, and points read back from them.
 
-A row is one model's answer for one photo: {"photo", "model", "faces": [Face.to_json(), ...]}, and "error" if there is
-none. A table has one line per face, or one without a face, with the columns of TABLE. Coordinates are px of the upright
-photo, (0, 0) the centre of its top-left pixel; a .pts file counts from (1, 1), as its inventors' Matlab does.
+A row is one model's answer for one photo: {"photo", "model", "faces": [Face.to_json(), ...]}, with "error" if it
+failed. A table has one line per face, or one without a face, with the columns of TABLE. Coordinates are px of the
+upright photo, (0, 0) the centre of its top-left pixel; a .pts file counts from (1, 1), as its inventors' Matlab does.
 """
 
 import io

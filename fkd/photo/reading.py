@@ -28,7 +28,7 @@ SHORTEST = 24  # px: no face is found in less
 TOO_MUCH = "takes too long or too much memory to decode: save it again as a JPEG or PNG file"
 SIDES = ("lower", "lower", "lower", "upper", "upper", "right", "left", "left", "right")  # by EXIF orientation
 SRGB = ImageCms.createProfile("sRGB")
-JPEG = ("JPEG", "MPO")  # as Pillow names them
+JPEG = ("JPEG", "MPO")  # Pillow's names
 PROFILED = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # a profile's colour space -> Pillow's mode
 PhotoLike = Image.Image | np.ndarray | Path | str
 # Pillow warns of more pixels than this, and refuses twice as many; the limits above are checked before any is decoded.
@@ -39,7 +39,7 @@ warnings.filterwarnings("ignore", module=r"PIL\.")  # of broken EXIF, too
 def read_photo(file: Path | str | BinaryIO, name: str = "", most_megapixels: float = MOST_MEGAPIXELS) -> Image.Image:
     """Open a photo, the first picture of an animation, turned upright by its EXIF orientation, as RGB in sRGB.
 
-    A file that ends early is read as far as it goes: `note_of` says what is missing. A large JPEG is decoded at half
+    A truncated file is read up to its end: `note_of` says how much is missing. A large JPEG is decoded at half
     its size: `full_size` is the size that boxes and points refer to.
     file: a path, or an open file that can seek. name: its name in errors; the file's name if empty.
     Raises FkdError with one sentence if it is not a readable image of one of FORMATS, or too large or too small.
@@ -99,7 +99,7 @@ def starts_as_photo(start: bytes) -> bool:
 
 
 def note_of(photo: Image.Image) -> str:
-    """What the reader of a photo's answers should know of its file, in a sentence; mostly empty."""
+    """Return a sentence to show with the answers for this photo, such as that its file ends early; usually empty."""
     return str(photo.info.get("fkd", ("", "", ""))[2])
 
 

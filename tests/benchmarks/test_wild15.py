@@ -44,7 +44,7 @@ def write_pts(path: Path, points: np.ndarray) -> None:
 
 @pytest.fixture(scope="module")
 def downloads(tmp_path_factory) -> tuple[Path, Path]:
-    """Drawn stand-ins for the two downloads: 14 training and 6 test photos, 24 frames of 8 people."""
+    """Drawn replacements for the two downloads: 14 training and 6 test photos, 24 frames of 8 people."""
     root, rng = tmp_path_factory.mktemp("downloads"), np.random.default_rng(0)
     for part, count, end in (
         ("afw", 4, "jpg"), ("helen/trainset", 6, "jpg"), ("lfpw/trainset", 4, "png"),

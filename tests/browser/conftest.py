@@ -26,7 +26,7 @@ def write_film(path: Path, photo: Path) -> None:
     path.write_bytes(b"YUV4MPEG2 W640 H480 F10:1 Ip A1:1 C420jpeg\nFRAME\n" + planes)
 
 
-BROKEN = re.compile("js_on_load|Content Security Policy")  # in what the console says of a page
+BROKEN = re.compile("js_on_load|Content Security Policy")  # in the console's messages about a page
 
 
 @pytest.fixture(scope="module")

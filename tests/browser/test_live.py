@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 @pytest.fixture
 def live_page(page) -> Page:
-    """The page, whose Live tab tracks a face."""
+    """The page, with a face tracked in its Live tab."""
     open_tab(page, "Live")
     page.locator("#camera").get_by_text("Access Webcam").click()
     page.wait_for_function("document.querySelector('#camera video')?.currentTime > 0")

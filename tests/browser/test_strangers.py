@@ -1,4 +1,4 @@
-"""Text by strangers, everywhere it may stand on the page: it loads nothing, links nowhere, and is shown as it is."""
+"""Text by strangers, wherever the page shows it: it loads nothing, links nowhere, and is shown verbatim."""
 
 import dataclasses
 import json
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    """A page whose files all say NASTY where they can."""
+    """A page with NASTY in every text field of its files."""
     home = tmp_path_factory.mktemp("strangers")
     folder = shutil.copytree(ROOT / "checkpoints" / "fcnn", home / "fcnn")
     config, evaluation = (json.loads((folder / name).read_text()) for name in ("config.json", "evaluation.json"))

@@ -299,7 +299,7 @@ def test_every_way_to_look_is_painted_and_legible_in_both_themes(page, theme):
 def test_points_are_placed_one_by_one_undone_and_sent_and_a_models_points_corrected(page):
     press(page, "Place the points yourself")
     expect(page.locator(PICTURES)).to_have_count(1)
-    expect(page.locator(".points")).to_have_count(0)  # nobody is led by what a model says
+    expect(page.locator(".points")).to_have_count(0)  # a model's points would bias the visitor
     guide = page.locator("#viewer .guide")
     expect(guide).to_contain_text("1 of 15: tap the left eye center")
     for x, y in ((300, 190), (320, 200), (220, 190)):

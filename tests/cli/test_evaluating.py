@@ -1,4 +1,4 @@
-"""fkd evaluate and its files: whose card and entry they are, and what stays as it is."""
+"""fkd evaluate and its files: which card and entry it replaces, and which it leaves alone."""
 
 import json
 import shutil

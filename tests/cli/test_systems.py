@@ -8,7 +8,7 @@ import pytest
 
 from fkd.hub import reference
 
-# The libraries guard what they use of one system themselves: they are imported before it is taken away.
+# Libraries check for the features of each system themselves, so they are imported before these are removed.
 CODE = """
 import importlib, os, pkgutil, sys
 import gradio, huggingface_hub, onnx, openvino, pandas, plotly.express, timm, torch

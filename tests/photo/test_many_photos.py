@@ -82,7 +82,7 @@ def test_the_limits_of_a_batch_are_said(tmp_path, monkeypatch):
     monkeypatch.setattr(many_photos, "MOST_FILE_BYTES", 1000)
     with pytest.raises(FkdError, match="a.jpg unpacks to more than"):
         one.read()
-    with pytest.raises(FkdError, match="there is no photo"):
+    with pytest.raises(FkdError, match="found no photo"):
         list_sources([pack(tmp_path / "none.zip", {"a.txt": b""})])
 
 
@@ -229,7 +229,7 @@ def test_the_page_writes_each_drawing_and_ends_with_what_it_has_when_stopped(tmp
 
 
 def test_a_batch_never_waits_for_the_room_that_it_takes_itself(tmp_path, monkeypatch, tiny_checkpoint):
-    """In proportion as they are: 128 megapixels of room, 40 that wait, photos of 64 (which GRACE stands for) and 31."""
+    """The real limits, scaled down: 128 megapixels in all, 40 waiting, photos of 64 (GRACE) and 31."""
     monkeypatch.setattr(decoder, "MAX_MEGAPIXELS", 0.62)
     monkeypatch.setattr(decoder, "MAX_WAIT", 4)
     monkeypatch.setattr(many_photos, "MAX_WAITING", 190_000)

@@ -31,7 +31,7 @@ VERSION = 1  # of the export: a change that alters its answers makes new files
 
 @dataclass
 class Model:
-    """A checkpoint's network, and what runs it."""
+    """A checkpoint's network, and the engine that runs it."""
 
     config: ModelConfig
     label_offset: np.ndarray  # px [C], as in `fkd.learn.models.KeypointModel`

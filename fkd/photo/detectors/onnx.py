@@ -30,7 +30,7 @@ UNITS = ((96, 0), (48, 48), (96, 48))  # scale and offset of answers in 0..1, -1
 
 @dataclass(frozen=True)
 class Trained:
-    """What `fkd export` writes about a checkpoint, as JSON under "fkd" in the metadata."""
+    """The record of a checkpoint that `fkd export` writes as JSON under "fkd" in the metadata."""
 
     __pydantic_config__ = STRICT
 
