@@ -1,4 +1,4 @@
-"""What the page's scripts do for its handlers; page.js makes `window.fkd`."""
+"""JavaScript that the page's handlers call; page.js makes `window.fkd`."""
 
 import json
 from collections.abc import Callable, Sequence

@@ -49,7 +49,7 @@ ROUTES = re.compile(
     | /gradio_api/file=/.+""".replace("ID", f"[^/]{{1,{MAX_IDENTIFIER}}}"),
     re.VERBOSE,
 )
-# Only what this server sends is loaded; Gradio compiles scripts in the page. Other sites may frame it, as a Space does.
+# Everything is loaded from this server; Gradio compiles scripts in the page. Other sites may frame it, as a Space does.
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
@@ -102,7 +102,7 @@ class Guard:
         path = str(scope["path"]).removeprefix(scope.get("root_path", "")).rstrip("/") or "/"
         # Gradio would answer a range with the request's own headers, and fail on two of them.
         scope = {**scope, "headers": [(name, value) for name, value in scope["headers"] if name != b"range"]}
-        if path == "/gradio_api/info":  # without a page, Gradio keeps the answer, which names the host that was asked
+        if path == "/gradio_api/info":  # without a page, Gradio caches the answer, which names the request's host
             scope["query_string"] += b"&page="
         started = finished = False
 

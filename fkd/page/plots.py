@@ -49,7 +49,7 @@ def draw(every: Sequence[Evaluation], models: Sequence[str], across: int = 4) ->
 
 
 def plotted_first(entries: Sequence[Evaluation]) -> list[str]:
-    """Return the models in the figures until a visitor chooses: four single ones, or any if there is no other."""
+    """Return the models in the figures until a visitor chooses: four single ones, or any if there are none."""
     plain = [entry.name for entry in entries if entry.members == 1 and not entry.mirror and not entry.submitted]
     return (plain or [entry.name for entry in entries])[:4]
 

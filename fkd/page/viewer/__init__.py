@@ -47,7 +47,7 @@ def options() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Tested:
-    """What a benchmark says of models: the number of its faces, and the RMSE in px of each, by name."""
+    """Results of models on a benchmark: the number of its faces, and the RMSE in px of each, by name."""
 
     faces: int = 0
     rmse: Mapping[str, float] = field(default_factory=dict)

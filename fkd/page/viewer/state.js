@@ -97,7 +97,7 @@ export function possible(layer) {
   return layer !== "truth" || Boolean(truth);
 }
 
-/** Whoever places points does not see those of the models. */
+/** While points are placed by hand, those of the models are hidden. */
 export const drawn = (layer) => settings.layers[layer] && possible(layer) && !state.draft?.points;
 
 /** Lines of text: the point's name, its place, and how far the first two models differ. */

@@ -1,7 +1,7 @@
 // The answer in words: which model is better, and where they differ. Pure functions on the viewer's value.
 import { distance, eyeDistance, words } from "./geometry.js";
 
-// Up to which ratio of two errors each phrase is said.
+// The largest ratio of two errors for each phrase.
 const RATIOS = [
   [0.29, "a quarter as large as"], [0.42, "a third as large as"], [0.58, "half as large as"],
   [0.71, "two thirds as large as"], [0.87, "three quarters as large as"], [0.97, "slightly smaller than"],
@@ -69,7 +69,7 @@ function closestOf([best, ...others]) {
   return `${best.name} is closer: ${is} against ${then} of the eye distance.`;
 }
 
-/** What the benchmark says of these models; empty if one was not measured. tested: {faces, rmse: {name: px}}. */
+/** The models' results on the benchmark, in words; empty if one was not measured. tested: {faces, rmse: {name: px}}. */
 function testedOf(names, tested) {
   if (!names.length || !names.every((name) => tested?.rmse[name])) return "";
   const [best, ...others] = [...names].sort((a, b) => tested.rmse[a] - tested.rmse[b]);
