@@ -162,7 +162,7 @@ def launch(app: gr.Blocks, leaderboard: Path, open_browser: bool = False) -> Non
     one_thread_per_answer()
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(M_ARENA_MAX, 2)  # glibc keeps freed memory per thread, and would grow with concurrent users
-        libc.mallopt(M_MMAP_THRESHOLD, 4_000_000)  # and the memory of pictures
+        libc.mallopt(M_MMAP_THRESHOLD, 4_000_000)  # and would keep the memory of large pictures
         libc.malloc_trim(0)
     _, url, _ = app.launch(inbrowser=open_browser, quiet=True, prevent_thread_lock=True, **launch_options())
     port = os.environ.get("GRADIO_SERVER_PORT", "7860")

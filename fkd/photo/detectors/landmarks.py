@@ -34,7 +34,7 @@ DLIB_BOX = (23, 57, 360, 395)
 DLIB_PUBLISHED = "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f"
 DLIB_OWNER = "davisking"
 DLIB_DATA = DataRecord("300-W", "CC0, but trained on iBUG 300-W, whose terms exclude commercial use")
-# The keypoints among those of the face mesh (Kartynnik et al. 2019), counted from 0; docs/api.md has their errors.
+# The keypoints among those of the face mesh (Kartynnik et al. 2019), counted from 0; docs/api.md has the choice.
 OF_MESH = {
     "left_eye_center": [362, 263],
     "right_eye_center": [33, 133],
