@@ -50,7 +50,7 @@ def one_line(text: object, most: int = 100) -> str:
 
 
 def markdown(text: object) -> str:
-    """Escape untrusted text for Markdown: it is shown as it is, on one line, without pictures, links and tags."""
+    """Escape untrusted text for Markdown: it is shown verbatim, on one line, without pictures, links and tags."""
     return MARKDOWN.sub(r"\\\g<0>", one_line(text, 2000))
 
 
@@ -150,7 +150,7 @@ def file_sha256(path: Path) -> str:
 
 
 def file_version(state: os.stat_result) -> tuple[int, ...]:
-    """What is another for a file that was written again, even if its size and date were set as before."""
+    """A key that changes when a file is written again, even if its size and date are restored."""
     return state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
 
 

@@ -19,7 +19,7 @@ from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 
 def cost(detectors: Sequence[Detector], mirror: bool = False, repeats: int = 30) -> Cost:
-    """Count parameters and multiply-adds of all that one answer takes, and time it where the detectors answer."""
+    """Count the parameters and multiply-adds of one answer, and time it on the detectors' device."""
     networks = [detector.checkpoint.model for detector in detectors if isinstance(detector, CheckpointDetector)]
     models = [build_model(network.config).eval() for network in networks]
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:

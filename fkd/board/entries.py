@@ -88,7 +88,7 @@ class Published:
 
     @property
     def scores(self) -> dict[str, float]:
-        """The reported scores by part, that to sort by first."""
+        """The reported scores by part; the one to sort by comes first."""
         scores = {"private": self.private, "part not stated": self.unstated, "public": self.public}
         return {part: score for part, score in scores.items() if score is not None}
 
@@ -181,14 +181,14 @@ def _check_free(path: Path) -> None:
 
 
 def remember_place(sha256: str, place: Path) -> None:
-    """Note where weights are that were evaluated on this machine, for `evaluated_here`."""
+    """Record the path of weights that were evaluated on this machine, for `evaluated_here`."""
     note = cache_folder() / PLACES / sha256
     with contextlib.suppress(OSError), replacing(note) as unfinished:  # without a cache: found in ./checkpoints only
         unfinished.write_bytes(os.fsencode(place.resolve()))
 
 
 def evaluated_here(entries: Iterable[Evaluation]) -> list[Path]:
-    """Return where the entries' weights were when they were evaluated on this machine."""
+    """Return the paths at which the entries' weights were evaluated on this machine."""
     notes = [cache_folder() / PLACES / sha256 for entry in entries for sha256 in entry.weights]
     return [Path(os.fsdecode(note.read_bytes())) for note in notes if note.is_file()]
 

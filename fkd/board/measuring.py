@@ -137,7 +137,7 @@ def _difference(entry: Evaluation, folders: Mapping[str, Path], faces: Faces, sp
 
 
 def changed(before: Evaluation, now: Evaluation) -> str:
-    """Return the first figure of an entry that was not measured again within its tolerance; empty if all were."""
+    """Return the first figure of an entry that was not reproduced within its tolerance; empty if all were."""
     pairs = {"": (before.accuracy.figures, now.accuracy.figures), "aligned ": (before.aligned or {}, now.aligned or {})}
     for kind, (recorded, measured) in pairs.items():
         for metric in METRICS:

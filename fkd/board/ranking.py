@@ -77,7 +77,7 @@ class RankingRow:
 def ranking(
     benchmark: Benchmark, entries: Entries, weights: Mapping[str, Path], claims: Iterable[Claim] = ()
 ) -> list[RankingRow]:
-    """Rank entries by test RMSE; all that may not be ranked comes last, with the reason.
+    """Rank entries by test RMSE; unranked rows come last, with the reason.
 
     An entry that is `tied` with the best of a rank shares it. weights: the checkpoints at hand by `Evaluation.keys`; an
     entry with any others is not verified. A claim is replaced by the model's entry if that was measured at the claim's

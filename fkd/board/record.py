@@ -116,7 +116,7 @@ class Evaluation(Brief):
 
     @property
     def keys(self) -> list[str]:
-        """By what its weights must be at hand: their sha256, for a Hub model in the commit that was measured."""
+        """The keys of the weights that verify it: their sha256, for a Hub model in the measured commit."""
         commit = f" {self.name}@{self.revision}" if "/" in self.name else ""
         return [sha256 + commit for sha256 in self.weights]
 
@@ -131,7 +131,7 @@ def check_entry(name: str, weights: Collection[str] = ()) -> None:
 
 
 def skeleton(name: str) -> str:
-    """Return a form that names of the same look share: resnetl8 for ResNet18 (Unicode's UTS 39, within ASCII)."""
+    """Return the same text for names that look alike: resnetl8 for ResNet18 (Unicode's UTS 39, within ASCII)."""
     return name.casefold().translate(LOOK_ALIKES)
 
 

@@ -81,7 +81,7 @@ def _moved(faces: Faces, degradation: str, step: float) -> tuple[np.ndarray, np.
 
 
 def _covered(faces: Faces, keypoint: np.ndarray, side: float) -> np.ndarray:
-    """Images with a grey square around a keypoint of each face, its usual place where it has no label."""
+    """Images with a grey square around a keypoint of each face, or around its usual place if unlabelled."""
     centre = faces.points[np.arange(len(faces)), keypoint]  # [N, 2] px
     centre = np.where(np.isfinite(centre), centre, np.array(MEAN_FACE, np.float32)[keypoint])
     is_near = np.abs(np.arange(FRAME_SIZE) - centre[:, :, None]) <= side / 2  # [N, (x, y), 96]

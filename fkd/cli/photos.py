@@ -47,7 +47,7 @@ def predict_command(
     if not (resume or ray):
         check_free(out, overwrite)
     detector = load(checkpoint, device=device)
-    detector.on_photos([], [], precise)  # one without precise answers says so now, not once per photo
+    detector.on_photos([], [], precise)  # raises now, not once per photo, if it has no precise answers
     find = whole_photo if whole else find_faces
     if ray:
         _predict_on_ray(photos, checkpoint, out, precise, find)

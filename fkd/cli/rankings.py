@@ -17,7 +17,7 @@ app = typer.Typer(help="Print the rankings; check them; sync them with the Hub."
 @app.callback()
 def show_command(context: typer.Context, root: Root = LEADERBOARD, checkpoints: Checkpoints = CHECKPOINTS) -> None:
     """Print the ranking of every benchmark."""
-    if context.invoked_subcommand:  # what is given before a command is its default
+    if context.invoked_subcommand:  # options before a command become its defaults
         context.default_map = {"check": {"root": root, "checkpoints": checkpoints}, "sync": {"root": root}}
         return
     import pandas as pd

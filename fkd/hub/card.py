@@ -82,7 +82,7 @@ def model_card(
         tags = dict.fromkeys([*ours["tags"], *(old.data.get("tags") or [])])
         front = ModelCardData(**vars(old.data) | ours | {"tags": list(tags)})
         above, mark, rest = old.text.partition(BEGIN)
-        # A card without our marks is all somebody's own: it stays whole, below ours.
+        # A card without our marks is kept whole, below ours.
         above, below = (above, rest.partition(END)[2]) if mark else ("\n", f"\n\n{old.text.strip()}\n")
     offsets = zip(checkpoint.model.config.conventions, checkpoint.model.label_offset.tolist(), strict=True)
     card = ModelCard.from_template(

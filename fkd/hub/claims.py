@@ -49,7 +49,7 @@ def _list(root: Path | str) -> list[Claim]:
     benchmarks = {benchmark.name: benchmark for benchmark in read_benchmarks(root)}
     with in_a_sentence("the list of models"):
         claims = [claim for model in _models() for claim in _claims(model, benchmarks)]
-    # Those that fit the file: `read_synced` reads no more.
+    # Only as many as `read_synced` accepts.
     ends = itertools.accumulate(len(json.dumps(dataclasses.asdict(claim), indent=8)) for claim in claims)
     return [claim for claim, end in zip(claims, ends, strict=True) if end < MAX_SYNCED - 10_000]
 

@@ -134,7 +134,7 @@ def blur(images: torch.Tensor, amount: torch.Tensor) -> torch.Tensor:
 
 
 def cover(images: torch.Tensor, centre: torch.Tensor, side: torch.Tensor, grey: torch.Tensor) -> torch.Tensor:
-    """Puts a square about centre [B, 2] px, of side [B] px, on each image, of grey [B], 0..1; the points stay."""
+    """Covers each image with a square of side [B] px and grey [B], 0..1, at centre [B, 2] px; the points stay."""
     at = torch.arange(FRAME_SIZE, device=images.device)
     across, down = ((at - centre[:, axis, None]).abs() <= side[:, None] / 2 for axis in (0, 1))  # bool [B, 96]
     hidden = (down[:, :, None] & across[:, None, :])[:, None]

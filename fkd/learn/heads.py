@@ -115,7 +115,7 @@ class HeatmapHead(Head):
 
 
 class SmallHeatmapHead(HeatmapHead):
-    """A heatmap head for a small network, of which a map of 48 x 48 cells would cost more than the network."""
+    """A heatmap head without the map of 48 x 48 cells, which would cost more than a small network."""
 
     first_map = 1
     width, finest_width = 96, 96

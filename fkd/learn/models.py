@@ -113,7 +113,7 @@ class KeypointModel(nn.Module):
         for name in (f"{last}weight", f"{last}bias"):
             tensors[name] = tensors[name].view(source.config.outputs, -1)[row].view_as(own[name])
         tensors["label_offset"] = tensors["label_offset"][near]
-        if theirs != ours:  # a choice between other conventions is of no use
+        if theirs != ours:  # the source chose between other conventions
             tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith("choice.")}
             tensors |= {name: tensor for name, tensor in own.items() if name.startswith("choice.")}
         self.load_state_dict(tensors)

@@ -75,7 +75,7 @@ _written: dict[object, float] = {}  # when each line of a log was last written
 
 
 def is_news(record: logging.LogRecord) -> bool:
-    """Whether a line of a log was not written in the last minute, from the same place and about the same error."""
+    """Whether no line about the same error was logged from the same place in the last minute."""
     key = record.pathname, record.lineno, repr(record.args), record.exc_info and record.exc_info[0]
     is_new = record.created - _written.get(key, -math.inf) >= 60
     if is_new:
@@ -136,7 +136,7 @@ class Guard:
         return self._receive_upload if path == "/gradio_api/upload" else self._other
 
     async def _receive_upload(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve an upload; whatever was cut off is deleted once no other is under way."""
+        """Serve an upload; partial files are deleted once no other upload is in progress."""
         self._uploads += 1
         try:
             await self._upload(scope, receive, send)
@@ -172,7 +172,7 @@ class Guard:
 
 
 def check_files(value: object) -> None:
-    """Raise FkdError if a JSON value names a file outside the upload folder, in whatever way, or a long identifier.
+    """Raise FkdError if a JSON value names a file outside the upload folder, in any form, or a long identifier.
 
     Gradio 6.31 reads any image of the server if its payload lacks `meta`.
     """

@@ -91,7 +91,7 @@ window.fkd = (() => {
     event.preventDefault();
   }
 
-  /** Opens the camera of a phone, and tells whether there is one. */
+  /** Opens the camera of a phone; returns whether there is one. */
   function phoneCamera() {
     if (!matchMedia("(pointer: coarse)").matches) return false;
     const input = document.createElement("input");

@@ -33,8 +33,8 @@ HUGE = 1600  # where the smallest face found in a large photo is too small for o
 MORE_LOOKS = ((0, LARGE), (90, 384), (180, 384), (270, 384))
 SMALL = 1 / 8  # part of the longest side: if the largest face is smaller, there may be some too small for LOOK
 TINY = 1 / 16  # and if the smallest is smaller, or no face was found, some too small for LARGE
-# Scores, chosen on training faces pasted into photos, and on photos without a face, of the kind that
-# benchmarks/faces.py makes, but others.
+# Thresholds of the score, chosen on training faces pasted into photos and on photos without a face, made like those of
+# benchmarks/faces.py, but not the same ones.
 LOWEST = 0.5  # below it, not a face; detectors have the last word on weak ones
 SURE = 0.8  # from which no further look is needed, and no detector to confirm the face
 LYING_COST = 0.05  # photos lying on their side or head are rare

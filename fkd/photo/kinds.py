@@ -32,7 +32,7 @@ def files_in(checkpoints: Path) -> list[Path]:
 
 
 def read_detector(path: Path, device: str = "cpu") -> Detector:
-    """Reads a checkpoint folder, or a file of a kind that its ending tells. Raises as its reader does."""
+    """Reads a checkpoint folder, or a file by the reader for its ending. Raises as that reader does."""
     kind = ENDINGS.get(path.suffix)
     return READERS[kind](path, "") if kind and path.is_file() else CheckpointDetector.read(path, device=device)
 

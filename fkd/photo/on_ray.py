@@ -21,7 +21,7 @@ from fkd.photo.reading import read_photo
 from fkd.photo.runtime import one_thread_per_answer
 
 CHUNK = 16  # photos that an actor takes at a time
-BLOCK = 16 * CHUNK  # photos that are done again where a worker is killed
+BLOCK = 16 * CHUNK  # photos that are repeated if a worker is killed
 LITTLE = 0.05  # of a core: reading paths and writing rows overlap with the actors' work
 ROWS_PER_FILE = 50_000
 

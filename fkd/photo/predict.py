@@ -14,7 +14,7 @@ from fkd.photo.finder import SURE, find_faces
 from fkd.photo.point_files import FacesInPhoto
 from fkd.photo.reading import PhotoLike, as_photo
 
-CONFIRMED = 1.25  # doubt up to which a detector takes a weak box for a face: hardly ever elsewhere
+CONFIRMED = 1.25  # maximum doubt of a detector that confirms a weak box: rarely met without a face
 TOGETHER = 16  # faces in a batch: with their mirror images as many frames as a processor's cache holds
 FOLLOWED = 2.0  # maximum doubt when tracking a face in video
 
@@ -81,5 +81,5 @@ def follow(detectors: Sequence[Detector], photo: Image.Image, before: Face) -> l
 
 
 def surest(faces: Sequence[Face]) -> Face:
-    """Of several detectors' answers for one face, that with the least doubt."""
+    """Return the answer with the least doubt among several detectors' answers for one face."""
     return min(faces, key=lambda face: face.doubt)

@@ -79,8 +79,8 @@ def read_metadata(file: Path) -> dict[str, str]:
 
 
 def has_bf16() -> bool:
-    """Whether the processor multiplies bfloat16 numbers; OpenVINO takes it where that is emulated, too."""
-    if os.environ.get("ONEDNN_MAX_CPU_ISA"):  # its user limits OpenVINO's instructions
+    """Whether the processor multiplies bfloat16 numbers in hardware; OpenVINO would accept emulation."""
+    if os.environ.get("ONEDNN_MAX_CPU_ISA"):  # the user limits the instructions of OpenVINO
         return False
     try:
         return "avx512_bf16" in Path("/proc/cpuinfo").read_text()

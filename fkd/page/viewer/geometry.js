@@ -81,7 +81,7 @@ export function smallestAround(boxes, [x, y]) {
 
 // ---- points
 
-/** The nearest of some things with a place `at` (or a function that tells it), or null if none is within reach. */
+/** The nearest of some things with a place `at` (or a function that returns it), or null if none is within reach. */
 export function nearest(things, at, reach) {
   let [best, least] = [null, reach];
   for (const thing of things) {
