@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fkd.photo.detector import Detector
 
 NAME = "The entry's name; the checkpoint's, with -mirror for flip averaging, if not given."
+EVALUATION = "evaluation.json"
 WRITE = "Replace an entry of the same name, and a card and evaluation.json of other faces."
 
 
@@ -50,6 +51,7 @@ def evaluate_command(
     from fkd.board.entries import entry_to_replace, file_name, remember_place
     from fkd.board.measuring import entry_name, evaluate, find_ranking
     from fkd.board.record import check_entry
+    from fkd.files import check_writable
 
     if len(checkpoint) > 1 and not name:
         raise FkdError("an ensemble needs a name for its entry: add --name NAME")
@@ -59,14 +61,18 @@ def evaluate_command(
     check_entry(name, weights)
     replaceable = overwrite or "/" in name  # a Hub model's name is its own, and newer commits replace older ones
     before = entry_to_replace(root / ranking / file_name(name), (weights, mirror, found), replaceable)
+    folder = Path(checkpoint[0])
+    carded = len(detectors) == 1 and not mirror and folder.is_dir()
+    if carded and (overwrite or not _evaluation_of(weights, folder)):
+        check_writable(folder / EVALUATION)
     typer.echo(f"measuring {name} on the held-out faces of {data}, then on degraded copies of them", err=True)
     evaluation = evaluate(detectors, data, ranking, name, mirror)
     places = {each.sha256: each.folder for each in detectors if each.folder and "/" not in each.name}
     for sha256, place in places.items():
         remember_place(sha256, place)
+    if carded:
+        _write_card(detectors[0], evaluation, folder, overwrite)
     _enter(evaluation, root, data, None if overwrite else before)
-    if len(detectors) == 1 and not mirror and Path(checkpoint[0]).is_dir():
-        _write_card(detectors[0], evaluation, Path(checkpoint[0]), overwrite)
     if any(place.resolve().parent != CHECKPOINTS.resolve() for place in places.values()):
         typer.echo("verified on this machine only: elsewhere its weights have to be in ./checkpoints or on the Hub")
     shown = "fkd leaderboard" + ("" if root == LEADERBOARD else f" --leaderboard {root}")
@@ -197,24 +203,31 @@ def _write_card(detector: "Detector", evaluation: "Evaluation", folder: Path, ov
     An evaluation of other weights, from before the folder was trained again, is replaced.
     """
     from fkd.board.measuring import changed
-    from fkd.board.record import read_evaluation
     from fkd.files import replacing, write_json
     from fkd.hub.card import model_card
     from fkd.photo.detectors.checkpoint import CheckpointDetector
 
     if not isinstance(detector, CheckpointDetector):
         return
-    path, card = folder / "evaluation.json", folder / "README.md"
-    with suppress(FileNotFoundError, FkdError):
-        before = read_evaluation(path)
-        if before.weights == evaluation.weights and not overwrite:
-            if before.fingerprint != evaluation.fingerprint:
-                typer.echo(f"{path} and the card are of {before.benchmark}, and stay so: --write replaces them")
-                return
-            if not changed(before, evaluation) and card.exists():
-                return
+    path, card = folder / EVALUATION, folder / "README.md"
+    if not overwrite and (before := _evaluation_of(evaluation.weights, folder)):
+        if before.fingerprint != evaluation.fingerprint:
+            typer.echo(f"{path} and the card are of {before.benchmark}, and stay so: --write replaces them")
+            return
+        if not changed(before, evaluation) and card.exists():
+            return
     write_json(path, dataclasses.asdict(evaluation))
     text = card.read_text("utf-8") if card.exists() else ""
     with replacing(card) as unfinished:
         unfinished.write_text(model_card(detector.checkpoint, evaluation, before=text), "utf-8")
     typer.echo(f"{path} and {card.name}: written")
+
+
+def _evaluation_of(weights: list[str], folder: Path) -> "Evaluation | None":
+    """Return the evaluation in a checkpoint's folder, if it is of these weights."""
+    from fkd.board.record import read_evaluation
+
+    with suppress(FileNotFoundError, FkdError):
+        before = read_evaluation(folder / EVALUATION)
+        return before if before.weights == weights else None
+    return None

@@ -1,8 +1,12 @@
 """fkd evaluate and its files: which card and entry it replaces, and which it leaves alone."""
 
+import errno
+import functools
 import json
 import shutil
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commands import fails, run
@@ -72,3 +76,22 @@ def test_the_evaluation_of_weights_that_are_gone_is_replaced(net, competition, t
     other = write_competition(tmp_path / "others", draw_faces(60, seed=5), draw_faces(12, seed=1))
     run("evaluate", net, "--data", other)
     assert json.loads((net / "evaluation.json").read_text())["weights"] == [load_checkpoint(net).sha256]
+
+
+def read_only(make: Any, *args: Any, **options: Any) -> Any:
+    """Make a temporary file or folder, except beside a checkpoint."""
+    if Path(options["dir"]).name in ("net", "mine"):
+        raise PermissionError(errno.EACCES, "Permission denied", str(options["dir"]))
+    return make(*args, **options)
+
+
+def test_a_checkpoint_that_cannot_be_written_gets_no_entry_without_its_card(net, competition, monkeypatch):
+    run("evaluate", net, "--data", competition)
+    mine = other_weights(net, net.with_name("mine"))
+    for name in ("TemporaryFile", "TemporaryDirectory"):  # the tests may run as root, which writes everywhere
+        monkeypatch.setattr(tempfile, name, functools.partial(read_only, getattr(tempfile, name)))
+    before = entries()
+    said = "mine/evaluation.json cannot be written (Permission denied): make it writable, or choose another place"
+    assert said in fails("evaluate", mine, "--data", competition)
+    assert entries() == before and not (mine / "evaluation.json").exists()
+    assert "stays as it is" in run("evaluate", net, "--data", competition), "nothing is to be written"
