@@ -165,11 +165,14 @@ def test_answers_of_compare_are_read_and_files_of_others_are_named(tmp_path):
     face = {"points": {name: point.tolist() for name, point in zip(NAMES, POINTS, strict=True)}, "box": [0, 0, 9, 9]}
     value = {"width": 96, "height": 96, "milliseconds": {}, "models": {"a": {"faces": [face]}, "b": {"faces": [face]}}}
     assert np.allclose(read_points(write(tmp_path / "a.json", json.dumps(value))), POINTS)
-    header = "frame, face_id, eye_lmk_x_0, " + ", ".join(f"{axis}_{n}" for axis in "xy" for n in range(68))
+    header = ", ".join(f"eye_lmk_{axis}_{n}" for axis in "xyXYZ" for n in range(60)) + ", "  # longer than a buffer
+    header += ", ".join(f"{axis}_{n}" for axis in "xy" for n in range(68))
     for name, text, said in (
         ("a.json", {"images": [], "annotations": []}, "is a COCO file, which is not read: save the points as"),
         ("a.json", [{"image_id": 1, "keypoints": [1, 2, 2]}], "is a COCO file"),
         ("a.json", {"version": "5", "shapes": []}, "is a labelme file"),
+        ("a.json", [{"annotations": [], "data": {}}], r"\[0\] lacks points: save the points as .pts"),  # Label Studio's
+        ("a.json", [[1, 2]] * 15, "save the points as .pts"),
         ("a.csv", header + "\n1", "is a csv of OpenFace"),
         ("a.pts", to_pts(np.ones((98, 2))), "a.pts has 98 points, expected 15 or 68 points"),
     ):
