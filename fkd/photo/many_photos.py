@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
+from unicodedata import normalize
 
 from PIL import Image
 
@@ -133,9 +134,9 @@ def drawing_names(sources: Iterable[Source]) -> dict[str, str]:
         name = next(
             name
             for name in itertools.chain([f"{path.with_suffix('')}.png", f"{path}.png"], numbered)
-            if name.casefold() not in taken
+            if normalize("NFC", name.casefold()) not in taken
         )
-        taken.add(name.casefold())
+        taken.add(normalize("NFC", name.casefold()))
         names[source.name] = name
     return names
 

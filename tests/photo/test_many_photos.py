@@ -18,7 +18,15 @@ from fkd.page import batch as page_batch
 from fkd.photo import decoder, many_photos, predict
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.face import FaceBox
-from fkd.photo.many_photos import FOUND_AHEAD, Source, answer_photos, find_photos, list_sources, walk_photos
+from fkd.photo.many_photos import (
+    FOUND_AHEAD,
+    Source,
+    answer_photos,
+    drawing_names,
+    find_photos,
+    list_sources,
+    walk_photos,
+)
 from fkd.photo.predict import TOGETHER
 from fkd.photo.reading import read_photo
 from fkd.zips import open_zip
@@ -265,3 +273,8 @@ def test_names_in_utf_8_are_read_as_such_without_the_zips_flag_for_it(tmp_path):
     content = content.replace(b"BBB", "\u3042".encode()).replace(b"oldC", b"old\x82")
     path.write_bytes(content)
     assert [source.name for source in list_sources([path])] == ["Zoëüo.jpg", "\u3042.jpg", "oldé.jpg"]
+
+
+def test_names_that_differ_in_normal_form_alone_have_two_drawings():
+    sources = [Source(name, 0, Image.Image, name) for name in ("Zo\u00eb.jpg", "Zoe\u0308.jpg")]  # macOS decomposes
+    assert list(drawing_names(sources).values()) == ["Zo\u00eb.png", "Zoe\u0308.jpg.png"]
