@@ -126,8 +126,10 @@ class LeaderboardTab:
         page.load(self._open_view, None, inputs, **QUICK).then(**shows)
         latest = {"trigger_mode": "always_last"}
         # Of a textbox, `input` comes with keys that write, not with Delete or a cut.
+        # `change` also comes when the page opens.
+        keep_open = f"(...values) => {{ if (location.search.includes('tab=leaderboard')) ({keep})(...values); }}"
         for event in (self.benchmark.input, self.search.change, self.averaged.input):
-            event(**shows | latest).then(None, inputs, js=keep)
+            event(**shows | latest).then(None, inputs, js=keep_open)
         # One after the other, since each click has its own order.
         sorts: dict[str, Any] = shows | {"fn": self._sort, "queue": True, "concurrency_limit": 1}
         self.table.input(**sorts, trigger_mode="multiple").then(None, inputs, js=keep)

@@ -87,7 +87,7 @@ def test_the_first_visit_sees_an_answer_without_a_click(page):
     settle(page)
     screenshot(page, "landing")
     (page.touchscreen.tap if page.size == "phone" else page.mouse.move)(*nose(page))
-    expect(page.locator("#viewer .loupe g")).to_have_count(2)
+    expect(page.locator("#viewer .tip .loupe g")).to_have_count(2)
     picture = page.locator(PANELS).first.bounding_box()
     assert page.locator("#viewer .tip").bounding_box()["y"] >= picture["y"] + picture["height"]
 

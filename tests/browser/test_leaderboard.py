@@ -115,6 +115,7 @@ def test_the_ranking_is_sorted_searched_and_opened_by_pointer(board):
 
     expect(board.locator("#ranking .note")).to_contain_text("3 more entries (ensembles, flip averaging) are hidden")
     head(board, "rank").click()
+    expect(board.locator("#ranking th[data-column=rank]")).to_have_attribute("aria-sort", "ascending")
     board.get_by_label("Include ensembles and flip averaging").check()
     expect(board.locator(ROWS)).to_have_count(6, timeout=20_000)
     settle(board)
