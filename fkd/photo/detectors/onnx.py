@@ -149,14 +149,18 @@ def read_onnx(path: Path, name: str = "") -> NetworkDetector:
         points = detector.on_frames(np.stack([ramp, ramp.T, np.full_like(ramp, 128)]))
     except FkdError as error:  # the owner of the file may see the reason; a visitor of the page may not
         raise FkdError(f"{error}: {_reason(error.__cause__)}" if error.__cause__ else str(error)) from None
-    outside = points[np.abs(points - FRAME_SIZE / 2) > 1.5 * FRAME_SIZE]
-    if len(outside):
-        raise FkdError(f"{where} answers with a point at {outside[0]:.4g}, expected pixels of the 96 x 96 frame")
     if np.abs(points).max() < MIN_PX:
-        scale, offset = min(UNITS, key=lambda unit: np.abs(points.mean(0) * unit[0] + unit[1] - MEAN_FACE).max())
+        misfits = [np.abs(points.mean(0) * scale + offset - MEAN_FACE).max() for scale, offset in UNITS]
+        scale, offset = UNITS[np.argmin(misfits)]
         found = f"{where} answers with all points between {points.min():.2g} and {points.max():.2g}"
         way = f"multiply by {scale} and add {offset}, or state scale={scale} and offset={offset} in its metadata"
+        if min(misfits) > FRAME_SIZE / 4:
+            way = "convert them, or state their scale and offset in its metadata"
         raise FkdError(f"{found}, expected pixels of the 96 x 96 frame: {way}")
+    farthest = points.flat[np.abs(points - FRAME_SIZE / 2).argmax()]
+    centre = np.abs(points.mean((0, 1)) - FRAME_SIZE / 2).max()  # outside the frame for pixels of another size
+    if abs(farthest - FRAME_SIZE / 2) > 1.5 * FRAME_SIZE or centre > FRAME_SIZE / 2:
+        raise FkdError(f"{where} answers with a point at {farthest:.4g}, expected pixels of the 96 x 96 frame")
     return detector
 
 
