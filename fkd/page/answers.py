@@ -15,7 +15,7 @@ from fkd.errors import FkdError
 from fkd.files import file_stem, markdown
 from fkd.keypoints import NAMES
 from fkd.page.uploads import address, new_folder
-from fkd.page.viewer import MAX_MODELS, Tested, view
+from fkd.page.viewer import MAX_MODELS, Scores, view
 from fkd.photo.comparison import Comparison, compare, match_truth, mean_error
 from fkd.photo.decoder import read_apart
 from fkd.photo.detector import Detector
@@ -61,7 +61,7 @@ class View:
     face: int = 0
     zoomed: bool = False
 
-    def picture(self, tested: Tested) -> dict[str, Any] | None:
+    def picture(self, tested: Scores) -> dict[str, Any] | None:
         """Return the viewer's value; None without an answer."""
         if self.answered is None or not self.answered.comparison.answers:
             return None

@@ -18,7 +18,7 @@ from fkd.page.components import Photo, Viewer
 from fkd.page.detectors import Detectors
 from fkd.page.guard import MALFORMED, event_value, handler
 from fkd.page.uploads import MAX_AGE, page_folder
-from fkd.page.viewer import MAX_MODELS, Tested
+from fkd.page.viewer import MAX_MODELS, Scores
 from fkd.photo.comparison import Comparison, points_table
 from fkd.photo.decoder import read_apart
 from fkd.photo.finder import find_faces
@@ -41,7 +41,7 @@ class CompareTab:
     tested: the results of the detectors on the first benchmark.
     """
 
-    def __init__(self, detectors: Detectors, examples: Sequence[Path], page: gr.Blocks, tested: Tested):
+    def __init__(self, detectors: Detectors, examples: Sequence[Path], page: gr.Blocks, tested: Scores):
         self.detectors, self.examples, self.tested = detectors, examples, tested
         names = detectors.own.by_error()
         self.first = sorted(names, key=lambda name: name != "fcnn")[:2]  # fcnn and the best of the others

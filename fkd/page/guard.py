@@ -60,7 +60,7 @@ FRAME = b'"data:image/'
 IDENTIFIERS = ("session_hash", "event_id", "upload_id")
 
 NOT_UPLOADED = "This file was not uploaded here: upload it first, then send the path that the upload returns."
-MALFORMED = "Malformed request. See the API page for the expected inputs."
+MALFORMED = "This request could not be answered. See the API page for the expected inputs."
 TOO_LONG = f"An identifier in this request has more than {MAX_IDENTIFIER} characters."
 TOO_LARGE = f"This request is larger than {MAX_REQUEST_BYTES / 1e6:.0f} MB, or has more than {MAX_VALUES:,} values."
 FAULT = "Something went wrong on our side. Please try again."

@@ -29,7 +29,7 @@ from fkd.page.live import live_tab
 from fkd.page.model import model_tab
 from fkd.page.ranking import ranked
 from fkd.page.uploads import photo_folder
-from fkd.page.viewer import Tested
+from fkd.page.viewer import Scores
 from fkd.photo.detector import Detector
 from fkd.photo.kinds import ENDINGS, files_in
 from fkd.photo.runtime import one_thread_per_answer
@@ -121,7 +121,7 @@ def build_app(references: Sequence[str | Detector], leaderboard: Path, clone: Pa
     return page
 
 
-def _tested(leaderboard: Path, folders: Mapping[str, Path]) -> Tested:
+def _tested(leaderboard: Path, folders: Mapping[str, Path]) -> Scores:
     """Return the results of the page's own checkpoints on the first benchmark that has any."""
     names = {folder: name for name, folder in folders.items()}
     own = {sha256: names[folder] for sha256, folder in weights_in(folders.values()).items()}
@@ -129,8 +129,8 @@ def _tested(leaderboard: Path, folders: Mapping[str, Path]) -> Tested:
         rows = [row for row in ranked(leaderboard, benchmark, folders.values(), averaged=False) if row.rank]
         rmse = {own[row.entry.weights[0]]: row.rmse for row in rows if row.entry and row.entry.weights[0] in own}
         if rmse:
-            return Tested(benchmark.faces, rmse)
-    return Tested()
+            return Scores(benchmark.faces, rmse)
+    return Scores()
 
 
 @handler

@@ -19,7 +19,7 @@ from fkd.page.answers import (
     answer_points,
     write_file,
 )
-from fkd.page.viewer import Tested
+from fkd.page.viewer import Scores
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.many_photos import MOST_FACES
 from fkd.photo.point_files import read_points, to_pts
@@ -51,7 +51,7 @@ def test_without_a_model_or_with_a_bad_file_of_points_the_sentence_says_so(detec
             answer_again(detectors, answered, options)
         assert text in answer_photo(detectors, PHOTO, options).status
     first = answer_photo(detectors, PHOTO, Options([]))
-    assert first.picture(Tested()) is None
+    assert first.picture(Scores()) is None
     assert len(answer_again(detectors, first.answered, OPTIONS).answered.comparison.boxes) == 1
 
 
@@ -74,7 +74,7 @@ def test_what_is_no_box_is_refused(detectors, answered, corners):
 def test_a_deleted_box_is_not_found_again_in_the_same_picture(detectors, answered):
     without = answer_box(detectors, None, 0, answered, OPTIONS).answered
     view = answer_again(detectors, without, OPTIONS)
-    assert view.answered.comparison.boxes == [] and view.picture(Tested())["photo"] == answered.picture
+    assert view.answered.comparison.boxes == [] and view.picture(Scores())["photo"] == answered.picture
 
 
 def test_a_photo_has_a_hundred_faces_at_most(detectors):

@@ -19,7 +19,7 @@ from fkd.page.answers import Options, answer_photo
 from fkd.page.guard import pick
 from fkd.page.model import describe
 from fkd.page.site import build_app
-from fkd.page.viewer import Tested
+from fkd.page.viewer import Scores
 from fkd.photo.colours import BLUE, GREEN, PALETTE, RED, distinct, network_colour
 from fkd.photo.comparison import compare, points_table
 from fkd.photo.detector import Detector
@@ -69,7 +69,7 @@ def test_a_detector_of_one_class_stands_beside_ours(resnet):
     assert "mean face apart, %" in points_table(comparison, 0)
     detectors = {detector.name: detector for detector in (resnet, mean)}
     shown = answer_photo(detectors, str(PHOTO), Options(list(detectors)))
-    assert [model["name"] for model in shown.picture(Tested())["models"]] == ["resnet18", "mean face"]
+    assert [model["name"] for model in shown.picture(Scores())["models"]] == ["resnet18", "mean face"]
     assert pick(detectors, "mean face") is mean and "By ada. Terms: MIT." in describe(mean)[0]
 
 

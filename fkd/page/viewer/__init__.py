@@ -46,7 +46,7 @@ def options() -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Tested:
+class Scores:
     """Results of models on a benchmark: the number of its faces, and the RMSE in px of each, by name."""
 
     faces: int = 0
@@ -54,7 +54,7 @@ class Tested:
 
 
 def view(
-    photo: str, comparison: Comparison, face: int, zoomed: bool = False, tested: Tested = Tested()
+    photo: str, comparison: Comparison, face: int, zoomed: bool = False, tested: Scores = Scores()
 ) -> dict[str, Any]:
     """Return the viewer's value; coordinates are pixels of the upright photo, None where not finite.
 
