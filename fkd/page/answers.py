@@ -31,7 +31,8 @@ BEGIN, CHOOSE = "Choose a photo to begin.", "Choose a model."
 NO_BOX = "That is not a box in the photo: draw it again."
 NO_FACE = (
     "**No face was found in this photo.** Draw a box around one, try a photo where the face is larger or looks more "
-    "towards the camera, or tick *The whole photo is one face* under *Models and options* if it is cropped tightly."
+    "towards the camera, or tick *The whole photo is one face* under *Models and options* if it is cropped tightly. "
+    "Faces narrower than a thirtieth of a large photo are often missed."
 )
 NO_POINTS = "These are not 15 points in the photo: place them again."
 NO_MATCH = "The true points are on no face that was found here. "

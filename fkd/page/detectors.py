@@ -139,9 +139,10 @@ def _try_and_load(reference: str | Path) -> Detector:
 
 
 def _validation_rmse(folder: Path) -> float:
-    """Return the validation RMSE, px, in a config.json, which `load` checks later."""
+    """Return the validation RMSE, px, in a config.json, which `load` checks later; inf if it learned those faces."""
     config = read_json(folder / CONFIG)
     try:
-        return float(config["training"]["validation_rmse"])
-    except (KeyError, TypeError, ValueError):
+        training = config["training"]
+        return float("inf" if training.get("validation_too") else training["validation_rmse"])
+    except (AttributeError, KeyError, TypeError, ValueError):
         return float("inf")

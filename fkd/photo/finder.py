@@ -28,7 +28,7 @@ POINTS = [
 LOOK = 512
 GLANCE = 320  # for single-pass detection
 LARGE = 640  # where faces are small or faint
-HUGE = 1600  # where the smallest face found in a large photo is too small for others not to be missed
+HUGE = 2048  # where the smallest face found in a large photo is too small for others not to be missed
 # Further looks where the first finds nothing sure: turn in degrees, longest side.
 MORE_LOOKS = ((0, LARGE), (90, 384), (180, 384), (270, 384))
 SMALL = 1 / 8  # part of the longest side: if the largest face is smaller, there may be some too small for LOOK
@@ -60,8 +60,8 @@ def find_faces(photo: Image.Image) -> list[FaceBox]:
     least = min((face.side for face in faces if face.score >= SURE), default=0.0)
     if max(photo.size) > LARGE and least < TINY * max(full_size(photo)):
         large = _lit(_shrunk(whole, HUGE))
-        close = _look(large, 0, HUGE, max(full_size(photo)) / max(large.size))
-        faces = _suppress([*faces, *(face for face in close if face.score >= SURE)])
+        close = _look(large, 0, max(large.size), max(full_size(photo)) / max(large.size))
+        faces = _suppress([*faces, *close])
     return sorted(faces, key=lambda face: -face.side)
 
 

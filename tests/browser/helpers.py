@@ -21,8 +21,9 @@ EXAMPLES = ROOT / "examples"
 PANELS = "#viewer svg.picture:has(image)"
 # The best model by validation: the page compares FCNN with it at first, and opens its card.
 BETTER = min(
-    (json.loads(path.read_text())["training"]["validation_rmse"], path.parent.name)
+    (training["validation_rmse"], path.parent.name)
     for path in (ROOT / "checkpoints").glob("*/config.json")
+    if not (training := json.loads(path.read_text())["training"]).get("validation_too")
 )[1]
 # The leaderboard as committed, without the claims that the page of a clone adds to it.
 FOLDER = tempfile.TemporaryDirectory(prefix="fkd-board-")

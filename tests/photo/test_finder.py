@@ -80,3 +80,11 @@ def test_tiny_photos_have_no_face_and_can_be_cropped(size):
     assert find_faces(photo) == []
     image = crop(photo, frame_matrix((-0.5, -0.5, size[0] - 0.5, size[1] - 0.5)))
     assert image.shape == (96, 96) and np.ptp(image) == 0
+
+
+def test_a_small_face_in_a_large_photo_is_found():
+    photo = Image.new("RGB", (4000, 3000), "grey")
+    with Image.open(EXAMPLES / "grace_hopper.jpg") as grace:
+        photo.paste(grace.convert("RGB").reduce(2), (3000, 400))
+    (found,) = find_faces(photo)
+    assert found.centre == pytest.approx([3000 + 263 / 2, 400 + 220 / 2], abs=15) and found.side < 130
