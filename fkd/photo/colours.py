@@ -5,7 +5,7 @@ from collections.abc import Sequence
 RED, GREEN, BLUE = "#ff3b3b", "#21d07a", "#4db5ff"
 # Told apart by lightness too: red and green alone are one colour to many.
 PALETTE = (RED, GREEN, BLUE, "#ffc928", "#a855f7", "#06b6d4", "#ec4899", "#84cc16")
-NETWORKS = {"fcnn": RED, "resnet50": BLUE}  # all other networks: GREEN
+NETWORKS = {"fcnn": RED, "resnet50": BLUE, "mobilenetv4_conv_small": PALETTE[4]}  # all other networks: GREEN
 
 
 def network_colour(network: str) -> str:
