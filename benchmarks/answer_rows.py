@@ -1,6 +1,7 @@
 """Rows of benchmarks/bench.py: answers as served, against torch in float32; a photo to its overlays."""
 
 import io
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -35,7 +36,7 @@ def in_milliseconds(pairs: Pairs, answers: int) -> Pairs:
     return [(1000 * ours / answers, 1000 * other / answers) for ours, other in pairs]
 
 
-def one_face(name: str, bench: Bench) -> Pairs:
+def one_face(name: str, bench: Bench, beside: Callable[[str], CheckpointDetector] = by_torch) -> Pairs:
     """Milliseconds for a face and its mirror image."""
     frame = np.random.default_rng(0).integers(0, 256, (1, 96, 96), np.uint8)
 
@@ -43,7 +44,7 @@ def one_face(name: str, bench: Bench) -> Pairs:
         for _ in range(TIMES):
             one.on_frames(frame, mirror=True)
 
-    ours, other = detector(name), by_torch(name)
+    ours, other = detector(name), beside(name)
     answer(ours)  # compiles
     answer(other)
     return in_milliseconds(bench.in_turn(partial(answer, ours), partial(answer, other)), TIMES)
@@ -102,11 +103,12 @@ def photo_to_overlays(megapixels: float, bench: Bench) -> Pairs:
 TARGETS = {"fcnn": (None, None), "resnet18": (0.455, 0.833), "resnet50": (0.333, 0.833)}
 SLOW = int(not bf16_is_quick(torch.device("cpu")))
 MEGAPIXELS: dict[float, float] = {12: 0.35, 1: 0.12}  # s, on two idle cores
-
+SMALL = partial(one_face, "mobile", beside=lambda _: detector("resnet18"))
 
 ROWS = [
     *(Row(f"a face by {name}", TORCH, "ms", partial(one_face, name), ratio=TARGETS[name][SLOW]) for name in NAMES),
     *(Row(f"RMSE of {name}, difference", TORCH, "px", partial(rmse_difference, name), most=0.002) for name in NAMES),
+    Row("a face by mobile", "by resnet18, served too", "ms", SMALL, ratio=1 / 3),
     Row("a face of eight by resnet18", "one after the other", "ms", partial(of_eight, "resnet18"), ratio=1),
     *(
         Row(f"{size} megapixels to two overlays", f"answers by {TORCH}", "s", partial(photo_to_overlays, size), most=s)

@@ -106,7 +106,9 @@ window.fkd = (() => {
   let sending = "";
   function say(text) {
     sending = text;
-    document.querySelector("#strip").dataset.sending = text;
+    const note = document.querySelector("#sending") ?? document.createElement("p");
+    Object.assign(note, { id: "sending", role: "status", textContent: text });
+    document.querySelector("#strip").append(note);
   }
   /** Keeps a photo that has arrived, and returns it; null if the visitor has chosen something else since. */
   function keepUpload(photo) {
@@ -117,7 +119,7 @@ window.fkd = (() => {
   }
   document.addEventListener("change", ({ target }) => {
     if (!target.matches?.("#strip input[type=file]") || !target.files[0]) return;
-    say(`Sending ${(target.files[0].size / 1e6).toFixed(1)} MB`);
+    say(`Sending ${(target.files[0].size / 1e6).toFixed(1)} MB…`);
   }, true);
 
   document.addEventListener("paste", (event) => inCompare() && upload(event.clipboardData?.files?.[0], event));
@@ -165,7 +167,6 @@ window.fkd = (() => {
     [".image-container > button", "aria-label", () => "The photo"],
     ["#examples .gallery-item", "aria-label", (part, number) => `Example photo ${number + 1}`],
     ["#strip input[type=file]", "accept", () => "image/*,.heic,.heif,.avif"], // others get a sentence
-    ["#strip", "role", () => "status"],
     ["#camera .capture-button", "aria-label", () => "Record or stop"],
     ["#status, #added, #batch-status", "role", () => "status"], // where answers and errors appear: they are read out
     ["pre", "tabindex", () => 0],

@@ -30,6 +30,7 @@ class Value:
     head: str
     form: str = "{}"  # of a known value
     scale: float = 1  # the value is divided by it
+    about: str = ""  # a tooltip
 
     @property
     def is_number(self) -> bool:
@@ -45,14 +46,23 @@ class Value:
 
 
 RMSE_FORM = f"{{:.{RMSE.digits}f}}"
+ALIGNED = "the same, once each point's mean offset is taken away"
+COST = "one face on the processor that the CSV names"
 # A column has one value, or two with a slash between them.
 COLUMNS = (
     (Value("rank", "rank"),),
     (Value("model", "model"),),
     (Value("network", "network"),),
-    (Value(RMSE.key, RMSE.title, RMSE_FORM), Value(f"aligned_{RMSE.key}", "aligned", RMSE_FORM)),
-    *((Value(metric.key, metric.title, f"{{:.{metric.digits}f}}"),) for metric in METRICS if metric is not RMSE),
-    (Value("parameters", "parameters", "{:.1f} M", 1e6), Value("latency_ms", "ms", "{:.1f} ms")),
+    (
+        Value(RMSE.key, RMSE.title, RMSE_FORM, about=RMSE.about),
+        Value(f"aligned_{RMSE.key}", "aligned", RMSE_FORM, about=ALIGNED),
+    ),
+    *(
+        (Value(metric.key, metric.title, f"{{:.{metric.digits}f}}", about=metric.about),)
+        for metric in METRICS
+        if metric is not RMSE
+    ),
+    (Value("parameters", "parameters", "{:.1f} M", 1e6), Value("latency_ms", "ms", "{:.1f} ms", about=COST)),
 )
 HEADS = {value.key: value.head for column in COLUMNS for value in column}
 

@@ -33,6 +33,7 @@ from fkd.page.viewer import Scores
 from fkd.photo.detector import Detector
 from fkd.photo.kinds import ENDINGS, files_in
 from fkd.photo.runtime import one_thread_per_answer
+from fkd.version import __version__
 
 M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3  # of malloc.h
 HERE = Path(__file__).parent
@@ -115,10 +116,20 @@ def build_app(references: Sequence[str | Detector], leaderboard: Path, clone: Pa
                 model_tab(detectors, page, about)
         for tab, name in ((compare, "compare"), (live, "live"), (batch, "batch")):
             tab.select(None, js=remember(name, selected=True))
+        gr.Markdown(_footer(), elem_id="footer", elem_classes="caption")
         page.load(_open_tab, None, tabs, queue=False, api_visibility="private")
         api(detectors, leaderboard)
     page.queue(max_size=MAX_WAITING, api_open=False)
     return page
+
+
+def _footer() -> str:
+    """Say where code, documentation and the API are, as Markdown; a Space has them in its repository."""
+    space = os.environ.get("SPACE_ID")
+    files = f"https://huggingface.co/spaces/{space}/blob/main/" if space else ""
+    named = {"Documentation": "README.md", "API": "docs/api.md", "citation": "CITATION.cff"}
+    links = [f"[{name}]({files}{path})" if files else f"{name}: {path}" for name, path in named.items()]
+    return f"fkd {__version__}, MIT licence. {'; '.join(links)}; [the API's endpoints](gradio_api/info)."
 
 
 def _tested(leaderboard: Path, folders: Mapping[str, Path]) -> Scores:

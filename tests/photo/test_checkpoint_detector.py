@@ -93,7 +93,7 @@ def test_a_checkpoint_is_exported_once_and_a_changed_one_again(tmp_path, evaluat
     assert read() == 3
 
 
-@pytest.mark.parametrize("name", ["fcnn", "resnet18", "resnet50"])
+@pytest.mark.parametrize("name", ["fcnn", "mobile", "resnet18", "resnet50"])
 def test_the_shipped_checkpoints_carry_their_networks(name, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint_module, "_export", lambda *of: pytest.fail("it needs torch"))
     folder = EXAMPLES.parent / "checkpoints" / name

@@ -80,6 +80,9 @@ HOSTILE: dict[str, tuple[object, str]] = {
     "nothing": (b"", "is refused"),
     "text": (b"this is a network", "not an ONNX file, or is truncated"),
     "half of one": (mean_face().SerializeToString()[:300], "not an ONNX file, or is truncated"),
+    "a name in no encoding": (
+        mean_face().SerializeToString().replace(b"ReduceMean", b"ReduceMea\xff"), "OpenVINO cannot read it",
+    ),
     "a custom operator": (
         lambda: changed(lambda made: made.graph.node.insert(0, helper.make_node("Shell", [], ["new"], domain="eve"))),
         "it has the custom operator eve.Shell",

@@ -67,7 +67,7 @@ class ForeignNetwork:
             images = images.transpose(0, 2, 3, 1)
         try:
             outputs = self.network(images)
-        except RuntimeError as error:
+        except (RuntimeError, UnicodeDecodeError) as error:  # OpenVINO quotes names, in any encoding
             raise FkdError(f"{self.where} fails on {counted(len(images), 'face')}") from error
         first, *others = self.outputs
         named = {POINTS: outputs[first]} | {name: outputs[name] for name in others}
@@ -124,7 +124,7 @@ def read_onnx(path: Path, name: str = "") -> NetworkDetector:
     licence = _plain(metadata.get("licence") or metadata.get("license", ""), 2000)
     try:
         network = Network(content, outputs)
-    except RuntimeError as error:
+    except (RuntimeError, UnicodeDecodeError) as error:
         raise FkdError(f"{where} is refused: OpenVINO cannot read it ({_reason(error)})") from None
     if len(network.inputs) != 1 or not INPUT.fullmatch(network.inputs[0]):
         found = one_line("; ".join(network.inputs))
