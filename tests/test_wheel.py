@@ -71,7 +71,7 @@ def test_every_command_is_there_and_predicts_pushes_and_pulls(fkd, scripts, hub,
     assert hub.files("ada/net").keys() >= {"README.md", "model.safetensors", "errors.png"}
     folder = Path(fkd("pull", "ada/net").stdout.strip())
     assert (folder / "model.safetensors").read_bytes() == (evaluated / "model.safetensors").read_bytes()
-    assert "run this in a clone" in fkd("deploy", "ada/page").stderr
+    assert "run this in one" in fkd("deploy", "ada/page").stderr
 
 
 def test_the_page_is_served_with_its_script_and_style(fkd, scripts):

@@ -29,16 +29,22 @@ def model_tab(detectors: LazyDetectors, page: gr.Blocks, tab: gr.Tab) -> None:
         with gr.Column(scale=3, min_width=300):
             card = gr.Markdown(elem_id="card")
         with gr.Column(scale=2, min_width=300):
-            gr.Markdown("### Errors on the face\nHalf of a point's errors are inside its ellipse.")
-            ellipses = gr.Plot(show_label=False, elem_classes="ellipses")
-            gr.Markdown("### Training\nSolid: validation. Dotted: training, on augmented faces.")
-            curves = gr.Plot(show_label=False, elem_classes="model-curves")
+            with gr.Column() as errors:
+                gr.Markdown("### Errors on the face\nHalf of a point's errors are inside its ellipse.")
+                ellipses = gr.Plot(show_label=False, elem_classes="ellipses")
+            with gr.Column() as training:
+                gr.Markdown("### Training\nSolid: validation. Dotted: training, on augmented faces.")
+                curves = gr.Plot(show_label=False, elem_classes="model-curves")
 
     @handler
     def show(name: str, is_seen: bool) -> Update:
         if not is_seen:
             return {card: gr.skip()}
-        return dict(zip(shown, describe(pick(detectors, name)), strict=True))
+        text, *figures = describe(pick(detectors, name))
+        update: Update = {card: text}
+        for part, plot, figure in zip((errors, training), (ellipses, curves), figures, strict=True):
+            update |= {part: gr.Column(visible=figure is not None), plot: figure}
+        return update
 
     @handler
     def open_view(request: gr.Request) -> str:
@@ -46,7 +52,7 @@ def model_tab(detectors: LazyDetectors, page: gr.Blocks, tab: gr.Tab) -> None:
         name = str(request.query_params.get("model", ""))
         return name if name in detectors else first
 
-    shown: list[gr.blocks.Block] = [card, ellipses, curves]
+    shown: list[gr.blocks.Block] = [card, errors, ellipses, training, curves]
     seen = gr.State(False)  # nothing is drawn before the tab is opened
     page.load(open_view, None, chosen, queue=False, **PRIVATE)
     chosen.change(show, [chosen, seen], shown, **PRIVATE)

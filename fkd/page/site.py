@@ -116,7 +116,7 @@ def build_app(references: Sequence[str | Detector], leaderboard: Path, clone: Pa
                 model_tab(detectors, page, about)
         for tab, name in ((compare, "compare"), (live, "live"), (batch, "batch")):
             tab.select(None, js=remember(name, selected=True))
-        gr.Markdown(_footer(), elem_id="footer", elem_classes="caption")
+        gr.Markdown(_footer(), elem_id="footer")
         page.load(_open_tab, None, tabs, queue=False, api_visibility="private")
         api(detectors, leaderboard)
     page.queue(max_size=MAX_WAITING, api_open=False)
