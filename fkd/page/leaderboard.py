@@ -127,9 +127,10 @@ class LeaderboardTab:
         latest = {"trigger_mode": "always_last"}
         # Of a textbox, `input` comes with keys that write, not with Delete or a cut.
         # `change` also comes when the page opens.
-        keep_open = f"(...values) => {{ if (location.search.includes('tab=leaderboard')) ({keep})(...values); }}"
-        for event in (self.benchmark.input, self.search.change, self.averaged.input):
-            event(**shows | latest).then(None, inputs, js=keep_open)
+        keep_search = f"(...values) => {{ if (window.fkd.hasSearched()) ({keep})(...values); }}"
+        self.search.change(**shows | latest | {"fn": self._search}).then(None, inputs, js=keep_search)
+        for part in (self.benchmark, self.averaged):
+            part.input(**shows | latest).then(None, inputs, js=keep)
         # One after the other, since each click has its own order.
         sorts: dict[str, Any] = shows | {"fn": self._sort, "queue": True, "concurrency_limit": 1}
         self.table.input(**sorts, trigger_mode="multiple").then(None, inputs, js=keep)
@@ -160,6 +161,11 @@ class LeaderboardTab:
     @handler
     def _show_chosen(self, *values: Any) -> Update:
         return self._show(Choice(*values))
+
+    @handler
+    def _search(self, *values: Any) -> Update:
+        """Show the rows that fit; when the page opens, the models in the figures are not chosen yet."""
+        return {part: value for part, value in self._show(Choice(*values)).items() if part is not self.models}
 
     @handler
     def _sort(self, event: gr.EventData, *values: Any) -> Update:

@@ -130,6 +130,9 @@ window.fkd = (() => {
     upload(event.dataTransfer?.files?.[0], event);
   });
 
+  let searched = false; // by the visitor, in the leaderboard
+  document.addEventListener("input", ({ target }) => (searched ||= Boolean(target.closest?.("#search"))), true);
+
   // ---- the camera of Live: Gradio keeps sending frames while another tab is open, or the page is hidden
 
   const MAX_RUN = 120_000; // ms
@@ -180,5 +183,5 @@ window.fkd = (() => {
     }
   }).observe(document, { childList: true, subtree: true });
 
-  return { remember, openTab, toAnswer, keepPhoto, keptPhoto, isOwnPhoto, keepUpload, phoneCamera };
+  return { remember, openTab, toAnswer, keepPhoto, keptPhoto, isOwnPhoto, keepUpload, phoneCamera, hasSearched: () => searched };
 })();
