@@ -25,7 +25,7 @@ from fkd.metrics import METRICS, RMSE, Figures
 
 TAG, MAX_MODELS, PAGE = "fkd", 20_000, 1000  # models in an answer of the Hub
 MAX_PAGE_BYTES = 20_000_000
-NETWORK = re.compile(r"fcnn|\w*resne\w*")
+NETWORK = re.compile(r"fcnn|\w*resne\w*|mobilenet\w*")
 
 
 def sync(root: Path | str) -> Synced:

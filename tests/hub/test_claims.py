@@ -167,3 +167,8 @@ def test_what_is_written_can_be_read_back(hub, board, card, monkeypatch):
     for module in (claims, entries):
         monkeypatch.setattr(module, "MAX_SYNCED", 20_000)
     assert 5 < len(sync(board).claims) < 30 and read_synced(board).claims == sync(board).claims
+
+
+def test_a_small_networks_claim_names_it(hub, board, card):
+    hub.put("eve/net", card("- fcnn\n", "- mobilenetv4_conv_small\n"))
+    assert [claim.network for claim in sync(board).claims] == ["mobilenetv4_conv_small"]
