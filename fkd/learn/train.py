@@ -154,6 +154,8 @@ def _epochs(
     if resume:
         history = load_state(out / STATE, run, model, optimizer)
         save_outcome(out, run, history, model)  # which may have been interrupted
+        if len(history) == config.epochs:  # the teachers need not answer again
+            return history
     quick = run.model.name != FCNN and bf16_is_quick(dev)  # FCNN is bound by reading its weights
     bf16 = config.precision == "bf16" or (config.precision == "auto" and quick)
 

@@ -130,8 +130,8 @@ class CompareTab:
             (self.camera.change, self._answer, self.camera),
             (self.tried.click, self._try_example, self.tried),
         ):
-            latest = LAST | {"js": LATEST_PHOTO if source is self.photo else None}
-            event(function, [source, *self.options], self.outputs, **latest).then(None, js=TO_THE_ANSWER)
+            script = LATEST_PHOTO if source is self.photo else None
+            event(function, [source, *self.options], self.outputs, js=script, **LAST).then(None, js=TO_THE_ANSWER)
         toggled = [self.studio, self.camera_shown, self.open_camera]
         self.open_camera.click(self._toggle_camera, self.camera_shown, toggled, js=PHONE_CAMERA, **PRIVATE)
         page.load(self._open_view, self.photo, [self.models, *self.outputs], js=KEPT_PHOTO, **PRIVATE)

@@ -79,6 +79,8 @@ def is_news(record: logging.LogRecord) -> bool:
     key = record.pathname, record.lineno, repr(record.args), record.exc_info and record.exc_info[0]
     is_new = record.created - _written.get(key, -math.inf) >= 60
     if is_new:
+        if len(_written) >= 1000:
+            _written.clear()
         _written[key] = record.created
     return is_new
 

@@ -1,5 +1,5 @@
 // The panels: one picture each, with the marks of some models. view.js moves the marks with the view.
-import { HANDLES, handleAt } from "./geometry.js";
+import { HANDLES, handleAt, words } from "./geometry.js";
 import { showGuide } from "./place.js";
 import {
   CROSS, boxOf, drawn, faceCount, find, findAll, haloed, make, mode, numbers, pointOf, possible, settings, shapeOf,
@@ -233,7 +233,7 @@ function addDraft(panel) {
   panel.svg.append(panel.draft);
   state.draft?.points?.forEach((point, index) => {
     if (!point) return;
-    const label = `${state.data.names[index].replaceAll("_", " ")}: arrow keys move it, Enter goes on`;
+    const label = `${words(state.data.names[index])}: arrow keys move it, Enter goes on`;
     const node = make(
       "g", { class: "placed", tabindex: 0, role: "button", "data-key": `placed ${index}`, "aria-label": label },
       make("circle", { r: 14 }), ...haloed(CROSS, "#fff"),

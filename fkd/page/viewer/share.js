@@ -1,4 +1,5 @@
 // The card: the answer as a picture of 1200 x 630 px, made in the browser; shared, copied or saved.
+import { words } from "./geometry.js";
 import { find, make, set, shapeOf, state } from "./state.js";
 import { inset } from "./view.js";
 
@@ -82,7 +83,7 @@ async function compose(canvas) {
     const side = Math.min(wide, high);
     const svg = inset(panels[0].svg.querySelector("image")).querySelector("svg");
     pen.drawImage(await rendered(svg, photo, css, side, side), x, TOP, side, side);
-    write(pen, `Largest difference: ${state.data.names[worst.index].replaceAll("_", " ")}`, x, TOP + side + 10, wide, 40, 24);
+    write(pen, `Largest difference: ${words(state.data.names[worst.index])}`, x, TOP + side + 10, wide, 40, 24);
   }
   pen.fillStyle = "#555";
   write(pen, `fkd · ${location.host}${location.pathname}`, MARGIN, HEIGHT - 40, WIDTH - 2 * MARGIN, 30, 22);

@@ -19,9 +19,10 @@ export function chooseShapes() {
   const taken = new Set();
   for (const { name } of state.data.models) {
     if (taken.has(shapes.get(name))) shapes.delete(name);
-    const others = state.data.models.map((other) => shapes.get(other.name));
-    const free = [...SHAPES.keys()].find((shape) => !taken.has(shape) && !others.includes(shape));
-    if (!shapes.has(name)) shapes.set(name, free ?? [...SHAPES.keys()].find((shape) => !taken.has(shape)));
+    // First those that no other model here has.
+    const others = new Set(state.data.models.map((other) => shapes.get(other.name)));
+    const free = [...SHAPES.keys()].filter((shape) => !taken.has(shape)).sort((a, b) => others.has(a) - others.has(b));
+    if (!shapes.has(name)) shapes.set(name, free[0]);
     taken.add(shapes.get(name));
   }
 }
