@@ -92,9 +92,10 @@ def accuracy() -> str:
         colour = "#d22" if entry["name"] == "fcnn" else "#1a8f4d"
         parts.append(line(np.array([x, low]), np.array([x, high]), colour))
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{colour}"/>')
-        # The plain networks are named below their bars; flip averaging and ensembles are close to one another.
+        # Plain networks are named below their bars; flip averaging and ensembles are close to one another.
         if entry["mirror"] or len(entry["weights"]) > 1:
-            short = "both networks, flipped too" if len(entry["weights"]) > 1 else "flipped too"
+            name = "both ResNets" if len(entry["weights"]) > 1 else entry["name"].removesuffix("-mirror")
+            short = f"{name}, averaged"
             parts.append(f'<g transform="rotate(-35 {x:.1f} {low - 8:.1f})">{text(x, low - 8, short, size=12)}</g>')
         else:
             parts.append(text(x, high + 18, entry["name"], "middle", 13))
