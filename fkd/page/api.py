@@ -11,7 +11,7 @@ from PIL import Image
 from fkd.board.entries import find_benchmark, read_benchmarks
 from fkd.errors import FkdError
 from fkd.files import one_line
-from fkd.page.components import Photo
+from fkd.page.components import Name, Photo
 from fkd.page.detectors import LazyDetectors
 from fkd.page.guard import handler, pick
 from fkd.page.ranking import ranked
@@ -80,9 +80,9 @@ def api(detectors: LazyDetectors, root: Path) -> None:
     photo = Photo(type="filepath", label="photo", visible=False)
     precise = gr.Checkbox(False, label="precise", visible=False)
     whole = gr.Checkbox(False, label="whole", visible=False)
-    model = gr.Textbox(detectors.by_error()[0], label="model", visible=False)
-    models = gr.Textbox(",".join(list(detectors)[:4]), label="models", visible=False)
-    benchmark = gr.Textbox(next(iter(benchmarks), ""), label="benchmark", visible=False)
+    model = Name(detectors.by_error()[0], label="model", visible=False)
+    models = Name(",".join(list(detectors)[:4]), label="models", visible=False)
+    benchmark = Name(next(iter(benchmarks), ""), label="benchmark", visible=False)
     endpoints: dict[str, tuple[Callable[..., Any], list[gr.components.Component]]] = {
         "predict": (answer_predict, [photo, model, precise, whole]),
         "compare": (answer_compare, [photo, models, precise, whole]),

@@ -28,9 +28,7 @@ ADDED = "Any model published by `fkd push`. Its files are checked before they ar
 TRUE_POINTS = "A .pts file with 15 or 68 points, or a .csv or .json file from this page or `fkd predict`."
 POINTS = "Points (distances and errors in % of the eye distance; coordinates in pixels)"
 TO_THE_ANSWER = "() => window.fkd.toAnswer()"  # on a phone it may be below the visible part
-LATEST_PHOTO = "(photo, ...options) => [window.fkd.keepUpload(photo), ...options]"
-PHONE_CAMERA = "shown => window.fkd.phoneCamera() || shown"  # True: there is nothing to show
-KEEP_PHOTO = "photo => { if (photo) window.fkd.keepPhoto(photo); }"
+SENT_PHOTO = "(photo, ...options) => [window.fkd.sentPhoto(), ...options]"
 KEPT_PHOTO = "async () => [await window.fkd.keptPhoto()]"  # the latest of this browser session, for a reload
 LAST: dict[str, Any] = PRIVATE | {"trigger_mode": "always_last"}  # by default Gradio drops later events
 
@@ -41,7 +39,7 @@ class CompareTab:
     tested: the results of the detectors on the first benchmark.
     """
 
-    def __init__(self, detectors: Detectors, examples: Sequence[Path], page: gr.Blocks, tested: Scores):
+    def __init__(self, detectors: Detectors, examples: Sequence[Path], page: gr.Blocks, tabs: gr.Tabs, tested: Scores):
         self.detectors, self.examples, self.tested = detectors, examples, tested
         names = detectors.own.by_error()
         self.first = sorted(names, key=lambda name: name != "fcnn")[:2]  # fcnn and the best of the others
@@ -56,27 +54,22 @@ class CompareTab:
         self._place_details(landing)
         self.outputs = [self.status, self.details, self.viewer, self.answered, self.face, self.points]
         self.options = [self.models, self.whole, self.truth, self.precise]  # in the order of `Options`
-        self._connect_photos(page)
+        self._connect_photos(page, tabs)
         self._connect_options()
         self._connect_faces()
 
     def _place_photo(self, landing: View, thumbnails: list[list[str]]) -> None:
         with gr.Row(elem_id="strip"):
-            self.photo = gr.UploadButton(
-                "Your photo", variant="primary", size="sm", min_width=100, scale=0,
-                elem_id="photo",
-            )  # fmt: skip
+            self.choose = gr.Button(
+                "Your photo", variant="primary", size="sm", min_width=100, scale=0, elem_id="choose"
+            )
             self.open_camera = gr.Button("Camera", size="sm", min_width=80, scale=0, elem_id="open-camera")
             self.tried = gr.Dataset(
                 label="Or try", components=["image"], samples=thumbnails, type="index", layout="gallery",
                 visible=bool(thumbnails), elem_id="examples",
             )  # fmt: skip
-        with gr.Column(visible=False) as self.studio:
-            self.camera = Photo(
-                label="Camera", sources=["webcam"], type="filepath", height=300, elem_id="camera-photo",
-                webcam_options=gr.WebcamOptions(mirror=False),
-            )  # fmt: skip
-        self.camera_shown = gr.State(False)
+        self.photo = Photo(type="filepath", visible=False)
+        self.sent = gr.Button(visible="hidden", elem_id="sent")  # clicked by page.js, which sends photos
         self.status = gr.Markdown(landing.status, elem_id="status")
         self.answered = gr.State(landing.answered, time_to_live=MAX_AGE)
         self.viewer = Viewer(landing.picture(self.tested), visible=landing.answered is not None)
@@ -121,19 +114,17 @@ class CompareTab:
                         button = gr.Button(label, size="sm", min_width=110, elem_id=f"save-{kind}")
                         save_on_click(button, functools.partial(answers.write_file, kind), [self.answered, self.face])
 
-    def _connect_photos(self, page: gr.Blocks) -> None:
-        self.camera.change(None, self.camera, js=KEEP_PHOTO)
+    def _connect_photos(self, page: gr.Blocks, tabs: gr.Tabs) -> None:
         stems = json.dumps([path.stem for path in self.examples])
+        self.choose.click(None, js="() => window.fkd.choosePhoto()")
         self.tried.click(None, self.tried, js=f"number => {{ window.fkd.keepPhoto(null, {stems}[number]); }}")
-        for event, function, source in (
-            (self.photo.upload, self._answer, self.photo),
-            (self.camera.change, self._answer, self.camera),
-            (self.tried.click, self._try_example, self.tried),
+        for event, function, source, script in (
+            (self.sent.click, self._answer, self.photo, SENT_PHOTO),
+            (self.tried.click, self._try_example, self.tried, None),
         ):
-            script = LATEST_PHOTO if source is self.photo else None
             event(function, [source, *self.options], self.outputs, js=script, **LAST).then(None, js=TO_THE_ANSWER)
-        toggled = [self.studio, self.camera_shown, self.open_camera]
-        self.open_camera.click(self._toggle_camera, self.camera_shown, toggled, js=PHONE_CAMERA, **PRIVATE)
+        is_phone = gr.Checkbox(visible=False)
+        self.open_camera.click(_open_live, is_phone, tabs, js="() => window.fkd.phoneCamera()", **PRIVATE)
         page.load(self._open_view, self.photo, [self.models, *self.outputs], js=KEPT_PHOTO, **PRIVATE)
 
     def _connect_options(self) -> None:
@@ -180,8 +171,6 @@ class CompareTab:
 
     @handler
     def _answer(self, path: str | None, *options: Any) -> Update:
-        if path is None:  # another one was chosen while this one was sent
-            return {self.status: gr.skip()}
         return self._show(answer_photo(self.detectors, path, Options(*options)))
 
     @handler
@@ -238,11 +227,6 @@ class CompareTab:
         return {self.models: names} | self._show(view)
 
     @handler
-    def _toggle_camera(self, shown: bool) -> Update:
-        button = gr.Button("Camera" if shown else "Close the camera")
-        return {self.studio: gr.Column(visible=not shown), self.camera_shown: not shown, self.open_camera: button}
-
-    @handler
     def _add(self, wanted: str, chosen: list[str], own: list[str]) -> Update:
         """Add a Hub model to this visitor's list."""
         try:
@@ -254,6 +238,12 @@ class CompareTab:
         choices = list(dict.fromkeys([*self.detectors.own, *own]))
         models = gr.Dropdown(choices=choices, value=[*chosen, name])
         return {self.added: f"{markdown(name)} is loaded.", self.models: models, self.own: own}
+
+
+@handler
+def _open_live(is_phone: bool) -> Any:
+    """Open the Live tab, unless the phone's own camera has been opened."""
+    return gr.skip() if is_phone else gr.Tabs(selected="live")
 
 
 def _table(comparison: Comparison, face: int) -> Styler:

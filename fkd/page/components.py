@@ -8,8 +8,10 @@ import gradio as gr
 from gradio.data_classes import ImageData
 
 from fkd.page import viewer
-from fkd.page.guard import NOT_UPLOADED, is_uploaded
+from fkd.page.guard import MARK, NOT_UPLOADED, is_uploaded
 from fkd.page.uploads import Upload
+
+HOW_TO_SEND = "A file sent to /gradio_api/upload, as gradio_client's handle_file does; addresses are refused."
 
 
 class Photo(gr.Image):
@@ -18,6 +20,15 @@ class Photo(gr.Image):
     data_model = Upload
     is_template = True
 
+    def api_info(self) -> dict[str, Any]:
+        """Describe the value for programs."""
+        properties = {"path": {"type": "string"}, "meta": {"const": MARK}}
+        return {"type": "object", "properties": properties, "additional_description": HOW_TO_SEND}
+
+    def example_payload(self) -> dict[str, Any]:
+        """Return the form of a value."""
+        return {"path": "the path returned by the upload", "meta": MARK}
+
     def preprocess(self, payload: ImageData | None) -> str | None:
         """Return the path. Raises gr.Error for a file that was not uploaded."""
         if payload is None:
@@ -25,6 +36,16 @@ class Photo(gr.Image):
         if payload.path is None or not is_uploaded(payload.path):
             raise gr.Error(NOT_UPLOADED, print_exception=False)
         return payload.path
+
+
+class Name(gr.Textbox):
+    """A text whose example, in the description of the API, is its own value."""
+
+    is_template = True
+
+    def example_payload(self) -> Any:
+        """Return the value."""
+        return self.value
 
 
 class Frame(gr.Image):

@@ -28,6 +28,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fkd.errors import FkdError
 from fkd.files import one_line, parse_json
+from fkd.page.social import is_crawler, preview
 from fkd.page.uploads import keep_swept, photo_folder, remove_unfinished
 from fkd.photo.detector import Detector
 
@@ -118,7 +119,7 @@ class Guard:
 
         try:
             photo_folder()
-            await self._serve(path, QueryParams(scope["query_string"]))(scope, receive, reply)
+            await self._serve(path, scope)(scope, receive, reply)
         except ClientDisconnect:
             pass
         except Exception as error:
@@ -130,11 +131,13 @@ class Guard:
             elif not finished:
                 await send({"type": "http.response.body"})
 
-    def _serve(self, path: str, query: QueryParams) -> ASGIApp:
+    def _serve(self, path: str, scope: Scope) -> ASGIApp:
         if not ROUTES.fullmatch(path):
             return Response(status_code=404)
-        if any(is_too_long(*item) for item in query.multi_items()):
+        if any(is_too_long(*item) for item in QueryParams(scope["query_string"]).multi_items()):
             return JSONResponse({"detail": TOO_LONG}, status_code=400)
+        if path == "/" and is_crawler(Request(scope)):
+            return preview(Request(scope))
         return self._receive_upload if path == "/gradio_api/upload" else self._other
 
     async def _receive_upload(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -70,6 +70,7 @@ class LeaderboardTab:
                 label="Search models", placeholder="Search models", max_length=100, container=False, min_width=140,
                 elem_id="search",
             )  # fmt: skip
+            gr.ClearButton(self.search, value="Clear the search", size="sm", min_width=100, scale=0, elem_id="clear")
             averaged = "Include ensembles and flip averaging"
             self.averaged = gr.Checkbox(label=averaged, container=False, elem_id="averaged")
 
@@ -91,7 +92,9 @@ class LeaderboardTab:
             gr.HTML(published_html(scores), padding=False)
         with gr.Accordion("Cite this", open=False, elem_id="cite"):
             citation = (HERE / "citation.bib").read_text("utf-8")
-            gr.Code(citation, language=None, show_label=False, show_line_numbers=False, wrap_lines=True)
+            gr.Code(
+                citation, language=None, show_label=False, show_line_numbers=False, wrap_lines=True, buttons=["copy"]
+            )
 
     def _place_figures(self) -> None:
         self.plots: list[gr.Plot] = []

@@ -2,6 +2,7 @@
 window.fkd = (() => {
   const STAY = ["__theme", "__sign"]; // Gradio's own
   let hasLeft = false; // the first tab is also "selected" when the page opens
+  const inCompare = () => (new URLSearchParams(location.search).get("tab") ?? "compare") === "compare";
   let example = new URLSearchParams(location.search).get("example"); // the one that Compare shows
 
   function write(params, push) {
@@ -39,6 +40,10 @@ window.fkd = (() => {
     write(params, before.get("tab") !== params.get("tab"));
   }
 
+  // Gradio shows the first tab until the one in the URL is opened, and its parts from the lightest to the heaviest.
+  document.body.dataset.opening = inCompare() ? "compare" : "other";
+  const opened = () => delete document.body.dataset.opening;
+
   window.addEventListener("popstate", () => location.reload());
 
   function toAnswer() {
@@ -51,7 +56,7 @@ window.fkd = (() => {
   /** photo: Gradio's description of an upload, or null after an example was chosen. */
   function keepPhoto(photo, name = null) {
     example = name;
-    if (!photo) say(""); // an example replaces a photo that is being sent
+    if (!photo) cancel(); // an example replaces a photo that is being sent
     try {
       sessionStorage.setItem("fkd-photo", JSON.stringify(photo));
     } catch { /* storage is off */ }
@@ -79,59 +84,120 @@ window.fkd = (() => {
 
   // ---- a photo that is pasted or dropped anywhere
 
-  const inCompare = () => (new URLSearchParams(location.search).get("tab") ?? "compare") === "compare";
+  const input = document.createElement("input");
+  Object.assign(input, { type: "file", id: "photo", hidden: true, ariaLabel: "Your photo" });
+  input.addEventListener("change", () => {
+    const [file] = input.files;
+    input.value = ""; // so that the same file can be chosen again
+    if (file) send(file);
+  });
+  document.body.append(input);
 
-  function upload(file, event) {
-    const input = document.querySelector("#strip input[type=file]");
-    if (!input || !file) return;
-    const files = new DataTransfer();
-    files.items.add(file);
-    input.files = files.files;
-    input.dispatchEvent(new Event("change", { bubbles: true }));
-    event.preventDefault();
+  function choosePhoto(capture = false) {
+    input.accept = "image/*" + (capture ? "" : ",.heic,.heif,.avif"); // others get a sentence
+    if (capture) input.setAttribute("capture", "user");
+    else input.removeAttribute("capture");
+    input.click();
   }
 
   /** Opens the camera of a phone; returns whether there is one. */
   function phoneCamera() {
-    if (!matchMedia("(pointer: coarse)").matches) return false;
-    const input = document.createElement("input");
-    Object.assign(input, { type: "file", accept: "image/*", capture: "user" });
-    input.addEventListener("change", (event) => upload(input.files[0], event));
-    input.click();
-    return true;
+    const isPhone = matchMedia("(pointer: coarse)").matches;
+    if (isPhone) choosePhoto(true);
+    return isPhone;
   }
 
   // ---- what is being sent: a large photo takes half a minute on a slow line
 
-  let sending = "";
-  function say(text) {
-    sending = text;
+  let request = null; // of the upload in progress
+  let sent = null; // Gradio's description of the last photo sent
+
+  /** Shows a sentence next to the photos, or above another tab, with a button or without. */
+  function say(text, label = "", act = null) {
     const note = document.querySelector("#sending") ?? document.createElement("p");
     Object.assign(note, { id: "sending", role: "status", textContent: text });
-    document.querySelector("#strip").append(note);
+    document.querySelector(inCompare() ? "#strip" : "#title")?.append(note);
+    if (!act) return;
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: label });
+    button.addEventListener("click", act);
+    note.append(" ", button);
   }
-  /** Keeps a photo that has arrived, and returns it; null if the visitor has chosen something else since. */
-  function keepUpload(photo) {
-    if (!sending) return null;
-    keepPhoto(photo);
-    say("");
-    return photo;
-  }
-  document.addEventListener("change", ({ target }) => {
-    if (!target.matches?.("#strip input[type=file]") || !target.files[0]) return;
-    say(`Sending ${(target.files[0].size / 1e6).toFixed(1)} MB…`);
-  }, true);
 
-  document.addEventListener("paste", (event) => inCompare() && upload(event.clipboardData?.files?.[0], event));
+  function cancel() {
+    if (!request) return;
+    request.abort();
+    request = null;
+    say("");
+  }
+
+  /** Sends a photo in place of the one that is being sent, and has it answered. */
+  function send(file) {
+    cancel();
+    const form = new FormData();
+    form.append("files", file, file.name || "photo");
+    const upload = (request = new XMLHttpRequest());
+    const size = `${(file.size / 1e6).toFixed(1)} MB`;
+    upload.upload.addEventListener("progress", ({ loaded, total }) => {
+      say(`Sending ${size}: ${Math.floor((100 * loaded) / total)}%`, "Cancel", cancel);
+    });
+    upload.addEventListener("error", () => {
+      request = null;
+      say("The photo could not be sent: check your connection.", "Try again", () => send(file));
+    });
+    upload.addEventListener("load", () => {
+      say("");
+      request = null;
+      if (upload.status !== 200) return say(`The photo could not be sent: ${problemOf(upload.responseText)}`);
+      const [path] = JSON.parse(upload.responseText);
+      const url = new URL(`gradio_api/file=${path}`, document.baseURI).href;
+      sent = { path, url, orig_name: file.name, meta: { _type: "gradio.FileData" } };
+      keepPhoto(sent);
+      document.querySelector("#sent").click();
+    });
+    say(`Sending ${size}`, "Cancel", cancel);
+    upload.open("POST", "gradio_api/upload");
+    upload.send(form);
+  }
+
+  function problemOf(answer) {
+    try {
+      return JSON.parse(answer).detail;
+    } catch {
+      return "the server did not say why.";
+    }
+  }
+
+  // ---- without a connection
+
+  async function reload() {
+    try {
+      await fetch(location.href, { method: "HEAD", cache: "no-store" });
+      location.reload(); // which shows the photo of this session again
+    } catch {
+      offline("There is still no connection.");
+    }
+  }
+  const offline = (text) => say(text, "Try again", reload);
+  addEventListener("offline", () => offline("There is no connection to the server."));
+  addEventListener("online", () => say(""));
+
+  function take(file, event) {
+    if (!file) return;
+    event.preventDefault();
+    send(file);
+  }
+
+  document.addEventListener("paste", (event) => inCompare() && take(event.clipboardData?.files?.[0], event));
   document.addEventListener("dragover", (event) => inCompare() && event.preventDefault());
   document.addEventListener("drop", (event) => {
     if (event.target.closest?.("#truth, #more") || !inCompare()) return;
     event.preventDefault(); // or the browser would leave the page for the file
-    upload(event.dataTransfer?.files?.[0], event);
+    take(event.dataTransfer?.files?.[0], event);
   });
 
   let searched = false; // by the visitor, in the leaderboard
   document.addEventListener("input", ({ target }) => (searched ||= Boolean(target.closest?.("#search"))), true);
+  document.addEventListener("click", ({ target }) => (searched ||= Boolean(target.closest?.("#clear"))), true);
 
   // ---- the camera of Live: Gradio keeps sending frames while another tab is open, or the page is hidden
 
@@ -169,7 +235,6 @@ window.fkd = (() => {
     [".modebar-btn[data-title]", "aria-label", (part) => part.dataset.title],
     [".image-container > button", "aria-label", () => "The photo"],
     ["#examples .gallery-item", "aria-label", (part, number) => `Example photo ${number + 1}`],
-    ["#strip input[type=file]", "accept", () => "image/*,.heic,.heif,.avif"], // others get a sentence
     ["#camera .capture-button", "aria-label", () => "Record or stop"],
     ["#status, #added, #batch-status", "role", () => "status"], // where answers and errors appear: they are read out
     ["pre", "tabindex", () => 0],
@@ -183,5 +248,8 @@ window.fkd = (() => {
     }
   }).observe(document, { childList: true, subtree: true });
 
-  return { remember, openTab, toAnswer, keepPhoto, keptPhoto, isOwnPhoto, keepUpload, phoneCamera, hasSearched: () => searched };
+  return {
+    remember, openTab, opened, toAnswer, keepPhoto, keptPhoto, isOwnPhoto, choosePhoto, phoneCamera, take: send,
+    sentPhoto: () => sent, hasSearched: () => searched,
+  };
 })();

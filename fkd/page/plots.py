@@ -28,6 +28,7 @@ LAYOUT: dict[str, Any] = {
 }  # fmt: skip
 GRID = {"gridcolor": "rgba(128,128,128,0.25)", "zeroline": False}
 GREY = "#8a8f98"
+DASHES = ["solid", "dash", "dot", "dashdot"]  # so that a curve is seen through one that lies on it
 
 
 def draw(every: Sequence[Evaluation], models: Sequence[str], across: int = 4) -> list[go.Figure | None]:
@@ -94,7 +95,10 @@ def cumulative_errors(entries: Sequence[Evaluation], colours: dict[str, str]) ->
     """Draw the cumulative distribution of the faces' mean errors, in percent of the inter-ocular distance."""
     rows = [(entry.name, value) for entry in entries for value in entry.detail.nme if value is not None]
     table = pd.DataFrame(rows, columns=["model", "nme"])
-    figure = px.ecdf(table, x="nme", color="model", ecdfnorm="percent", color_discrete_map=colours)
+    figure = px.ecdf(
+        table, x="nme", color="model", line_dash="model", ecdfnorm="percent", color_discrete_map=colours,
+        line_dash_sequence=DASHES,
+    )  # fmt: skip
     figure.update_xaxes(title="mean error, % of eye distance", range=[0, 15])
     figure.update_yaxes(title="faces, %", range=[0, 100])
     return _styled(figure, 400)
@@ -137,7 +141,8 @@ def robustness_curves(entries: Sequence[Evaluation], colours: dict[str, str], ac
     ]
     table = pd.DataFrame(rows, columns=["model", "kind", "step", "rmse"])
     figure = px.line(
-        table, x="step", y="rmse", color="model", color_discrete_map=colours, facet_col="kind",
+        table, x="step", y="rmse", color="model", line_dash="model", color_discrete_map=colours,
+        line_dash_sequence=DASHES, facet_col="kind",
         facet_col_wrap=across, category_orders={"kind": list(STEPS)}, markers=True, log_y=True,
         facet_row_spacing=0.3 if across == 4 else 0.1,
     )  # fmt: skip

@@ -103,9 +103,9 @@ def build_app(references: Sequence[str | Detector], leaderboard: Path, clone: Pa
     page: gr.Blocks = gr.Blocks(title="fkd: facial keypoint detectors", analytics_enabled=False)
     with page:
         gr.Markdown(TITLE, elem_id="title")
-        with gr.Tabs() as tabs:
+        with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab("Compare", id="compare") as compare:
-                CompareTab(Detectors(detectors), examples, page, _tested(leaderboard, detectors.folders))
+                CompareTab(Detectors(detectors), examples, page, tabs, _tested(leaderboard, detectors.folders))
             with gr.Tab("Leaderboard", id="leaderboard") as board:
                 LeaderboardTab(leaderboard, detectors.folders, page, board)
             with gr.Tab("Live", id="live") as live:
@@ -117,7 +117,8 @@ def build_app(references: Sequence[str | Detector], leaderboard: Path, clone: Pa
         for tab, name in ((compare, "compare"), (live, "live"), (batch, "batch")):
             tab.select(None, js=remember(name, selected=True))
         gr.Markdown(_footer(), elem_id="footer")
-        page.load(_open_tab, None, tabs, queue=False, api_visibility="private")
+        opening = page.load(_open_tab, None, tabs, queue=False, api_visibility="private")
+        opening.then(None, js="() => window.fkd.opened()")
         api(detectors, leaderboard)
     page.queue(max_size=MAX_WAITING, api_open=False)
     return page

@@ -131,7 +131,7 @@ def upload(page: Page, path: Path) -> None:
     """Uploads a photo, and waits for a new status or picture."""
     shown = "[...document.querySelectorAll('#status .md *, #viewer .picture')]"
     page.evaluate(f"{shown}.forEach(part => part.setAttribute('data-old', ''))")
-    page.locator("#strip input[type=file]").set_input_files(path)
+    page.locator("input#photo").set_input_files(path)
     page.wait_for_function(f"{shown}.some(part => !part.hasAttribute('data-old'))", timeout=30_000)
 
 

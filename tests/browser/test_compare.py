@@ -184,7 +184,7 @@ def test_on_a_phone_the_answer_is_scrolled_into_view(page):
     unfold(page)
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
     bottom = page.evaluate("scrollY")
-    page.locator("#strip input[type=file]").set_input_files(EXAMPLES / "eileen_collins.png")
+    page.locator("input#photo").set_input_files(EXAMPLES / "eileen_collins.png")
     page.wait_for_function(
         "() => Math.abs(document.querySelector('#viewer').getBoundingClientRect().top) < 40", timeout=30_000
     )
@@ -238,19 +238,74 @@ def test_bad_files_and_faceless_photos_get_a_sentence_and_the_page_stays_usable(
     expect(page.locator("#viewer .label text").first).to_have_text("drawn by hand")
 
 
+def slow_line(page, bytes_per_second: float) -> None:
+    limits = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_per_second}
+    page.fingers.send("Network.enable")
+    page.fingers.send("Network.emulateNetworkConditions", limits)
+
+
 @pytest.mark.slow
-def test_photos_come_from_examples_the_camera_and_the_clipboard_and_models_can_be_changed(page):
+def test_a_photo_on_a_slow_line_shows_its_progress_and_gives_way_to_the_next_choice(page):
+    note, photo = page.locator("#sending"), page.locator(f"{PANELS} image").first
+    before = photo.get_attribute("height")
+    slow_line(page, 100_000)
+    page.locator("input#photo").set_input_files(EXAMPLES / "eileen_collins.png")  # 0.8 MB: 8 s
+    expect(note).to_contain_text(re.compile(r"Sending 0.8 MB: [1-9]\d?%"), timeout=8000)
+    note.get_by_role("button", name="Cancel").click()
+    expect(note).to_be_empty()
+    page.locator("input#photo").set_input_files(EXAMPLES / "eileen_collins.png")
+    expect(note).to_contain_text("Sending")
+    page.locator("#examples .gallery-item").nth(2).click()
+    expect(note).to_be_empty()
+    expect(photo).not_to_have_attribute("height", before, timeout=30_000)
+    example = photo.get_attribute("href")
+    slow_line(page, -1)
+    page.wait_for_timeout(2000)
+    assert photo.get_attribute("href") == example, "the photo that was given up must not come later"
+
+
+@pytest.mark.slow
+def test_without_a_connection_a_sentence_says_so_and_trying_again_works(page):
+    note, photo = page.locator("#sending"), page.locator(f"{PANELS} image").first
+    answered(page)
+    page.route("**/gradio_api/upload", lambda route: route.abort())
+    page.locator("input#photo").set_input_files(EXAMPLES / "eileen_collins.png")
+    expect(note).to_contain_text("could not be sent")
+    page.unroute("**/gradio_api/upload")
+    note.get_by_role("button", name="Try again").click()
+    expect(photo).to_have_attribute("height", "512", timeout=30_000)
+    page.context.set_offline(True)
+    expect(note).to_contain_text("no connection to the server")
+    note.get_by_role("button", name="Try again").click()
+    expect(note).to_contain_text("still no connection")
+    page.context.set_offline(False)
+    expect(note).to_be_empty()
+    page.locator("#examples .gallery-item").first.click()
+    expect(photo).not_to_have_attribute("height", "512", timeout=30_000)
+    answered(page)
+
+
+def test_the_camera_is_the_phones_own_or_the_live_tab(page):
+    if page.size == "phone":
+        with page.expect_file_chooser() as opened:
+            press(page, "Camera")
+        assert opened.value.element.get_attribute("capture") == "user"
+        opened.value.set_files(EXAMPLES / "eileen_collins.png")
+        expect(page.locator(f"{PANELS} image").first).to_have_attribute("height", "512", timeout=30_000)
+    else:
+        press(page, "Camera")
+        expect(page.get_by_role("tab", name="Live")).to_have_attribute("aria-selected", "true")
+    with page.expect_file_chooser() as opened:
+        open_tab(page, "Compare")
+        press(page, "Your photo")
+    assert opened.value.element.get_attribute("capture") is None
+
+
+@pytest.mark.slow
+def test_photos_come_from_examples_and_the_clipboard_and_models_can_be_changed(page):
     photo = page.locator(f"{PANELS} image").first
     size = photo.get_attribute("height")
     page.locator("#examples .gallery-item").nth(2).click()
-    expect(photo).not_to_have_attribute("height", size, timeout=30_000)
-    answered(page)
-
-    size = photo.get_attribute("height")
-    press(page, "Camera")
-    page.locator("#camera-photo").get_by_text("Access Webcam").click()
-    page.wait_for_function("document.querySelector('#camera-photo video')?.currentTime > 0")  # it shows a frame
-    page.get_by_label("capture photo").click()
     expect(photo).not_to_have_attribute("height", size, timeout=30_000)
     answered(page)
 

@@ -9,7 +9,18 @@ import yaml
 from hub_server import Fault
 from playwright.sync_api import Page, expect
 
-from browser.helpers import BOARD, choose, launched, open_tab, screenshot, settle, standing, tab_by_keyboard, tab_to
+from browser.helpers import (
+    BOARD,
+    choose,
+    launched,
+    open_tab,
+    press,
+    screenshot,
+    settle,
+    standing,
+    tab_by_keyboard,
+    tab_to,
+)
 from fkd.board.entries import find_benchmark, read_entries
 from fkd.page import leaderboard
 from fkd.page.ranking import is_single
@@ -127,6 +138,10 @@ def test_the_ranking_is_sorted_searched_and_opened_by_pointer(board):
     search(board, "fcnnx", 0)
     board.locator("#search").get_by_role("textbox").press("Backspace")
     expect(board.locator(ROWS)).to_have_count(1, timeout=20_000)
+    press(board, "Clear the search")
+    expect(board.locator(ROWS).nth(1)).to_be_visible(timeout=20_000)
+    board.wait_for_function("!location.search.includes('search')")
+    search(board, "fcnn", 1)
     board.locator(ROWS).locator("td[data-column=nme]").click()
     expect(board.locator("#card")).to_contain_text("9216-500-30", timeout=30_000)
     assert "tab=model" in board.url and "model=fcnn" in board.url

@@ -77,6 +77,38 @@ def test_every_tab_has_an_address_and_no_serious_barrier_in_either_theme(page, a
     assert not barriers(page)
 
 
+SHIFT = """window.moved = 0;
+const add = list => list.getEntries().forEach(entry => window.moved += entry.value);
+new PerformanceObserver(add).observe({type: 'layout-shift', buffered: true});"""
+# Buttons and fields outside of running text and tables; a label is a part of its checkbox.
+SMALL = """() => [...document.querySelectorAll('button, a[href], input, textarea, [role=tab]')].filter(part => {
+    if (part.closest('p, li, td, .md, .modebar, [hidden]') || !part.checkVisibility({visibilityProperty: true})) return;
+    const field = part.matches('input, textarea') && part.closest('label, .block, .wrap');
+    const {width, height} = (field || part).getBoundingClientRect();
+    return width && Math.min(width, height) < 43.5;
+}).map(part => part.outerHTML.slice(0, 200))"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_tab_opened_by_its_address_does_not_jump_and_fits_a_thumb(page, address, name):
+    page.add_init_script(SHIFT)
+    shifts = []
+    for _ in range(2):  # a busy machine paints more of the steps in which Gradio builds the page
+        page.goto(f"{address}?tab={name.lower()}")
+        expect(page.get_by_role("tab", name=name).first).to_have_attribute("aria-selected", "true", timeout=30_000)
+        settle(page)
+        page.wait_for_timeout(2000)
+        shifts.append(page.evaluate("moved"))
+    assert min(shifts) < 0.05
+    if page.size == "phone":
+        for accordion in page.locator("button.label-wrap:visible").all():
+            box = accordion.bounding_box()
+            accordion.click(position={"x": 2, "y": box["height"] - 2})  # the corner of its frame opens it too
+        settle(page)
+        assert not page.evaluate(SMALL)
+
+
 @pytest.mark.slow
 def test_the_model_tab_opens_on_the_best_model_in_its_own_colour(page):
     open_tab(page, "Model")

@@ -1,6 +1,7 @@
 """The API for gradio_client and curl works as documented."""
 
 import base64
+import io
 import json
 import re
 import shlex
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from gradio_client import Client
+from PIL import Image
 from served import FILE, Caller, launched
 
 from app import build_app
@@ -44,6 +46,23 @@ def test_the_documented_examples_run(page):
     assert '"left_eye_center"' in answers[0] and '"rmse"' in answers[1]
     api = Client(page.url, verbose=False).view_api(return_format="dict")
     assert set(api["named_endpoints"]) == {"/predict", "/compare", "/leaderboard"}
+
+
+def test_the_description_names_this_pages_values_and_promises_no_addresses(page):
+    text = page.client.get("gradio_api/info").text
+    assert '"example_input":"resnet18"' in text and '"example_input":"wild15"' in text
+    assert "Hello" not in text and "raw.githubusercontent" not in text and "URL" not in text
+    assert "addresses are refused" in text
+
+
+def test_a_link_in_a_messenger_shows_the_pages_own_title_and_picture(page):
+    headers = {"user-agent": "WhatsApp/2.23", "x-forwarded-proto": "https", "x-forwarded-host": 'fkd.test"><script>'}
+    tags = dict(re.findall(r'<meta property="([^"]+)" content="([^"]*)">', page.client.get("/", headers=headers).text))
+    assert tags["og:title"] == "Which facial keypoint detector finds your face better?"
+    assert tags["og:image"].startswith("https://fkd.test&quot;&gt;&lt;script&gt;/gradio_api/file=")
+    answer = page.client.get("gradio_api/file=" + tags["og:image"].partition("file=")[2])
+    assert Image.open(io.BytesIO(answer.content)).size == (1200, 630)
+    assert "gradio_config" in page.client.get("/", headers={"user-agent": "Mozilla/5.0"}).text
 
 
 def test_each_endpoint_answers_and_precise_points_differ(page: Caller):

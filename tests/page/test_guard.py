@@ -66,7 +66,7 @@ def secret(tmp_path) -> Path:
 
 def answer_uploaded(page: Caller, photo: dict, session: str) -> tuple[bool, dict]:
     """Answers a photo by the handler of the Compare tab."""
-    number = next(number for number, inputs in page.handlers("uploadbutton") if len(inputs) == 5)
+    number = next(number for number, inputs in page.handlers("image") if len(inputs) == 5)
     return page.join(number, [photo, ["fcnn"], False, None, False], session)
 
 
@@ -88,7 +88,7 @@ def test_the_component_itself_reads_no_other_file(secret):
 
 
 def test_the_pages_own_handlers_read_no_other_file_either(page, uploaded, secret):
-    kinds = ("image", "file", "uploadbutton")
+    kinds = ("image", "file")
     tried = 0
     for component in kinds:
         for number, inputs in page.handlers(component):
@@ -326,7 +326,7 @@ def test_no_handler_decodes_a_picture_in_the_pages_own_process(page, uploaded, t
 def test_an_answer_that_nobody_fetched_is_small_and_holds_no_photo(page):
     content = (ROOT / "examples" / "barack_obama_speaking.jpg").read_bytes()  # no other test's
     photo = {"path": page.upload("lost.jpg", content), "meta": FILE}
-    upload = next(number for number, inputs in page.handlers("uploadbutton") if len(inputs) == 5)
+    upload = next(number for number, inputs in page.handlers("image") if len(inputs) == 5)
     batch = next(number for number, inputs in page.handlers("file") if len(inputs) == 3)
     (live,) = (one["id"] for one in page.config["dependencies"] if "stream" in [what for _, what in one["targets"]])
     frame = {"url": f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"}
@@ -370,7 +370,7 @@ def test_the_served_page_forgets_sessions(monkeypatch, evaluated, tmp_path):
     monkeypatch.setattr(compare, "MAX_AGE", 1)
     with launched(build([evaluated], tmp_path)) as page:
         photo = {"path": page.upload("a.jpg", (ROOT / "examples" / "grace_hopper.jpg").read_bytes()), "meta": FILE}
-        upload = next(number for number, inputs in page.handlers("uploadbutton") if len(inputs) == 5)
+        upload = next(number for number, inputs in page.handlers("image") if len(inputs) == 5)
         (precise,) = (one["id"] for one in page.config["components"] if one["props"].get("elem_id") == "precise")
         (again,) = (one["id"] for one in page.config["dependencies"] if one["targets"] == [[precise, "input"]])
         options = [["net"], False, None, False]

@@ -1,0 +1,49 @@
+"""What a messenger or a social network shows of a link to the page.
+
+Their programs run no JavaScript and take the first tags in the HTML, which are Gradio's own advertisement.
+"""
+
+import functools
+import re
+import shutil
+from html import escape
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from fkd.page.uploads import address, page_folder
+
+CARD = Path(__file__).parent / "card.jpg"  # 1200 x 630 px, made by "Share" on the first example
+CRAWLERS = re.compile(
+    "facebookexternalhit|twitterbot|slackbot|discordbot|linkedinbot|whatsapp|telegrambot|mastodon|bluesky|signal", re.I
+)
+TITLE = "Which facial keypoint detector finds your face better?"
+DESCRIPTION = "Two detectors on the same photo, side by side: see where they differ, and try your own."
+
+
+def is_crawler(request: Request) -> bool:
+    """Whether a link's preview is asked for."""
+    return bool(CRAWLERS.search(request.headers.get("user-agent", "")))
+
+
+def preview(request: Request) -> HTMLResponse:
+    """Return the page's title, description and picture."""
+    host = request.headers.get("x-forwarded-host") or request.headers.get("host", "")
+    base = (
+        f"{request.headers.get('x-forwarded-proto', request.url.scheme)}://{host}{request.scope.get('root_path', '')}/"
+    )
+    tags = {
+        "og:type": "website", "og:title": TITLE, "og:description": DESCRIPTION, "og:url": base,
+        "og:image": base + _card(), "og:image:width": "1200", "og:image:height": "630",
+        "twitter:card": "summary_large_image",
+    }  # fmt: skip
+    metas = "".join(f'<meta property="{name}" content="{escape(text)}">' for name, text in tags.items())
+    title = f"<!doctype html><html lang=en><meta charset=utf-8><title>{TITLE}</title>"
+    return HTMLResponse(f'{title}<meta name="description" content="{DESCRIPTION}">{metas}')
+
+
+@functools.cache
+def _card() -> str:
+    """Return the address of the picture."""
+    return address(Path(shutil.copy(CARD, page_folder())))
