@@ -164,6 +164,14 @@ def read_onnx(path: Path, name: str = "") -> NetworkDetector:
     return detector
 
 
+def with_weights(file: Path) -> bytes:
+    """Return the content of an ONNX file with the weights that it has in other files, for programs that take one."""
+    import onnx  # noqa: PLC0415 - it takes as long as all else here
+
+    content: bytes = onnx.load(file).SerializeToString()
+    return content
+
+
 def _plain(text: str, most: int) -> str:
     """One line without HTML."""
     return one_line(text.replace("<", " "), most)

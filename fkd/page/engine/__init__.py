@@ -1,0 +1,86 @@
+"""The detectors in the visitor's browser: the steps of `fkd.photo` in JavaScript, from the same ONNX files.
+
+`write_engine` writes a folder that any static host can serve. In a page next to it:
+
+    import { openEngine } from "./engine/engine.js";
+    const engine = await openEngine(new URL("./engine/", document.baseURI));
+    const answer = await engine.answer(await createImageBitmap(file), { models: ["mobile"] });
+"""
+
+import json
+import shutil
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from fkd.files import file_sha256, file_stem
+from fkd.hub.reference import SCHEME, HubModel, checkpoint_folder
+from fkd.keypoints import EDGES, FRAME_SIZE, MEAN_FACE, MIRROR, NAMES
+from fkd.learn.record import CONFIG, WEIGHTS, check_files, read_config
+from fkd.photo import finder, predict
+from fkd.photo.colours import distinct, network_colour
+from fkd.photo.detectors.checkpoint import networks_folder, onnx_file
+from fkd.photo.detectors.network import MAX_PX, POINTS, UNCERTAINTY, VIEWS
+from fkd.photo.detectors.onnx import with_weights
+from fkd.photo.many_photos import MOST_FACES
+from fkd.photo.reading import MOST_MEGAPIXELS, SHORTEST
+
+HERE = Path(__file__).parent
+FINDER = ("STRIDES", "LOOK", "GLANCE", "LARGE", "HUGE", "MORE_LOOKS", "SMALL", "TINY", "LOWEST", "SURE", "LYING_COST",
+          "APART", "STEP", "DARK")  # fmt: skip
+
+
+def write_engine(folder: Path, references: Iterable[Path | str]) -> list[dict[str, Any]]:
+    """Write the engine and these models into a folder, and return `models.json`, what it lists of each model.
+
+    references: checkpoint folders, or hf:user/repo. Raises as `write_model`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in HERE.rglob("*"):
+        if path.suffix in (".js", ".css", ".mjs", ".gz") or path.name == "LICENSE":
+            shutil.copy(path, folder / path.name)
+    finder_bytes = _write_packed(finder.WEIGHTS.read_bytes(), folder / "yunet.onnx.gz")
+    constants = {name: getattr(finder, name) for name in FINDER} | {
+        "EYES_NOSE_MOUTH": finder.POINTS, "NAMES": NAMES, "MIRROR": MIRROR, "MEAN": MEAN_FACE, "FRAME": FRAME_SIZE,
+        "EDGES": [[NAMES.index(name) for name in edge] for edge in EDGES], "VIEWS": [view.tolist() for view in VIEWS],
+        "CONFIRMED": predict.CONFIRMED, "FOLLOWED": predict.FOLLOWED, "MAX_PX": MAX_PX, "MOST_FACES": MOST_FACES,
+        "SHORTEST": SHORTEST, "MEGAPIXELS": MOST_MEGAPIXELS, "POINTS": POINTS, "UNCERTAINTY": UNCERTAINTY,
+        "BASE_BYTES": finder_bytes + (folder / "ort.wasm.gz").stat().st_size,
+    }  # fmt: skip
+    lines = [f"export const {name} = {json.dumps(value)};\n" for name, value in constants.items()]
+    (folder / "constants.js").write_text("// Written by fkd.page.engine from the Python modules.\n" + "".join(lines))
+    models = [write_model(reference, folder) for reference in references]
+    for model, colour in zip(models, distinct([model["colour"] for model in models]), strict=True):
+        model["colour"] = colour
+    (folder / "models.json").write_text(json.dumps(models))
+    return models
+
+
+def write_model(reference: Path | str, folder: Path) -> dict[str, Any]:
+    """Write a checkpoint as one compressed ONNX file, and return its line of `models.json`.
+
+    Raises FkdError or OSError as `fkd.hub.reference.load` if it is not a checkpoint, or damaged.
+    """
+    source = checkpoint_folder(reference)
+    check_files(source)
+    config, sha256 = read_config(source / CONFIG), file_sha256(source / WEIGHTS)
+    hub = HubModel.parse(str(reference)) if str(reference).startswith(SCHEME) else None
+    name = hub.repo_id if hub else source.resolve().name
+    file = f"{file_stem(name)}-{sha256[:8]}.onnx.gz"  # new weights, new name: a browser may keep files
+    content = with_weights(onnx_file(source, config.model, sha256, networks_folder()))
+    return {
+        "name": name,
+        "owner": hub.owner if hub else "",
+        "terms": config.data.terms,
+        "colour": network_colour(config.model.name),
+        "rmse": config.training.validation_rmse,
+        "file": file,
+        "bytes": _write_packed(content, folder / file),
+    }
+
+
+def _write_packed(content: bytes, path: Path) -> int:
+    """Write a file compressed by gzip, and return its size; the numbers in weights have no repetitions to look for."""
+    packer = zlib.compressobj(wbits=31, strategy=zlib.Z_HUFFMAN_ONLY)
+    return path.write_bytes(packer.compress(content) + packer.flush())

@@ -1,0 +1,186 @@
+// Grey pictures {width, height, data: Uint8Array}, computed as Pillow does: the networks and thresholds were chosen on
+// its pixels.
+import { DARK, FRAME } from "./constants.js";
+import { apply, determinant, invert, round } from "./frames.js";
+
+const ONE = 2 ** 22; // weights are whole numbers of this fraction, as Pillow's, which decides halves
+const FILTERS = {
+  bilinear: [1, (x) => Math.max(0, 1 - Math.abs(x))],
+  bicubic: [2, (x) => cubic(Math.abs(x))],
+};
+
+function cubic(x) { // Keys (1981), a = -0.5
+  if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
+  return x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0;
+}
+
+/** RGBA pixels -> their greys, written to `grey` from `start`. */
+export function toGrey(rgba, grey, start) {
+  for (let from = 0, to = start; from < rgba.length; from += 4, to++) {
+    grey[to] = (rgba[from] * 19595 + rgba[from + 1] * 38470 + rgba[from + 2] * 7471 + 0x8000) >> 16;
+  }
+}
+
+export function cut({ width, data }, left, top, right, bottom) {
+  const part = new Uint8Array((right - left) * (bottom - top));
+  for (let y = top; y < bottom; y++) {
+    part.set(data.subarray(y * width + left, y * width + right), (y - top) * (right - left));
+  }
+  return { width: right - left, height: bottom - top, data: part };
+}
+
+/** For each pixel of a side of `size`: the first pixel of the side from 0 to `span` that counts, and the weights. */
+function weights(length, span, size, [support, filter]) {
+  const scale = span / size;
+  const wide = Math.max(scale, 1);
+  return Array.from({ length: size }, (_, index) => {
+    const centre = (index + 0.5) * scale;
+    const first = Math.max(Math.trunc(centre - support * wide + 0.5), 0);
+    const end = Math.min(Math.trunc(centre + support * wide + 0.5), length);
+    const taps = Float64Array.from({ length: end - first }, (_, tap) => filter((tap + first - centre + 0.5) / wide));
+    const sum = taps.reduce((total, tap) => total + tap, 0);
+    return [first, taps.map((tap) => Math.round((tap / sum) * ONE))];
+  });
+}
+
+const clipped = (sum) => Math.min(255, Math.max(0, Math.floor(sum / ONE + 0.5)));
+
+/** A picture of another size. span: the part of it, from its corner, that is shown. */
+export function resize(picture, size, filter, span = [picture.width, picture.height]) {
+  const [width, height] = size;
+  const { width: before, height: rows, data } = picture;
+  if (before === width && rows === height && span[0] === width && span[1] === height) return picture;
+  const narrow = new Uint8Array(width * rows);
+  weights(before, span[0], width, FILTERS[filter]).forEach(([first, taps], x) => {
+    for (let y = 0; y < rows; y++) {
+      let sum = 0;
+      for (let tap = 0, at = y * before + first; tap < taps.length; tap++, at++) sum += data[at] * taps[tap];
+      narrow[y * width + x] = clipped(sum);
+    }
+  });
+  const small = new Uint8Array(width * height);
+  const sums = new Float64Array(width);
+  weights(rows, span[1], height, FILTERS[filter]).forEach(([first, taps], y) => {
+    sums.fill(0);
+    taps.forEach((weight, tap) => {
+      for (let x = 0, at = (first + tap) * width; x < width; x++, at++) sums[x] += narrow[at] * weight;
+    });
+    for (let x = 0; x < width; x++) small[y * width + x] = clipped(sums[x]);
+  });
+  return { width, height, data: small };
+}
+
+/** Means of blocks of whole pixels; the last ones may be smaller. */
+function reduce({ width, height, data }, across, down) {
+  const [w, h] = [Math.ceil(width / across), Math.ceil(height / down)];
+  const small = new Uint8Array(w * h);
+  for (let y = 0; y < h; y++) {
+    for (let x = 0; x < w; x++) {
+      const [right, bottom] = [Math.min((x + 1) * across, width), Math.min((y + 1) * down, height)];
+      let sum = 0;
+      for (let row = y * down; row < bottom; row++) {
+        for (let at = row * width + x * across; at < row * width + right; at++) sum += data[at];
+      }
+      const count = (right - x * across) * (bottom - y * down);
+      small[y * w + x] = ((sum + (count >> 1)) * Math.floor(2 ** 24 / count)) / 2 ** 24; // cut off, as Pillow does
+    }
+  }
+  return { width: w, height: h, data: small };
+}
+
+/** A picture whose longer side is at most `longest`, as the finder shrinks it: means of blocks, then bicubic. */
+export function shrunk(grey, longest) {
+  const scale = Math.min(1, longest / Math.max(grey.width, grey.height));
+  if (scale === 1) return grey;
+  const size = [grey.width, grey.height].map((side) => Math.max(1, round(side * scale)));
+  const [across, down] = [grey.width / size[0], grey.height / size[1]].map((by) => Math.trunc(by / 2) || 1);
+  return resize(reduce(grey, across, down), size, "bicubic", [grey.width / across, grey.height / down]);
+}
+
+/** A dark photo, brightened, and its noise smoothed. */
+export function lit(grey) {
+  const counts = new Float64Array(256);
+  for (const value of grey.data) counts[value]++;
+  let [top, sum] = [0, counts[0]];
+  while (sum < 0.99 * grey.data.length) sum += counts[++top];
+  top = Math.max(top, 1);
+  if (top >= DARK) return grey;
+  const table = Uint8Array.from({ length: 256 }, (_, value) => Math.min(255, round((value * DARK) / top)));
+  return { ...grey, data: blurred(grey).map((value) => table[value]) };
+}
+
+/** Means of 3 x 3 pixels, the edge repeated: along rows, then along columns. */
+function blurred({ width, height, data }) {
+  const pass = (from, length, step, lines, jump) => {
+    const to = new Uint8Array(from.length);
+    for (let line = 0; line < lines; line++) {
+      for (let index = 0, at = line * jump; index < length; index++, at += step) {
+        const [before, after] = [index ? at - step : at, index < length - 1 ? at + step : at];
+        to[at] = Math.floor((from[before] + from[at] + from[after]) / 3 + 0.5);
+      }
+    }
+    return to;
+  };
+  return pass(pass(data, width, 1, height, width), height, width, width, 1);
+}
+
+/** Turned counter-clockwise by quarters. */
+export function turned({ width, height, data }, quarters) {
+  if (!quarters) return { width, height, data };
+  const to = new Uint8Array(data.length);
+  const [w, h] = [height, width];
+  for (let y = 0; y < h; y++) {
+    for (let x = 0; x < w; x++) to[y * w + x] = data[x * width + width - 1 - y];
+  }
+  return turned({ width: w, height: h, data: to }, quarters - 1);
+}
+
+/** The frame that a matrix (photo px -> frame px) describes, FRAME x FRAME, as `fkd.photo.crop.crop` cuts it. */
+export function crop(grey, matrix) {
+  const back = invert(matrix);
+  const step = Math.sqrt(Math.abs(determinant(back)));
+  const reach = 3 * Math.max(step, 1);
+  const corners = (way) => [[0, 0], [FRAME, 0], [0, FRAME], [FRAME, FRAME]].map((corner) => apply(way, corner));
+  const limit = [grey.width, grey.height];
+  const ends = limit.map((side, axis) => {
+    const along = corners(back).map((corner) => corner[axis]);
+    const low = Math.min(Math.max(Math.floor(Math.min(...along) - reach), 0), side - 1);
+    return [low, Math.min(Math.max(Math.ceil(Math.max(...along) + reach), low + 1), side)];
+  });
+  const [[left, right], [top, bottom]] = ends;
+  let part = cut(grey, left, top, right, bottom);
+  if (step > 1) part = resize(part, [part.width, part.height].map((side) => Math.ceil(side / step)), "bicubic");
+  const [across, down] = [part.width / (right - left), part.height / (bottom - top)];
+  const [a, b, d, e] = [across * back[0], across * back[1], down * back[3], down * back[4]];
+  const shiftX = across * (back[2] + 0.5 - left) - (a + b) / 2;
+  const shiftY = down * (back[5] + 0.5 - top) - (d + e) / 2;
+  const over = corners([a, b, shiftX, d, e, shiftY]).flatMap(([x, y]) => [-x, -y, x - part.width, y - part.height]);
+  const pad = Math.trunc(Math.min(Math.max(Math.max(...over) + 3, 0), 8 * FRAME)); // beyond it, black
+  const frame = new Uint8Array(FRAME * FRAME);
+  for (let y = 0; y < FRAME; y++) {
+    for (let x = 0; x < FRAME; x++) {
+      const u = a * (x + 0.5) + b * (y + 0.5) + shiftX;
+      const v = d * (x + 0.5) + e * (y + 0.5) + shiftY;
+      if (u < -pad || v < -pad || u >= part.width + pad || v >= part.height + pad) continue;
+      frame[y * FRAME + x] = Math.min(255, Math.max(0, round(sample(part, u - 0.5, v - 0.5))));
+    }
+  }
+  return frame;
+}
+
+/** Keys' cubic through four values, a = -1. */
+function between(v1, v2, v3, v4, d) {
+  return v2 + d * (v3 - v1 + d * (2 * (v1 - v2) + v3 - v4 + d * (v2 - v1 + v4 - v3)));
+}
+
+/** The value at a place between pixels, bicubic; the edge is repeated. */
+function sample({ width, height, data }, u, v) {
+  const [x, y] = [Math.floor(u), Math.floor(v)];
+  const at = (index, side) => (index < 0 ? 0 : index >= side ? side - 1 : index);
+  const [x0, x1, x2, x3] = [at(x - 1, width), at(x, width), at(x + 1, width), at(x + 2, width)];
+  const along = (row) => {
+    const start = at(row, height) * width;
+    return between(data[start + x0], data[start + x1], data[start + x2], data[start + x3], u - x);
+  };
+  return between(along(y - 1), along(y), along(y + 1), along(y + 2), v - y);
+}
