@@ -22,7 +22,7 @@ from fkd.photo.detector import Detector
 from fkd.photo.face import Face, FaceBox
 from fkd.photo.finder import whole_photo
 from fkd.photo.many_photos import MOST_FACES, find_at_most
-from fkd.photo.point_files import answer_row, read_points, to_pts, write_rows
+from fkd.photo.point_files import BY_HAND, answer_row, read_points, to_pts, write_rows
 from fkd.photo.reading import note_of
 
 MAX_PX = 1e6  # the largest coordinate of a box
@@ -36,7 +36,6 @@ NO_FACE = (
 )
 NO_POINTS = "These are not 15 points in the photo: place them again."
 NO_MATCH = "The true points are on no face that was found here. "
-BY_HAND = "by hand"  # in downloads, the model of the points that a visitor placed
 GONE = "The photo has been deleted: photos are deleted within the hour. Choose it again."
 
 

@@ -1,49 +1,71 @@
-"""The Batch tab: many photos at once."""
+"""The Batch tab: up to four models on many photos at once."""
 
 import dataclasses
 import html
 import re
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import gradio as gr
+import numpy as np
+import pandas as pd
 
 from fkd.errors import FkdError
 from fkd.files import counted
+from fkd.page.answers import CHOOSE
 from fkd.page.browser import PRIVATE, Update
 from fkd.page.detectors import LazyDetectors
 from fkd.page.guard import handler, pick
-from fkd.page.uploads import new_folder
+from fkd.page.uploads import address, new_folder
+from fkd.page.viewer import MAX_MODELS
+from fkd.photo.comparison import TITLES, disagreement, mean_error, mean_spread
 from fkd.photo.detector import Detector
-from fkd.photo.draw import draw_points
+from fkd.photo.draw import draw_comparison
 from fkd.photo.finder import whole_photo
 from fkd.photo.many_photos import (
     MOST_BYTES,
+    MOST_NAMES,
     MOST_PHOTOS,
     Answered,
-    answer_photos,
+    compare_photos,
     find_at_most,
     list_sources,
+    read_truth,
     skipped_note,
 )
-from fkd.photo.point_files import answer_row, write_rows
+from fkd.photo.point_files import Row, answer_row, write_rows
 
-INTRODUCTION = f"""Photos, or zips of photos: up to {MOST_PHOTOS} at a time, {MOST_BYTES / 1e6:.0f} MB unpacked. The
-points are in the files below. Files are deleted within an hour."""
-INTERVAL = 1.0  # s between updates of the gallery, which is sent whole
-DRAWN, GALLERY = 2000, 800  # px, longest side of the drawings in the zip, and of those that the gallery shows
+INTRODUCTION = f"""Which photos do the models disagree on? Choose up to {MOST_PHOTOS} photos, or zips of them,
+{MOST_BYTES / 1e6:.0f} MB unpacked. If you know the true points, choose them too: .pts files named like the photos, or a
+.csv or .json file with the photos' names. Files are deleted within an hour."""
+INTERVAL = 1.0  # s between updates of the photos, which are sent whole
+DRAWN, CARD = 2000, 560  # px, longest side of the drawings in the zip, and of the face on a card
 FILES = {"points.csv": "Points as CSV", "points.json": "Points as JSON", "drawn.zip": "Drawings as a zip"}
+UNIT = "of the eye distance"
 
 
 class View(NamedTuple):
-    """The tab's HTML, (path, caption) for the gallery, and the folder of FILES once they are written."""
+    """The tab's HTML, that of the photos, and the folder of FILES once they are written."""
 
     status: str
-    pictures: list[tuple[str, str]]
+    photos: str = ""
     folder: Path | None = None
+
+
+class Photo(NamedTuple):
+    """A photo with faces: what it is sorted by, its card as HTML, and the error of each model on each face.
+
+    differs: how far the models differ, in words; empty if unknown.
+    """
+
+    name: str
+    badness: list[float]
+    differs: str
+    card: str
+    errors: pd.DataFrame
 
 
 def batch_tab(detectors: LazyDetectors) -> None:
@@ -51,14 +73,17 @@ def batch_tab(detectors: LazyDetectors) -> None:
     gr.Markdown(INTRODUCTION)
     with gr.Row():
         files = gr.File(
-            label="Photos and zips", file_count="multiple", height=200,
+            label="Photos, zips, and true points if known", file_count="multiple", height=200,
             elem_id="batch-files",
         )  # fmt: skip
         with gr.Column(min_width=260):
-            model = gr.Dropdown(list(detectors), value=detectors.by_error()[0], label="Model", elem_id="batch-model")
+            models = gr.Dropdown(
+                list(detectors), value=detectors.by_error()[:2], multiselect=True, max_choices=MAX_MODELS,
+                label=f"Models, up to {MAX_MODELS}", elem_id="batch-models",
+            )  # fmt: skip
             whole = gr.Checkbox(label="Each photo is one face", container=False, elem_id="batch-whole")
             with gr.Row():
-                run = gr.Button("Find the keypoints", variant="primary", min_width=140, elem_id="batch-run")
+                run = gr.Button("Find keypoints", variant="primary", min_width=170, elem_id="batch-run")
                 stop = gr.Button("Stop", min_width=100, interactive=False, elem_id="batch-stop")
             status = gr.HTML(padding=False, elem_id="batch-status")
     with gr.Row(visible=False) as downloads:
@@ -66,7 +91,7 @@ def batch_tab(detectors: LazyDetectors) -> None:
             gr.DownloadButton(label, size="sm", min_width=120, elem_id=f"batch-{name.partition('.')[2]}")
             for name, label in FILES.items()
         ]
-    gallery = gr.Gallery(label="Drawn", object_fit="contain", height="auto", visible=False, elem_id="batch-gallery")
+    photos = gr.HTML(padding=False, elem_id="batch-photos")
     running: set[str | None] = set()  # sessions; one that is removed ends after its photo
 
     # Nested, because Gradio passes the request to functions only, not to a partial.
@@ -74,10 +99,12 @@ def batch_tab(detectors: LazyDetectors) -> None:
         running.add(request.session_hash)
         return {status: "<p>Waiting for its turn ...</p>"} | buttons(True)  # one batch runs at a time
 
-    def answer_all(files: list[str] | None, name: str, whole: bool, request: gr.Request) -> Iterator[Update]:
+    def answer_all(files: list[str] | None, names: list[str], whole: bool, request: gr.Request) -> Iterator[Update]:
         try:
-            detector = pick(detectors, name)
-            for view in answer_files(detector, files or [], lambda: request.session_hash in running, whole):
+            chosen = [pick(detectors, name) for name in dict.fromkeys(names or [])][:MAX_MODELS]
+            if not chosen:
+                raise FkdError(CHOOSE)
+            for view in answer_files(chosen, files or [], lambda: request.session_hash in running, whole):
                 yield show(view)
         finally:
             running.discard(request.session_hash)
@@ -85,8 +112,8 @@ def batch_tab(detectors: LazyDetectors) -> None:
     def show(view: View) -> Update:
         return {
             status: view.status,
-            downloads: gr.Row(visible=view.folder is not None and bool(view.pictures)),
-            gallery: gr.Gallery(view.pictures or None, visible=bool(view.pictures)),
+            downloads: gr.Row(visible=view.folder is not None and bool(view.photos)),
+            photos: view.photos,
             **{save: view.folder and str(view.folder / name) for save, name in zip(saves, FILES, strict=True)},
         }
 
@@ -94,9 +121,9 @@ def batch_tab(detectors: LazyDetectors) -> None:
         return {run: gr.Button(interactive=not busy), stop: gr.Button(interactive=busy)}
 
     # The button comes back whatever happens to the batch.
-    shown = [status, downloads, gallery, *saves]
+    shown = [status, downloads, photos, *saves]
     run.click(handler(begin), None, [status, run, stop], **PRIVATE).then(
-        handler(answer_all), [files, model, whole], shown, show_progress="hidden", **PRIVATE
+        handler(answer_all), [files, models, whole], shown, show_progress="hidden", **PRIVATE
     ).then(lambda: buttons(False), None, [run, stop], queue=False, **PRIVATE)
 
     def stop_after_this(request: gr.Request) -> None:
@@ -106,63 +133,112 @@ def batch_tab(detectors: LazyDetectors) -> None:
 
 
 def answer_files(
-    detector: Detector, files: list[str], goes_on: Callable[[], bool], whole: bool = False
+    detectors: Sequence[Detector], files: list[str], goes_on: Callable[[], bool], whole: bool = False
 ) -> Iterator[View]:
     """Yield the state of the tab, about once a second, until all photos are answered or `goes_on` returns False.
 
     whole: take each photo as one face, cropped to it.
     """
-    yield View("<p>Reading the files ...</p>", [])
+    yield View("<p>Reading the files ...</p>")
     skipped: list[str] = []
     try:
         sources = list_sources(files, skipped)
     except FkdError as error:
-        yield View(f"<p><b>{html.escape(str(error))}</b></p>", [])
+        yield View(f"<p><b>{html.escape(str(error))}</b></p>")
         return
+    truth, left_out = read_truth(sources)
+    count = sum(source.name in truth for source in sources)
     done: list[Answered] = []
-    pictures: list[tuple[str, str]] = []
+    photos: list[Photo] = []
+    rows: list[Row] = []
     stopped, shown = "", 0.0
     folder = new_folder()
     with zipfile.ZipFile(folder / "drawn.zip", "w") as archive:
-        find = whole_photo if whole else find_at_most
-        for answered in answer_photos(detector, sources, find=find):
-            number = len(done) + 1
-            if answered.photo and answered.faces:
-                plain = re.sub(r"[^\w-]+", "_", Path(answered.name).stem)[:60]
-                path = folder / f"{number:03}-{plain}.jpg"
-                _draw(answered, detector.colour, archive, path)
-                pictures.append((str(path), answered.name))
-            answered = dataclasses.replace(answered, photo=None)  # which makes room for the next
+        for answered in compare_photos(detectors, sources, truth, whole_photo if whole else find_at_most):
+            number, name, comparison = len(done) + 1, answered.name, answered.comparison
+            if answered.photo and comparison and comparison.boxes:
+                plain = re.sub(r"[^\w-]+", "_", Path(name).stem)[:60]
+                photos.append(_show(answered, archive, folder / f"{number:03}-{plain}.jpg"))
+            if comparison:
+                rows += comparison.rows(name)
+                matched = list(map(id, comparison.truth))
+                left_out += [f"{name} (no face was found there)"] * any(id(one) not in matched for one in truth[name])
+            else:
+                rows += [answer_row(name, detector.name, [], answered.problem) for detector in detectors]
+            answered = dataclasses.replace(answered, photo=None, comparison=None)  # which makes room for the next
             done.append(answered)
             if not goes_on():
-                stopped = f"Stopped after {number} of {len(sources)} photos. "
+                stopped = f"Stopped after {number} of {count} photos. "
                 break
             if time.monotonic() - shown >= INTERVAL:
-                text = f"{number} of {counted(len(sources), 'photo')}"
-                bar = f'<progress value="{number}" max="{len(sources)}" aria-label="{text}"></progress>'
-                yield View(f"<p>{text} ...</p>{bar}{_reasons(done)}", pictures)
+                text = f"{number} of {counted(count, 'photo')}"
+                bar = f'<progress value="{number}" max="{count}" aria-label="{text}"></progress>'
+                yield View(f"<p>{text} ...</p>{bar}{_reasons(done)}", _cards(photos))
                 shown = time.monotonic()
-    for name in ("points.csv", "points.json"):
-        write_rows(folder / name, [answer_row(one.name, detector.name, one.faces, one.problem) for one in done])
-    faces = sum(len(one.faces) for one in done)
-    left_out = f'<p class="reason">{html.escape(skipped_note(skipped))}</p>' if skipped else ""
+    for file in ("points.csv", "points.json"):
+        write_rows(folder / file, rows)
+    faces = sum(len(one.boxes) for one in done)
     status = f"<p>{stopped}<b>{counted(faces, 'face')}</b> in {counted(len(done), 'photo')}.</p>"
-    yield View(status + left_out + _reasons(done), pictures, folder)
+    more = f" and {len(left_out) - MOST_NAMES:,} more" if len(left_out) > MOST_NAMES else ""
+    notes = [f"True points left out: {', '.join(left_out[:MOST_NAMES])}{more}."] if left_out else []
+    notes += [f"Files {skipped_note(skipped)}"] if skipped else []
+    photos.sort(key=lambda photo: photo.badness, reverse=True)
+    yield View(_summary(photos) + status + _paragraphs(notes) + _reasons(done), _cards(photos), folder)
 
 
-def _draw(answered: Answered, colour: str, archive: zipfile.ZipFile, path: Path) -> None:
-    """Write a drawing to the archive, and a smaller one for the gallery to `path`."""
-    assert answered.photo
-    drawn = draw_points(answered.photo, [face.points for face in answered.faces], colour)
-    drawn.thumbnail((DRAWN, DRAWN))
+def _show(answered: Answered, archive: zipfile.ZipFile, path: Path) -> Photo:
+    """Draw the photo for the archive, and the face on which the models differ most for its card."""
+    name, comparison = answered.name, answered.comparison
+    assert answered.photo and comparison
+    models, truth = comparison.answers, comparison.truth
+    apart = [np.nan_to_num(disagreement(faces), nan=-1) for faces in zip(*models.values(), strict=True)]
+    face = int(np.argmax([each.mean() for each in apart]))
+    most, where = max(zip(apart[face].tolist(), TITLES, strict=True))
     with archive.open(path.name, "w") as member:
-        drawn.save(member, "JPEG", quality=90)
-    drawn.thumbnail((GALLERY, GALLERY))
-    drawn.save(path, "JPEG", quality=90)
+        draw_comparison(answered.photo, comparison, DRAWN).save(member, "JPEG", quality=90)
+    draw_comparison(answered.photo, comparison, CARD, comparison.boxes[face]).save(path, "JPEG", quality=88)
+    errors = pd.DataFrame()
+    for model, faces in models.items():
+        errors[model] = [mean_error(answer.points, points) for answer, points in zip(faces, truth, strict=True)]
+    spreads = pd.Series({model: mean_spread(faces) for model, faces in models.items()})
+    table = pd.DataFrame({"error": errors.mean(), "uncertainty": spreads})
+    badness = [apart[face].mean(), *table.max().fillna(-1)]  # of a single model: by its error
+    table.index = [f'<i style="background: {comparison.colours[model]}"></i>{html.escape(model)}' for model in models]
+    text = table.dropna(axis=1, how="all").to_html(float_format="{:.1f}%".format, na_rep="", border=0, escape=False)
+    differs = f"{apart[face].mean():.1f}% {UNIT}, most at the {where} ({most:.1f}%)" if most >= 0 else ""
+    words = f"The models differ by {differs}. " if differs else ""
+    words += f"Of its {len(apart)} faces, this one is shown." if len(apart) > 1 else ""
+    link = f'<a href="{address(path)}" target="_blank"><img src="{address(path)}" alt="{html.escape(name)}"></a>'
+    return Photo(name, badness, differs, f"<li>{link}<p><b>{html.escape(name)}</b><br>{words}</p>{text}</li>", errors)
+
+
+def _cards(photos: Sequence[Photo]) -> str:
+    return f"<ol>{''.join(photo.card for photo in photos)}</ol>" if photos else ""
+
+
+def _summary(photos: Sequence[Photo]) -> str:
+    """HTML: which model is closest to the true points, and in which photo they differ most."""
+    if not photos:
+        return ""
+    text = ""
+    errors = pd.concat([photo.errors for photo in photos]).dropna()  # of the faces on which each model has one
+    if len(errors):
+        (least, best), *others = sorted((error, html.escape(str(name))) for name, error in errors.mean().items())
+        against = " and ".join(f"{error:.1f}% ({name})" for error, name in others)
+        closest = ("off by", "closer:", "closest:")[min(len(others), 2)]
+        verdict = f"is {closest} {least:.1f}% {UNIT}{', against ' if others else ''}{against}"
+        text = f"<p><b>{best} {verdict}</b>, on average of {counted(len(errors), 'face')} with true points.</p>"
+    if photos[0].differs:
+        text += f"<p>The models disagree most in <b>{html.escape(photos[0].name)}</b>: {photos[0].differs}.</p>"
+    return text
 
 
 def _reasons(done: list[Answered]) -> str:
     """HTML: which photos end early, or have no answer, and why."""
     reasons = [photo.note for photo in done if photo.note]
-    reasons += [photo.problem or f"{photo.name}: no face was found" for photo in done if not photo.faces]
-    return "".join(f'<p class="reason">{html.escape(reason)}</p>' for reason in reasons)
+    reasons += [photo.problem or f"{photo.name}: no face was found" for photo in done if not photo.boxes]
+    return _paragraphs(reasons)
+
+
+def _paragraphs(texts: Sequence[str]) -> str:
+    return "".join(f'<p class="reason">{html.escape(text)}</p>' for text in texts)

@@ -1,5 +1,6 @@
 """Several detectors on one photo: their answers, the distances between them, and their errors."""
 
+import itertools
 import math
 import time
 from collections.abc import Sequence
@@ -117,8 +118,23 @@ def points_table(comparison: Comparison, face: int) -> pd.DataFrame:
     return table
 
 
-def mean_error(points: np.ndarray, truth: np.ndarray) -> float:
+def disagreement(answers: Sequence[Face]) -> np.ndarray:
+    """How far apart the most different answers for one face are at each point, [15], in % of the eye distance."""
+    pairs = [_percent(first.points, second.points) for first, second in itertools.combinations(answers, 2)]
+    most: np.ndarray = np.fmax.reduce([np.full(len(NAMES), np.nan), *pairs])
+    return most
+
+
+def mean_spread(faces: Sequence[Face]) -> float:
+    """The mean uncertainty of a model's points, in % of the eye distance; NaN if it does not state any."""
+    spreads = [100 * face.spread.mean() / _ocular(face.points) for face in faces if face.spread is not None]
+    return float(np.mean(spreads)) if spreads else math.nan
+
+
+def mean_error(points: np.ndarray, truth: np.ndarray | None) -> float:
     """The mean distance of points from the true ones, both [15, 2] px, in % of the true eye distance, or NaN."""
+    if truth is None:
+        return math.nan
     distances = _px(points, truth)
     return float(100 * np.nanmean(distances) / _ocular(truth)) if np.isfinite(distances).any() else math.nan
 

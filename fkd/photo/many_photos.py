@@ -3,25 +3,30 @@
 import io
 import itertools
 import os
+import re
 import sys
 import zipfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Any
 from unicodedata import normalize
 
+import numpy as np
 from PIL import Image
 
 from fkd.errors import FkdError
 from fkd.files import counted, one_line, open_regular
+from fkd.photo.comparison import Comparison, compare
 from fkd.photo.decoder import read_apart
 from fkd.photo.detector import Detector
 from fkd.photo.face import Face, FaceBox
 from fkd.photo.finder import find_faces
+from fkd.photo.point_files import BY_HAND, MAX_BYTES, READERS, read_named_points
 from fkd.photo.predict import TOGETHER, Finder, predict_together
 from fkd.photo.reading import MOST_FILE_BYTES, PHOTOS, note_of, read_photo, starts_as_photo
 from fkd.zips import open_member, open_zip
@@ -32,7 +37,7 @@ MOST_NAMES = 10  # of skipped files, in a message
 FOUND_AHEAD = 4  # photos in memory with their faces, waiting for the detector
 MAX_WAITING = 40_000_000  # pixels of photos that wait in memory until their faces fill a batch
 
-Reader = Callable[..., Image.Image]  # `read_photo` or `read_apart`
+Reader = Callable[..., Image.Image]  # `read_photo` or another
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Source:
 
     name: str
     size: int
-    read: Callable[[], Image.Image]
+    read: Callable[[], Any]
     inside: str = ""
 
 
@@ -55,6 +60,7 @@ class Answered:
     problem: str = ""
     boxes: list[FaceBox] = field(default_factory=list)
     note: str = ""
+    comparison: Comparison | None = None  # of `compare_photos`, in place of `faces`
 
 
 def walk_photos(paths: Iterable[Path | str], skipped: list[str] | None = None) -> Iterator[Path]:
@@ -74,7 +80,10 @@ def walk_photos(paths: Iterable[Path | str], skipped: list[str] | None = None) -
 
 
 def find_photos(
-    paths: Sequence[Path | str], skipped: list[str] | None = None, read: Reader = read_photo
+    paths: Sequence[Path | str],
+    skipped: list[str] | None = None,
+    read: Reader = read_photo,
+    endings: tuple[str, ...] = PHOTOS,
 ) -> Iterator[Source]:
     """Yield the photos of files, folders and zips, named by their paths; a damaged zip is a photo that is damaged.
 
@@ -90,7 +99,9 @@ def find_photos(
         try:
             with open_regular(path, MOST_BYTES) as file, open_zip(file, one_line(path.name)) as archive:
                 files = [each for each in archive.infolist() if not (each.is_dir() or _is_hidden(_name_of(each)))]
-                photos = {each for each in files if _is_photo(_name_of(each), partial(_start_of, archive, each))}
+                photos = {
+                    each for each in files if _is_photo(_name_of(each), partial(_start_of, archive, each), endings)
+                }
         except FkdError as error:
             yield Source(name, 0, partial(_fail, error), below)
             continue
@@ -101,25 +112,30 @@ def find_photos(
 
 
 def list_sources(files: Sequence[Path | str], skipped: list[str] | None = None) -> list[Source]:
-    """The photos of a visitor's files and zips, named without folders, up to MOST_PHOTOS and MOST_BYTES."""
+    """The photos of a visitor's files and zips, named without folders, up to MOST_PHOTOS and MOST_BYTES.
+
+    After them come the files of points, up to MOST_PHOTOS too, which `read_truth` reads.
+    """
     sources: list[Source] = []
     skipped = [] if skipped is None else skipped
-    size = 0
+    size, endings = 0, (*PHOTOS, *READERS)
     for file in map(Path, files):
-        photo = not _is_hidden(file.name) and _is_photo(file.name, partial(_start, file))
+        photo = not _is_hidden(file.name) and _is_photo(file.name, partial(_start, file), endings)
         if file.suffix.lower() == ".zip" or photo:
-            new = list(find_photos([file], skipped, read_apart))
+            new = list(find_photos([file], skipped, _read, endings))
             size += sum(source.size for source in new)
             sources += [replace(source, name=_harmless(source.inside)) for source in new]
         else:
             skipped.append(one_line(file.name))
-        if len(sources) > MOST_PHOTOS or size > MOST_BYTES:  # a request may name one zip any number of times
-            most = f"{MOST_PHOTOS} photos, {MOST_BYTES / 1e6:.0f} MB"
-            total = f"{len(sources):,} photos of {size / 1e6:,.0f} MB"
+        points = [source for source in sources if _is_points(source.name)]
+        number = len(sources) - len(points)
+        if max(number, len(points)) > MOST_PHOTOS or size > MOST_BYTES:  # a request may repeat one zip
+            most = f"{MOST_PHOTOS} photos and as many files of points, {MOST_BYTES / 1e6:.0f} MB"
+            total = f"{number:,} photos and {len(points):,} files of points, {size / 1e6:,.0f} MB,"
             raise FkdError(f"{total} are more than one batch takes ({most}): split them")
-    if not sources:
+    if all(_is_points(source.name) for source in sources):
         raise FkdError(f"found no photo ({', '.join(PHOTOS)}) among these files")
-    return sources
+    return sorted(sources, key=lambda source: _is_points(source.name))
 
 
 def drawing_names(sources: Iterable[Source]) -> dict[str, str]:
@@ -169,6 +185,51 @@ def answer_photos(
             yield from _answer(detector, waiting, precise)
             waiting, pixels = [], 0
     yield from _answer(detector, waiting, precise)
+
+
+def read_truth(sources: Sequence[Source]) -> tuple[dict[str, list[np.ndarray]], list[str]]:
+    """The true points by photo, whose name has the same stem and folders; and what was left out, in words."""
+    truth: dict[str, list[np.ndarray]] = {each.name: [] for each in sources if not _is_points(each.name)}
+    paths = {name: _path(name) for name in truth}
+    left_out: list[str] = []
+    for source in (each for each in sources if _is_points(each.name)):
+        try:
+            faces = source.read()
+        except FkdError as error:
+            left_out.append(str(error))
+            continue
+        models = {model for _, model, _ in faces}
+        for name, model, points in faces:
+            path = _path(name)
+            fitting = [each for each, own in paths.items() if own.endswith(path) or path.endswith(own)]
+            if len(models) > 1 and BY_HAND not in models:
+                left_out.append(f"{one_line(name)} (which of several models' points are true?)")
+            elif not fitting:
+                left_out.append(f"{one_line(name)} (no such photo here)")
+            elif model == BY_HAND or BY_HAND not in models:
+                for each in fitting:
+                    truth[each] = [*truth[each], points][:MOST_FACES]
+    return truth, list(dict.fromkeys(left_out))
+
+
+def _path(name: str) -> str:
+    """A photo's path without its ending, however a system or a spreadsheet's guard spells it."""
+    return "/" + re.sub(r"\.\w+$", "", normalize("NFC", name.casefold()).lstrip("'").replace("\\", "/"))
+
+
+def compare_photos(
+    detectors: Sequence[Detector], sources: Iterable[Source], truth: Mapping[str, list[np.ndarray]], find: Finder
+) -> Iterator[Answered]:
+    """As `compare` for each photo, in order, while a thread reads the next ones; truth: by the photo's name."""
+    photos = (source for source in sources if not _is_points(source.name))
+    for answered in _find_ahead(photos, lambda _: []):
+        if answered.photo:
+            try:
+                comparison = compare(detectors, answered.photo, None, truth[answered.name], find)
+                answered = replace(answered, boxes=comparison.boxes, comparison=comparison)
+            except FkdError as error:
+                answered = replace(answered, photo=None, problem=str(error))
+        yield answered
 
 
 def _find_ahead(sources: Iterable[Source], find: Finder) -> Iterator[Answered]:
@@ -221,9 +282,9 @@ def _is_hidden(name: str) -> bool:
     return any(part.startswith((".", "__MACOSX")) and part != ".." for part in parts)
 
 
-def _is_photo(name: str, start: Callable[[], bytes]) -> bool:
+def _is_photo(name: str, start: Callable[[], bytes], endings: tuple[str, ...] = PHOTOS) -> bool:
     """By its ending, so that a damaged photo is reported, or by its first bytes."""
-    if name.lower().endswith(PHOTOS):
+    if name.lower().endswith(endings):
         return True
     with suppress(FkdError):  # that cannot be read
         return starts_as_photo(start())
@@ -252,6 +313,21 @@ def _harmless(name: str) -> str:
     """A name without folders above it and control characters."""
     parts = PurePosixPath(name.replace("\\", "/")).parts
     return one_line("/".join(part for part in parts if part not in ("/", "//", "..")))
+
+
+def _is_points(name: str) -> bool:
+    return name.lower().endswith(tuple(READERS))
+
+
+def _read(file: Path | io.BytesIO, name: str = "") -> Any:
+    """Read a photo, or a file of points."""
+    name = name or str(getattr(file, "name", ""))
+    if not _is_points(name):
+        return read_apart(file, name)
+    if isinstance(file, Path):
+        with open_regular(file, MAX_BYTES) as opened:
+            return read_named_points(opened, name)
+    return read_named_points(io.BufferedReader(file), name)
 
 
 def _fail(error: FkdError) -> Image.Image:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from supervision import KeyPoints
 
 Row = dict[str, Any]
+Named = tuple[np.ndarray, Iterable[tuple[str, str]]]  # points, and each face's photo and model
+BY_HAND = "by hand"  # the model of points that a visitor placed
 MISSING = (np.nan, np.nan)  # x and y of a point
 BOX = ("box_left", "box_top", "box_right", "box_bottom")
 SPREAD = tuple(f"{name}_spread" for name in NAMES)
@@ -97,14 +99,23 @@ def read_points(path: Path | str) -> list[np.ndarray]:
     A csv has the competition's columns, in any order and among others; a JSON is rows, or one face's
     {"points": {name: [x, y]}}. Raises FkdError, naming the expected format, for anything else.
     """
-    path = Path(path)
-    name = one_line(path.name)
-    reader = {".pts": _read_pts, ".csv": _read_csv, ".json": _read_json}.get(path.suffix.lower())
+    with open_regular(path, MAX_BYTES) as file:
+        return [points for *_, points in read_named_points(file, Path(path).name)]
+
+
+def read_named_points(file: io.BufferedReader, name: str) -> list[tuple[str, str, np.ndarray]]:
+    """As `read_points`, from an open file of this name: (photo, model, points) of each face.
+
+    The photo is the file's own name where it names none, the model empty.
+    """
+    name = one_line(name)
+    reader = READERS.get(Path(name).suffix.lower())
     if reader is None:
         raise FkdError(f"{name} is not a .pts, .csv or .json file: save the true points as one of these")
-    with open_regular(path, MAX_BYTES) as file:
-        points = reader(file, name).reshape(-1, len(NAMES), 2)
-    points = points[~np.isnan(points).all((1, 2))]
+    numbers, whose = reader(file, name)
+    points = numbers.reshape(-1, len(NAMES), 2)
+    known = ~np.isnan(points).all((1, 2))
+    points = points[known]
     if not len(points):
         raise FkdError(f"{name} has no points")
     if len(points) > MAX_FACES:
@@ -113,7 +124,9 @@ def read_points(path: Path | str) -> list[np.ndarray]:
         raise FkdError(f"{name}: a point is more than {MAX_PX:,} px away, expected pixels of the photo")
     if (np.isnan(points).sum(2) == 1).any():
         raise FkdError(f"{name}: a point has only one of x and y, expected both or none")
-    return list(points.astype(np.float32))
+    named = zip(itertools.compress(whose, known), points.astype(np.float32), strict=True)
+    # Compare's downloads call every photo "photo".
+    return [(name if photo in ("", "photo") else photo, model, face) for (photo, model), face in named]
 
 
 class Journal:
@@ -197,7 +210,7 @@ def _write_parquet(path: Path, rows: Iterable[Row]) -> None:
             file.write_table(to_arrow(chunk))
 
 
-def _read_pts(file: io.BufferedReader, name: str) -> np.ndarray:
+def _read_pts(file: io.BufferedReader, name: str) -> Named:
     body = re.search(r"\{([^}]*)\}", file.read().decode(errors="replace"))
     try:
         points = np.array(body[1].split() if body else [], np.float64) - 1
@@ -208,10 +221,10 @@ def _read_pts(file: io.BufferedReader, name: str) -> np.ndarray:
     if points.size != 2 * len(NAMES):
         expected = f"expected {len(NAMES)} or 68 points, one `x y` per line between {{ and }}"
         raise FkdError(f"{name} has {points.size // 2} points, {expected}")
-    return points
+    return points, [("", "")]
 
 
-def _read_csv(file: io.BufferedReader, name: str) -> np.ndarray:
+def _read_csv(file: io.BufferedReader, name: str) -> Named:
     from fkd.data.table import Table  # noqa: PLC0415 - pandas
 
     header = file.readline(20_000)  # OpenFace's has 4,850 bytes, more than a peek shows
@@ -219,7 +232,9 @@ def _read_csv(file: io.BufferedReader, name: str) -> np.ndarray:
     if {b"x_0", b"y_0"} <= set(re.findall(rb"\w+", header.lower())):
         raise FkdError(f"{name} is a csv of OpenFace, which is not read: {OTHERS}")
     table = Table(name, file, "save the true points again")
-    return table.numbers(table.read(COLUMNS), -MAX_PX, MAX_PX, "pixels of the photo")
+    rows = table.read(("photo", "model", *COLUMNS), ("photo", *COLUMNS), COLUMNS)
+    whose = rows.reindex(columns=["photo", "model"], fill_value="").itertuples(index=False, name=None)
+    return table.numbers(rows[list(COLUMNS)], -MAX_PX, MAX_PX, "pixels of the photo"), whose
 
 
 @dataclass(frozen=True)
@@ -227,20 +242,26 @@ class _FacePoints:
     points: dict[Keypoint, tuple[float, float] | None]
 
 
-def _read_json(file: io.BufferedReader, name: str) -> np.ndarray:
+def _read_json(file: io.BufferedReader, name: str) -> Named:
     value = parse_json(file.read().decode("utf-8-sig", errors="replace"), name)
     first = value[0] if isinstance(value, list) and value else value
     for kind, own in (("COCO", {"images", "keypoints"}), ("labelme", {"shapes"})):
         if isinstance(first, dict) and first.keys() & own:
             raise FkdError(f"{name} is a {kind} file, which is not read: {OTHERS}")
     if isinstance(value, dict) and isinstance(value.get("models"), dict):  # as the API's /compare answers
-        value = list(value["models"].values())
+        value = [row | {"model": model} if isinstance(row, dict) else row for model, row in value["models"].items()]
     faces: list[Any] = []
+    whose: list[tuple[str, str]] = []
     for row in value if isinstance(value, list) else [value]:
-        inner = row.get("faces") if isinstance(row, dict) else None
-        faces += inner if isinstance(inner, list) else [row]
+        fields = row if isinstance(row, dict) else {}
+        inner = fields["faces"] if isinstance(fields.get("faces"), list) else [row]
+        faces += inner
+        whose += [(str(fields.get("photo", "")), str(fields.get("model", "")))] * len(inner)
     try:
         read = typed(faces, list[_FacePoints], name)
     except FkdError as error:
         raise FkdError(f"{error}: {OTHERS}") from None
-    return np.array([[face.points.get(point) or MISSING for point in NAMES] for face in read], np.float64)
+    return np.array([[face.points.get(point) or MISSING for point in NAMES] for face in read], np.float64), whose
+
+
+READERS = {".pts": _read_pts, ".csv": _read_csv, ".json": _read_json}

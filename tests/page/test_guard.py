@@ -315,7 +315,7 @@ def test_no_handler_decodes_a_picture_in_the_pages_own_process(page, uploaded, t
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.write(uploaded["path"], "a.jpg")
     files = [uploaded["path"], str(tmp_path / "a.zip")]
-    *_, view = answer_files(CheckpointDetector.read(ROOT / "checkpoints" / "fcnn"), files, lambda: True)
+    *_, view = answer_files([CheckpointDetector.read(ROOT / "checkpoints" / "fcnn")], files, lambda: True)
     assert "<b>2 faces</b> in 2 photos" in view.status
     (number,) = (one["id"] for one in page.config["dependencies"] if "stream" in [what for _, what in one["targets"]])
     frame = {"url": f"data:image/jpeg;base64,{base64.b64encode(Path(uploaded['path']).read_bytes()).decode()}"}
@@ -333,7 +333,7 @@ def test_an_answer_that_nobody_fetched_is_small_and_holds_no_photo(page):
     folder, options = uploads.photo_folder(), ["fcnn", "none", None]
     before = set(folder.rglob("*"))
     for number, data in (
-        (upload, [photo, ["fcnn"], False, None, False]), (batch, [[photo], "fcnn", False]), (live, [frame, *options]),
+        (upload, [photo, ["fcnn"], False, None, False]), (batch, [[photo], ["fcnn"], False]), (live, [frame, *options]),
     ):  # fmt: skip
         body = {"data": data, "fn_index": number, "session_hash": f"lost{number}"}
         event = page.client.post("gradio_api/queue/join", json=body).json()["event_id"]

@@ -219,19 +219,19 @@ def test_one_photo_that_no_answer_comes_for_leaves_the_others(evaluated):
 
 def test_the_page_writes_each_drawing_and_ends_with_what_it_has_when_stopped(tmp_path, monkeypatch, tiny_checkpoint):
     monkeypatch.setattr(page_batch, "new_folder", lambda: Path(tempfile.mkdtemp(dir=tmp_path)))
-    *_, last = page_batch.answer_files(CheckpointDetector.read(tiny_checkpoint), [str(GRACE)] * 4, lambda: True)
+    *_, last = page_batch.answer_files([CheckpointDetector.read(tiny_checkpoint)], [str(GRACE)] * 4, lambda: True)
     points = json.loads((last.folder / "points.json").read_text())
     assert "4 faces" in last.status and len(points) == 4 and (last.folder / "points.csv").exists()
     with zipfile.ZipFile(last.folder / "drawn.zip") as archive:
         assert archive.namelist() == [f"{n:03}-grace_hopper.jpg" for n in range(1, 5)]
         assert Image.open(archive.open("001-grace_hopper.jpg")).size == (512, 600)
-    assert len(last.pictures) == 4
-    *_, last = page_batch.answer_files(CheckpointDetector.read(tiny_checkpoint), [str(GRACE)] * 4, lambda: False)
+    assert last.photos.count("<img") == 4
+    *_, last = page_batch.answer_files([CheckpointDetector.read(tiny_checkpoint)], [str(GRACE)] * 4, lambda: False)
     assert "Stopped after 1 of 4 photos" in last.status and last.folder
     Image.new("L", (90, 80), 128).save(tmp_path / "cropped.png")
     detector, files = CheckpointDetector.read(tiny_checkpoint), [str(tmp_path / "cropped.png")]
     for whole, faces in ((False, "0 faces"), (True, "1 face")):
-        *_, last = page_batch.answer_files(detector, files, lambda: True, whole)
+        *_, last = page_batch.answer_files([detector], files, lambda: True, whole)
         assert f"<b>{faces}</b> in 1 photo" in last.status
     assert json.loads((last.folder / "points.json").read_text())[0]["faces"][0]["box"] == [-0.5, -0.5, 89.5, 79.5]
 
@@ -244,10 +244,10 @@ def test_a_batch_never_waits_for_the_room_that_it_takes_itself(tmp_path, monkeyp
     monkeypatch.setattr(page_batch, "new_folder", lambda: Path(tempfile.mkdtemp(dir=tmp_path)))
     Image.open(GRACE).resize((356, 417)).save(tmp_path / "b.jpg")
     files, detector = [str(GRACE), str(tmp_path / "b.jpg")] * 5, CheckpointDetector.read(tiny_checkpoint)
-    *_, last = page_batch.answer_files(detector, files, lambda: True)
+    *_, last = page_batch.answer_files([detector], files, lambda: True)
     assert "in 10 photos" in last.status and "waited" not in last.status
     start = time.monotonic()
-    *_, last = page_batch.answer_files(detector, [str(GRACE)] * 9, lambda: False)
+    *_, last = page_batch.answer_files([detector], [str(GRACE)] * 9, lambda: False)
     assert "Stopped after 1 of 9 photos" in last.status and time.monotonic() - start < 3
 
 

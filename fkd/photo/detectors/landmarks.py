@@ -61,7 +61,7 @@ MARGIN = SIZE // 4  # px of the crop on each side: with half of it, the finder i
 class LandmarkDetector(Brief):
     """A network or predictor that finds K landmarks in one crop, as a `Detector`, which documents most attributes.
 
-    A face that it does not find has all points at the centre of the frame, and infinite doubt.
+    In a photo, a face that it does not find has no points, NaN, and infinite doubt; in a frame, all at the centre.
     """
 
     name: str
@@ -101,7 +101,6 @@ class LandmarkDetector(Brief):
             to_frame = frame_matrix(box.box, box.turn)
             points = self._answer(crop(photo, ZOOM @ np.vstack([to_frame, [0, 0, 1]]), SIZE), False)
             found = bool(np.isfinite(points).all())
-            points = points if found else np.full_like(points, CENTRE)
             in_photo = apply(invert(to_frame), points).astype(np.float32)
             faces.append(Face(box.box, in_photo, crop(photo, to_frame), doubt=0.0 if found else math.inf))
         return faces
