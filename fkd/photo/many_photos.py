@@ -80,14 +80,11 @@ def walk_photos(paths: Iterable[Path | str], skipped: list[str] | None = None) -
 
 
 def find_photos(
-    paths: Sequence[Path | str],
-    skipped: list[str] | None = None,
-    read: Reader = read_photo,
-    endings: tuple[str, ...] = PHOTOS,
+    paths: Sequence[Path | str], skipped: list[str] | None = None, read: Reader = read_photo, points: bool = False
 ) -> Iterator[Source]:
     """Yield the photos of files, folders and zips, named by their paths; a damaged zip is a photo that is damaged.
 
-    skipped: takes the names of other files, as in `walk_photos`.
+    skipped: takes the names of other files, as in `walk_photos`. points: files of points in zips, too.
     """
     skipped = [] if skipped is None else skipped
     for given, path in ((Path(top), path) for top in paths for path in walk_photos([top], skipped)):
@@ -100,7 +97,7 @@ def find_photos(
             with open_regular(path, MOST_BYTES) as file, open_zip(file, one_line(path.name)) as archive:
                 files = [each for each in archive.infolist() if not (each.is_dir() or _is_hidden(_name_of(each)))]
                 photos = {
-                    each for each in files if _is_photo(_name_of(each), partial(_start_of, archive, each), endings)
+                    each for each in files if _is_photo(_name_of(each), partial(_start_of, archive, each), points)
                 }
         except FkdError as error:
             yield Source(name, 0, partial(_fail, error), below)
@@ -112,17 +109,14 @@ def find_photos(
 
 
 def list_sources(files: Sequence[Path | str], skipped: list[str] | None = None) -> list[Source]:
-    """The photos of a visitor's files and zips, named without folders, up to MOST_PHOTOS and MOST_BYTES.
-
-    After them come the files of points, up to MOST_PHOTOS too, which `read_truth` reads.
-    """
+    """The photos of a visitor, then the files of points: without folders, MOST_PHOTOS of each, MOST_BYTES together."""
     sources: list[Source] = []
     skipped = [] if skipped is None else skipped
-    size, endings = 0, (*PHOTOS, *READERS)
+    size = 0
     for file in map(Path, files):
-        photo = not _is_hidden(file.name) and _is_photo(file.name, partial(_start, file), endings)
+        photo = not _is_hidden(file.name) and _is_photo(file.name, partial(_start, file), True)
         if file.suffix.lower() == ".zip" or photo:
-            new = list(find_photos([file], skipped, _read, endings))
+            new = list(find_photos([file], skipped, _read, True))
             size += sum(source.size for source in new)
             sources += [replace(source, name=_harmless(source.inside)) for source in new]
         else:
@@ -282,9 +276,9 @@ def _is_hidden(name: str) -> bool:
     return any(part.startswith((".", "__MACOSX")) and part != ".." for part in parts)
 
 
-def _is_photo(name: str, start: Callable[[], bytes], endings: tuple[str, ...] = PHOTOS) -> bool:
-    """By its ending, so that a damaged photo is reported, or by its first bytes."""
-    if name.lower().endswith(endings):
+def _is_photo(name: str, start: Callable[[], bytes], points: bool = False) -> bool:
+    """By its ending, so that a damaged photo is reported, or by its first bytes. points: files of points, too."""
+    if name.lower().endswith(PHOTOS) or (points and _is_points(name)):
         return True
     with suppress(FkdError):  # that cannot be read
         return starts_as_photo(start())
@@ -324,20 +318,18 @@ def _read(file: Path | io.BytesIO, name: str = "") -> Any:
     name = name or str(getattr(file, "name", ""))
     if not _is_points(name):
         return read_apart(file, name)
-    if isinstance(file, Path):
-        with open_regular(file, MAX_BYTES) as opened:
-            return read_named_points(opened, name)
-    return read_named_points(io.BufferedReader(file), name)
+    with open_regular(file, MAX_BYTES) if isinstance(file, Path) else io.BufferedReader(file) as opened:
+        return read_named_points(opened, name)
 
 
 def _fail(error: FkdError) -> Image.Image:
     raise error
 
 
-def _read_member(path: Path, member: zipfile.ZipInfo, name: str, read: Reader) -> Image.Image:
+def _read_member(path: Path, member: zipfile.ZipInfo, name: str, read: Reader) -> Any:
     with (
         open_regular(path, MOST_BYTES) as file,
         open_zip(file, name) as archive,
-        open_member(archive, member, MOST_FILE_BYTES, name) as opened,
+        open_member(archive, member, MAX_BYTES if _is_points(name) else MOST_FILE_BYTES, name) as opened,
     ):
         return read(io.BytesIO(opened.read()), name)

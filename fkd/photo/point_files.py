@@ -103,7 +103,7 @@ def read_points(path: Path | str) -> list[np.ndarray]:
         return [points for *_, points in read_named_points(file, Path(path).name)]
 
 
-def read_named_points(file: io.BufferedReader, name: str) -> list[tuple[str, str, np.ndarray]]:
+def read_named_points(file: "io.BufferedReader[Any]", name: str) -> list[tuple[str, str, np.ndarray]]:
     """As `read_points`, from an open file of this name: (photo, model, points) of each face.
 
     The photo is the file's own name where it names none, the model empty.

@@ -342,7 +342,7 @@ def test_an_answer_that_nobody_fetched_is_small_and_holds_no_photo(page):
     page.client.post(f"gradio_api/stream/{event}/close")
     answers = [page.client.get(f"gradio_api/queue/data?session_hash=lost{each}").text for each in (upload, batch, live)]
     assert all('"success":true' in answer and "base64" not in answer and len(answer) < 10_000 for answer in answers)
-    files = set(re.findall(r"gradio_api/file=[^\"]+", "".join(answers)))
+    files = set(re.findall(r"gradio_api/file=[^\"\\]+", "".join(answers)))
     assert len(files) >= 6 and all(page.client.get(file).status_code == 200 for file in files)
     for new in set(folder.iterdir()) - before:
         uploads.sweep(new, time.time() + uploads.MAX_AGE + 5)
