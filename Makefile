@@ -66,5 +66,5 @@ $(SERVES): pyproject.toml requirements.lock
 	@touch $@
 
 $(READY): $(SERVES) pyproject.toml
-	$(PY) -m pip install --disable-pip-version-check -c requirements.lock -e '.[app,train,dev,dlib,parquet,ray]'
+	$(PY) -m pip install --disable-pip-version-check -c requirements.lock -e '.[app,train,dev,dlib,parquet]'
 	@touch $@

@@ -18,10 +18,10 @@ from PIL import Image
 from tqdm import tqdm
 
 from fkd.data.competition import read_test, read_training
-from fkd.data.held_out import held_out, lookup_table, new_folder, test_table
 from fkd.data.sixty_eight import to_15
-from fkd.data.split import fingerprint
+from fkd.data.split import fingerprint, split_data
 from fkd.errors import FkdError
+from fkd.files import replacing
 from fkd.keypoints import COLUMNS, FOUR_POINT, FRAME_SIZE, NAMES
 
 SEED = 20261123
@@ -67,6 +67,8 @@ def build_wild15(w300: Path, youtube: Path, out: Path) -> Counter[str]:
     """
     _check(w300, [*TRAINING_PHOTOS, *TEST_PHOTOS])
     _check(youtube, [*VIDEO_FRAMES, *(_table(part) for part in VIDEO_FRAMES)])
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise FkdError(f"{out} already exists and is not empty: choose another folder")
     left_out, rng = Counter[str](), np.random.default_rng(SEED)
     training = [frame for part in TRAINING_PHOTOS for frame in _photos(w300 / part, rng, left_out)]
     test = [frame for part in TEST_PHOTOS for frame in _photos(w300 / part, rng, left_out)]
@@ -80,17 +82,31 @@ def build_wild15(w300: Path, youtube: Path, out: Path) -> Counter[str]:
         raise FkdError(f"{w300} and {youtube} hold too few faces that can be used: {dict(left_out)}")
     for frames in (test, training, rest):
         rng.shuffle(frames)
-    with new_folder(out) as folder:
+    with replacing(out) as folder:
+        folder.mkdir()
         _write(folder, training + rest, test, rng)
     return left_out
+
+
+def table_of_images(images: np.ndarray) -> pd.DataFrame:
+    """A test.csv: images uint8 [N, 96, 96], with the ImageIds 1 to N."""
+    pixels = [" ".join(map(str, image.ravel().tolist())) for image in images]
+    return pd.DataFrame({"ImageId": range(1, len(images) + 1), "Image": pixels})
+
+
+def lookup_table(wanted: np.ndarray) -> pd.DataFrame:
+    """An IdLookupTable.csv that requests the coordinates `wanted`, bool [N, 15, 2]."""
+    image, column = np.nonzero(wanted.reshape(len(wanted), -1))
+    names = np.array(COLUMNS)[column]
+    return pd.DataFrame({"RowId": range(1, len(image) + 1), "ImageId": image + 1, "FeatureName": names, "Location": ""})
 
 
 def _write(folder: Path, training: Sequence[Frame], test: Sequence[Frame], rng: np.random.Generator) -> None:
     points = np.stack([_labels(frame, rng) for frame in training]).reshape(len(training), -1)
     labels = pd.DataFrame(points, columns=list(COLUMNS))
-    images = test_table(np.stack([frame.image for frame in training]))["Image"]
+    images = table_of_images(np.stack([frame.image for frame in training]))["Image"]
     _write_zip(folder / "training.zip", labels.assign(Image=images))
-    _write_zip(folder / "test.zip", test_table(np.stack([frame.image for frame in test])))
+    _write_zip(folder / "test.zip", table_of_images(np.stack([frame.image for frame in test])))
     wanted = np.zeros((len(test), len(NAMES), 2), bool)
     for row, frame in enumerate(test):
         wanted[row, list(FOUR_POINT) if frame.four_point else slice(None)] = True
@@ -240,7 +256,8 @@ def main() -> None:
     )
     for reason, count in left_out.items():
         print(f"{count:,} photos left out: {reason}")
-    print(f"fingerprint {fingerprint(held_out(args.out))}; that of the published wild15 is {PUBLISHED}")
+    faces, split = split_data(args.out)
+    print(f"fingerprint {fingerprint(faces[split.test])}; that of the published wild15 is {PUBLISHED}")
 
 
 if __name__ == "__main__":

@@ -17,11 +17,10 @@ from forged import entry
 from hub_server import HubServer
 from huggingface_hub import file_download
 from huggingface_hub.utils import _http
+from wild15 import lookup_table, table_of_images
 
 from fkd.data.conventions import find_conventions
 from fkd.data.faces import Faces
-from fkd.data.held_out import lookup_table
-from fkd.data.held_out import test_table as table_of_images
 from fkd.data.record import DataRecord, FaceCounts, Fingerprints
 from fkd.keypoints import BOTTOM_LIP, COLUMNS, NOSE_TIP, TOP_LIP
 from fkd.learn.checkpoint import load_checkpoint, save_checkpoint

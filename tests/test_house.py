@@ -30,8 +30,6 @@ PLACES = {
     "pillow_heif": ["photo.reading"],
     "plotly": ["page.plots"],
     "pyarrow": ["photo.point_files"],
-    "ray": ["photo.on_ray"],
-    "supervision": ["photo.point_files"],
     "timm": ["learn"],
     "typer": ["cli"],
     "yaml": ["hub"],

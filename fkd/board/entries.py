@@ -133,14 +133,12 @@ def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> P
 
     The entry of the Hub model user/name is user--name.json. The first entry of a benchmark defines it (benchmark.json);
     a later one with other test data is written too, and `ranking` shows it unranked.
-    Raises FkdError for an entry that could not be read back, a name that looks like another entry's, an unreadable
-    benchmark.json, or submitted predictions that would replace a measured entry.
+    Raises FkdError for an entry that could not be read back, a name that looks like another entry's, or an unreadable
+    benchmark.json.
     """
     typed(dataclasses.asdict(evaluation), Evaluation, f"the entry {evaluation.name!r}")
     path = Path(root) / evaluation.benchmark / file_name(evaluation.name)
     _check_free(path)
-    if evaluation.submitted and path.exists() and not read_evaluation(path).submitted:
-        raise FkdError(f"{evaluation.name!r} already has a measured entry: use another --name")
     ranked = path.with_name(BENCHMARK)
     benchmark = _parse(ranked, Benchmark) if ranked.exists() else Benchmark(evaluation.benchmark, description)
     if not benchmark.labels and benchmark.fingerprint in ("", evaluation.fingerprint):

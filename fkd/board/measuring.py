@@ -1,4 +1,4 @@
-"""Detectors, or predictions of any program, and a data set -> the Evaluation that a leaderboard entry is made of."""
+"""Detectors and a data set -> the Evaluation that a leaderboard entry is made of."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,8 +12,7 @@ from fkd.board.record import Evaluation
 from fkd.board.robustness import robustness
 from fkd.data.conventions import find_conventions
 from fkd.data.faces import Faces
-from fkd.data.predictions import read_predictions
-from fkd.data.record import DataRecord, data_name
+from fkd.data.record import data_name
 from fkd.data.split import Split, fingerprint, in_order, record_of, split_data
 from fkd.errors import FkdError
 from fkd.metrics import METRICS, Accuracy, accuracy, detail, mean_offsets
@@ -58,25 +57,6 @@ def evaluate(
         robustness=robustness(detectors, test, mirror),
         revision=detectors[0].folder.name if "/" in detectors[0].name and detectors[0].folder else "",
         aligned=_figures(aligned_points(detectors, faces, split, predicted, mirror), test),
-    )
-
-
-def score(predictions: Path, data: Path, name: str, benchmark: str = "", trained_on: str = "") -> Evaluation:
-    """Score a csv of predictions for the held-out tenth of a training file, exported by `export_test`.
-
-    The model was not run here, so cost, robustness and aligned figures are missing. trained_on: the data that the
-    predictions' author names.
-    """
-    faces, split = split_data(data)
-    test = faces[in_order(faces, split.test)]
-    predicted = read_predictions(predictions, np.isfinite(test.points))
-    return Evaluation(
-        name=name,
-        benchmark=_ranking_name(benchmark, data, faces),
-        fingerprint=fingerprint(test),
-        accuracy=accuracy(predicted, test.points),
-        detail=detail(predicted, test.points),
-        data=DataRecord(trained_on),
     )
 
 

@@ -16,7 +16,7 @@ from fkd.data.record import DataRecord
 from fkd.keypoints import NAMES
 from fkd.metrics import METRICS, RMSE, resampled_rmse
 
-Status = Literal["verified", "submitted", "not verified", "unreadable", "claimed", "refused"]
+Status = Literal["verified", "not verified", "unreadable", "claimed", "refused"]
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,6 @@ def unranked_reason(benchmark: Benchmark, entry: Evaluation) -> str:
         return f"measured on {entry.accuracy.values} of {benchmark.values} coordinates"
     if benchmark.labels and entry.detail.labels != benchmark.labels:
         return f"it counts other labels face by face ({entry.detail.labels}, not {benchmark.labels})"
-    if entry.submitted:
-        return "its model was not run here"
     if entry.held_out:
         return ""
     if shared := _overlap(benchmark, entry.data):
@@ -141,16 +139,16 @@ def _resampled_rmse(squares: tuple[float, ...], values: tuple[int, ...]) -> np.n
 
 
 def _entry_row(benchmark: Benchmark, entry: Evaluation, weights: Mapping[str, Path]) -> RankingRow:
-    status: Status = "submitted" if entry.submitted else "verified"
+    status: Status = "verified"
     reasons = [unranked_reason(benchmark, entry)]
     if missing := [key for key in entry.keys if key not in weights]:
         status = "not verified"
         absent = f"its checkpoint ({missing[0][:12]}) is missing, so it cannot be measured again"
-        hub = f"no commit of {entry.name} with its weights was pulled here: `fkd verify hf:{entry.name}` measures it"
+        hub = f"no commit of {entry.name} with its weights was pulled here: `fkd evaluate hf:{entry.name}` measures it"
         reasons.append(hub if "/" in entry.name else absent)
     return RankingRow(
         entry.name, status, "; ".join(filter(None, reasons)), entry.accuracy.figures, entry.aligned or {}, entry.model,
-        entry.cost.parameters if entry.cost else None, entry.date, entry, overlap=_overlap(benchmark, entry.data),
+        entry.cost.parameters, entry.date, entry, overlap=_overlap(benchmark, entry.data),
     )  # fmt: skip
 
 
@@ -177,9 +175,8 @@ def _without_repeats(rows: Iterable[RankingRow], weights: Mapping[str, Path]) ->
 
 def _claim_row(claim: Claim) -> RankingRow:
     status: Status = "refused" if claim.refused else "claimed"
-    reason = (
-        claim.refused or f"claimed by its author, not measured here: `fkd verify hf:{claim.repo}` measures and ranks it"
-    )
+    advice = f"claimed by its author, not measured here: `fkd evaluate hf:{claim.repo}` measures and ranks it"
+    reason = claim.refused or advice
     return RankingRow(claim.repo, status, reason, claim.figures, {}, claim.network, claim.parameters, claim.date)
 
 

@@ -52,7 +52,7 @@ class Cost:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Evaluation(Brief):
-    """A leaderboard entry: one model on one benchmark, or submitted predictions, which have no weights and no cost.
+    """A leaderboard entry: one model, or the mean of several, on one benchmark.
 
     Attributes:
         fingerprint: The hash of the test images and of which labels they have.
@@ -74,8 +74,8 @@ class Evaluation(Brief):
     fingerprint: Line
     accuracy: Accuracy
     detail: Detail
-    cost: Cost | None = None
-    weights: Annotated[list[Hash], Field(max_length=100)] = dataclasses.field(default_factory=list)
+    cost: Cost
+    weights: Annotated[list[Hash], Field(min_length=1, max_length=100)]
     model: Line = ""
     mirror: bool = False
     data: DataRecord = dataclasses.field(default_factory=lambda: DataRecord(""))
@@ -90,10 +90,6 @@ class Evaluation(Brief):
         check_entry(self.name, self.weights)
         if not BENCHMARK_NAME.fullmatch(self.benchmark):
             raise FkdError(f"{self.benchmark!a:.60} cannot be a name of a benchmark: expected letters and digits")
-        if self.submitted != (self.cost is None):
-            raise FkdError("it has a checkpoint without its cost, or a cost without a checkpoint")
-        if self.submitted and "/" in self.name:
-            raise FkdError("submitted predictions have the name of a Hub model")
 
     def __str__(self) -> str:
         result = self.accuracy
@@ -105,14 +101,9 @@ class Evaluation(Brief):
         )
 
     @property
-    def submitted(self) -> bool:
-        """Whether predictions were submitted, rather than a checkpoint measured."""
-        return not self.weights
-
-    @property
     def members(self) -> int:
         """How many models' answers are averaged."""
-        return max(1, len(self.weights))
+        return len(self.weights)
 
     @property
     def keys(self) -> list[str]:

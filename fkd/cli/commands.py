@@ -19,14 +19,12 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "train": training.train_command,
     "models": training.models_command,
     "evaluate": evaluation.evaluate_command,
-    "score": evaluation.score_command,
     "submit": evaluation.submit_command,
     "predict": photos.predict_command,
     "export": sharing.export_command,
     "app": sharing.app_command,
     "push": sharing.push_command,
     "pull": sharing.pull_command,
-    "verify": evaluation.verify_command,
     "deploy": sharing.deploy_command,
 }
 for name, command in COMMANDS.items():

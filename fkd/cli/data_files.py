@@ -1,4 +1,4 @@
-"""fkd data: check, download and export the competition's files."""
+"""fkd data: check and download the competition's files."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 from fkd.cli.options import Data, folder_to_write
 
 MAX_DETAILS = 5  # rows listed for each kind of finding
-app = typer.Typer(help="The data: check, download, export the test frames.", no_args_is_help=True)
+app = typer.Typer(help="The data: check and download it.", no_args_is_help=True)
 
 
 @app.command("check")
@@ -61,21 +61,3 @@ def download_command(
     from fkd.data.kaggle import download
 
     typer.echo(f"{download(data)}\nnext: `fkd data check --data {data}`")
-
-
-@app.command("export-test")
-def export_test_command(
-    data: Data,
-    out: Annotated[Path, typer.Option(callback=folder_to_write, help="The folder to write.")],
-) -> None:
-    """Write the held-out tenth's frames, without labels, for `fkd score`: test.csv, IdLookupTable.csv and PNGs.
-
-    Any program can predict their keypoints. The terms of the original data apply to the frames.
-    """
-    import numpy as np
-
-    from fkd.data.held_out import export_test
-
-    faces = export_test(data, out)
-    values = np.isfinite(faces.points).sum()
-    typer.echo(f"{out}: {len(faces):,} frames, {values:,} coordinates requested")

@@ -1,4 +1,4 @@
-"""fkd evaluate, score, verify and submit: measure checkpoints and predictions."""
+"""fkd evaluate and submit: measure detectors, and answer the competition's test images."""
 
 import dataclasses
 from contextlib import suppress
@@ -19,7 +19,6 @@ from fkd.cli.options import (
     Mirror,
     Overwrite,
     check_free,
-    local,
     to_write,
 )
 from fkd.errors import FkdError
@@ -48,10 +47,11 @@ def evaluate_command(
     Writes the checkpoint's card and evaluation.json too, unless they are of other faces. Figures that have not changed
     leave all files as they are.
     """
-    from fkd.board.entries import entry_to_replace, file_name, remember_place
+    from fkd.board.entries import entry_to_replace, file_name, read_synced, remember_place
     from fkd.board.measuring import entry_name, evaluate, find_ranking
     from fkd.board.record import check_entry
     from fkd.files import check_writable
+    from fkd.metrics import RMSE
 
     if len(checkpoint) > 1 and not name:
         raise FkdError("an ensemble needs a name for its entry: add --name NAME")
@@ -73,35 +73,13 @@ def evaluate_command(
     if carded:
         _write_card(detectors[0], evaluation, folder, overwrite)
     _enter(evaluation, root, data, None if overwrite else before)
+    for claim in read_synced(root).claims:
+        if (claim.repo, claim.benchmark) == (name, ranking) and not claim.refused:
+            typer.echo(f"its author claims {RMSE.shown(claim.figures.get(RMSE.key))}")
     if any(place.resolve().parent != CHECKPOINTS.resolve() for place in places.values()):
         typer.echo("verified on this machine only: elsewhere its weights have to be in ./checkpoints or on the Hub")
     shown = "fkd leaderboard" + ("" if root == LEADERBOARD else f" --leaderboard {root}")
     typer.echo(f"next: `{shown}` shows the ranking" + ("" if mirror else "; --mirror is often a little better"))
-
-
-def score_command(
-    predictions: Annotated[
-        Path, typer.Argument(callback=local, help="A csv for the frames of `fkd data export-test`.")
-    ],
-    data: Data,
-    name: Annotated[str, typer.Option(help="The entry's name.")],
-    benchmark: Benchmark = "",
-    trained_on: Annotated[str, typer.Option(help="The data that the predictions' author trained on, in a line.")] = "",
-    root: Entries = LEADERBOARD,
-    overwrite: Overwrite = False,
-) -> None:
-    """Score a file of predictions, made by any program, and enter it as submitted.
-
-    The csv has the columns RowId and Location, or ImageId and the 30 coordinates. It is measured as a checkpoint is, on
-    the held-out tenth of the training file, except for time, size and degraded faces. A submitted entry has no rank, as
-    its predictions cannot be reproduced here.
-    """
-    from fkd.board.entries import entry_to_replace, file_name
-    from fkd.board.measuring import find_ranking, score
-
-    ranking, found = find_ranking(benchmark, data, root)
-    entry_to_replace(root / ranking / file_name(name), ([], False, found), overwrite)
-    _enter(score(predictions, data, name, ranking, trained_on), root, data)
 
 
 def submit_command(
@@ -127,27 +105,6 @@ def submit_command(
         f"{out}: {len(answers):,} rows, as in IdLookupTable.csv, from {counted(len(detectors), 'model')}\n"
         f"next: upload it at https://www.kaggle.com/c/{COMPETITION}/submit, or by Kaggle's own program (docs/kaggle.md)"
     )
-
-
-def verify_command(
-    checkpoint: Annotated[str, typer.Argument(help="hf:user/repo, or hf:user/repo@revision.")],
-    data: Data,
-    benchmark: Benchmark = "",
-    root: Entries = LEADERBOARD,
-    device: Device = "auto",
-) -> None:
-    """Measure a Hub model and enter it: it is then ranked, as verified, under its weights' hash."""
-    from fkd.board.entries import read_synced
-    from fkd.board.measuring import evaluate, find_ranking
-    from fkd.hub.reference import HubModel, load
-    from fkd.metrics import RMSE
-
-    detector = load(str(HubModel.parse(checkpoint)), device=device)
-    evaluation = evaluate(detector, data, find_ranking(benchmark, data, root)[0])
-    _enter(evaluation, root, data)
-    for claim in read_synced(root).claims:
-        if claim.repo == evaluation.name and claim.benchmark == evaluation.benchmark and not claim.refused:
-            typer.echo(f"its author claims {RMSE.shown(claim.figures.get(RMSE.key))}")
 
 
 def _load(references: list[str], device: str) -> list["Detector"]:

@@ -1,15 +1,11 @@
 """fkd predict."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from fkd.cli.options import Overwrite, check_free, folder_to_write, local, resumable, to_write
-from fkd.errors import FkdError, require
-
-if TYPE_CHECKING:
-    from fkd.photo.predict import Finder
 
 MAX_ERRORS = 10  # printed at the end
 DRAW = "A folder for the photos with the points drawn."
@@ -25,7 +21,6 @@ def predict_command(
     precise: Annotated[bool, typer.Option("--precise", help="Average over several crops of a face: slower.")] = False,
     whole: Annotated[bool, typer.Option("--whole", help="Each photo is one face, cropped to it.")] = False,
     overwrite: Overwrite = False,
-    ray: Annotated[bool, typer.Option("--ray", help="On a Ray cluster; --out is a folder of Parquet files.")] = False,
 ) -> None:
     """Find the faces in photos and their keypoints, in pixels of the upright photo."""
     from tqdm import tqdm
@@ -37,21 +32,16 @@ def predict_command(
     from fkd.photo.many_photos import answer_photos, drawing_names, find_photos, skipped_note
     from fkd.photo.point_files import Journal, answer_row, write_rows
 
-    if ray and (draw or resume or device != "cpu"):
-        raise FkdError("--ray distributes the work itself: leave out --draw, --device and --resume")
     for photo in photos:
         local(photo)
     if resume and out.exists() and not out.with_name(f"{out.name}.part").exists():
         typer.echo(f"{out} already exists; nothing to resume")
         return
-    if not (resume or ray):
+    if not resume:
         check_free(out, overwrite)
     detector = load(checkpoint, device=device)
     detector.on_photos([], [], precise)  # raises now, not once per photo, if it has no precise answers
     find = whole_photo if whole else find_faces
-    if ray:
-        _predict_on_ray(photos, checkpoint, out, precise, find)
-        return
     skipped: list[str] = []
     sources = list(find_photos(photos, skipped))
     if draw:
@@ -90,14 +80,3 @@ def predict_command(
         listed_errors = "\n".join(errors[:MAX_ERRORS])
         typer.echo(f"no answer for {counted(len(errors), 'photo')}:\n{listed_errors}", err=True)
         raise typer.Exit(1)
-
-
-def _predict_on_ray(photos: list[Path], checkpoint: str, out: Path, precise: bool, find: "Finder") -> None:
-    require("ray", "ray")
-    from fkd.hub.reference import SCHEME, load
-    from fkd.photo.on_ray import answer_on_ray
-
-    kind, colon, file = checkpoint.rpartition(":")
-    reference = checkpoint if f"{kind}:" == SCHEME else f"{kind}{colon}{Path(file).absolute()}"
-    answer_on_ray(photos, out, load, reference, precise, find)
-    typer.echo(f"{out}: a folder of Parquet files")

@@ -56,18 +56,13 @@ def check_command(
     root: Root = LEADERBOARD,
     device: Device = "cpu",
 ) -> None:
-    """Measure every entry again, and list the entries with other figures; exit status 1 if any has.
-
-    Submitted predictions are listed separately: they cannot be measured again.
-    """
+    """Measure every entry again, and list the entries with other figures; exit status 1 if any has."""
     from fkd.board.entries import find_benchmark, read_entries
     from fkd.board.measuring import find_ranking, measure_again
     from fkd.hub.repository import pull, weights_there
 
     entries = read_entries(root, find_benchmark(root, find_ranking(benchmark, data, root)[0]))
     for entry in entries.measured:
-        if entry.submitted:
-            typer.echo(f"{entry.name}: submitted, so it cannot be measured again")
         if entry.revision:
             try:
                 pull(entry.name, entry.revision)
@@ -78,9 +73,9 @@ def check_command(
 
         device = chosen_device(device)
     folders = weights_there(checkpoints.glob("*"), entries.measured)
-    measured = [entry for entry in entries.measured if not entry.submitted]
     is_wrong = False
-    for name, problem in itertools.chain(entries.unreadable.items(), measure_again(measured, folders, data, device)):
+    measured = measure_again(entries.measured, folders, data, device)
+    for name, problem in itertools.chain(entries.unreadable.items(), measured):
         typer.echo(f"{name}: {problem or 'reproduced'}")
         is_wrong = is_wrong or bool(problem)
     if is_wrong:

@@ -1,7 +1,7 @@
 """List the claims of Hub models, check each, and store them to be shown with our entries.
 
-A claim is a figure in a model's card (its model-index, written by `fkd push`). It is not ranked: `fkd verify` measures
-a model to rank it.
+A claim is a figure in a model's card (its model-index, written by `fkd push`). It is not ranked: `fkd evaluate`
+measures a model to rank it.
 """
 
 import dataclasses

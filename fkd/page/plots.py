@@ -51,13 +51,13 @@ def draw(every: Sequence[Evaluation], models: Sequence[str], across: int = 4) ->
 
 def plotted_first(entries: Sequence[Evaluation]) -> list[str]:
     """Return the models in the figures until a visitor chooses: four single ones, or any if there are none."""
-    plain = [entry.name for entry in entries if entry.members == 1 and not entry.mirror and not entry.submitted]
+    plain = [entry.name for entry in entries if entry.members == 1 and not entry.mirror]
     return (plain or [entry.name for entry in entries])[:4]
 
 
 def entry_colours(entries: Sequence[Evaluation]) -> dict[str, str]:
-    """By name: single models have their usual colours; flip averaging, ensembles and submitted ones get the rest."""
-    plain_first = sorted(entries, key=lambda entry: (entry.submitted, entry.members > 1, entry.mirror))
+    """By name: single models have their usual colours; flip averaging and ensembles get the rest."""
+    plain_first = sorted(entries, key=lambda entry: (entry.members > 1, entry.mirror))
     colours = distinct([network_colour(entry.model) for entry in plain_first])
     return dict(zip((entry.name for entry in plain_first), colours, strict=True))
 
@@ -65,7 +65,7 @@ def entry_colours(entries: Sequence[Evaluation]) -> dict[str, str]:
 def trade_off(entries: Sequence[Evaluation], colours: dict[str, str]) -> go.Figure:
     """Draw test RMSE with its interval against milliseconds per face (log scale), and the Pareto front.
 
-    A dot's size shows the number of parameters. Entries without a cost are left out.
+    A dot's size shows the number of parameters.
     """
     rows = [
         (
@@ -73,7 +73,6 @@ def trade_off(entries: Sequence[Evaluation], colours: dict[str, str]) -> go.Figu
             entry.accuracy.rmse - entry.accuracy.rmse_low, (entry.cost.parameters or 0) / 1e6,
         )
         for entry in entries
-        if entry.cost
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=["model", "ms", "rmse", "above", "below", "parameters, M"])
     figure = px.scatter(

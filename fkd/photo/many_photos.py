@@ -63,31 +63,17 @@ class Answered:
     comparison: Comparison | None = None  # of `compare_photos`, in place of `faces`
 
 
-def walk_photos(paths: Iterable[Path | str], skipped: list[str] | None = None) -> Iterator[Path]:
-    """Yield the given files, and the photos in and below the given folders, in order of name within each folder.
-
-    Skips hidden files and folders, and links to folders; the names of other files without a photo's ending or content
-    are added to `skipped`. Raises FkdError for a missing path or a folder without photos.
-    """
-    for path in map(Path, paths):
-        if not path.exists():
-            raise FkdError(f"{path} does not exist")
-        photos = _walk(path, [] if skipped is None else skipped) if path.is_dir() else iter([path])
-        if (first := next(photos, None)) is None:
-            raise FkdError(f"{path} has no photos ({', '.join(PHOTOS)})")
-        yield first
-        yield from photos
-
-
 def find_photos(
     paths: Sequence[Path | str], skipped: list[str] | None = None, read: Reader = read_photo, points: bool = False
 ) -> Iterator[Source]:
     """Yield the photos of files, folders and zips, named by their paths; a damaged zip is a photo that is damaged.
 
-    skipped: takes the names of other files, as in `walk_photos`. points: files of points in zips, too.
+    In a folder by name, then those below it. Skips hidden files and folders, and links to folders; the names of other
+    files without a photo's ending or content are added to `skipped`. Raises FkdError for a missing path or a folder
+    without photos. points: files of points in zips, too.
     """
     skipped = [] if skipped is None else skipped
-    for given, path in ((Path(top), path) for top in paths for path in walk_photos([top], skipped)):
+    for given, path in ((top, path) for top in map(Path, paths) for path in _photos_of(top, skipped)):
         below = (path.relative_to(given) if given.is_dir() else Path(path.name)).as_posix()
         name = str(path).encode(errors="backslashreplace").decode()  # a file's name may not be valid Unicode
         if path.suffix.lower() != ".zip":
@@ -261,14 +247,24 @@ def _answer(detector: Detector, waiting: list[Answered], precise: bool) -> Itera
                 yield from _answer(detector, [each], precise)
 
 
-def _walk(folder: Path, skipped: list[str]) -> Iterator[Path]:
-    for parent, folders, names in os.walk(folder):
+def _photos_of(top: Path, skipped: list[str]) -> Iterator[Path]:
+    """A file itself, or the photos in and below a folder."""
+    if not top.exists():
+        raise FkdError(f"{top} does not exist")
+    if not top.is_dir():
+        yield top
+        return
+    is_empty = True
+    for parent, folders, names in os.walk(top):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for path in (Path(parent, name) for name in sorted(names) if not _is_hidden(name)):
             if _is_photo(path.name, partial(_start, path)):
+                is_empty = False
                 yield path
             else:
                 skipped.append(one_line(path))
+    if is_empty:
+        raise FkdError(f"{top} has no photos ({', '.join(PHOTOS)})")
 
 
 def _is_hidden(name: str) -> bool:

@@ -25,7 +25,6 @@ from fkd.photo.face import Face
 
 if TYPE_CHECKING:
     import pandas as pd
-    from supervision import KeyPoints
 
 Row = dict[str, Any]
 Named = tuple[np.ndarray, Iterable[tuple[str, str]]]  # points, and each face's photo and model
@@ -54,7 +53,7 @@ def to_table(rows: Iterable[Row]) -> "pd.DataFrame":
 
 
 class FacesInPhoto(list[Face]):
-    """The faces of a photo, as `fkd.predict` returns them: a list with two conversions."""
+    """The faces of a photo, as `fkd.predict` returns them: a list that becomes a table."""
 
     def to_frame(self, photo: str = "", model: str = "") -> "pd.DataFrame":
         """One row per face, with the columns of TABLE.
@@ -62,14 +61,6 @@ class FacesInPhoto(list[Face]):
         >>> predict(detector, photo).to_frame().to_csv("points.csv", index=False)
         """
         return to_table([answer_row(photo, model, self)] if self else [])
-
-    def to_supervision(self) -> "KeyPoints":
-        """For the package supervision: xy float32 [N, 15, 2] px. Raises FkdError if it is not installed.
-
-        >>> supervision.VertexAnnotator().annotate(image, predict(detector, photo).to_supervision())
-        """
-        xy = np.array([face.points for face in self], np.float32).reshape(-1, len(NAMES), 2)
-        return require("supervision", "supervision").KeyPoints(xy=xy, class_id=np.zeros(len(self), int))
 
 
 def to_arrow(rows: Iterable[Row]) -> Any:

@@ -132,7 +132,7 @@ WRITERS = [
     ["train", "--data", "none", "--out"],
     ["evaluate", *NONE, "--leaderboard"],
     ["score", *NONE, "--name", "x", "--leaderboard"],
-    ["verify", *NONE, "--leaderboard"],
+    ["evaluate", *NONE, "--leaderboard"],
     ["submit", "--checkpoint", *NONE, "--out"],
     ["predict", "none", "--checkpoint", "none", "--out"],
     ["predict", "none", "--checkpoint", "none", "--out", "p.csv", "--draw"],

@@ -1,7 +1,6 @@
 import json
 import subprocess
 import sys
-import types
 
 import numpy as np
 import pandas as pd
@@ -48,8 +47,6 @@ def test_options_that_cannot_be_used_are_refused(tmp_path, evaluated):
     predict = ["predict", tmp_path, "--checkpoint", evaluated, "--out", tmp_path / "p.json"]
     for device in ("tpu", "cuda:99"):
         assert f"device {device} is not available here" in fails(*predict, "--device", device)
-    for option in (["--resume"], ["--draw", tmp_path], ["--device", "auto"]):
-        assert "leave out --draw, --device and --resume" in fails(*predict, "--ray", *option)
     assert "expected a name that ends in .json, .csv, .parquet" in fails(*predict[:-1], tmp_path / "p.txt")
 
 
@@ -76,24 +73,12 @@ def test_a_run_is_resumed_as_precise_as_it_began(tmp_path, evaluated):
     assert "p.json already exists; nothing to resume" in run(*again) and out.stat().st_mtime_ns == before
 
 
-def test_precise_and_whole_go_to_ray_too(tmp_path, evaluated, monkeypatch):
-    passed = []
-    monkeypatch.setitem(sys.modules, "ray", types.ModuleType("ray"))
-    on_ray = types.SimpleNamespace(answer_on_ray=lambda *a: passed.append(a))
-    monkeypatch.setitem(sys.modules, "fkd.photo.on_ray", on_ray)
-    cases = {"--precise": (True, finder.find_faces), "--whole": (False, finder.whole_photo)}
-    for option, settings in cases.items():
-        run("predict", FACE, "--checkpoint", evaluated, "--out", tmp_path / "p", "--ray", option)
-        assert passed.pop()[-2:] == settings
-
-
 def test_a_detector_without_precise_answers_is_refused_before_the_first_photo(tmp_path, monkeypatch):
     shape = LandmarkDetector("shape", lambda image: image, {}, {}, "dlib", "", "#000000")
     monkeypatch.setattr(reference, "load", lambda name, device: shape)
-    for option in ([], ["--ray"]):
-        with pytest.raises(ValueError, match="shape has no precise answers"):
-            run("predict", FACE, "--checkpoint", "x", "--out", tmp_path / "p.csv", "--precise", *option)
-        assert not list(tmp_path.iterdir())
+    with pytest.raises(ValueError, match="shape has no precise answers"):
+        run("predict", FACE, "--checkpoint", "x", "--out", tmp_path / "p.csv", "--precise")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_stopped_run_says_how_to_continue(tmp_path, evaluated, monkeypatch):

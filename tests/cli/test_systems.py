@@ -18,7 +18,7 @@ for name in ("fcntl", "grp", "pwd", "resource", "termios"):
 for name in ("getuid", "geteuid", "fork", "killpg", "getpgid"):
     delattr(os, name)
 for module in pkgutil.walk_packages(fkd.__path__, "fkd."):
-    if not module.name.endswith(("__main__", "on_ray")):
+    if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
 """
 

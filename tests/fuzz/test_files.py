@@ -23,7 +23,6 @@ from fkd.board.entries import find_benchmark, problems, read_entries, read_synce
 from fkd.board.ranking import ranking
 from fkd.board.record import read_evaluation
 from fkd.data.competition import read_lookup, read_test, read_training
-from fkd.data.predictions import read_predictions
 from fkd.files import typed_rows
 from fkd.hub.claims import _claims
 from fkd.hub.reference import load
@@ -36,8 +35,6 @@ from fkd.photo.reading import read_photo
 from fuzz.spoil import SEEDS, fuzz, mutated, spoil
 
 POINTS = {"points": {name: list(point) for name, point in zip(NAMES, MEAN_FACE, strict=True)}}
-WANTED = np.isfinite(draw_faces(5).points)  # 106 values
-VALUES = "RowId,Location\n" + "".join(f"{row},{40 + row / 10}\n" for row in range(1, 107))
 ENTRY = json.loads(json.dumps(dataclasses.asdict(entry("bad", 1.0))))
 CONFIG = {
     "format": "fkd-2",
@@ -94,7 +91,6 @@ def good_files() -> dict[str, tuple[bytes, Callable[[Path], object]]]:
         "training.zip": (zipped(training_csv=tables["training"]), read_training),
         "test.csv": (tables["test"], read_test),
         "IdLookupTable.csv": (tables["IdLookupTable"], lambda path: read_lookup(path.parent)),
-        "values.csv": (VALUES.encode(), lambda path: read_predictions(path, WANTED)),
         "config.json": (json.dumps(CONFIG).encode(), read_config),
         "evaluation.json": (json.dumps(ENTRY).encode(), read_evaluation),
         "history.csv": (b"epoch,train_rmse,validation_rmse,lr\n1,50,48,0.1\n", lambda path: typed_rows(path, Epoch)),

@@ -57,7 +57,7 @@ def test_a_claim_is_shown_but_an_absurd_one_takes_no_place(hub, board, card):
     assert [row.name for row in rows] == ["net", "eve/net", "bob/net"] and {row.network for row in rows} == {"fcnn"}
     assert [row.status for row in rows] == ["verified", "claimed", "claimed"]
     assert [row.rank for row in rows] == [1, None, None] and [row.owner for row in rows] == ["", "eve", "bob"]
-    assert "`fkd verify hf:eve/net` measures and ranks it" in rows[1].unranked
+    assert "`fkd evaluate hf:eve/net` measures and ranks it" in rows[1].unranked
     assert "eve/net" in run("leaderboard", "--leaderboard", board)
 
 
@@ -105,7 +105,7 @@ def test_verify_measures_a_model_of_the_hub(hub, competition, tmp_path):
     run("train", "--model", "fcnn", "--data", competition, "--out", tmp_path / "net", *short)
     run("evaluate", tmp_path / "net", "--data", competition, "--leaderboard", root)
     run("push", tmp_path / "net", "ada/net")
-    output = run("verify", "hf:ada/net", "--data", competition, "--leaderboard", root)
+    output = run("evaluate", "hf:ada/net", "--data", competition, "--leaderboard", root)
     assert "ada/net on drawn: RMSE" in output and "not ranked: net has the same weights and averaging" in output
     entry = read_evaluation(root / "drawn" / "ada--net.json")
     assert entry.name == "ada/net" and entry.revision == hub.commits("ada/net")[-1]

@@ -82,13 +82,6 @@ def test_values_have_their_units_and_unknown_ones_a_dash():
     assert row_of(html, "bad").count("<span>-</span>") == 6
 
 
-def test_submitted_predictions_are_marked_and_have_an_interval_but_no_rank():
-    theirs = entry("theirs", 2.1, weights=[], cost=None, held_out=False, model="")
-    assert [row.name for row in rows(entry("ours", 2.2), theirs)] == ["ours", "ada/net", "theirs", "bad"]
-    row = row_of(html_of(entry("ours", 2.2), theirs), "theirs")
-    assert "submitted: its model was not run here" in row and "whisker" in row and "<a " not in row
-
-
 def test_at_most_a_hundred_rows_are_sent_and_only_ranked_ones_stretch_the_scale():
     entries = [entry(f"net{number}", 2.0 + number / 100) for number in range(101)]
     html = html_of(*entries, entry("liar", 50.0, held_out=False), sort="-rmse")

@@ -171,7 +171,7 @@ def test_visitors_do_not_remove_what_the_host_pulled(put, detectors, monkeypatch
     monkeypatch.setattr(module, "MAX_MODELS", 1)
     put("bea/best")
     put("eve/net")
-    pulled = pull("bea/best")  # as `fkd verify` does, so that its entry is ranked
+    pulled = pull("bea/best")  # as `fkd evaluate` does, so that its entry is ranked
     for repo in ("bea/best", "eve/net"):
         detectors.add(repo)
     assert cached("bea/best", pulled.name) == pulled and (pulled / "model.safetensors").is_file()

@@ -7,7 +7,7 @@ from forged import entry
 from fkd.board.record import Cost
 from fkd.keypoints import MEAN_FACE
 from fkd.metrics import detail
-from fkd.page.plots import draw, error_face, plotted_first, trade_off
+from fkd.page.plots import draw, error_face, trade_off
 
 
 def test_the_pareto_front_has_the_models_that_no_cheaper_one_beats():
@@ -17,14 +17,8 @@ def test_the_pareto_front_has_the_models_that_no_cheaper_one_beats():
     assert front.name == "Pareto front" and list(front.x) == [1, 2, 4]
 
 
-def test_submitted_predictions_are_drawn_if_chosen_except_where_a_cost_is_needed():
-    theirs = entry("b", 2.0, weights=[], cost=None)
-    every = [theirs, entry("a", 3.0)]
-    assert plotted_first(every) == ["a"] and plotted_first([theirs]) == ["b"]
-    time, cumulative, *_ = draw(every, ["a", "b"])
-    assert [trace.name for trace in time.data] == ["a", "Pareto front"]
-    assert [trace.name for trace in cumulative.data] == ["b", "a"]
-    assert draw(every, ["no such model"]) == [None] * 4
+def test_models_that_no_entry_has_are_not_drawn():
+    assert draw([entry("a", 3.0)], ["no such model"]) == [None] * 4
 
 
 def test_half_of_the_errors_lie_in_the_ellipse():

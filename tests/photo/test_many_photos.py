@@ -25,7 +25,6 @@ from fkd.photo.many_photos import (
     drawing_names,
     find_photos,
     list_sources,
-    walk_photos,
 )
 from fkd.photo.predict import TOGETHER
 from fkd.photo.reading import read_photo
@@ -47,14 +46,15 @@ def test_photos_are_listed_from_folders_and_those_below_in_order(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "in" / "again").symlink_to(tmp_path)
-    names = [path.relative_to(tmp_path).as_posix() for path in walk_photos([tmp_path])]
+    names = [source.inside for source in find_photos([tmp_path])]
     assert names == ["_c.heic", "a.PNG", "b.jpg", "in/e.jpg", "in/deep/d.webp"]
     os.mkfifo(tmp_path / "pipe")
-    assert [path.name for path in walk_photos([tmp_path / "pipe", tmp_path / "in"])] == ["pipe", "e.jpg", "d.webp"]
+    files = [Path(source.name).name for source in find_photos([tmp_path / "pipe", tmp_path / "in"])]
+    assert files == ["pipe", "e.jpg", "d.webp"]
     (tmp_path / "empty").mkdir()
     for path, said in ((tmp_path / "empty", "has no photos"), (tmp_path / "nowhere", "does not exist")):
         with pytest.raises(FkdError, match=said):
-            list(walk_photos([tmp_path, path]))
+            list(find_photos([tmp_path, path]))
 
 
 def test_photos_of_files_and_zips_are_answered_in_order_and_bad_ones_are_said(tmp_path, tiny_checkpoint):

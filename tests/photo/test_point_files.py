@@ -51,19 +51,12 @@ def test_json_csv_and_parquet_have_the_same_rows(tmp_path):
         np.testing.assert_allclose(read_points(tmp_path / f"points.{kind}"), [POINTS, POINTS + 1, POINTS + 2])
 
 
-def test_faces_become_a_table_and_supervisions_keypoints(monkeypatch):
+def test_faces_become_a_table():
     faces = FacesInPhoto([face(0), face(1)])
     table = faces.to_frame("me.jpg", "net")
     assert list(table) == list(TABLE) and table["face"].tolist() == [1, 2] and table["photo"][0] == "me.jpg"
     assert np.allclose(table[list(COLUMNS)].to_numpy(float).reshape(2, 15, 2), [POINTS, POINTS + 1])
     assert FacesInPhoto().to_frame().shape == (0, len(TABLE))
-    supervision = pytest.importorskip("supervision")
-    points = faces.to_supervision()
-    assert isinstance(points, supervision.KeyPoints) and np.array_equal(points.xy, [POINTS, POINTS + 1])
-    assert len(FacesInPhoto().to_supervision()) == 0
-    monkeypatch.setitem(sys.modules, "supervision", None)
-    with pytest.raises(FkdError, match=r"supervision is not installed: pip install '\.\[supervision\]'"):
-        faces.to_supervision()
 
 
 def test_a_journal_shows_no_result_before_the_end(tmp_path):
