@@ -22,7 +22,6 @@ PLACES = {
     "filelock": ["learn", "page"],
     "gradio": ["page", "app"],
     "huggingface_hub": ["hub"],
-    "kagglehub": ["data.kaggle"],
     "mediapipe": ["photo.detectors.landmarks"],
     "onnx": ["photo"],
     "openvino": ["photo.runtime"],

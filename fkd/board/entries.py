@@ -1,7 +1,6 @@
 """Read and write a leaderboard's folder of JSON files.
 
-leaderboard/BENCHMARK/benchmark.json describes what is ranked, published.json holds scores reported elsewhere on data
-we do not have; every other json there is one entry.
+leaderboard/BENCHMARK/benchmark.json describes what is ranked; every other json there is one entry.
 leaderboard/claims.json holds the claims of Hub models. Anyone may have written these files: one that cannot be read
 becomes a row, or a line of `problems`, with the reason; the others are unaffected.
 """
@@ -23,7 +22,6 @@ from fkd.files import (
     LARGEST,
     Count,
     Date,
-    Figure,
     Line,
     cache_folder,
     file_stem,
@@ -38,11 +36,10 @@ from fkd.metrics import Figures
 
 Record = TypeVar("Record")
 Identity = tuple[list[str], bool, str]  # weights, mirror and fingerprint of an entry
-BENCHMARK, PUBLISHED, SYNCED = "benchmark.json", "published.json", "claims.json"
+BENCHMARK, SYNCED = "benchmark.json", "claims.json"
 PLACES = "evaluated"  # in the cache
 MAX_SYNCED = 20_000_000  # bytes
 KAGGLE = "kaggle-facial-keypoints"
-Address = Annotated[str, Field(max_length=500, pattern=r"^https?://[^\s\)\]<>]+$")]
 
 
 @strict_dataclass
@@ -67,35 +64,6 @@ class Entries:
 
     measured: list[Evaluation]
     unreadable: dict[str, str] = field(default_factory=dict)
-
-
-@strict_dataclass
-class Published:
-    """Scores reported elsewhere, RMSE in px on a part of Kaggle's hidden test set, and where to read about them.
-
-    unstated: the source does not say on which part.
-    """
-
-    what: Line
-    source: Address
-    private: Figure | None = None
-    public: Figure | None = None
-    unstated: Figure | None = None
-
-    def __post_init__(self) -> None:
-        if not self.scores:
-            raise FkdError("it reports no score, expected private, public or unstated")
-
-    @property
-    def scores(self) -> dict[str, float]:
-        """The reported scores by part; the one to sort by comes first."""
-        scores = {"private": self.private, "part not stated": self.unstated, "public": self.public}
-        return {part: score for part, score in scores.items() if score is not None}
-
-    @property
-    def text(self) -> str:
-        """All scores, such as "1.310 private, 1.517 public"."""
-        return ", ".join(f"{score:.3f} {part}" for part, score in self.scores.items())
 
 
 @strict_dataclass
@@ -172,7 +140,7 @@ def entry_to_replace(path: Path, identity: Identity, overwrite: bool) -> Evaluat
 
 def _check_free(path: Path) -> None:
     """Raise FkdError if a new entry's name looks like that of another file."""
-    others = [BENCHMARK, PUBLISHED] + ([] if path.exists() else [other.name for other in path.parent.glob("*.json")])
+    others = [BENCHMARK] + ([] if path.exists() else [other.name for other in path.parent.glob("*.json")])
     for other in others:
         if skeleton(other) == skeleton(path.name):
             raise FkdError(f"{path.stem!r} looks like {other}, which exists: choose another name by --name")
@@ -218,19 +186,9 @@ def find_benchmark(root: Path | str, name: str) -> Benchmark:
 def read_entries(root: Path | str, benchmark: Benchmark) -> Entries:
     """Return the entries of one benchmark, and why its other files are not entries; do not modify them."""
     paths = sorted((Path(root) / benchmark.name).glob("*.json"))
-    read = {path.stem: _read(path, Evaluation, root) for path in paths if path.name not in (BENCHMARK, PUBLISHED)}
+    read = {path.stem: _read(path, Evaluation, root) for path in paths if path.name != BENCHMARK}
     measured = [entry for entry in read.values() if isinstance(entry, Evaluation)]
     return Entries(measured, {name: why for name, why in read.items() if isinstance(why, str)})
-
-
-def read_published(root: Path | str, benchmark: Benchmark) -> list[Published]:
-    """Return the scores reported elsewhere for a benchmark, best first; none if they cannot be read (`problems`).
-
-    They were not measured by fkd, nor on the same faces, so they are never ranked with entries.
-    """
-    path = Path(root) / benchmark.name / PUBLISHED
-    published = _read(path, list[Published], root) if path.exists() else []
-    return [] if isinstance(published, str) else sorted(published, key=lambda one: next(iter(one.scores.values())))
 
 
 def read_synced(root: Path | str) -> Synced:
@@ -242,7 +200,7 @@ def read_synced(root: Path | str) -> Synced:
 
 def problems(root: Path | str) -> list[str]:
     """Return one sentence for each unreadable file under ROOT, except entries."""
-    types: dict[str, Any] = {f"*/{BENCHMARK}": Benchmark, f"*/{PUBLISHED}": list[Published], SYNCED: Synced}
+    types: dict[str, Any] = {f"*/{BENCHMARK}": Benchmark, SYNCED: Synced}
     read = [_read(path, kind, root) for name, kind in types.items() for path in sorted(Path(root).glob(name))]
     return [why for why in read if isinstance(why, str)]
 

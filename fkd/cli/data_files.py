@@ -1,14 +1,11 @@
-"""fkd data: check and download the competition's files."""
-
-from pathlib import Path
-from typing import Annotated
+"""fkd data: check the competition's files."""
 
 import typer
 
-from fkd.cli.options import Data, folder_to_write
+from fkd.cli.options import Data
 
 MAX_DETAILS = 5  # rows listed for each kind of finding
-app = typer.Typer(help="The data: check and download it.", no_args_is_help=True)
+app = typer.Typer(help="The data: check it.", no_args_is_help=True)
 
 
 @app.command("check")
@@ -51,13 +48,3 @@ def check_command(data: Data) -> None:
             lines.append(f"    and {len(details) - MAX_DETAILS:,} more")
     lines.append(f"next: `fkd train --data {data} --out checkpoints/mine`; nothing has to be cleaned")
     typer.echo("\n".join(lines))
-
-
-@app.command("download")
-def download_command(
-    data: Annotated[Path, typer.Option(callback=folder_to_write, help="The folder to download into.")],
-) -> None:
-    """Download the competition's files from Kaggle (needs an account and its rules accepted)."""
-    from fkd.data.kaggle import download
-
-    typer.echo(f"{download(data)}\nnext: `fkd data check --data {data}`")

@@ -92,7 +92,7 @@ def submit_command(
 ) -> None:
     """Write the competition's submission.csv for the test images."""
     from fkd.board.submission import submission
-    from fkd.data.kaggle import COMPETITION
+    from fkd.data.find import COMPETITION
     from fkd.files import counted, replacing
 
     check_free(out, overwrite)

@@ -22,7 +22,7 @@ def show_command(context: typer.Context, root: Root = LEADERBOARD, checkpoints: 
         return
     import pandas as pd
 
-    from fkd.board.entries import problems, read_benchmarks, read_entries, read_published, read_synced
+    from fkd.board.entries import problems, read_benchmarks, read_entries, read_synced
     from fkd.board.ranking import ranking
     from fkd.hub.repository import weights_there
 
@@ -38,10 +38,6 @@ def show_command(context: typer.Context, root: Root = LEADERBOARD, checkpoints: 
             f"{benchmark.name}: {benchmark.description}; {benchmark.faces} faces, {benchmark.values} coordinates"
         )
         typer.echo(pd.DataFrame(map(_cells, rows)).to_string(index=False) if rows else "no entry yet")
-        if published := read_published(root, benchmark):
-            typer.echo("reported elsewhere on Kaggle's hidden test set, not measured here:")
-            for score in published:
-                typer.echo(f"  {score.text}: {score.what} ({score.source})")
     if synced.date:
         typer.echo(f"claims of Hub models, as of {synced.date}")
     for problem in unread:

@@ -7,12 +7,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePath, PurePosixPath
 
-from fkd.data.kaggle import BUNDLE, WHERE_TO_GET
 from fkd.data.table import listing
 from fkd.errors import FkdError
 from fkd.files import one_line, open_regular
 from fkd.zips import open_gzip, open_member, open_zip
 
+COMPETITION = "facial-keypoints-detection"
+BUNDLE = f"{COMPETITION}.zip"
+WHERE_TO_GET = (
+    f"get the files from https://www.kaggle.com/c/{COMPETITION}/data (a free account, and the competition's rules "
+    "accepted there)"
+)
 MAX_BYTES = 1_000_000_000  # of a csv; the competition's training.csv has 240 MB
 MAX_ENTRIES, MAX_ZIPS = 10_000, 20  # searched in a folder
 ENDINGS = (".csv", ".csv.gz", ".csv.zip", ".zip")  # in the order of preference

@@ -21,7 +21,7 @@ from fkd.metrics import METRICS, RMSE
 from fkd.page.browser import PRIVATE, Update, remember, save_on_click
 from fkd.page.guard import event_value, handler
 from fkd.page.plots import draw, entry_colours, plotted_first
-from fkd.page.ranking import MAX_ROWS, Choice, is_single, published_html, ranked, ranking_html, ranking_view
+from fkd.page.ranking import MAX_ROWS, Choice, is_single, ranked, ranking_html, ranking_view
 from fkd.page.uploads import new_folder
 
 HERE = Path(__file__).parent
@@ -86,10 +86,9 @@ class LeaderboardTab:
     def _place_texts(self) -> None:
         with gr.Accordion("Columns and questions", open=False, elem_id="questions"):
             gr.Markdown(questions())
-        kaggle = self.benchmarks.get(KAGGLE)
-        scores = board.read_published(self.root, kaggle) if kaggle else []
-        with gr.Accordion("Published Kaggle scores", open=False, visible=bool(scores), elem_id="published"):
-            gr.HTML(published_html(scores), padding=False)
+        is_shown = KAGGLE in self.benchmarks
+        with gr.Accordion("Published Kaggle scores", open=False, visible=is_shown, elem_id="published"):
+            gr.HTML((HERE / "published.html").read_text("utf-8"), padding=False)
         with gr.Accordion("Cite this", open=False, elem_id="cite"):
             citation = (HERE / "citation.bib").read_text("utf-8")
             gr.Code(

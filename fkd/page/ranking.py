@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 from jinja2 import Environment, FileSystemLoader
 
-from fkd.board.entries import Benchmark, Entries, Published, read_entries, read_synced
+from fkd.board.entries import Benchmark, Entries, read_entries, read_synced
 from fkd.board.ranking import RankingRow, ranking
 from fkd.board.record import Evaluation
 from fkd.hub.repository import weights_there
@@ -143,12 +143,6 @@ def ranking_html(
         columns=COLUMNS, lines=lines, low=low, span=(high - low or 1) if ranked else 0, choice=choice, key=key,
         label=HEADS[key], order="ascending" if key == choice.sort else "descending", note=note,
     )  # fmt: skip
-
-
-def published_html(scores: Sequence[Published]) -> str:
-    """Render scores that were reported elsewhere, each with its source."""
-    parts = [(score, *score.text.partition(" ")[::2]) for score in scores]
-    return TEMPLATES.get_template("published.html").render(scores=parts)
 
 
 def ranking_view(html: str) -> gr.HTML:

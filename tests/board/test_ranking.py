@@ -17,7 +17,6 @@ from fkd.board.entries import (
     problems,
     read_benchmarks,
     read_entries,
-    read_published,
     read_synced,
     write_entry,
 )
@@ -146,21 +145,15 @@ def test_benchmarks_never_share_a_ranking(tmp_path):
         find_benchmark(tmp_path, "faces")
 
 
-def test_a_benchmark_may_wait_for_its_first_entry_beside_published_scores(tmp_path):
+def test_a_benchmark_may_wait_for_its_first_entry(tmp_path):
     folder = tmp_path / "drawn"
     folder.mkdir()
     (folder / "benchmark.json").write_text('{"name": "drawn", "description": "awaited", "sources": ["300-W"]}')
-    scores = [{"private": rmse, "public": 1.0, "what": "theirs", "source": "https://x.y"} for rmse in (3, 2)]
-    (folder / "published.json").write_text(json.dumps(scores))
     assert ranking(tmp_path) == []
     write_entry(tmp_path, entry("a", 3.0), "other words")
     benchmark = find_benchmark(tmp_path, "drawn")
     assert benchmark == Benchmark("drawn", "awaited", "f", 10, 200, ["300-W"], entry("a", 3.0).detail.labels)
-    assert [row.name for row in ranking(tmp_path)] == ["a"], "never ranked with theirs"
-    texts = [score.text for score in read_published(tmp_path, benchmark)]
-    assert texts == ["2.000 private, 1.000 public", "3.000 private, 1.000 public"]
-    (folder / "published.json").write_text('[{"private": 1}]')
-    assert "published.json: [0] lacks what" in problems(tmp_path)[0]
+    assert [row.name for row in ranking(tmp_path)] == ["a"]
 
 
 @pytest.mark.parametrize("kind", UNRANKED)
@@ -203,13 +196,12 @@ def test_a_bad_file_beside_the_entries_takes_nothing_else_away(tmp_path, text):
     write_entry(tmp_path, entry("a", 2.0), "drawn faces")
     write_entry(tmp_path, entry("b", 1.0, benchmark="other"), "other faces")
     (tmp_path / "other" / "benchmark.json").write_text(text)
-    (tmp_path / "drawn" / "published.json").write_text(text.replace("[]", "[1]"))
     (tmp_path / "claims.json").write_text(text.replace("{}", "[1]"))
-    (benchmark,) = read_benchmarks(tmp_path)
+    assert [each.name for each in read_benchmarks(tmp_path)] == ["drawn"]
     assert [row.rank for row in ranking(tmp_path)] == [1]
-    assert not read_published(tmp_path, benchmark) and not read_synced(tmp_path).claims
+    assert not read_synced(tmp_path).claims
     files = [re.match(r"([\w/]+\.json).+$", line)[1] for line in problems(tmp_path)]  # each of one line
-    assert files == ["other/benchmark.json", "drawn/published.json", "claims.json"]
+    assert files == ["other/benchmark.json", "claims.json"]
     with pytest.raises(FkdError, match="benchmark.json"):
         write_entry(tmp_path, entry("c", 1.0, benchmark="other"), "not written over")
 

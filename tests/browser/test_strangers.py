@@ -38,7 +38,6 @@ def address(tmp_path_factory):
     benchmark = json.loads((board / "wild15" / "benchmark.json").read_text()) | {"description": NASTY}
     (board / "wild15" / "benchmark.json").write_text(json.dumps(benchmark))
     (board / "wild15" / "bad.json").write_text(json.dumps({NASTY: 1}))
-    (board / "kaggle-facial-keypoints" / "published.json").write_text(json.dumps([{NASTY: 1}]))
     (board / SYNCED).write_text(json.dumps(dataclasses.asdict(Synced(NASTY))))
     models = [folder, f"onnx:{home / 'net.onnx'}", f"onnx:{home / 'other.onnx'}"]
     with launched(build_app([*map(str, models)], board, ROOT)) as caller:

@@ -131,14 +131,10 @@ NONE = ["none", "--data", "none"]
 WRITERS = [
     ["train", "--data", "none", "--out"],
     ["evaluate", *NONE, "--leaderboard"],
-    ["score", *NONE, "--name", "x", "--leaderboard"],
-    ["evaluate", *NONE, "--leaderboard"],
     ["submit", "--checkpoint", *NONE, "--out"],
     ["predict", "none", "--checkpoint", "none", "--out"],
     ["predict", "none", "--checkpoint", "none", "--out", "p.csv", "--draw"],
     ["export", "none", "--out"],
-    ["data", "export-test", "--data", "none", "--out"],
-    ["data", "download", "--data"],
     ["leaderboard", "sync", "--leaderboard"],
 ]
 

@@ -49,7 +49,6 @@ CLAIM = {
 RESULT = {"dataset": {"type": "drawn", "args": {}}, "metrics": [{"type": "rmse", "value": 1.0}]}
 CARD = {"id": "eve/net", "sha": "a", "tags": ["fkd"], "model-index": [{"name": "n", "results": [RESULT]}]}
 BENCHMARK = {"name": "other", "description": "d", "fingerprint": "f", "faces": 10, "values": 200}
-SCORE = {"private": 1.5, "what": "a net", "source": "https://example.org"}
 
 
 def check_points(path: Path) -> None:
@@ -145,7 +144,6 @@ def test_any_value_in_any_place_is_read_or_refused_in_a_sentence(name, tmp_path)
 BESIDE = {
     "drawn/bad.json": ENTRY,
     "claims.json": {"date": "d", "claims": [CLAIM, CLAIM], "failure": ""},
-    "drawn/published.json": [SCORE],
     "other/benchmark.json": BENCHMARK,
 }
 

@@ -19,7 +19,7 @@ def test_a_page_opens_despite_bad_files_and_its_api_names_them(evaluated, tmp_pa
     forged = json.loads((board / "net.json").read_text()) | {"name": "forged", "weights": ["0" * 64]}
     (root / "broken").mkdir()
     for name, text in {
-        "drawn/forged.json": json.dumps(forged), "drawn/x.json": '{"x": 1}', "drawn/published.json": '[{"private": 1}]',
+        "drawn/forged.json": json.dumps(forged), "drawn/x.json": '{"x": 1}',
         "broken/benchmark.json": "{", "claims.json": "[]",
     }.items():  # fmt: skip
         (root / name).write_text(text)
@@ -32,7 +32,7 @@ def test_a_page_opens_despite_bad_files_and_its_api_names_them(evaluated, tmp_pa
     assert "its checkpoint (000000000000) is missing" in rows["forged"]["unranked"]
     assert "lacks name" in rows["x"]["unranked"]
     problems = problems_text(root)
-    assert all(name in problems for name in ("broken/benchmark.json", "drawn/published.json", "claims.json"))
+    assert all(name in problems for name in ("broken/benchmark.json", "claims.json"))
     assert str(tmp_path) not in f"{problems}{rows}", "visitors do not see the host's paths"
 
 

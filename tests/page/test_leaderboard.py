@@ -3,9 +3,9 @@
 import pytest
 from forged import KNOWN, entry, weights
 
-from fkd.board.entries import Benchmark, Claim, Entries, Published
+from fkd.board.entries import Benchmark, Claim, Entries
 from fkd.board.ranking import RankingRow, ranking
-from fkd.page.ranking import Choice, published_html, ranking_html, sorted_rows
+from fkd.page.ranking import Choice, ranking_html, sorted_rows
 
 BENCHMARK = Benchmark("drawn", "drawn faces", "f", 10, 200)
 CLAIM = Claim("ada/net", "a" * 40, "drawn", "resnet18", {"rmse": 1.5}, 8_000_000, "2026-01-01", "")
@@ -87,17 +87,6 @@ def test_at_most_a_hundred_rows_are_sent_and_only_ranked_ones_stretch_the_scale(
     html = html_of(*entries, entry("liar", 50.0, held_out=False), sort="-rmse")
     assert html.count("<tr") == 1 + 100 and html.index(">liar<") < html.index(">net100<")
     assert "left: 100.00%" in row_of(html, "net100")
-
-
-def test_published_scores_show_each_score_once_with_its_source():
-    html = published_html(
-        [
-            Published("first", "https://www.kaggle.com/c/x", private=1.28236),
-            Published(EVIL, "https://a.org/x", private=1.3, public=1.5),
-        ]
-    )
-    assert html.count("1.282") == 1 and ">kaggle.com</a>" in html and 'href="https://www.kaggle.com/c/x"' in html
-    assert "<b>1.300</b>" in html and "private, 1.500 public" in html and "<img" not in html
 
 
 def test_a_hostile_name_stays_text_and_the_heading_shows_the_order():
