@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from fkd.data.faces import Faces
     from fkd.data.split import Split
 
-CONVENTIONS = "found: outputs for each label convention; one: the same outputs for all."
-HEAD = "What predicts the points; fcnn can only regress."
-LABELS = "Rows to train on: all (missing labels are left out of the loss), or completely labelled ones."
 PRECISION = "auto: bf16 where it is quick."
 
 
@@ -33,26 +30,13 @@ def train_command(
     data: Data,
     out: Annotated[Path, typer.Option(callback=folder_to_write, help="The checkpoint folder to write.")],
     model: Annotated[str, typer.Option(help="fcnn, or one of `fkd models`, such as resnet50.")] = "resnet18",
-    conventions: Annotated[
-        Literal["found", "one"] | None, typer.Option(help=CONVENTIONS, show_default="found; one for fcnn")
-    ] = None,
-    head: Annotated[
-        Literal["regression", "heatmap", "small-heatmap"] | None,
-        typer.Option(help=HEAD, show_default="heatmap; regression for fcnn, small-heatmap for mobile networks"),
-    ] = None,
     source: Annotated[str, typer.Option("--from", help="Start from this checkpoint: a folder or hf:user/repo.")] = "",
     teacher: Annotated[
         list[str] | None, typer.Option(help="Also learn the answers of this checkpoint; may be repeated.")
     ] = None,
     epochs: Annotated[int, typer.Option(help="How often the network sees each face.")] = 100,
     batch_size: Annotated[int, typer.Option(help="Faces in a step.")] = 32,
-    optimizer: Annotated[Literal["adamw", "adam"], typer.Option(help="The optimizer.")] = "adamw",
     lr: Annotated[float, typer.Option(help="The highest learning rate; a cosine lowers it.")] = 1e-3,
-    weight_decay: Annotated[float, typer.Option(help="Weight decay of the optimizer.")] = 0.05,
-    warmup_epochs: Annotated[
-        int | None, typer.Option(help="Epochs in which the learning rate rises.", show_default="at most 3")
-    ] = None,
-    labels: Annotated[Literal["all", "complete"], typer.Option(help=LABELS)] = "all",
     augment: Annotated[float, typer.Option(help="Strength of the augmentation; 0 is off, mirroring too.")] = 1.0,
     precision: Annotated[Literal["auto", "bf16", "fp32"], typer.Option(help=PRECISION)] = "auto",
     half: Annotated[bool, typer.Option("--half", help="Save the weights in float16.")] = False,
@@ -84,11 +68,10 @@ def train_command(
     typer.echo(f"reading {data}")
     with resumable(out / STATE):
         done = train(
-            data, out, model, head=head or "", source=source and checkpoint_folder(source),
+            data, out, model, source=source and checkpoint_folder(source),
             teachers=list(map(checkpoint_folder, teacher or [])), augment=augment, terms=terms, device=device,
             resume=resume, overwrite=overwrite, report=report, epochs=epochs, batch_size=batch_size, lr=lr,
-            weight_decay=weight_decay, warmup_epochs=warmup_epochs, validation_too=validation_too, half=half, seed=seed,
-            optimizer=optimizer, labels=labels, precision=precision, conventions=conventions,
+            precision=precision, validation_too=validation_too, half=half, seed=seed,
         )  # fmt: skip
     faces, split = split_data(data)
     simplest = mean_face(faces, split, split.validation).rmse

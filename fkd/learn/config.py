@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from fkd.data.conventions import COMPETITION, Convention, merge
-from fkd.data.record import DataRecord
 from fkd.errors import FkdError
 from fkd.files import Count, Line, strict_dataclass
 from fkd.keypoints import NAMES
@@ -111,6 +110,7 @@ class TrainConfig:
     warmup_epochs: Count | None = None  # 3, or as many as leave one epoch after them
     labels: Literal["all", "complete"] = "all"  # rows with any label (ML-ResNet), or complete rows only
     conventions: Literal["found", "one"] | None = None  # outputs for each convention, or shared; None: FCNN shares
+    source: Line | None = None  # name and sha256 of the checkpoint it started from; None: random weights
     teachers: tuple[Line, ...] = ()  # name and sha256 of the checkpoints it was distilled from
     validation_too: bool = False  # train on the validation faces, and keep the last epoch
     augment: AugmentConfig | None = field(default_factory=AugmentConfig)
@@ -126,15 +126,6 @@ class TrainConfig:
 
 
 @strict_dataclass
-class Source:
-    """The checkpoint that a training started from: its name, the hash of its weights, and its training data."""
-
-    name: Line
-    sha256: Line
-    data: DataRecord
-
-
-@strict_dataclass
 class TrainingRecord(TrainConfig):
     """How a model was trained, and the outcome."""
 
@@ -142,4 +133,3 @@ class TrainingRecord(TrainConfig):
     best_epoch: Count  # of the saved weights, from 1
     validation_rmse: Positive  # px; `predict` judges weak faces by it
     fkd_version: Line
-    source: Source | None = None  # None: random weights

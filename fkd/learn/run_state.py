@@ -23,7 +23,7 @@ from fkd.data.record import DataRecord
 from fkd.errors import FkdError
 from fkd.files import one_line, remove_leftovers, replacing
 from fkd.learn.checkpoint import save_checkpoint
-from fkd.learn.config import ModelConfig, Source, TrainConfig, TrainingRecord
+from fkd.learn.config import ModelConfig, TrainConfig, TrainingRecord
 from fkd.learn.models import KeypointModel
 from fkd.learn.record import CONFIG, WEIGHTS
 from fkd.version import __version__
@@ -35,17 +35,16 @@ History = list[dict[str, Any]]  # one row per epoch: epoch, train_rmse, validati
 
 @dataclass(frozen=True)
 class Run:
-    """Identifies a run; only an identical one, or one of more epochs, can resume it. source: as in `TrainingRecord`."""
+    """Identifies a run; only an identical one, or one of more epochs, can resume it."""
 
     data: DataRecord
     model: ModelConfig
     train: TrainConfig
-    source: Source | None = None
 
     def settings(self) -> dict[str, Any]:
         """Every setting, as JSON values, by its name: model.head, train.lr."""
         parts = json.loads(json.dumps(dataclasses.asdict(self)))
-        return {f"{part}.{key}": value for part, fields in parts.items() for key, value in (fields or {}).items()}
+        return {f"{part}.{key}": value for part, fields in parts.items() for key, value in fields.items()}
 
 
 def check_place(out: Path, has_run: bool) -> None:
@@ -144,7 +143,6 @@ def save_outcome(out: Path, run: Run, history: History, model: KeypointModel) ->
             best_epoch=best["epoch"],
             validation_rmse=best["validation_rmse"],
             fkd_version=__version__,
-            source=run.source,
         )
         save_checkpoint(out, model, record, run.data, run.train.half)
     with replacing(out / HISTORY) as unfinished:

@@ -20,7 +20,7 @@ from fkd.data.split import Split, record_of
 from fkd.errors import FkdError
 from fkd.keypoints import NAMES, unmirror
 from fkd.learn.augment import augment
-from fkd.learn.config import FCNN, ModelConfig, Source, TrainConfig
+from fkd.learn.config import FCNN, ModelConfig, TrainConfig
 from fkd.learn.inference import bf16_is_quick, outputs
 from fkd.learn.models import KeypointModel, build_model
 from fkd.learn.record import CONFIG, WEIGHTS, Checkpoint
@@ -93,16 +93,15 @@ def train(
     data = record_of(data_name, faces, split, terms)
     for each in [*([source] if source else []), *teachers]:
         _check_source(each.data, data)
-    config = dataclasses.replace(config, teachers=tuple(f"{each.name} {each.sha256}" for each in teachers))
-    if not config.conventions:
-        config = dataclasses.replace(config, conventions="one" if model_config.name == FCNN else "found")
+    config = dataclasses.replace(
+        config,
+        source=f"{source.name} {source.sha256}" if source else None,
+        teachers=tuple(f"{each.name} {each.sha256}" for each in teachers),
+        conventions=config.conventions or ("one" if model_config.name == FCNN else "found"),
+    )
     conventions = find_conventions(faces.points)
     conventions = present(conventions if config.conventions == "found" else mix(conventions), rows)
-    values = conventions.values
-    if source and not any(convention.four_point for convention in values):
-        values += tuple(each for each in source.model.config.conventions if each.four_point)
-    model_config = dataclasses.replace(model_config, conventions=values)
-    run = Run(data, model_config, config, Source(source.name, source.sha256, source.data) if source else None)
+    run = Run(data, dataclasses.replace(model_config, conventions=conventions.values), config)
     training, validation = (LabelledFaces(faces[part], conventions.rows[part]) for part in (rows, split.validation))
     with locked(out, resume or overwrite):
         if overwrite and not resume:
@@ -167,7 +166,7 @@ def _epochs(
     number |= {convention: index for index, convention in enumerate(ambiguous(run.model.conventions))}
     choice = torch.tensor([number[each] for each in training.convention.tolist()], device=dev)
     with torch.autocast(dev.type, torch.bfloat16, enabled=bf16):
-        answers = torch.from_numpy(_teachers_answers(run, training, dev, source, teachers)).to(dev)  # [N, C, 15, 2] px
+        answers = torch.from_numpy(_teachers_answers(run, training, dev, teachers)).to(dev)  # [N, C, 15, 2] px
     update = len(history) * steps
     progress = tqdm(total=config.epochs * steps, initial=update, unit="step", desc=run.model.name)
     for epoch in range(len(history) + 1, config.epochs + 1):
@@ -243,33 +242,24 @@ def _teachers_answers(
     run: Run,
     training: LabelledFaces,
     dev: torch.device,
-    source: Checkpoint[KeypointModel] | None,
     teachers: Sequence[Checkpoint[KeypointModel]],
 ) -> np.ndarray:
     """The teachers' mean points of each face in each convention, float32 [N, C, 15, 2] px; C is 0 without a teacher.
 
-    Flip averaged, and without the label offsets. If no face to train on has a convention, its own outputs learn the
-    source's answers, or they would drift (learning without forgetting, Li and Hoiem 2016).
+    Flip averaged, and without the label offsets.
     """
     values, images = run.model.conventions, training.faces.images
-    untaught = [number for number in range(len(values)) if number not in training.convention]
-    models = [each.model for each in teachers or ([source] if source and untaught else [])]
-    if not models:
+    if not teachers:
         return np.empty((len(images), 0, len(NAMES), 2), np.float32)
     total = np.zeros((len(images), len(values), len(NAMES), 2), np.float32)
-    for model in models:
+    for model in [teacher.model for teacher in teachers]:
         theirs = model.config.conventions
         points = channels(theirs)[[theirs.index(nearest(convention, theirs)) for convention in values]]  # [C, 15]
         model.to(dev)
         for rows in tqdm(np.array_split(np.arange(len(images)), len(images) // 256 + 1), desc="teacher", leave=False):
             direct, mirrored = (outputs(model, images[rows][..., ::side].copy())[0][:, points] for side in (1, -1))
             total[rows] += (direct + unmirror(mirrored.swapaxes(1, 2)).swapaxes(1, 2)) / 2
-    if not teachers:
-        own = np.zeros(total.shape[1:3], bool)
-        for number in untaught:
-            own[number, [NAMES.index(name) for name in values[number].own]] = True
-        total[:, ~own] = np.nan
-    return total / len(models)
+    return total / len(teachers)
 
 
 def _validate(model: KeypointModel, validation: LabelledFaces) -> float:

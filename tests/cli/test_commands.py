@@ -13,13 +13,14 @@ from commands import fails, run
 from conftest import EXAMPLES
 from served import wait_until
 
+import fkd
 from fkd.cli import commands
 from fkd.cli.commands import main
 from fkd.data.split import split_data
 from fkd.errors import FkdError
 from fkd.learn.run_state import STATE
 
-SHORT = ["--epochs", "2", "--warmup-epochs", "1", "--batch-size", "16"]
+SHORT = ["--epochs", "2", "--batch-size", "16"]
 
 
 def test_the_whole_path(competition, tmp_path, monkeypatch):
@@ -65,12 +66,13 @@ def test_the_whole_path(competition, tmp_path, monkeypatch):
 
 
 def test_warnings_of_files_and_labels_that_lack_a_part(competition, tmp_path):
-    train = ["train", "--model", "fcnn", "--data", competition, *SHORT, "--labels", "complete", "--out", tmp_path / "m"]
-    assert "`fkd submit` will fail" not in run(*train)
+    train = ["train", "--model", "fcnn", "--data", competition, *SHORT, "--out"]
+    assert "`fkd submit` will fail" not in run(*train, tmp_path / "all")
+    fkd.train(competition, tmp_path / "m", "fcnn", labels="complete", epochs=1)
     output = run("submit", "--checkpoint", tmp_path / "m", "--data", competition, "--out", tmp_path / "s.csv")
     assert "trained without rows of four points" in output
     (competition / "IdLookupTable.csv").unlink()
-    assert "`fkd submit` will fail" in run(*train[:-1], tmp_path / "part")
+    assert "`fkd submit` will fail" in run(*train, tmp_path / "part")
 
 
 def test_other_data_than_it_was_split_from_is_not_ranked(competition, tmp_path, tiny_checkpoint):
@@ -108,9 +110,7 @@ def test_a_users_mistake_ends_in_one_sentence(arguments, message, tmp_path, monk
 
 def test_a_run_that_diverges_names_the_learning_rate(competition, tmp_path):
     train = ["train", "--model", "fcnn", "--data", competition, "--out", tmp_path / "m", *SHORT]
-    assert "epoch 1: the training diverged; try a lower --lr (now 10)" in fails(
-        *train, "--epochs", "1", "--warmup-epochs", "0", "--lr", "10"
-    )
+    assert "epoch 1: the training diverged; try a lower --lr (now 10)" in fails(*train, "--epochs", "1", "--lr", "10")
 
 
 def test_a_run_stopped_before_its_first_state_is_to_be_started_anew(competition, tmp_path, monkeypatch):

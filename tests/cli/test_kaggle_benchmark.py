@@ -36,7 +36,7 @@ def test_files_of_the_competitions_exact_shape(tmp_path, monkeypatch):
     data = write_competition(tmp_path / "facial-keypoints-detection", training, test)
     assert is_four_point(read_training(data).points).sum() == 7049 - 2283
 
-    run("train", "--model", "fcnn", "--data", data, "--out", "m", "--epochs", "2", "--warmup-epochs", "1")
+    run("train", "--model", "fcnn", "--data", data, "--out", "m", "--epochs", "2")
     said = run("evaluate", "m", "--data", data)
     assert f"m on {KAGGLE}: RMSE" in said and "not ranked" not in said
     entry = json.loads((tmp_path / "leaderboard" / KAGGLE / "m.json").read_text())

@@ -47,7 +47,7 @@ def test_the_version_and_the_networks_are_listed():
 def test_a_usage_error_does_not_wait_for_torch():
     code = "import sys; from fkd.cli.commands import app\n"
     code += "try: app(sys.argv[1:])\nfinally: assert 'torch' not in sys.modules"
-    wrong = ([], ["--head", "nose"], ["--data", "x", "--labels", "some"], ["--epoch", "1"], ["--optimizer", "sgd"])
+    wrong = ([], ["--data", "x", "--precision", "fp8"], ["--epoch", "1"])
     for arguments in wrong:
         done = subprocess.run([sys.executable, "-c", code, "train", *arguments], capture_output=True, text=True)
         assert done.returncode == 2 and "AssertionError" not in done.stderr, done.stderr
@@ -80,7 +80,7 @@ def test_an_unknown_checkpoint_names_what_may_be_meant(reference, meant, tmp_pat
 
 def test_nothing_is_replaced_without_overwrite(competition, evaluated, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    short = ["--epochs", "1", "--warmup-epochs", "0", "--batch-size", "16", "--lr", "1e-9", "--augment", "0"]
+    short = ["--epochs", "1", "--batch-size", "16", "--lr", "1e-9", "--augment", "0"]
     train = ["train", "--model", "fcnn", "--data", competition, "--out", "m", *short]
     said = run(*train)
     assert "training on c" in said and "no better than the mean face" in said and "next: `fkd evaluate m" in said

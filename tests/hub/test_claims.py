@@ -101,7 +101,7 @@ def test_an_entry_replaces_the_claim_of_its_model(hub, board, card, evaluated):
 
 
 def test_verify_measures_a_model_of_the_hub(hub, competition, tmp_path):
-    root, short = tmp_path / "board", ["--epochs", "2", "--warmup-epochs", "1", "--augment", "0"]
+    root, short = tmp_path / "board", ["--epochs", "2", "--augment", "0"]
     run("train", "--model", "fcnn", "--data", competition, "--out", tmp_path / "net", *short)
     run("evaluate", tmp_path / "net", "--data", competition, "--leaderboard", root)
     run("push", tmp_path / "net", "ada/net")
