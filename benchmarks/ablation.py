@@ -19,13 +19,14 @@ import torch
 from paper import PAPER_AUGMENT, markdown
 from safetensors.torch import load_file
 
+from fkd.data.conventions import label_points
 from fkd.data.faces import Faces
 from fkd.data.split import Split, fingerprint, split_data
 from fkd.files import replacing
 from fkd.learn.config import AugmentConfig, TrainConfig
 from fkd.learn.heads import Head, HeatmapHead
 from fkd.learn.heatmap import heatmap_loss
-from fkd.learn.inference import predict_points
+from fkd.learn.inference import outputs
 from fkd.learn.loss import masked_loss
 from fkd.learn.models import KeypointModel, ModelConfig
 from fkd.learn.record import CONFIG, WEIGHTS, read_config
@@ -75,6 +76,16 @@ VARIANTS = {
     "augmentation: with stretch and shear": Variant(train={"augment": replace(FULL, stretch=0.1, shear=0.1)}),
     "augmentation: with bends": Variant(train={"augment": replace(FULL, bend=3)}),
 }
+
+
+def predict_points(
+    model: KeypointModel, images: np.ndarray, four_point: np.ndarray | None = None, mirror: bool = False
+):
+    """Points [N, 15, 2] px for images uint8 [N, 96, 96], as `label_points` gives them, by torch."""
+    offset = model.label_offset.cpu().numpy()
+    return label_points(
+        lambda batch: outputs(model, batch), model.config.conventions, offset, images, four_point, mirror
+    )
 
 
 def run(name: str, base: dict, faces: Faces, split: Split, seed: int, model: str, device: str) -> dict:

@@ -14,6 +14,7 @@ import shutil
 import stat
 import tempfile
 import unicodedata
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -127,20 +128,23 @@ def _temporary_prefix(path: Path) -> str:
 
 
 def cache_folder() -> Path:
-    """Return the folder of files that can be made again: FKD_CACHE, ~/.cache/fkd, or without a home a temporary one."""
-    if named := os.environ.get("FKD_CACHE"):
-        return Path(named)
-    try:
-        return Path.home() / ".cache" / "fkd"
-    except RuntimeError:  # no HOME and no entry of this user: as in a container
-        return _cache_of_this_process()
+    """Return the folder of files that can be made again: FKD_CACHE or ~/.cache/fkd, or a temporary one instead."""
+    return _writable(os.environ.get("FKD_CACHE") or "~/.cache/fkd")
 
 
 @functools.cache
-def _cache_of_this_process() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="fkd-cache-"))  # others could write into one with a known name
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+def _writable(name: str) -> Path:
+    """The folder of this name; a temporary one, for this process, if it is not writable."""
+    try:
+        folder = Path(name).expanduser()
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except (OSError, RuntimeError) as error:  # the latter for no HOME and no entry of this user, as in a container
+        warnings.warn(f"nothing is cached for the next start; set FKD_CACHE: {error}", stacklevel=4)
+        folder = Path(tempfile.mkdtemp(prefix="fkd-cache-"))  # others could write into one with a known name
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return folder
 
 
 def file_sha256(path: Path) -> str:

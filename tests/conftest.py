@@ -35,6 +35,11 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 TRAINING = TrainingRecord(best_epoch=1, validation_rmse=48.0, fkd_version="0")
 
 
+def points_of(model: KeypointModel, images: torch.Tensor) -> torch.Tensor:
+    """A model's points [B, 15, 2] px for images [B, 1, 96, 96], in the convention of photos."""
+    return model.head.points(model(images)[0])[:, :15]
+
+
 @pytest.fixture(autouse=True)
 def same_start(monkeypatch):
     """Set PyTorch back to its state in a fresh process, seeded; NO_BF16: as on a processor without bfloat16."""

@@ -68,7 +68,7 @@ def test_every_command_is_there_and_predicts_pushes_and_pulls(fkd, scripts, hub,
     assert (tmp_path / "points.json").exists() and (tmp_path / "drawn" / "grace_hopper.png").exists()
     result = fkd("push", evaluated, "ada/net")
     assert "commit" in result.stdout and "--photo FILE" in result.stderr, result.stderr
-    assert hub.files("ada/net").keys() >= {"README.md", "model.safetensors", "errors.png"}
+    assert hub.files("ada/net").keys() >= {"README.md", "model.safetensors"}
     folder = Path(fkd("pull", "ada/net").stdout.strip())
     assert (folder / "model.safetensors").read_bytes() == (evaluated / "model.safetensors").read_bytes()
     assert "run this in one" in fkd("deploy", "ada/page").stderr

@@ -1,6 +1,5 @@
 """fkd app, push, pull, export and deploy."""
 
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -33,14 +32,12 @@ def push_command(
     private: Private = False,
     pr: Annotated[bool, typer.Option("--pr", help="Open a pull request instead of committing.")] = False,
     photo: Annotated[Path | None, typer.Option(callback=local, help=PHOTO)] = EXAMPLE,
-    onnx: Annotated[bool, typer.Option("--onnx", help="With the checkpoint as an ONNX file beside it.")] = False,
 ) -> None:
     """Publish a checkpoint with its evaluation and card: one commit, or none if nothing has changed."""
     from fkd.board.record import read_evaluation
     from fkd.hub.card import card_files, remote_card
-    from fkd.hub.repository import EVALUATION, ONNX, push
+    from fkd.hub.repository import EVALUATION, push
     from fkd.photo.detectors.checkpoint import CheckpointDetector
-    from fkd.photo.detectors.onnx_export import export_onnx
 
     detector = CheckpointDetector.read(checkpoint)
     path = checkpoint / EVALUATION
@@ -50,14 +47,8 @@ def push_command(
         typer.echo("the card shows no photo of a face; add one with --photo FILE", err=True)
     typer.echo(f"publishing {checkpoint} as {repo}", err=True)
     files = card_files(detector, read_evaluation(path), repo, photo, remote_card(repo))
-    if onnx:
-        with tempfile.TemporaryDirectory() as folder:
-            export_onnx(checkpoint, Path(folder) / ONNX, owner=repo.partition("/")[0])
-            files[ONNX] = (Path(folder) / ONNX).read_bytes()
     pushed = push(checkpoint, repo, files, private, pr)
     typer.echo(f"{pushed.url}: {f'commit {pushed.commit}' if pushed.changed else 'nothing has changed'}")
-    if pushed.outdated:
-        typer.echo(f"{ONNX} belonged to the previous weights and was removed; renew it with --onnx", err=True)
 
 
 def pull_command(

@@ -1,13 +1,11 @@
 """fkd train and models."""
 
-import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from fkd.cli.options import Data, Device, Overwrite, folder_to_write, resumable
-from fkd.errors import FkdError
 
 if TYPE_CHECKING:
     from fkd.data.faces import Faces
@@ -16,14 +14,11 @@ if TYPE_CHECKING:
 PRECISION = "auto: bf16 where it is quick."
 
 
-def models_command(pattern: Annotated[str, typer.Argument(help="Such as 'resnet*d'.")] = "*") -> None:
+def models_command() -> None:
     """List the networks for `fkd train --model`."""
     from fkd.learn.models import MODELS
 
-    names = fnmatch.filter(MODELS, pattern) or [name for name in MODELS if pattern in name]
-    if not names:
-        raise FkdError(f"no network is named like {pattern!r}: `fkd models` lists all")
-    typer.echo("\n".join(names))
+    typer.echo("\n".join(MODELS))
 
 
 def train_command(

@@ -1,13 +1,11 @@
-"""A model card and its pictures from a checkpoint's own records: every figure in it is one of the evaluation's."""
+"""A model card and its picture from a checkpoint's own records: every figure in it is one of the evaluation's."""
 
 import io
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError
-from PIL import Image
 
 from fkd.board.record import Evaluation
 from fkd.errors import FkdError
@@ -17,24 +15,20 @@ from fkd.learn.config import FCNN, HEAD_ABOUT
 from fkd.learn.record import Checkpoint
 from fkd.metrics import METRICS
 from fkd.photo.detectors.checkpoint import CheckpointDetector
-from fkd.photo.draw import draw_errors, draw_points
+from fkd.photo.draw import draw_points
 from fkd.photo.predict import predict
 from fkd.photo.reading import read_photo
 
 TEMPLATE = Path(__file__).with_name("card.md")
 BEGIN = "<!-- fkd writes from here: what stands above is yours -->"
 END = "<!-- fkd wrote up to here: what stands below is yours -->"
-OVERLAY, ERRORS = "overlay.png", "errors.png"
-PICTURES = {
-    OVERLAY: "A photo of a face with the keypoints that this model gives",
-    ERRORS: "The mean face, with a circle of the RMSE of each keypoint",
-}
+OVERLAY = "overlay.png"
 
 
 def card_files(
     detector: CheckpointDetector, evaluation: Evaluation, repo_id: str, photo: Path | None, before: str = ""
 ) -> dict[str, bytes]:
-    """Return README.md and its pictures, by path in the repository.
+    """Return README.md and its picture, by path in the repository.
 
     photo: of a face, on which the model's points are drawn; it becomes public. None leaves that picture out. before:
     the repository's present card.
@@ -43,14 +37,16 @@ def card_files(
     checkpoint = detector.checkpoint
     if evaluation.weights != [checkpoint.sha256]:
         raise FkdError(f"{checkpoint.name}: evaluation.json is of other weights: run `fkd evaluate` again")
-    files = {ERRORS: _png(draw_errors(evaluation.accuracy.rmse_by_keypoint))}
+    files = {}
     if photo:
         picture = read_photo(photo)
         points = [face.points for face in predict(detector, picture)]
         if not points:
             raise FkdError(f"{photo}: no face is found in it, so it cannot show the model's answer: choose another")
-        files[OVERLAY] = _png(draw_points(picture, points, detector.colour))
-    files["README.md"] = model_card(checkpoint, evaluation, repo_id, before, files).encode()
+        file = io.BytesIO()
+        draw_points(picture, points, detector.colour).save(file, "png", optimize=True)
+        files[OVERLAY] = file.getvalue()
+    files["README.md"] = model_card(checkpoint, evaluation, repo_id, before, OVERLAY if photo else "").encode()
     return files
 
 
@@ -68,12 +64,12 @@ def model_card(
     evaluation: Evaluation,
     repo_id: str = "",
     before: str = "",
-    pictures: Collection[str] = (),
+    picture: str = "",
 ) -> str:
     """Return Markdown with the Hub's front matter, for the README.md of a checkpoint or of its repository.
 
-    repo_id: user/name on the Hub. pictures: the PICTURES that are pushed too, for the card to show. before: the
-    current card; text outside our marks, tags, and front matter that we do not fill are kept.
+    repo_id: user/name on the Hub. picture: the file that is pushed too, for the card to show. before: the current card;
+    text outside our marks, tags, and front matter that we do not fill are kept.
     """
     front, above, below = _front_matter(checkpoint, evaluation), "\n", "\n"
     if before:
@@ -94,7 +90,7 @@ def model_card(
         text=markdown,
         about=_about(checkpoint),
         where=f"hf:{repo_id}" if repo_id else f"checkpoints/{checkpoint.name}",
-        pictures={file: description for file, description in PICTURES.items() if file in pictures},
+        picture=picture,
         offsets=" and ".join(f"{px:.2f} px ({convention.name})" for convention, px in offsets),
         above=above,
         begin=BEGIN,
@@ -145,9 +141,3 @@ def _about(checkpoint: Checkpoint[Any]) -> str:
         f"{about} It answers photos in the label convention {first}, and has outputs of its own for the points that "
         f"its training data place elsewhere: {' and '.join(others)}."
     )
-
-
-def _png(picture: Image.Image) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, "png", optimize=True)
-    return file.getvalue()

@@ -73,11 +73,4 @@ def _http_error(repo_id: str, error: HfHubHTTPError, reason: str) -> FkdError:
     if status == 403:
         right = "read" if error.response.request.method in ("GET", "HEAD") else "write to"
         return HostError(f"your token may not {right} {repo_id}: make one with that right ({reason})")
-    if status in (409, 412):
-        return FkdError(f"{repo_id} changed while it was being written ({status}): do it again")
-    if status == 429:
-        seconds = error.response.headers.get("Retry-After")
-        return FkdError(f"the Hub has had too many requests: try again in {f'{seconds} s' if seconds else 'minutes'}")
-    if status >= 500:
-        return FkdError(f"the Hub failed ({status}): try again later")
     return FkdError(f"the Hub refused {repo_id} ({status}): {reason}")

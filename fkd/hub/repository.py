@@ -11,7 +11,6 @@ from pathlib import Path
 
 from huggingface_hub import (
     CommitOperationAdd,
-    CommitOperationDelete,
     HfApi,
     scan_cache_dir,
     snapshot_download,
@@ -22,28 +21,23 @@ from huggingface_hub.errors import HFValidationError
 from fkd.board.entries import evaluated_here
 from fkd.board.record import Evaluation
 from fkd.errors import FkdError
-from fkd.files import LARGEST, file_sha256
+from fkd.files import LARGEST
 from fkd.hub.errors import in_a_sentence
 from fkd.learn.record import CONFIG, LARGEST_CONFIG, WEIGHTS, weights_in
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 EVALUATION, HISTORY = "evaluation.json", "history.csv"
 MAX_BYTES = {CONFIG: LARGEST_CONFIG, EVALUATION: LARGEST, HISTORY: LARGEST, WEIGHTS: 1_000_000_000}
-ONNX = "model.onnx"  # the checkpoint for other programs: pushed on request, never pulled
 TIMEOUT = 30  # s
 
 
 @dataclass(frozen=True)
 class Pushed:
-    """Where a push went: the repository's or pull request's address, the commit, and whether anything changed.
-
-    outdated: whether an ONNX file of the previous weights was removed.
-    """
+    """Where a push went: the repository's or pull request's address, the commit, and whether anything changed."""
 
     url: str
     commit: str
     changed: bool
-    outdated: bool
 
 
 def pull(
@@ -121,30 +115,22 @@ def push(
 ) -> Pushed:
     """Publish a checkpoint folder in one commit, or in a pull request.
 
-    files: more files to publish, by path in the repository. Other files in the repository are kept, except for an ONNX
-    file of other weights. A missing repository is created, and removed again if the commit fails.
+    files: more files to publish, by path in the repository. Other files in the repository are kept. A missing
+    repository is created, and removed again if the commit fails.
     Raises FkdError, with advice, for a missing permission, name or network.
     """
     own: dict[str, Path | bytes] = {
         name: folder / name for name in (CONFIG, WEIGHTS, EVALUATION, HISTORY) if (folder / name).exists()
     }
-    operations: list[CommitOperationAdd | CommitOperationDelete] = [
-        CommitOperationAdd(name, content) for name, content in sorted((own | files).items())
-    ]
-    api, before, outdated = HfApi(), None, False
+    operations = [CommitOperationAdd(name, content) for name, content in sorted((own | files).items())]
+    api = HfApi()
     with in_a_sentence(repo_id):
         is_new = not api.repo_exists(repo_id)
         if is_new and pull_request:
             raise FkdError(f"{repo_id} does not exist, so it takes no pull request: push without --pr to create it")
         if is_new:
             api.create_repo(repo_id, private=private)
-        else:
-            info = api.model_info(repo_id, files_metadata=True)
-            before, hashes = info.sha, {file.rfilename: file.lfs for file in info.siblings or []}
-            weights = hashes.get(WEIGHTS)
-            is_other = weights is not None and weights.sha256 != file_sha256(folder / WEIGHTS)
-            outdated = is_other and ONNX in hashes and ONNX not in files
-            operations += [CommitOperationDelete(ONNX)] if outdated else []
+        before = None if is_new else api.model_info(repo_id).sha
         try:
             commit = api.create_commit(
                 repo_id,
@@ -157,4 +143,4 @@ def push(
             if is_new:
                 api.delete_repo(repo_id, missing_ok=True)
             raise
-    return Pushed(commit.pr_url or str(commit.repo_url), commit.oid, commit.oid != before, outdated)
+    return Pushed(commit.pr_url or str(commit.repo_url), commit.oid, commit.oid != before)

@@ -3,21 +3,11 @@
 import numpy as np
 import torch
 
-from fkd.data.conventions import Outputs, label_points
+from fkd.data.conventions import Outputs
 from fkd.errors import FkdError
 from fkd.learn.models import KeypointModel
 
 BATCH = 32  # frames at once, as a CPU's cache holds: 256 take 1.8 times as long
-
-
-def predict_points(
-    model: KeypointModel, images: np.ndarray, four_point: np.ndarray | None = None, mirror: bool = False
-) -> np.ndarray:
-    """Points float32 [N, 15, 2], frame pixels, for images uint8 [N, 96, 96], as `label_points` gives them."""
-    offset = model.label_offset.cpu().numpy()
-    return label_points(
-        lambda batch: outputs(model, batch), model.config.conventions, offset, images, four_point, mirror
-    )
 
 
 def outputs(model: KeypointModel, images: np.ndarray) -> Outputs:

@@ -14,7 +14,7 @@ from torch import nn
 
 from fkd.data.conventions import ambiguous, channels, nearest
 from fkd.errors import FkdError
-from fkd.keypoints import FRAME_SIZE, NAMES
+from fkd.keypoints import FRAME_SIZE
 from fkd.learn.config import FCNN, MOBILE, ModelConfig
 from fkd.learn.heads import HEADS, Head
 
@@ -72,11 +72,6 @@ class KeypointModel(nn.Module):
             return self.head(features), None
         coarsest = features[-1].mean((2, 3)) if self.head.every_map else features
         return self.head(features), self.choice(coarsest).float()
-
-    def points(self, images: torch.Tensor) -> torch.Tensor:
-        """Points [B, 15, 2], frame pixels, without the label offset, in the convention for photos."""
-        points: torch.Tensor = self.head.points(self(images)[0])[:, : len(NAMES)]
-        return points
 
     def targets(self, points: torch.Tensor, convention: torch.Tensor) -> torch.Tensor:
         """Targets for the head's outputs: NaN for those of other conventions.

@@ -5,7 +5,6 @@ killed between any two writes continues with --resume, or has left nothing and s
 """
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +15,8 @@ from typing import Any
 import pandas as pd
 import torch
 from filelock import FileLock, Timeout
-from safetensors.torch import load, save
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 from torch.optim import Optimizer
 
 from fkd.data.record import DataRecord
@@ -29,7 +29,6 @@ from fkd.learn.record import CONFIG, WEIGHTS
 from fkd.version import __version__
 
 STATE, LOCK, HISTORY = "training-state.safetensors", "training-state.lock", "history.csv"
-HASH_BYTES = 32  # of the sha256 before the safetensors: a kill of the machine may leave half of a file
 History = list[dict[str, Any]]  # one row per epoch: epoch, train_rmse, validation_rmse, lr
 
 
@@ -91,17 +90,17 @@ def save_state(path: Path, run: Run, history: History, model: KeypointModel, opt
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     content = save(tensors | {"record": torch.tensor(list(record.encode()), dtype=torch.uint8)})
     with replacing(path) as unfinished:
-        unfinished.write_bytes(hashlib.sha256(content).digest() + content)
+        unfinished.write_bytes(content)  # safetensors' own writer hides the error number of a full disk
 
 
 def load_state(path: Path, run: Run, model: KeypointModel, optimizer: Optimizer) -> History:
     """Puts a saved state into model and optimizer, and returns the history; FkdError if it is not this run's."""
     if not path.is_file():
         raise FkdError(f"{path.parent} has no run to resume ({STATE} is missing): start without --resume")
-    content = path.read_bytes()
-    if hashlib.sha256(content[HASH_BYTES:]).digest() != content[:HASH_BYTES]:
-        raise FkdError(f"{path} is damaged: choose another folder and start again")
-    tensors = load(content[HASH_BYTES:])
+    try:
+        tensors = load_file(path)
+    except SafetensorError:
+        raise FkdError(f"{path} is damaged: choose another folder and start again") from None
     record = json.loads(bytes(tensors.pop("record").tolist()))
     history: History = record["history"]
     before, now = record["settings"], run.settings()

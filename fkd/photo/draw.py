@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageColor, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw
 
 from fkd.keypoints import EDGES, FRAME_SIZE, LEFT_EYE, MEAN_FACE, NAMES, RIGHT_EYE
 from fkd.photo.comparison import Comparison
@@ -81,26 +81,3 @@ def _draw_face(photo: Image.Image, points: np.ndarray, colour: str, least: float
             pen.ellipse((x - r, y - r, x + r, y + r), fill=fill)
     layer = layer.resize((width, height), Image.Resampling.BOX)
     photo.paste(layer, (left, top), layer)
-
-
-def draw_errors(rmse_by_keypoint: dict[str, float | None], size: int = 480) -> Image.Image:
-    """The mean face, with a circle about each point whose radius is the RMSE of that point.
-
-    rmse_by_keypoint: px of the 96 px frame by name, None where nothing was measured. The picture is of the frame,
-    size x size pixels, and the circles are to its scale.
-    """
-    scale = size / FRAME_SIZE
-    points = np.array(MEAN_FACE)
-    picture = draw_points(Image.new("RGB", (size, size), "white"), [(points + 0.5) * scale - 0.5], "#7a8899")
-    layer = Image.new("RGBA", picture.size, (255, 255, 255, 0))
-    pen = ImageDraw.Draw(layer)
-    for name, (x, y) in zip(NAMES, (points + 0.5) * scale, strict=True):
-        rmse = rmse_by_keypoint[name]
-        if rmse is not None:
-            radius = rmse * scale
-            pen.ellipse((x - radius, y - radius, x + radius, y + radius), (220, 40, 60, 70), (220, 40, 60, 255), 2)
-            above = "eyebrow" in name or ("center" in name and "bottom" not in name)  # the others below: none overlaps
-            at, anchor = ((x, y - radius - 4), "mb") if above else ((x, y + radius + 4), "mt")
-            pen.text(at, f"{rmse:.2f}", "#222222", ImageFont.load_default(13), anchor)
-    picture.paste(layer, (0, 0), layer)
-    return picture

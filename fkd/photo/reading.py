@@ -26,7 +26,6 @@ MAX_JPEG_MEGAPIXELS = 200  # a JPEG of more than MOST_MEGAPIXELS is decoded at h
 MOST_FILE_BYTES = 80_000_000
 SHORTEST = 24  # px: no face is found in smaller photos
 TOO_MUCH = "takes too long or too much memory to decode: save it again as a JPEG or PNG file"
-SIDES = ("lower", "lower", "lower", "upper", "upper", "right", "left", "left", "right")  # by EXIF orientation
 SRGB = ImageCms.createProfile("sRGB")
 JPEG = ("JPEG", "MPO")  # Pillow's names
 PROFILED = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # a profile's colour space -> Pillow's mode
@@ -141,10 +140,7 @@ def _decode(file: BinaryIO, name: str, most_megapixels: float) -> tuple[Image.Im
         blank = (pixels == pixels[-1, -1]).all(1) if pixels[-1, -1] in (0, 127, 128) else np.zeros(1, bool)
         if blank.all() and len(blank) > 1:
             raise
-        missing = blank[::-1].argmin() / photo.height
-        rest = "its details are missing" if "progressive" in photo.info else "hardly anything is missing"
-        part = f"the {SIDES[_orientation(photo)]} {missing:.0%} are missing" if missing >= 0.005 else rest
-        return photo, full, f"{name} ends early: {part}"
+        return photo, full, f"{name} ends early: a part of the picture may be missing"
     return photo, full, ""
 
 
@@ -158,12 +154,6 @@ def _refuse_garbled(photo: Image.Image, name: str) -> None:
         kinds = {"in planes": planes, "white is 0": negative, "unsigned": unsigned, "signed": True}
         kind = f"{max(bits)} bits, {next(kind for kind, is_one in kinds.items() if is_one)}"
         raise FkdError(f"{name} is a TIFF of a kind that is not read ({kind}): save it as PNG")
-
-
-def _orientation(photo: Image.Image) -> int:
-    with suppress(Exception):  # broken EXIF
-        return min(max(int(photo.getexif().get(0x0112, 1)), 1), 8)
-    return 1
 
 
 def _in_srgb(photo: Image.Image) -> Image.Image:

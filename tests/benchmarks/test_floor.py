@@ -4,12 +4,12 @@ import sys
 import floor
 import numpy as np
 import pytest
+from ablation import predict_points
 from conftest import draw_faces, write_competition
 
 from fkd.data.split import Split, in_order, split_data, split_faces
 from fkd.keypoints import NAMES
 from fkd.learn.checkpoint import load_checkpoint
-from fkd.learn.inference import predict_points
 
 
 def test_what_is_shared_is_the_labels_noise_and_not_the_networks():

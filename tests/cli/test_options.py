@@ -39,9 +39,7 @@ def test_every_option_has_help(words, command):
 
 def test_the_version_and_the_networks_are_listed():
     assert run("--version") == f"fkd {__version__}"
-    assert run("models", "resnet18") == "resnet18" and "fcnn" in run("models")
-    assert "resnet50d" in run("models", "resnet*d") and "fcnn" not in run("models", "resnet*d")
-    assert "no network is named like 'vit'" in fails("models", "vit")
+    assert {"fcnn", "resnet18", "resnet50d"} <= {*run("models").split()}
 
 
 def test_a_usage_error_does_not_wait_for_torch():
@@ -168,9 +166,11 @@ def test_a_photo_that_cannot_be_read_is_an_error_and_no_face_is_not(evaluated, t
 
 
 def test_without_a_home_the_cache_is_temporary(monkeypatch):
-    def no_home():
+    def no_home(path):
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.delenv("FKD_CACHE")
-    monkeypatch.setattr(Path, "home", no_home)
-    assert cache_folder() == cache_folder() and cache_folder().stat().st_mode & 0o777 == 0o700
+    monkeypatch.setattr(Path, "expanduser", no_home)
+    with pytest.warns(UserWarning, match="Could not determine home"):
+        folder = cache_folder()
+    assert folder == cache_folder() and folder.stat().st_mode & 0o777 == 0o700

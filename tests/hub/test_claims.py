@@ -144,7 +144,10 @@ def test_a_failed_sync_keeps_the_earlier_claims(hub, board, card):
     with pytest.raises(FkdError, match="the Hub failed"):
         sync(board)
     kept = read_synced(board)
-    assert (kept.date, kept.claims) == (good.date, good.claims) and "the Hub failed (500)" in kept.failure
+    assert (kept.date, kept.claims) == (
+        good.date,
+        good.claims,
+    ) and "the Hub refused the list of models (500)" in kept.failure
     hub.faults.clear()
     assert not sync(board).failure
 

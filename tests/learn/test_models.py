@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 import torch
+from ablation import predict_points
+from conftest import points_of
 
 from fkd.data.conventions import COMPETITION, merge
 from fkd.errors import FkdError
 from fkd.keypoints import BOTTOM_LIP, NOSE_TIP, unmirror
 from fkd.learn.config import HEAD_ABOUT
 from fkd.learn.heads import HEADS, HeatmapHead
-from fkd.learn.inference import predict_points
 from fkd.learn.models import KeypointModel, ModelConfig, build_model
 
 
@@ -28,7 +29,7 @@ def test_models_answer_15_points_in_the_frame_and_heatmaps_their_spread(config):
     model = build_model(config).eval()
     images = torch.rand(2, 1, 96, 96)
     with torch.inference_mode():
-        points, spread = model.points(images), model.head.spread(model(images)[0])
+        points, spread = points_of(model, images), model.head.spread(model(images)[0])
     assert points.shape == (2, 15, 2) and points.dtype == torch.float32
     assert (points - 47.5).abs().max() < 20, "an untrained model answers near the middle"
     assert spread.shape == (2, config.outputs) if "heatmap" in config.head else spread is None
@@ -52,7 +53,7 @@ def test_light_does_not_change_the_answer():
     model = build_model(ModelConfig("resnet18")).eval()
     face = torch.rand(1, 1, 96, 96)
     with torch.inference_mode():
-        assert torch.allclose(model.points(face), model.points(face * 0.5 + 0.2), atol=1e-3)
+        assert torch.allclose(points_of(model, face), points_of(model, face * 0.5 + 0.2), atol=1e-3)
 
 
 def test_each_convention_has_its_own_targets():
@@ -76,8 +77,8 @@ def test_a_new_head_needs_only_the_table(monkeypatch):
     monkeypatch.setitem(HEADS, "nowhere", Nowhere)
     monkeypatch.setitem(HEAD_ABOUT, "nowhere", "and none")
     image = torch.rand(1, 1, 96, 96)
-    assert build_model(ModelConfig("resnet18", head="nowhere")).points(image).isnan().all()
-    assert KeypointModel(ModelConfig("resnet18"), Nowhere).points(image).isnan().all()
+    assert points_of(build_model(ModelConfig("resnet18", head="nowhere")), image).isnan().all()
+    assert points_of(KeypointModel(ModelConfig("resnet18"), Nowhere), image).isnan().all()
 
 
 def test_mirror_averaging_is_symmetrical(faces):

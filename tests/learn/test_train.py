@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from ablation import predict_points
 from conftest import THREE, draw_faces, draw_three_conventions, untrained
 
 from fkd.data.conventions import COMPETITION
@@ -23,7 +24,7 @@ from fkd.learn import run_state
 from fkd.learn import train as train_module
 from fkd.learn.checkpoint import load_checkpoint
 from fkd.learn.config import AugmentConfig, TrainConfig
-from fkd.learn.inference import outputs, predict_points
+from fkd.learn.inference import outputs
 from fkd.learn.models import ModelConfig
 from fkd.learn.run_state import STATE
 from fkd.learn.train import Trained, train

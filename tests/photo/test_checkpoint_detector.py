@@ -6,15 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from conftest import EXAMPLES, THREE, TRAINING, untrained
+from conftest import EXAMPLES, THREE, TRAINING, points_of, untrained
 
 from fkd.data.conventions import COMPETITION, merge
 from fkd.data.record import DataRecord
+from fkd.files import cache_folder
 from fkd.learn.checkpoint import save_checkpoint
 from fkd.learn.models import ModelConfig
 from fkd.photo import runtime
 from fkd.photo.detectors import checkpoint as checkpoint_module
-from fkd.photo.detectors.checkpoint import CheckpointDetector, networks_folder
+from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.detectors.network import run_frames
 from fkd.photo.detectors.onnx_export import NamedOutputs, export_onnx
 from fkd.photo.runtime import TELEMETRY, streams
@@ -65,7 +66,7 @@ def test_every_head_can_be_exported(config, sixty, tmp_path):
     model = untrained(config).eval()
     images = torch.from_numpy(sixty.images[:3])[:, None].float() / 255
     with torch.inference_mode():
-        expected = model.points(images)
+        expected = points_of(model, images)
     save_checkpoint(tmp_path / "net", model, TRAINING, DataRecord("drawn"))
     outputs = CheckpointDetector.read(tmp_path / "net").run(images.numpy())
     assert outputs.keys() == NamedOutputs(model).run(images.numpy()).keys()
@@ -104,10 +105,9 @@ def test_the_shipped_checkpoints_carry_their_networks(name, tmp_path, monkeypatc
 def test_where_the_cache_cannot_be_written_networks_are_exported_for_this_process(tmp_path, evaluated, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("FKD_CACHE", str(tmp_path / "file"))
-    checkpoint_module._writable.cache_clear()
     with pytest.warns(UserWarning, match="set FKD_CACHE"):
-        folder = networks_folder()
-    assert CheckpointDetector.read(evaluated).name == "net" and list(folder.glob("*.onnx"))
+        folder = cache_folder()
+    assert CheckpointDetector.read(evaluated).name == "net" and list(folder.glob("networks/*.onnx"))
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import onnx
 import pytest
-from commands import fails, run
+from commands import fails
 from conftest import EXAMPLES, THREE, TRAINING, contents, untrained
 from onnx_files import constant, model
 from PIL import Image
@@ -84,14 +84,6 @@ def test_an_export_that_answers_otherwise_is_not_kept(tmp_path, evaluated, monke
     said = fails("export", evaluated, "--out", tmp_path / "net.onnx", "--overwrite")
     assert "net.onnx was not written: its answers differ from torch's by up to 0.002 px" in said
     assert contents(tmp_path) == {"net.onnx": b"the old one"}
-
-
-def test_push_with_onnx_adds_a_file_that_pull_ignores(hub, evaluated, tmp_path):
-    run("push", evaluated, "ada/net", "--onnx")
-    (tmp_path / "net.onnx").write_bytes(hub.files("ada/net")["model.onnx"])
-    detector = read_onnx(tmp_path / "net.onnx")
-    assert detector.owner == "ada" and detector.validation_rmse == 48
-    assert "model.onnx" not in contents(tmp_path / run("pull", "ada/net"))
 
 
 def test_a_file_of_keras_takes_channels_last_and_states_the_units_of_its_answers(tmp_path):

@@ -96,7 +96,7 @@ def test_a_photo_is_a_path_a_picture_or_pixels_and_float_frames_are_refused(tmp_
         with pytest.raises(FkdError, match=r"the frames are \w+ \[.*\], expected uint8 \[N, 96, 96\], 0 to 255"):
             detector.on_frames(frames)
     (tmp_path / "cut.jpg").write_bytes(path.read_bytes()[:40_000])
-    with pytest.warns(UserWarning, match="cut.jpg ends early: the lower"):
+    with pytest.warns(UserWarning, match="cut.jpg ends early: a part"):
         predict(detector, tmp_path / "cut.jpg")
     (whole,) = predict(detector, expected.frame, find=whole_photo)
     assert whole.box == (-0.5, -0.5, 95.5, 95.5) and np.ptp(whole.points, 0).min() > 30

@@ -1,6 +1,5 @@
 import io
 import os
-import re
 import struct
 import warnings
 import zlib
@@ -169,16 +168,10 @@ def test_photos_beyond_pillows_own_limits_are_read_without_its_warning(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("suffix", "share", "orientation", "said"),
-    [
-        ("jpg", 1.0, 1, "hardly anything is missing"),
-        ("jpg", 0.5, 1, "the lower 4[0-9]% are missing"),
-        ("jpg", 0.5, 3, "the upper 4[0-9]% are missing"),
-        ("jpg", 0.5, 6, "the left 4[0-9]% are missing"),
-        ("png", 0.5, 1, "the lower [45][0-9]% are missing"),
-    ],
+    ("suffix", "share", "orientation"),
+    [("jpg", 1.0, 1), ("jpg", 0.5, 1), ("jpg", 0.5, 3), ("jpg", 0.5, 6), ("png", 0.5, 1)],
 )
-def test_a_file_that_ends_early_is_read_as_far_as_it_goes(suffix, share, orientation, said, tmp_path):
+def test_a_file_that_ends_early_is_read_as_far_as_it_goes(suffix, share, orientation, tmp_path):
     noise = np.random.default_rng(0).integers(90, 160, (400, 300, 3), np.uint8)
     noise[:20] = 255
     exif = Image.Exif()
@@ -188,7 +181,7 @@ def test_a_file_that_ends_early_is_read_as_far_as_it_goes(suffix, share, orienta
     whole = read_photo(path)
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size) - 2])
     photo = read_photo(path)
-    assert note_of(whole) == "" and re.fullmatch(f"a.{suffix} ends early: {said}", note_of(photo))
+    assert note_of(whole) == "" and note_of(photo) == f"a.{suffix} ends early: a part of the picture may be missing"
     same = np.abs(pixels(photo) - pixels(whole)).max(2) == 0
     assert same.mean() > 0.42 * share and photo.size == whole.size
 

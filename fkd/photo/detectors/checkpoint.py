@@ -1,16 +1,11 @@
 """Our own networks: a checkpoint as a detector, and its ONNX file: its folder's, the cache's or a new export."""
 
-import atexit
 import dataclasses
-import functools
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,7 +83,8 @@ def _by_torch(folder: Path, device: str) -> Model:
 
 
 def _by_openvino(folder: Path, config: ModelConfig, sha256: str, networks: Path | None) -> Model:
-    networks = networks or networks_folder()
+    networks = networks or cache_folder() / "networks"
+    networks.mkdir(parents=True, exist_ok=True)
     # A heatmap's coordinate is a mean, so bfloat16 is exact enough up to the last convolution.
     precision = "bf16" if config.head == HEATMAP and has_bf16() else "f32"
     network = Network(onnx_file(folder, config, sha256, networks), OUTPUTS, precision, networks)
@@ -109,24 +105,6 @@ def onnx_file(folder: Path, config: ModelConfig, sha256: str, networks: Path) ->
     if not file.is_file():
         _export(folder, file)
     return file
-
-
-def networks_folder() -> Path:
-    """Return the folder of cached networks; a temporary one, for this process, if the cache is not writable."""
-    return _writable(cache_folder() / "networks")
-
-
-@functools.cache
-def _writable(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError as error:
-        warnings.warn(f"exported networks are not cached; set FKD_CACHE: {error}", stacklevel=4)
-        temporary = Path(tempfile.mkdtemp(prefix="fkd-networks-"))
-        atexit.register(shutil.rmtree, temporary, ignore_errors=True)
-        return temporary
 
 
 def _weights_of(file: Path) -> str:
