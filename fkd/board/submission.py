@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fkd.data.competition import read_lookup, read_test
+from fkd.data.competition import read_lookup, read_test, submission_problem
 from fkd.errors import FkdError
 from fkd.keypoints import COLUMNS, FOUR_POINT, FRAME_SIZE, NAMES
 from fkd.photo.detector import Detector, mean_on_frames
@@ -18,11 +18,10 @@ def submission(detectors: Sequence[Detector], data: Path | str, mirror: bool = F
     An image for which only the four points are requested is answered in their convention. Several detectors
     are averaged. Raises as `read_test` and `read_lookup` do, and FkdError for an ImageId without image.
     """
+    if problem := submission_problem(data):
+        raise FkdError(problem)
     test, lookup = read_test(data), read_lookup(data)
     rows = pd.Index(test.image_ids).get_indexer(lookup["ImageId"])
-    if (rows < 0).any():
-        image_id = lookup["ImageId"][rows < 0].iloc[0]
-        raise FkdError(f"IdLookupTable.csv asks for ImageId {image_id}, which test.csv does not have")
     columns = lookup["FeatureName"].map(COLUMNS.index).to_numpy(np.int64)
     requested = np.zeros((len(test.images), len(NAMES)), bool)
     requested[rows, columns // 2] = True

@@ -1,6 +1,5 @@
 """Read the competition's three files."""
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -96,16 +95,14 @@ def _parse(path: Path, stem: str, columns: Sequence[str]) -> tuple[Table, np.nda
 def _images(table: Table, cells: "pd.Series[str]") -> np.ndarray:
     """Cells of 9,216 numbers each -> images, uint8 [N, 96, 96]."""
     images = np.empty((len(cells), PIXELS), np.uint8)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", DeprecationWarning)  # NumPy before 2.3 warns instead of raising ValueError
-        for index, (row, text) in enumerate(cells.items()):
-            try:
-                pixels = np.fromstring(text, np.int64, sep=" ")
-                if len(pixels) != PIXELS or pixels.min() < 0 or pixels.max() > 255:
-                    raise ValueError
-            except (ValueError, DeprecationWarning):
-                raise FkdError(f"{table.label}: row {row} has {_pixel_defect(text)}") from None
-            images[index] = pixels
+    for index, (row, text) in enumerate(cells.items()):
+        try:
+            pixels = np.fromstring(text, np.int64, sep=" ")
+            if len(pixels) != PIXELS or pixels.min() < 0 or pixels.max() > 255:
+                raise ValueError
+        except ValueError:
+            raise FkdError(f"{table.label}: row {row} has {_pixel_defect(text)}") from None
+        images[index] = pixels
     return images.reshape(-1, FRAME_SIZE, FRAME_SIZE)
 
 

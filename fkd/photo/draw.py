@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageColor, ImageDraw
 
-from fkd.keypoints import EDGES, FRAME_SIZE, LEFT_EYE, MEAN_FACE, NAMES, RIGHT_EYE
+from fkd.keypoints import EDGES, LEFT_EYE, NAMES, RIGHT_EYE
 from fkd.photo.comparison import Comparison
 from fkd.photo.face import FaceBox
 from fkd.photo.reading import full_size

@@ -218,11 +218,7 @@ def _read_pts(file: io.BufferedReader, name: str) -> Named:
 def _read_csv(file: io.BufferedReader, name: str) -> Named:
     from fkd.data.table import Table  # noqa: PLC0415 - pandas
 
-    header = file.readline(20_000)  # OpenFace's has 4,850 bytes, more than a peek shows
-    file.seek(0)
-    if {b"x_0", b"y_0"} <= set(re.findall(rb"\w+", header.lower())):
-        raise FkdError(f"{name} is a csv of OpenFace, which is not read: {OTHERS}")
-    table = Table(name, file, "save the true points again")
+    table = Table(name, file, OTHERS)
     rows = table.read(("photo", "model", *COLUMNS), ("photo", *COLUMNS), COLUMNS)
     whose = rows.reindex(columns=["photo", "model"], fill_value="").itertuples(index=False, name=None)
     return table.numbers(rows[list(COLUMNS)], -MAX_PX, MAX_PX, "pixels of the photo"), whose
@@ -235,10 +231,6 @@ class _FacePoints:
 
 def _read_json(file: io.BufferedReader, name: str) -> Named:
     value = parse_json(file.read().decode("utf-8-sig", errors="replace"), name)
-    first = value[0] if isinstance(value, list) and value else value
-    for kind, own in (("COCO", {"images", "keypoints"}), ("labelme", {"shapes"})):
-        if isinstance(first, dict) and first.keys() & own:
-            raise FkdError(f"{name} is a {kind} file, which is not read: {OTHERS}")
     if isinstance(value, dict) and isinstance(value.get("models"), dict):  # as the API's /compare answers
         value = [row | {"model": model} if isinstance(row, dict) else row for model, row in value["models"].items()]
     faces: list[Any] = []

@@ -39,5 +39,5 @@ def test_the_convention_follows_the_requested_points(competition):
 def test_an_image_that_is_not_there_is_named(competition):
     path = competition / "IdLookupTable.csv"
     path.write_text(path.read_text() + "9999,77,nose_tip_x,\n")
-    with pytest.raises(FkdError, match="asks for ImageId 77, which test.csv does not have"):
+    with pytest.raises(FkdError, match="requests ImageId 77, which test.csv does not have"):
         submission([MeanFace()], competition)

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn import draw_faces
+from fkd.data.held_out import held_out
 from PIL import Image
 
 from browser.helpers import EXAMPLES, ROOT
-from fkd.data.held_out import held_out
 from fkd.keypoints import NAMES
 from fkd.metrics import accuracy
 from fkd.page.engine import write_engine

@@ -161,12 +161,12 @@ def test_answers_of_compare_are_read_and_files_of_others_are_named(tmp_path):
     header = ", ".join(f"eye_lmk_{axis}_{n}" for axis in "xyXYZ" for n in range(60)) + ", "  # longer than a buffer
     header += ", ".join(f"{axis}_{n}" for axis in "xy" for n in range(68))
     for name, text, said in (
-        ("a.json", {"images": [], "annotations": []}, "is a COCO file, which is not read: save the points as"),
-        ("a.json", [{"image_id": 1, "keypoints": [1, 2, 2]}], "is a COCO file"),
-        ("a.json", {"version": "5", "shapes": []}, "is a labelme file"),
+        ("a.json", {"images": [], "annotations": []}, "lacks points: save the points as"),
+        ("a.json", [{"image_id": 1, "keypoints": [1, 2, 2]}], "lacks points: save"),
+        ("a.json", {"version": "5", "shapes": []}, "lacks points: save"),
         ("a.json", [{"annotations": [], "data": {}}], r"\[0\] lacks points: save the points as .pts"),  # Label Studio's
         ("a.json", [[1, 2]] * 15, "save the points as .pts"),
-        ("a.csv", header + "\n1", "is a csv of OpenFace"),
+        ("a.csv", header + "\n1", "the header lacks left_eye_center_x"),
         ("a.pts", to_pts(np.ones((98, 2))), "a.pts has 98 points, expected 15 or 68 points"),
     ):
         with pytest.raises(FkdError, match=said):

@@ -15,7 +15,7 @@ from fkd.data.conventions import COMPETITION, Convention, ambiguous, merge
 from fkd.data.record import DataRecord
 from fkd.errors import FkdError
 from fkd.files import STRICT, Line, Signed, counted, one_line, open_regular, parse_json, typed
-from fkd.keypoints import FRAME_SIZE, MEAN_FACE, NAMES
+from fkd.keypoints import FRAME_SIZE, NAMES
 from fkd.learn.config import MAX_CONVENTIONS
 from fkd.photo.colours import PALETTE
 from fkd.photo.detectors.network import CONVENTION, OTHER_POINTS, POINTS, UNCERTAINTY, NetworkDetector, check_range
@@ -25,7 +25,6 @@ MAX_BYTES = 500_000_000
 # As OpenVINO writes them, ? where any size is taken: channels first, or last as in Keras.
 INPUT = re.compile(r"f32 \[[?1],([?1],(96|\?),(96|\?)|(96|\?),(96|\?),1)\]")
 MIN_PX = 8.0  # from the frame's corner: nearer than that, all points of a face are in other units
-UNITS = ((96, 0), (48, 48), (96, 48))  # scale and offset of answers in 0..1, -1..1 and -0.5..0.5
 
 
 @dataclass(frozen=True)
@@ -150,12 +149,8 @@ def read_onnx(path: Path, name: str = "") -> NetworkDetector:
     except FkdError as error:  # the owner of the file may see the reason; a visitor of the page may not
         raise FkdError(f"{error}: {_reason(error.__cause__)}" if error.__cause__ else str(error)) from None
     if np.abs(points).max() < MIN_PX:
-        misfits = [np.abs(points.mean(0) * scale + offset - MEAN_FACE).max() for scale, offset in UNITS]
-        scale, offset = UNITS[np.argmin(misfits)]
         found = f"{where} answers with all points between {points.min():.2g} and {points.max():.2g}"
-        way = f"multiply by {scale} and add {offset}, or state scale={scale} and offset={offset} in its metadata"
-        if min(misfits) > FRAME_SIZE / 4:
-            way = "convert them, or state their scale and offset in its metadata"
+        way = "convert them, or state in its metadata scale=96 for 0..1, or scale=48 and offset=48 for -1..1"
         raise FkdError(f"{found}, expected pixels of the 96 x 96 frame: {way}")
     farthest = points.flat[np.abs(points - FRAME_SIZE / 2).argmax()]
     centre = np.abs(points.mean((0, 1)) - FRAME_SIZE / 2).max()  # outside the frame for pixels of another size
