@@ -24,11 +24,8 @@ from fkd.data.faces import Faces
 from fkd.data.split import Split, fingerprint, split_data
 from fkd.files import replacing
 from fkd.learn.config import AugmentConfig, TrainConfig
-from fkd.learn.heads import Head, HeatmapHead
-from fkd.learn.heatmap import heatmap_loss
-from fkd.learn.inference import outputs
-from fkd.learn.loss import masked_loss
-from fkd.learn.models import KeypointModel, ModelConfig
+from fkd.learn.heads import Head, HeatmapHead, heatmap_loss, masked_loss
+from fkd.learn.models import KeypointModel, ModelConfig, outputs
 from fkd.learn.record import CONFIG, WEIGHTS, read_config
 from fkd.learn.train import train
 

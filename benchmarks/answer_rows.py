@@ -10,7 +10,7 @@ from PIL import Image
 from rows import ROOT, Bench, Pairs, Row
 
 from fkd.data.split import in_order, split_data
-from fkd.learn.inference import bf16_is_quick
+from fkd.learn.models import bf16_is_quick
 from fkd.metrics import accuracy
 from fkd.photo.comparison import compare
 from fkd.photo.detectors.checkpoint import CheckpointDetector

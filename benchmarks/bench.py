@@ -28,7 +28,7 @@ from rows import Bench, Pairs, Row
 
 from fkd.data.competition import read_training
 from fkd.keypoints import COLUMNS
-from fkd.learn.inference import bf16_is_quick
+from fkd.learn.models import bf16_is_quick
 
 FACES = 7_049  # as many as the competition's training.csv has
 ROWS = [

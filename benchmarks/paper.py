@@ -23,7 +23,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from fkd.board.cost import hardware
+from fkd.board.measuring import hardware
 from fkd.data.faces import Faces
 from fkd.data.split import split_data
 from fkd.files import write_json

@@ -1,22 +1,32 @@
-"""Detectors and a data set -> the Evaluation that a leaderboard entry is made of."""
+"""Detectors and a data set -> the Evaluation that a leaderboard entry is made of, or the competition's submission."""
 
 import dataclasses
+import platform
+import re
+import statistics
+import timeit
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-from fkd.board.cost import cost
 from fkd.board.entries import KAGGLE, read_benchmarks
-from fkd.board.record import Evaluation
+from fkd.board.record import Cost, Evaluation
 from fkd.board.robustness import robustness
+from fkd.data.competition import read_lookup, read_test, submission_problem
 from fkd.data.conventions import find_conventions
 from fkd.data.faces import Faces
 from fkd.data.record import data_name
 from fkd.data.split import Split, fingerprint, in_order, record_of, split_data
 from fkd.errors import FkdError
+from fkd.keypoints import COLUMNS, FOUR_POINT, FRAME_SIZE, NAMES
+from fkd.learn.models import build_model
 from fkd.metrics import METRICS, Accuracy, accuracy, detail, mean_offsets
 from fkd.photo.detector import Detector, mean_on_frames
+from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.kinds import read_detector
 
 COMPETITION_ROWS = 7049
@@ -154,3 +164,54 @@ def _ranking_name(benchmark: str, data: Path, faces: Faces) -> str:
         has = f"{data} has {len(faces):,} training rows, but the competition's file has {COMPETITION_ROWS:,}"
         raise FkdError(f"{has}: leave out --benchmark {benchmark} for other data")
     return benchmark or data_name(data)
+
+
+def cost(detectors: Sequence[Detector], mirror: bool = False, repeats: int = 30) -> Cost:
+    """Count the parameters and multiply-adds of one answer, and time it on the detectors' device."""
+    networks = [detector.checkpoint.model for detector in detectors if isinstance(detector, CheckpointDetector)]
+    models = [build_model(network.config).eval() for network in networks]
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        for model in models:
+            model(torch.zeros(1 + mirror, 1, FRAME_SIZE, FRAME_SIZE))
+    is_counted = len(networks) == len(detectors)
+    frame = np.random.default_rng(0).integers(0, 256, (1, FRAME_SIZE, FRAME_SIZE), np.uint8)
+    seconds = timeit.repeat(lambda: mean_on_frames(detectors, frame, mirror=mirror), number=1, repeat=repeats + 3)
+    return Cost(
+        parameters=sum(part.numel() for model in models for part in model.parameters()) if is_counted else None,
+        macs=counter.get_total_flops() // 2 if is_counted else None,
+        latency_ms=round(1000 * statistics.median(seconds[3:]), 3),
+        hardware=hardware(networks[0].device, networks[0].runtime) if networks else _processor(),
+    )
+
+
+def hardware(device: str, runtime: str = "") -> str:
+    """Name the device: the GPU, or the processor and the runtime, or torch's number of threads without one."""
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"{_processor()}, {runtime or f'{threads} thread' + ('s' if threads > 1 else '')}"
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    names = re.search(r"^model name\s*: (.+)$", info.read_text(), re.M) if info.exists() else None
+    return names[1] if names else platform.processor() or platform.machine()
+
+
+def submission(detectors: Sequence[Detector], data: Path | str, mirror: bool = False) -> pd.DataFrame:
+    """Answer every row of IdLookupTable.csv: columns RowId and Location, px, clipped to the frame.
+
+    An image for which only the four points are requested is answered in their convention. Several detectors
+    are averaged. Raises as `read_test` and `read_lookup` do, and FkdError for an ImageId without image.
+    """
+    if problem := submission_problem(data):
+        raise FkdError(problem)
+    test, lookup = read_test(data), read_lookup(data)
+    rows = pd.Index(test.image_ids).get_indexer(lookup["ImageId"])
+    columns = lookup["FeatureName"].map(COLUMNS.index).to_numpy(np.int64)
+    requested = np.zeros((len(test.images), len(NAMES)), bool)
+    requested[rows, columns // 2] = True
+    four_point = np.asarray(requested.any(1) & ~np.delete(requested, FOUR_POINT, 1).any(1))
+    points = mean_on_frames(detectors, test.images, four_point, mirror)  # [M, 15, 2] px
+    location = points.reshape(len(points), -1)[rows, columns].clip(0, FRAME_SIZE - 1)
+    return pd.DataFrame({"RowId": lookup["RowId"], "Location": location})

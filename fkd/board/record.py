@@ -10,10 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from fkd.brief import Brief
 from fkd.data.record import DataRecord
 from fkd.errors import FkdError
-from fkd.files import STRICT, Count, Date, Figure, Line, read_json, strict_dataclass, typed
+from fkd.files import STRICT, Brief, Count, Date, Figure, Line, read_json, strict_dataclass, typed
 from fkd.metrics import METRICS, Accuracy, Detail, Figures
 from fkd.version import __version__
 

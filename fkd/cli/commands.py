@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fkd.cli import data_files, evaluation, photos, rankings, sharing, training
+from fkd.cli import evaluation, photos, rankings, sharing, training
 from fkd.errors import FkdError, is_for_user
 from fkd.version import __version__
 
@@ -29,7 +29,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)
-app.add_typer(data_files.app, name="data")
+app.add_typer(training.app, name="data")
 app.add_typer(rankings.app, name="leaderboard")
 
 

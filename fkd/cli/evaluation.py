@@ -91,7 +91,7 @@ def submit_command(
     overwrite: Overwrite = False,
 ) -> None:
     """Write the competition's submission.csv for the test images."""
-    from fkd.board.submission import submission
+    from fkd.board.measuring import submission
     from fkd.data.find import COMPETITION
     from fkd.files import counted, replacing
 

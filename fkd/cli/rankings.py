@@ -65,7 +65,7 @@ def check_command(
             except FkdError as error:
                 typer.echo(f"{entry.name}: {error}", err=True)
     if device != "cpu":
-        from fkd.learn.inference import chosen_device
+        from fkd.learn.models import chosen_device
 
         device = chosen_device(device)
     folders = weights_there(checkpoints.glob("*"), entries.measured)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from fkd.brief import Brief
+from fkd.files import Brief
 from fkd.keypoints import FOUR_POINT, FRAME_SIZE, NAMES
 
 

@@ -54,7 +54,7 @@ def load(reference: Path | str, name: str = "", device: str = "cpu") -> Detector
         FkdError: As `pull`, `chosen_device` and the file's reader.
     """
     if device != "cpu":
-        from fkd.learn.inference import chosen_device  # noqa: PLC0415 - torch, which serving does without
+        from fkd.learn.models import chosen_device  # noqa: PLC0415 - torch, which serving does without
 
         device = chosen_device(device)
     kind, colon, file = str(reference).partition(":")

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Generic, Literal, TypeVar
 
-from fkd.brief import Brief
 from fkd.data.record import DataRecord
 from fkd.errors import FkdError
-from fkd.files import Count, Figure, file_sha256, file_version, read_json, strict_dataclass, typed
+from fkd.files import Brief, Count, Figure, file_sha256, file_version, read_json, strict_dataclass, typed
 from fkd.learn.config import ModelConfig, TrainingRecord
 
 Model = TypeVar("Model", covariant=True)

@@ -10,8 +10,7 @@ from fkd.data.split import Split, split_data
 from fkd.learn import train as loop
 from fkd.learn.checkpoint import load_checkpoint
 from fkd.learn.config import AugmentConfig, ModelConfig, TrainConfig
-from fkd.learn.inference import chosen_device
-from fkd.learn.models import check_name
+from fkd.learn.models import check_name, chosen_device
 from fkd.learn.run_state import check_place
 
 

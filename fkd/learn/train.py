@@ -21,8 +21,7 @@ from fkd.errors import FkdError
 from fkd.keypoints import NAMES, unmirror
 from fkd.learn.augment import augment
 from fkd.learn.config import FCNN, ModelConfig, TrainConfig
-from fkd.learn.inference import bf16_is_quick, outputs
-from fkd.learn.models import KeypointModel, build_model
+from fkd.learn.models import KeypointModel, bf16_is_quick, build_model, outputs
 from fkd.learn.record import CONFIG, WEIGHTS, Checkpoint
 from fkd.learn.run_state import HISTORY, STATE, History, Run, best_of, load_state, locked, save_outcome, save_state
 from fkd.metrics import accuracy

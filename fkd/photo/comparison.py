@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fkd.brief import Brief
 from fkd.errors import FkdError
+from fkd.files import Brief
 from fkd.keypoints import LEFT_EYE, NAMES, RIGHT_EYE
 from fkd.photo.colours import distinct
 from fkd.photo.detector import Detector

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fkd.brief import Brief
+from fkd.files import Brief
 from fkd.keypoints import NAMES
 
 

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 from conftest import detector
 
-from fkd.board.cost import cost, hardware
-from fkd.board.measuring import evaluate
+from fkd.board.measuring import cost, evaluate, hardware
 from fkd.board.record import Evaluation
 from fkd.data.sixty_eight import OF_68
 from fkd.files import typed

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from conftest import draw_faces
 
-from fkd.board.submission import submission
+from fkd.board.measuring import submission
 from fkd.data.competition import read_lookup
 from fkd.errors import FkdError
 from fkd.keypoints import LEFT_EYE, MEAN_FACE, NOSE_TIP

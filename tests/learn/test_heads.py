@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from fkd.learn.heatmap import SIGMA, cells, expected_points, heatmap_loss, spread
-from fkd.learn.loss import masked_loss
+from fkd.learn.heads import SIGMA, cells, expected_points, heatmap_loss, masked_loss, spread
 
 
 def test_a_gaussian_is_read_back_at_its_centre_within_a_twentieth_of_a_pixel():

@@ -24,8 +24,7 @@ from fkd.learn import run_state
 from fkd.learn import train as train_module
 from fkd.learn.checkpoint import load_checkpoint
 from fkd.learn.config import AugmentConfig, TrainConfig
-from fkd.learn.inference import outputs
-from fkd.learn.models import ModelConfig
+from fkd.learn.models import ModelConfig, outputs
 from fkd.learn.run_state import STATE
 from fkd.learn.train import Trained, train
 from fkd.metrics import accuracy

@@ -10,8 +10,7 @@ import pytest
 from conftest import EXAMPLES, detector
 from PIL import Image
 
-from fkd.board.measuring import evaluate
-from fkd.board.submission import submission
+from fkd.board.measuring import evaluate, submission
 from fkd.data.record import DataRecord
 from fkd.keypoints import MEAN_FACE
 from fkd.learn.config import ModelConfig

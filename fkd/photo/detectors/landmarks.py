@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fkd.brief import Brief
 from fkd.data.record import DataRecord
 from fkd.data.sixty_eight import FOUR_OF_68, OF_68
 from fkd.errors import FkdError, require
-from fkd.files import file_sha256, one_line
+from fkd.files import Brief, file_sha256, one_line
 from fkd.keypoints import FRAME_SIZE, NAMES, unmirror
 from fkd.photo.colours import PALETTE
 from fkd.photo.crop import apply, crop, frame_matrix, invert

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fkd.brief import Brief
 from fkd.data.conventions import Convention, Outputs, label_points
 from fkd.data.record import DataRecord
 from fkd.errors import FkdError
+from fkd.files import Brief
 from fkd.keypoints import MEAN_FACE, unmirror
 from fkd.photo.crop import align_matrix, apply, crop, frame_matrix, invert
 from fkd.photo.detector import check_frames
