@@ -1,10 +1,8 @@
 """Cache arrays that take seconds to compute."""
 
 import hashlib
-import os
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import safetensors
@@ -35,9 +33,3 @@ def cached(name: str, key: bytes, make: Callable[[], dict[str, np.ndarray]]) -> 
     except (OSError, safetensors.SafetensorError) as error:  # the latter for a full disk
         warnings.warn(f"nothing is cached, so each start reads the csv again: {error}", stacklevel=3)
     return arrays
-
-
-def file_key(path: Path) -> bytes:
-    """The key of an unchanged file; its change time shows an edit that restores the modification time."""
-    state = path.stat()
-    return os.fsencode(f"{path.resolve()} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}")

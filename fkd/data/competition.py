@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fkd.data.cache import cached, file_key
+from fkd.data.cache import cached
 from fkd.data.faces import Faces, TestSet
 from fkd.data.find import find_csv, open_csv
 from fkd.data.table import Table
 from fkd.errors import FkdError
-from fkd.files import one_line
+from fkd.files import file_version, one_line
 from fkd.keypoints import COLUMNS, FRAME_SIZE, NAMES
 
 PIXELS = FRAME_SIZE * FRAME_SIZE
@@ -28,14 +28,14 @@ def read_training(data: Path | str) -> Faces:
         FkdError: the file is missing or has a defect; the message names the row, counted from 1 after the header.
     """
     path = find_csv(Path(data), "training")
-    arrays = cached("training", file_key(path), lambda: _parse_training(path))
+    arrays = cached("training", _key(path), lambda: _parse_training(path))
     return Faces(arrays["images"], arrays["points"])
 
 
 def read_test(data: Path | str) -> TestSet:
     """Reads test.csv; cached. Raises as `read_training` does."""
     path = find_csv(Path(data), "test")
-    arrays = cached("test", file_key(path), lambda: _parse_test(path))
+    arrays = cached("test", _key(path), lambda: _parse_test(path))
     return TestSet(arrays["images"], arrays["image_ids"])
 
 
@@ -62,6 +62,10 @@ def submission_problem(data: Path | str) -> str | None:
     except FkdError as error:
         return str(error)
     return f"IdLookupTable.csv requests ImageId {min(missing)}, which test.csv does not have" if missing else None
+
+
+def _key(path: Path) -> bytes:
+    return f"{path.resolve()} {file_version(path.stat())}".encode(errors="surrogateescape")
 
 
 def _parse_training(path: Path) -> dict[str, np.ndarray]:

@@ -94,19 +94,14 @@ def _components(count: int, pairs: np.ndarray) -> np.ndarray:
 
 
 def split_data(data: Path | str) -> tuple[Faces, Split]:
-    """Reads the training file and splits it 80/10/10 (`split_faces`). Raises as `read_training` does."""
+    """Reads the training file and splits it 80/10/10 (`deal`). Raises as `read_training` does."""
     faces = read_training(data)
-    return faces, split_faces(faces, cached_groups(faces))
+    return faces, Split(*deal(faces, cached_groups(faces), (0.8, 0.9, 1)))
 
 
 def cached_groups(faces: Faces) -> np.ndarray:
     """`look_alikes` of the faces' images, int64 [N], cached."""
     return cached("groups", faces.images.tobytes(), lambda: {"groups": look_alikes(faces.images)})["groups"]
-
-
-def split_faces(faces: Faces, groups: np.ndarray) -> Split:
-    """Splits faces 80/10/10, as `deal`. groups: int64 [N] of `look_alikes`."""
-    return Split(*deal(faces, groups, (0.8, 0.9, 1)))
 
 
 def deal(faces: Faces, groups: np.ndarray, ends: Sequence[float]) -> list[np.ndarray]:

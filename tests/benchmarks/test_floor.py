@@ -7,7 +7,7 @@ import pytest
 from ablation import predict_points
 from conftest import draw_faces, write_competition
 
-from fkd.data.split import Split, in_order, split_data, split_faces
+from fkd.data.split import Split, deal, in_order, split_data
 from fkd.keypoints import NAMES
 from fkd.learn.checkpoint import load_checkpoint
 
@@ -44,7 +44,7 @@ def test_near_duplicates_do_not_narrow_the_interval():
 
 def test_the_halves_are_the_training_rows_and_share_no_look_alike():
     faces, groups = draw_faces(300), np.arange(300) // 3
-    split = split_faces(faces, groups)
+    split = Split(*deal(faces, groups, (0.8, 0.9, 1)))
     first, second = floor.halves(faces, split, groups)
     assert sorted([*first.train, *second.train]) == split.train.tolist()
     assert not set(groups[first.train]) & set(groups[second.train])

@@ -8,7 +8,7 @@ from conftest import draw_faces
 
 from fkd.data import split as split_module
 from fkd.data.faces import Faces, is_four_point
-from fkd.data.split import LOOK_ALIKE, fingerprint, in_order, look_alikes, split_data, split_faces
+from fkd.data.split import LOOK_ALIKE, Split, deal, fingerprint, in_order, look_alikes, split_data
 
 
 def test_copies_in_other_light_with_noise_or_shifted_are_grouped_and_others_are_not():
@@ -60,7 +60,7 @@ def test_look_alikes_are_those_of_every_pair_at_every_shift(monkeypatch):
 def test_the_split_keeps_groups_whole_and_follows_content_not_order():
     faces = draw_faces(300)
     groups = np.arange(300) // 3
-    parts = split_faces(faces, groups)
+    parts = Split(*deal(faces, groups, (0.8, 0.9, 1)))
     rows = [parts.train, parts.validation, parts.test]
     assert sorted(np.concatenate(rows)) == list(range(300))
     assert [len(r) / 300 for r in rows] == pytest.approx([0.8, 0.1, 0.1], abs=0.02)
@@ -69,7 +69,7 @@ def test_the_split_keeps_groups_whole_and_follows_content_not_order():
     for r in rows:
         assert is_four_point(faces.points[r]).mean() == pytest.approx(0.4, abs=0.05)
     order = np.random.default_rng(0).permutation(300)
-    again = split_faces(faces[order], groups[order])
+    again = Split(*deal(faces[order], groups[order], (0.8, 0.9, 1)))
     for part in ("train", "validation", "test"):
         assert set(order[getattr(again, part)]) == set(getattr(parts, part))
         assert fingerprint(faces[order][getattr(again, part)]) == fingerprint(faces[getattr(parts, part)])
