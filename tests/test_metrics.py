@@ -96,7 +96,7 @@ def test_a_fourth_metric_is_one_more_item_of_the_list(monkeypatch, tmp_path, eva
     benchmark = find_benchmark(tmp_path, "drawn")
     rows = ranking(benchmark, read_entries(tmp_path, benchmark), KNOWN)
     assert [(row.status, row.record()["median_nme"]) for row in rows] == [("verified", value), ("verified", None)]
-    assert f"{value:.2f}%" in run("leaderboard", "--leaderboard", tmp_path) and MEDIAN.shown(None) == "-"
+    assert f"{value:.3f}" in run("leaderboard", "--leaderboard", tmp_path) and MEDIAN.shown(None) == "-"
     assert "**median error, %**" in questions()
     card = model_card(load_checkpoint(evaluated), evaluation)
     assert f"| median error: {MEDIAN.about} | {value:.2f}% |" in card

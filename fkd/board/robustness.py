@@ -10,8 +10,8 @@ from tqdm import tqdm
 
 from fkd.board.record import STEPS
 from fkd.data.faces import Faces
-from fkd.keypoints import BOTTOM_LIP, FRAME_SIZE, LEFT_EYE, MEAN_FACE, RIGHT_EYE
-from fkd.learn.augment import similarity, warp
+from fkd.keypoints import BOTTOM_LIP, LEFT_EYE, MEAN_FACE, RIGHT_EYE
+from fkd.learn.augment import cover, similarity, warp
 from fkd.metrics import accuracy
 from fkd.photo.detector import Detector, mean_on_frames
 
@@ -84,5 +84,6 @@ def _covered(faces: Faces, keypoint: np.ndarray, side: float) -> np.ndarray:
     """Images with a grey square around a keypoint of each face, or around its usual place if unlabelled."""
     centre = faces.points[np.arange(len(faces)), keypoint]  # [N, 2] px
     centre = np.where(np.isfinite(centre), centre, np.array(MEAN_FACE, np.float32)[keypoint])
-    is_near = np.abs(np.arange(FRAME_SIZE) - centre[:, :, None]) <= side / 2  # [N, (x, y), 96]
-    return np.where(is_near[:, 1, :, None] & is_near[:, 0, None, :], 128, faces.images)
+    sides, grey = torch.full((len(faces),), side), torch.full((len(faces),), 128, dtype=torch.uint8)
+    images = cover(torch.from_numpy(faces.images)[:, None], torch.from_numpy(centre), sides, grey)
+    return np.asarray(images[:, 0])

@@ -1,15 +1,11 @@
 """fkd leaderboard: the rankings."""
 
 import itertools
-from typing import TYPE_CHECKING
 
 import typer
 
 from fkd.cli.options import CHECKPOINTS, LEADERBOARD, Benchmark, Checkpoints, Data, Device, Entries, Root
 from fkd.errors import FkdError
-
-if TYPE_CHECKING:
-    from fkd.board.ranking import RankingRow
 
 app = typer.Typer(help="Print the rankings; check them; sync them with the Hub.", invoke_without_command=True)
 
@@ -25,7 +21,10 @@ def show_command(context: typer.Context, root: Root = LEADERBOARD, checkpoints: 
     from fkd.board.entries import problems, read_benchmarks, read_entries, read_synced
     from fkd.board.ranking import ranking
     from fkd.hub.repository import weights_there
+    from fkd.metrics import METRICS
 
+    columns = ["rank", "status", "model", *(metric.key for metric in METRICS), "aligned_rmse", "rmse_low", "rmse_high"]
+    columns += ["parameters", "latency_ms", "trained_on", "overlap", "unranked"]
     synced, benchmarks = read_synced(root), read_benchmarks(root)
     unread = dict.fromkeys([*problems(root), *filter(None, [synced.failure])])
     if not benchmarks and not unread:
@@ -37,7 +36,8 @@ def show_command(context: typer.Context, root: Root = LEADERBOARD, checkpoints: 
         typer.echo(
             f"{benchmark.name}: {benchmark.description}; {benchmark.faces} faces, {benchmark.values} coordinates"
         )
-        typer.echo(pd.DataFrame(map(_cells, rows)).to_string(index=False) if rows else "no entry yet")
+        table = pd.DataFrame([row.record() for row in rows], columns=columns, dtype=object)
+        typer.echo(table.fillna("-").to_string(index=False, float_format="{:.3f}".format) if rows else "no entry yet")
     if synced.date:
         typer.echo(f"claims of Hub models, as of {synced.date}")
     for problem in unread:
@@ -89,23 +89,3 @@ def sync_command(root: Entries = LEADERBOARD) -> None:
     typer.echo(f"{len(claims) - len(refused)} claims, {len(refused)} refused; {root / SYNCED}")
     for claim in refused:
         typer.echo(f"refused {claim.repo}: {claim.refused}")
-
-
-def _cells(row: "RankingRow") -> dict[str, str]:
-    """Return the printed values of a row, by column."""
-    from fkd.metrics import METRICS, RMSE
-
-    accuracy, cost = (row.entry.accuracy, row.entry.cost) if row.entry else (None, None)
-    return {
-        "rank": str(row.rank or "-"),
-        "status": row.status,
-        "model": row.name,
-        **{metric.label: metric.shown(row.figures.get(metric.key)) for metric in METRICS},
-        f"aligned {RMSE.label}": RMSE.shown(row.aligned.get(RMSE.key)),
-        "95% interval": f"{accuracy.rmse_low:.3f} to {accuracy.rmse_high:.3f}" if accuracy else "-",
-        "parameters": str(row.parameters or "-"),
-        "time": f"{cost.latency_ms:.3f} ms" if cost else "-",
-        "trained on": row.entry.data.name if row.entry else "",
-        "overlap": row.overlap,
-        "why unranked": row.unranked,
-    }

@@ -11,7 +11,7 @@ from fkd.board.record import Evaluation
 from fkd.errors import FkdError
 from fkd.files import markdown
 from fkd.hub.errors import in_a_sentence
-from fkd.learn.config import FCNN, HEAD_ABOUT
+from fkd.learn.config import FCNN
 from fkd.learn.record import Checkpoint
 from fkd.metrics import METRICS
 from fkd.photo.detectors.checkpoint import CheckpointDetector
@@ -133,7 +133,7 @@ def _about(checkpoint: Checkpoint[Any]) -> str:
     config = checkpoint.model.config
     if config.name == FCNN:
         return "A fully connected network, 9216-500-30: the paper's baseline."
-    about = f"timm's {config.name} for one grey channel, from random weights, {HEAD_ABOUT[config.head]}"
+    about = f"timm's {config.name} for one grey channel, from random weights, with fkd's {config.head} head."
     first, *others = [f'"{convention.name}"' for convention in config.conventions]
     if not any(convention.own for convention in config.conventions):
         return about

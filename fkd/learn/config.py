@@ -14,14 +14,7 @@ from fkd.keypoints import NAMES
 FCNN = "fcnn"
 REGRESSION, HEATMAP, SMALL_HEATMAP = "regression", "heatmap", "small-heatmap"
 MOBILE = "mobilenet"  # how the names of timm's mobile networks begin
-# The heads of `fkd.learn.heads`, each as a model card describes it after the network's name.
-HEAD_ABOUT = {
-    REGRESSION: "and one linear layer on its last feature map.",
-    HEATMAP: "and a heatmap for each point from the maps of all its stages, fused at the finest; the answer is the"
-    " heatmap's mean place.",
-    SMALL_HEATMAP: "and a heatmap of 24 x 24 cells for each point from the maps of its later stages; the answer is"
-    " the heatmap's mean place.",
-}
+HEADS = (REGRESSION, HEATMAP, SMALL_HEATMAP)  # as `fkd.learn.heads` lists them
 GEOMETRY = ("rotation", "scale", "shift", "stretch", "shear", "bend")  # of AugmentConfig: these move points
 MAX_CONVENTIONS = 16  # of a config.json from outside
 MAX_STRENGTH = 10  # times the default ranges: far beyond where a face is still recognisable
@@ -34,7 +27,7 @@ class ModelConfig:
     """A network: "fcnn", or a residual or mobile network of timm.
 
     The conventions that it answers in, that of photos first, are the two of wild15 if not given; FCNN shares its
-    outputs between them, as in the paper. The head is one of HEAD_ABOUT; "heatmap" if not given, but "regression" for
+    outputs between them, as in the paper. The head is one of HEADS; "heatmap" if not given, but "regression" for
     FCNN and "small-heatmap" for a mobile network.
     """
 
@@ -48,8 +41,8 @@ class ModelConfig:
         if not self.head:
             usual = SMALL_HEATMAP if self.name.startswith(MOBILE) else HEATMAP
             object.__setattr__(self, "head", REGRESSION if self.name == FCNN else usual)
-        if self.head not in HEAD_ABOUT:
-            raise FkdError(f"head is {self.head!r:.60}, expected {' or '.join(map(repr, HEAD_ABOUT))}")
+        if self.head not in HEADS:
+            raise FkdError(f"head is {self.head!r:.60}, expected {' or '.join(map(repr, HEADS))}")
         if self.name == FCNN and self.head != REGRESSION:
             raise FkdError(f"{FCNN} has no feature maps: leave head out")
         if self.conventions[0].own:

@@ -7,7 +7,7 @@ from conftest import points_of
 from fkd.data.conventions import COMPETITION, merge
 from fkd.errors import FkdError
 from fkd.keypoints import BOTTOM_LIP, NOSE_TIP, unmirror
-from fkd.learn.config import HEAD_ABOUT
+from fkd.learn import config as config_module
 from fkd.learn.heads import HEADS, HeatmapHead
 from fkd.learn.models import KeypointModel, ModelConfig, build_model
 
@@ -68,14 +68,14 @@ def test_each_convention_has_its_own_targets():
 
 
 def test_a_new_head_needs_only_the_table(monkeypatch):
-    assert HEADS.keys() == HEAD_ABOUT.keys()
+    assert tuple(HEADS) == config_module.HEADS
 
     class Nowhere(HeatmapHead):
         def points(self, output):
             return super().points(output) * torch.nan
 
     monkeypatch.setitem(HEADS, "nowhere", Nowhere)
-    monkeypatch.setitem(HEAD_ABOUT, "nowhere", "and none")
+    monkeypatch.setattr(config_module, "HEADS", (*HEADS, "nowhere"))
     image = torch.rand(1, 1, 96, 96)
     assert points_of(build_model(ModelConfig("resnet18", head="nowhere")), image).isnan().all()
     assert points_of(KeypointModel(ModelConfig("resnet18"), Nowhere), image).isnan().all()
