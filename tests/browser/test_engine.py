@@ -16,6 +16,7 @@ from fkd.data.held_out import held_out
 from PIL import Image
 
 from browser.helpers import EXAMPLES, ROOT
+from fkd.data.split import split_data
 from fkd.keypoints import NAMES
 from fkd.metrics import accuracy
 from fkd.page.engine import write_engine
@@ -142,7 +143,8 @@ def test_forty_pictures_get_the_answers_of_python(engine, site):
 
 @pytest.mark.slow
 def test_held_out_faces_have_the_error_of_python(engine, real_data):
-    faces = held_out(real_data)
+    faces, split = split_data(real_data)
+    faces = faces[split.test]
     assert len(faces.images) == 538
     detector = CheckpointDetector.read(ROOT / "checkpoints" / "mobile")
     ours = accuracy(detector.on_frames(faces.images, faces.four_point), faces.points)
