@@ -46,7 +46,7 @@ def predict(
     """
     photo = as_photo(photo)
     if boxes is None:
-        return FacesInPhoto(predict_together(detector, [(photo, find(photo))], precise)[0])
+        boxes = find_confirmed_faces([detector], photo, find)
     faces = detector.on_photos([photo] * len(boxes), boxes, precise)
     return FacesInPhoto(face for face in faces if face.doubt < math.inf)
 

@@ -97,7 +97,7 @@ HOSTILE: dict[str, tuple[object, str]] = {
     "a scale that is none": (lambda: mean_face(scale="px"), r'its scale and offset: \[0\] is "px", expected'),
     "fourteen points": (lambda: answers(FACE[:, :14]), SHAPES),
     "NaN": (lambda: answers(NAN), FINITE),
-    "standardized points": (lambda: answers((FACE - 48) / 20), "convert them, or state their scale"),
+    "standardized points": (lambda: answers((FACE - 48) / 20), "convert them, or state in its metadata"),
     "pixels of a frame of 224": (lambda: answers(FACE * 224 / 96), "a point at 191.*, expected pixels of the 96 x 96"),
     "points beside the frame": (lambda: answers(FACE + 400), "a point at 4.*, expected pixels of the 96 x 96"),
     "another output": (
