@@ -101,8 +101,14 @@ def test_a_fourth_metric_is_one_more_item_of_the_list(monkeypatch, tmp_path, eva
     card = model_card(load_checkpoint(evaluated), evaluation)
     assert f"| median error: {MEDIAN.about} | {value:.2f}% |" in card
     assert ModelCard(card).data.eval_results[-1].metric_type == "median_nme"
-    data = {"type": "drawn", "revision": "f", "args": {"faces": benchmark.faces, "values": benchmark.values}}
+    data = {
+        "type": "drawn",
+        "name": "drawn",
+        "revision": "f",
+        "args": {"faces": benchmark.faces, "values": benchmark.values},
+    }
     figures = [{"type": "rmse", "value": 1.0}, {"type": "median_nme", "value": 2.0}]
-    model = {"id": "ada/net", "model-index": [{"results": [{"dataset": data, "metrics": figures}]}]}
+    result = {"task": {"type": "keypoint-detection"}, "dataset": data, "metrics": figures}
+    model = {"id": "ada/net", "model-index": [{"name": "net", "results": [result]}]}
     (claim,) = _claims(model, {"drawn": benchmark})
     assert claim.figures == {"rmse": 1.0, "median_nme": 2.0}

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import constants
+from huggingface_hub import EvalResult, constants
+from huggingface_hub.repocard_data import model_index_to_eval_results
 from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_stream_backoff
 
 from fkd.board.entries import MAX_SYNCED, SYNCED, Benchmark, Claim, Synced, read_benchmarks, read_synced
@@ -93,27 +94,18 @@ def _claims(model: dict[str, Any], benchmarks: dict[str, Benchmark]) -> list[Cla
         date=str(model.get("lastModified") or "")[:10],
         refused="its card has no results on one of our benchmarks",
     )
-    by_benchmark: dict[str, list[dict[str, Any]]] = {}
-    for result in _results(model.get("model-index")):
-        by_benchmark.setdefault(result["dataset"]["type"], []).append(result)
+    try:
+        _, results = model_index_to_eval_results(model.get("model-index") or [])
+    except (AttributeError, KeyError, TypeError, ValueError):  # none, or any other JSON
+        return [refused]
+    by_benchmark: dict[str, list[EvalResult]] = {}
+    for result in results:
+        by_benchmark.setdefault(str(result.dataset_type), []).append(result)
     claims = [_claim(refused, benchmarks[name], by_benchmark[name]) for name in by_benchmark if name in benchmarks]
     return claims or [refused]
 
 
-def _results(index: Any) -> Iterator[dict[str, Any]]:
-    """Yield the data sets with figures of a card's model-index, which may be any JSON."""
-    for entry in index if isinstance(index, list) else []:
-        match entry:
-            case {"results": [*results]}:
-                for result in results:
-                    match result:
-                        case {"dataset": {"type": str()}, "metrics": [*metrics]} if all(
-                            isinstance(each, dict) for each in metrics
-                        ):
-                            yield result
-
-
-def _claim(refused: Claim, benchmark: Benchmark, results: list[dict[str, Any]]) -> Claim:
+def _claim(refused: Claim, benchmark: Benchmark, results: list[EvalResult]) -> Claim:
     try:
         figures, reason = _figures(benchmark, results), ""
     except FkdError as error:
@@ -121,18 +113,18 @@ def _claim(refused: Claim, benchmark: Benchmark, results: list[dict[str, Any]]) 
     return dataclasses.replace(refused, benchmark=benchmark.name, figures=figures, refused=reason)
 
 
-def _figures(benchmark: Benchmark, results: list[dict[str, Any]]) -> dict[str, float | None]:
+def _figures(benchmark: Benchmark, results: list[EvalResult]) -> dict[str, float | None]:
     """Return the figures of a card on a benchmark. Raises FkdError if they cannot be right."""
-    stated = {str(metric.get("type")): metric.get("value") for result in results for metric in result["metrics"]}
+    stated = {str(result.metric_type): result.metric_value for result in results}
     known = {metric.key: stated[metric.key] for metric in METRICS if metric.key in stated}
     figures = typed(known, Figures, "its figures")
     if not figures.get(RMSE.key):
         raise FkdError(f"it states no {RMSE.key}, or 0")
-    for dataset in (result["dataset"] for result in results):
-        if dataset.get("revision") != benchmark.fingerprint:
-            found = one_line(dataset.get("revision"), 40)
+    for result in results:
+        if result.dataset_revision != benchmark.fingerprint:
+            found = one_line(result.dataset_revision, 40)
             raise FkdError(f"measured on other test data ({found}, not {benchmark.fingerprint})")
-        match dataset.get("args"):
+        match result.dataset_args:
             case {"faces": benchmark.faces, "values": benchmark.values}:
                 pass
             case counts:
