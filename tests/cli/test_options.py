@@ -14,6 +14,7 @@ from conftest import EXAMPLES
 from PIL import Image
 from typer.main import get_command
 
+from fkd import files
 from fkd.cli.commands import app
 from fkd.files import cache_folder, write_json
 from fkd.hub.reference import load
@@ -171,6 +172,7 @@ def test_without_a_home_the_cache_is_temporary(monkeypatch):
 
     monkeypatch.delenv("FKD_CACHE")
     monkeypatch.setattr(Path, "expanduser", no_home)
+    files._writable.cache_clear()
     with pytest.warns(UserWarning, match="Could not determine home"):
         folder = cache_folder()
     assert folder == cache_folder() and folder.stat().st_mode & 0o777 == 0o700
