@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn import draw_faces
-from fkd.data.held_out import held_out
 from PIL import Image
 
 from browser.helpers import EXAMPLES, ROOT
