@@ -3,7 +3,7 @@
 python benchmarks/faces.py --data DIR [--photos 200] [--checkpoint checkpoints/resnet18]
 
 The photos are 640 x 480 px or upright, grey, with noise. Frames of the densely labelled rows are pasted into
-them with soft edges; the background is the frame itself, blurred. A face
+them with soft edges; the background is the frame itself, blurred. A third as many have 4000 x 3000 px. A face
 counts as found if a box has its centre within a quarter of the frame's side of the frame's centre and 0.45
 to 1.3 times its side; all other boxes count as false. OpenCV and dlib are measured if they are installed.
 """
@@ -46,9 +46,9 @@ def paste(photo: np.ndarray, frame: np.ndarray, centre, side: float, roll: float
     photo += (face - photo) * alpha / 255
 
 
-def make_photo(frames, rng, sides, roll=0.0, light=1.0, grid=False):
+def make_photo(frames, rng, sides, roll=0.0, light=1.0, grid=False, size=None):
     """Return a photo, uint8 [H, W], and (x, y, side) of each face in it."""
-    width, height = (640, 480) if grid or rng.random() < 0.6 else (480, 640)
+    width, height = size or ((640, 480) if grid or rng.random() < 0.6 else (480, 640))
     rng.integers(2)  # keeps the photos of earlier versions
     image = Image.fromarray(frames[0] if len(frames) else rng.integers(0, 256, (9, 12), np.uint8))
     image = image.resize((width, height), Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(30))
@@ -79,10 +79,12 @@ def make_sets(images, photos: int) -> dict[str, list]:
         "five, 110-160 px": (5, {"sides": (110, 160), "grid": True}),
         "no face": (0, {"sides": (100, 420)}),
     }
+    for side in (60, 80, 110, 150, 250):
+        kinds[f"12 megapixels, one of {side} px"] = (1, {"sides": (side, side), "size": (4000, 3000)})
     sets = {}
     for name, (count, settings) in kinds.items():
         sets[name] = []
-        for _ in range(photos):
+        for _ in range(photos // 3 if "size" in settings else photos):
             chosen, rows = rows[:count], np.roll(rows, -count)
             sets[name].append(make_photo(images[chosen], rng, **settings))
     return sets
@@ -140,7 +142,7 @@ def main() -> None:
     photos = faces.images[~faces.four_point]  # the four-point rows are frames of videos, and blurred
     sets = make_sets(photos, arguments.photos)
     finders = make_finders(CheckpointDetector.read(arguments.checkpoint))
-    print(f"{arguments.photos} photos per set: faces found, false boxes per photo, ms per photo\n")
+    print(f"{arguments.photos} photos per set ({arguments.photos // 3} of 12 megapixels): faces found, false boxes per photo, ms per photo\n")
     print("| photos | " + " | ".join(finders) + " |")
     print("|---" * (len(finders) + 1) + "|")
     for name, examples in sets.items():

@@ -25,6 +25,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "app": sharing.app_command,
     "push": sharing.push_command,
     "pull": sharing.pull_command,
+    "site": sharing.site_command,
     "deploy": sharing.deploy_command,
 }
 for name, command in COMMANDS.items():

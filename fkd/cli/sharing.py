@@ -10,6 +10,7 @@ from fkd.errors import FkdError, require
 
 SHOWN = "Show this checkpoint folder, hf:user/repo or onnx:FILE; repeatable."
 PHOTO = "A photo of a face for the card; becomes public."
+IN_SITE = "A name in ./checkpoints, a checkpoint folder or hf:user/repo, at most 25 MB; repeatable."
 EXAMPLE = CLONE and CLONE / "examples" / "eileen_collins.png"
 
 
@@ -82,6 +83,28 @@ def export_command(
     beside = out.resolve().parent == folder.resolve()
     use = "it reads the weights beside it" if beside else f"use onnx:{out} wherever a command takes a checkpoint"
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.2f} MB; {use}")
+
+
+def site_command(
+    out: Annotated[Path, typer.Argument(callback=local, help="The folder to write.")],
+    model: Annotated[list[str] | None, typer.Option(help=IN_SITE, show_default="the small ones")] = None,
+    photo: Annotated[Path | None, typer.Option(callback=local, help="A photo of a face, as an example.")] = EXAMPLE,
+    address: Annotated[str, typer.Option(help="Where the site will be, such as https://user.github.io/faces/.")] = "",
+    root: Root = LEADERBOARD,
+) -> None:
+    """Write the page as files for any static host; visitors' browsers answer, and no photo leaves them."""
+    typer.echo(f"{out}: {_write_site(out, model or [], photo, root, address) / 1e6:.1f} MB; serve it by any web server")
+
+
+def _write_site(out: Path, models: list[str], photo: Path | None, root: Path, address: str) -> int:
+    for library in ("gradio", "plotly", "markdown_it"):
+        require(library, "app")
+    from fkd.page.static import small_models, write_site
+
+    if photo is None:
+        raise FkdError("a clone of fkd has an example photo, this installation has none: name one with --photo")
+    own = [str(CHECKPOINTS / name) if (CHECKPOINTS / name).is_dir() else name for name in models]
+    return write_site(out, own or small_models(CHECKPOINTS), root, CHECKPOINTS, photo, address)
 
 
 def deploy_command(

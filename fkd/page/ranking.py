@@ -11,11 +11,13 @@ from typing import Any
 import gradio as gr
 from jinja2 import Environment, FileSystemLoader
 
-from fkd.board.entries import Benchmark, Entries, read_entries, read_synced
+from fkd.board.entries import Benchmark, Entries, read_benchmarks, read_entries, read_synced
 from fkd.board.ranking import RankingRow, ranking
 from fkd.board.record import Evaluation
 from fkd.hub.repository import weights_there
+from fkd.learn.record import weights_in
 from fkd.metrics import METRICS, RMSE
+from fkd.page.viewer import Scores
 
 MAX_ROWS = 100  # sent to a browser: drawing thousands takes seconds
 HERE = Path(__file__).parent
@@ -143,6 +145,18 @@ def ranking_html(
         columns=COLUMNS, lines=lines, low=low, span=(high - low or 1) if ranked else 0, choice=choice, key=key,
         label=HEADS[key], order="ascending" if key == choice.sort else "descending", note=note,
     )  # fmt: skip
+
+
+def tested(leaderboard: Path, folders: Mapping[str, Path]) -> Scores:
+    """Return the results of the page's own checkpoints on the first benchmark that has any."""
+    names = {folder: name for name, folder in folders.items()}
+    own = {sha256: names[folder] for sha256, folder in weights_in(folders.values()).items()}
+    for benchmark in read_benchmarks(leaderboard):
+        rows = [row for row in ranked(leaderboard, benchmark, folders.values(), averaged=False) if row.rank]
+        rmse = {own[row.entry.weights[0]]: row.rmse for row in rows if row.entry and row.entry.weights[0] in own}
+        if rmse:
+            return Scores(benchmark.faces, rmse)
+    return Scores()
 
 
 def ranking_view(html: str) -> gr.HTML:

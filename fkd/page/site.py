@@ -7,17 +7,16 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from fkd.board.entries import read_benchmarks
 from fkd.errors import FkdError
 from fkd.hub.claims import sync
 from fkd.hub.reference import read_pinned
-from fkd.learn.record import CONFIG, weights_in
+from fkd.learn.record import CONFIG
 from fkd.page.api import api
 from fkd.page.batch import batch_tab
 from fkd.page.browser import remember
@@ -27,9 +26,8 @@ from fkd.page.guard import MAX_FILE_BYTES, MAX_SESSIONS, MAX_WAITING, app_option
 from fkd.page.leaderboard import LeaderboardTab
 from fkd.page.live import live_tab
 from fkd.page.model import model_tab
-from fkd.page.ranking import ranked
+from fkd.page.ranking import tested
 from fkd.page.uploads import photo_folder
-from fkd.page.viewer import Scores
 from fkd.photo.detector import Detector
 from fkd.photo.kinds import ENDINGS, files_in
 from fkd.photo.runtime import one_thread_per_answer
@@ -105,7 +103,7 @@ def build_app(references: Sequence[str | Detector], leaderboard: Path, clone: Pa
         gr.Markdown(TITLE, elem_id="title")
         with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab("Compare", id="compare") as compare:
-                CompareTab(Detectors(detectors), examples, page, tabs, _tested(leaderboard, detectors.folders))
+                CompareTab(Detectors(detectors), examples, page, tabs, tested(leaderboard, detectors.folders))
             with gr.Tab("Leaderboard", id="leaderboard") as board:
                 LeaderboardTab(leaderboard, detectors.folders, page, board)
             with gr.Tab("Live", id="live") as live:
@@ -131,18 +129,6 @@ def _footer() -> str:
     named = {"Documentation": "README.md", "API": "docs/api.md", "citation": "CITATION.cff"}
     links = [f"[{name}]({files}{path})" if files else f"{name}: {path}" for name, path in named.items()]
     return f"fkd {__version__}, MIT licence. {'; '.join(links)}; [the API's endpoints](gradio_api/info)."
-
-
-def _tested(leaderboard: Path, folders: Mapping[str, Path]) -> Scores:
-    """Return the results of the page's own checkpoints on the first benchmark that has any."""
-    names = {folder: name for name, folder in folders.items()}
-    own = {sha256: names[folder] for sha256, folder in weights_in(folders.values()).items()}
-    for benchmark in read_benchmarks(leaderboard):
-        rows = [row for row in ranked(leaderboard, benchmark, folders.values(), averaged=False) if row.rank]
-        rmse = {own[row.entry.weights[0]]: row.rmse for row in rows if row.entry and row.entry.weights[0] in own}
-        if rmse:
-            return Scores(benchmark.faces, rmse)
-    return Scores()
 
 
 @handler

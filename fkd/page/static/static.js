@@ -1,0 +1,270 @@
+// The page without a server: photos are answered by the engine in this browser.
+import * as K from "./engine/constants.js";
+import { openEngine } from "./engine/engine.js";
+import { startLive } from "./engine/live.js";
+import { start } from "./viewer/start.js";
+
+const SIDE = 1600; // px, longer side of the picture that is shown
+const BY_HAND = "by hand"; // in files, the model of points that the visitor placed
+const TABS = ["compare", "live", "leaderboard", "models", "about"];
+const find = (selector) => document.querySelector(selector);
+const first = JSON.parse(find("#first").textContent);
+const opening = openEngine("engine/");
+const props = { value: first };
+let show = () => {}; // the viewer's
+
+// The latest photo: {name, image, answer, truth}; null while the example is shown.
+let photo = null;
+const loaded = new Set(); // names of models
+let latest = 0; // the number of the last request
+
+const say = (text) => (find("#status").textContent = text);
+const chosen = () => [...document.querySelectorAll("[name=model]:checked")].map(({ value }) => value);
+const byPoint = (values) => K.NAMES.map((name) => values?.[name] ?? null);
+
+/** Answers the photo, by a search or in the boxes given; of several requests at once the last one counts. */
+async function answer(boxes, turns, face = 0) {
+  const number = ++latest;
+  const models = chosen();
+  if (!models.length) return say("Choose a model.");
+  const isLate = () => number !== latest;
+  try {
+    const engine = await opening;
+    const bytes = (name) => engine.models.find((model) => model.name === name).bytes;
+    const bySize = models.toSorted((x, y) => bytes(x) - bytes(y));
+    for (const [index, name] of bySize.entries()) {
+      await engine.load(name, (part) => isLate() || say(`Loading ${name}: ${Math.floor(100 * part)}%`));
+      loaded.add(name);
+      if (isLate()) return;
+      if (loaded.has(bySize[index + 1])) continue; // those that have arrived answer while the next one is on its way
+      say("Looking for faces …");
+      const ready = models.filter((each) => loaded.has(each));
+      const options = { boxes, turns, whole: find("#whole").checked, averaged: find("#precise").checked };
+      const result = await engine.answer(photo.image, { models: ready, ...options });
+      if (isLate()) return;
+      photo.answer = result;
+      photo.truth = result.boxes.map((box) => photo.truth[photo.boxes.findIndex((other) => String(other) === String(box))] ?? null);
+      photo.boxes = result.boxes;
+      await draw(engine, face, !boxes);
+    }
+  } catch (error) {
+    if (!isLate()) say(error.message);
+  }
+}
+
+async function draw(engine, face, isNew) {
+  const { answer: result, truth } = photo;
+  const count = result.boxes.length;
+  say(count ? "" : "No face was found: draw a box around one under Edit, or choose a photo where the face is larger.");
+  const models = Object.entries(result.models).map(([name, { faces }]) => {
+    const { colour, owner, terms } = engine.models.find((model) => model.name === name);
+    const points = faces.map((each) => ({ points: byPoint(each.points), spread: each.spread ? byPoint(each.spread) : null }));
+    return { name, colour, whose: owner ? `by ${owner}; ${terms}` : "", faces: points };
+  });
+  props.value = {
+    ...first, models, name: photo.name, photo: photo.url, width: result.width, height: result.height, boxes: result.boxes,
+    scores: result.scores.map((score) => score && Math.round(10 * score) / 10),
+    truth: truth.some(Boolean) ? truth.map((points) => points ?? []) : null, chosen: face, zoomed: isNew && count > 0,
+  };
+  show();
+}
+
+/** Takes a file as the photo. */
+async function take(file) {
+  if (!file) return;
+  const number = ++latest;
+  openTab("compare");
+  say("Reading the photo …");
+  try {
+    const image = await createImageBitmap(file);
+    if (number !== latest) return;
+    photo?.image.close();
+    photo = { name: file.name || "photo", image, url: await copyOf(image), boxes: [], truth: [] };
+  } catch {
+    const advice = /\.hei[cf]$/i.test(file.name) ? "save it as JPEG first" : "expected a JPEG, PNG, WebP or AVIF";
+    return number === latest && say(`${file.name || "This"} is not an image that this browser can read: ${advice}.`);
+  }
+  find("#again").hidden = false;
+  await answer();
+}
+
+/** The photo as an upright picture for the screen, and for the card. */
+async function copyOf(image) {
+  const { width, height } = image;
+  const scale = Math.min(1, SIDE / Math.max(width, height));
+  const canvas = new OffscreenCanvas(Math.max(1, width * scale), Math.max(1, height * scale));
+  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  if (photo) URL.revokeObjectURL(photo.url);
+  return URL.createObjectURL(await canvas.convertToBlob({ type: "image/jpeg", quality: 0.9 }));
+}
+
+/** The viewer's events: a face was chosen, a box was drawn, corrected or deleted, points were placed. */
+async function changed(kind, { face, box, points }) {
+  if (!photo) await takeExample();
+  const { boxes, turns = [] } = photo.answer;
+  if (kind === "select") return void (props.value = { ...props.value, chosen: face });
+  if (points) {
+    photo.truth[face] = points;
+    return draw(await opening, face, false);
+  }
+  const at = face ?? boxes.length;
+  const kept = [boxes.slice(0, at), boxes.slice(at + 1)];
+  await answer(box ? [...kept[0], box, ...kept[1]] : kept.flat(), box ? turns : turns.toSpliced(at, 1), box ? at : 0);
+}
+
+async function takeExample() {
+  const response = await fetch(first.photo);
+  await take(new File([await response.blob()], "example.jpg"));
+}
+
+// ---- the points as JSON and in files, in the formats of `fkd predict`
+
+/** The answers of the moment: [{photo, model, faces: [{box, points, spread}]}]. */
+function answers() {
+  const { models, boxes, truth, name = first.photo } = props.value;
+  const named = (values) => Object.fromEntries(K.NAMES.flatMap((name, index) => (values[index] ? [[name, values[index]]] : [])));
+  const rows = models.map((model) => ({
+    photo: name, model: model.name,
+    faces: model.faces.map(({ points, spread }, index) => ({
+      box: boxes[index], points: named(points), ...(spread && { spread: named(spread) }),
+    })),
+  }));
+  if (!truth) return rows;
+  const byHand = truth.flatMap((points, index) => (points.length ? [{ box: boxes[index], points: named(points) }] : []));
+  return [...rows, { photo: name, model: BY_HAND, faces: byHand }];
+}
+
+const cell = (value) => {
+  const text = String(value ?? "");
+  const safe = /^\s*[=+\-@]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text; // a formula to a spreadsheet
+  return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+};
+const WRITERS = {
+  json: () => JSON.stringify(answers(), null, 1),
+  csv() {
+    const columns = K.NAMES.flatMap((name) => [`${name}_x`, `${name}_y`]);
+    const box = ["left", "top", "right", "bottom"].map((side) => `box_${side}`);
+    const lines = answers().flatMap(({ photo: name, model, faces }) => faces.map((face, index) => [
+      name, index + 1, model, ...face.box, ...K.NAMES.flatMap((point) => face.points[point] ?? ["", ""]),
+      ...K.NAMES.map((point) => face.spread?.[point] ?? ""),
+    ]));
+    const head = ["photo", "face", "model", ...box, ...columns, ...K.NAMES.map((name) => `${name}_spread`)];
+    return [head, ...lines].map((line) => line.map(cell).join(",")).join("\n") + "\n";
+  },
+  /** The selected face's points: the visitor's own, or the last model's; this format counts from 1. */
+  pts() {
+    const { models, truth, chosen: face } = props.value;
+    const points = truth?.[face]?.length ? truth[face] : models.at(-1).faces[face]?.points ?? [];
+    const lines = points.map((at) => (at ? at.map((value) => (value + 1).toFixed(3)).join(" ") : "nan nan"));
+    return `version: 1\nn_points: ${points.length}\n{\n${lines.join("\n")}\n}\n`;
+  },
+};
+
+function save({ target }) {
+  const kind = target.dataset.save;
+  if (!kind) return;
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([WRITERS[kind]()]));
+  link.download = `keypoints.${kind}`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+// ---- tabs and the address
+
+function remember(values) {
+  const query = new URLSearchParams(location.search);
+  for (const [name, value] of Object.entries(values)) value ? query.set(name, value) : query.delete(name);
+  history.replaceState(null, "", `?${query}`.replaceAll("%2C", ",") + location.hash);
+}
+
+function openTab(name) {
+  const tab = TABS.includes(name) ? name : "compare";
+  for (const each of TABS) find(`#${each}`).hidden = each !== tab;
+  for (const link of document.querySelectorAll("nav a")) {
+    if (link.dataset.tab === tab) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  if (tab === "live" && !find("#live").children.length) opening.then((engine) => startLive(find("#live"), engine, take), ({ message }) => say(message));
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href^='?tab=']");
+  if (!link || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  const query = new URLSearchParams(link.search);
+  history.pushState(null, "", link.search);
+  openTab(query.get("tab") === "model" ? "models" : query.get("tab"));
+  const card = [...document.querySelectorAll("#models .row a")].find(({ textContent }) => textContent === query.get("model"));
+  if (card) find(card.hash).scrollIntoView();
+});
+/** Sorts a ranking by a heading, the other way round at a second click; unknown values come last. */
+document.addEventListener("click", ({ target }) => {
+  const button = target.closest(".board th button");
+  if (!button) return;
+  const head = button.closest("th");
+  const table = head.closest("table");
+  const [column, part] = [[...head.parentNode.children].indexOf(head), [...head.querySelectorAll("button")].indexOf(button)];
+  const text = (row) => row.children[column].querySelector("span, a, strong").textContent.split("/")[part]?.trim() ?? "";
+  const order = head.ariaSort === "ascending" && button.lastChild.textContent ? -1 : 1;
+  const number = (row) => Number.parseFloat(text(row));
+  const compare = (a, b) => (Number.isNaN(number(a)) || Number.isNaN(number(b)) ? 0 : number(a) - number(b)) || text(a).localeCompare(text(b));
+  const isUnknown = (row) => text(row) === "-";
+  const rows = [...table.tBodies[0].rows];
+  rows.sort((a, b) => isUnknown(a) - isUnknown(b) || order * compare(a, b));
+  table.tBodies[0].append(...rows);
+  for (const each of table.querySelectorAll("th")) each.removeAttribute("aria-sort");
+  for (const each of table.querySelectorAll("th button span")) each.textContent = "";
+  head.ariaSort = order > 0 ? "ascending" : "descending";
+  button.lastChild.textContent = order > 0 ? " ▲" : " ▼";
+});
+
+const inAddress = () => openTab(new URLSearchParams(location.search).get("tab"));
+addEventListener("popstate", inAddress);
+
+// ---- the way in: a file, drop, paste, the camera
+
+const input = find("#photo");
+function choose(capture) {
+  if (capture) input.setAttribute("capture", "user");
+  else input.removeAttribute("capture");
+  input.click();
+}
+input.addEventListener("change", () => {
+  const [file] = input.files;
+  input.value = ""; // so that the same file can be chosen again
+  take(file);
+});
+find("#choose").addEventListener("click", () => choose(false));
+find("#camera").addEventListener("click", () => (matchMedia("(pointer: coarse)").matches ? choose(true) : openTab("live")));
+find("#again").addEventListener("click", () => {
+  latest++;
+  photo = null;
+  props.value = first;
+  say("");
+  show();
+  find("#again").hidden = true;
+});
+find("#files").addEventListener("click", save);
+find("#options").addEventListener("change", async ({ target }) => {
+  if (!photo) return takeExample();
+  const found = target.id === "whole" ? [] : [photo.answer?.boxes, photo.answer?.turns];
+  await answer(...found);
+});
+document.addEventListener("paste", ({ clipboardData }) => take(clipboardData?.files[0]));
+document.addEventListener("dragover", (event) => event.preventDefault());
+document.addEventListener("drop", (event) => {
+  event.preventDefault(); // or the browser would leave the page for the file
+  take(event.dataTransfer?.files[0]);
+});
+
+window.fkd = { answers, remember, isOwnPhoto: () => Boolean(photo) };
+inAddress();
+start({ element: find("#viewer"), props, trigger: changed, watch: (_, update) => (show = update) });
+// The files are loaded once the example can be seen, unless the visitor saves data: then with the first photo.
+if (!navigator.connection?.saveData) {
+  requestIdleCallback?.(async () => {
+    const engine = await opening.catch(() => null);
+    for (const name of chosen()) await engine?.load(name).catch(() => {}); // said with the first photo
+  });
+}
