@@ -142,7 +142,8 @@ def main() -> None:
     photos = faces.images[~faces.four_point]  # the four-point rows are frames of videos, and blurred
     sets = make_sets(photos, arguments.photos)
     finders = make_finders(CheckpointDetector.read(arguments.checkpoint))
-    print(f"{arguments.photos} photos per set ({arguments.photos // 3} of 12 megapixels): faces found, false boxes per photo, ms per photo\n")
+    large = f"{arguments.photos // 3} of 12 megapixels"
+    print(f"{arguments.photos} photos per set ({large}): faces found, false boxes per photo, ms per photo\n")
     print("| photos | " + " | ".join(finders) + " |")
     print("|---" * (len(finders) + 1) + "|")
     for name, examples in sets.items():
