@@ -9,7 +9,7 @@ from fkd import files
 from fkd.board.entries import MAX_SYNCED
 from fkd.data import find
 from fkd.hub import claims
-from fkd.page import detectors, guard, live, uploads
+from fkd.page import detectors, guard, uploads
 from fkd.photo import decoder, many_photos, point_files, reading
 
 ROOT = Path(__file__).parent.parent
@@ -32,12 +32,11 @@ def test_every_promise_names_a_test_that_is_there():
         f"{reading.MOST_MEGAPIXELS} megapixels",
         f"a JPEG {reading.MAX_JPEG_MEGAPIXELS} megapixels",
         f"{reading.MOST_FILE_BYTES / 1e6:.0f} MB |",
-        f"a frame of the camera | {live.MAX_MEGAPIXELS} megapixels",
         f"{reading.SHORTEST} px on its shorter side",
         f"{guard.MAX_FILE_BYTES / 1e6:.0f} MB; {guard.MAX_UPLOAD_BYTES / 1e6:.0f} MB",
         f"not a file in a form | {guard.MAX_FIELD_BYTES:,} bytes",
-        f"any other request | {guard.MAX_REQUEST_BYTES / 1e6:.0f} MB, with a frame of the camera "
-        f"{guard.MAX_FRAME_BYTES / 1e6:.0f} MB; {guard.MAX_VALUES:,} values; identifiers of {guard.MAX_IDENTIFIER} ",
+        f"any other request | {guard.MAX_REQUEST_BYTES / 1e6:.0f} MB; {guard.MAX_VALUES:,} values; "
+        f"identifiers of {guard.MAX_IDENTIFIER} ",
         f"{decoder.MAX_SECONDS} seconds, {decoder.MAX_MEMORY / 1e9:.0f} GB, in one of {decoder.MAX_CHILDREN} child",
         f"{decoder.MAX_MEGAPIXELS} megapixels in all; others wait {decoder.MAX_WAIT} seconds",
         f"{detectors.MAX_PARAMETERS // 1_000_000} million parameters together",

@@ -1,7 +1,5 @@
 """The page's own components; alone in a file, because Gradio writes a stub (.pyi) next to each file of components."""
 
-import base64
-import io
 from typing import Any
 
 import gradio as gr
@@ -46,16 +44,6 @@ class Name(gr.Textbox):
     def example_payload(self) -> Any:
         """Return the value."""
         return self.value
-
-
-class Frame(gr.Image):
-    """A camera; each frame, sent within the request, is an open file."""
-
-    is_template = True
-
-    def preprocess(self, payload: ImageData | None) -> io.BytesIO | None:  # type: ignore[override]
-        """Return the frame, still encoded."""
-        return None if payload is None else io.BytesIO(base64.b64decode(str(payload.url).partition(",")[2]))
 
 
 class Viewer(gr.HTML):

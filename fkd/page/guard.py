@@ -38,7 +38,6 @@ MAX_SESSIONS = 200  # the least recently used one is dropped first
 MAX_FILE_BYTES = 100_000_000  # one uploaded file: a zip of photos may be larger than a photo
 MAX_UPLOAD_BYTES = 520_000_000  # one upload: a whole batch
 MAX_REQUEST_BYTES = 1_000_000  # any other request; a batch names 200 files
-MAX_FRAME_BYTES = 8_000_000  # a request with a frame of the camera
 MAX_VALUES = 20_000  # commas and brackets in a request
 MAX_IDENTIFIER = 64  # characters; Gradio keeps longer ones too
 MAX_FIELD_BYTES = 10_000  # a form field that is not a file
@@ -46,7 +45,7 @@ MAX_FIELD_BYTES = 10_000  # a form field that is not a file
 ROUTES = re.compile(
     r"""/ | /(config|theme\.css|favicon\.ico|robots\.txt|manifest\.json) | /(static|assets|svelte)/.+
     | /gradio_api/(info|app_id|startup-events|theme\.css|upload|upload_progress|cancel|reset)
-    | /gradio_api/(queue/(join|data)|heartbeat/ID|run/ID|stream/ID(/close)?|call/(?!v2/)ID(/ID)?)
+    | /gradio_api/(queue/(join|data)|heartbeat/ID|run/ID|call/(?!v2/)ID(/ID)?)
     | /gradio_api/file=/.+""".replace("ID", f"[^/]{{1,{MAX_IDENTIFIER}}}"),
     re.VERBOSE,
 )
@@ -54,10 +53,9 @@ ROUTES = re.compile(
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
-    "object-src 'none'; base-uri 'self'; form-action 'self'"
+    "worker-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'"
 )
 MARK = {"_type": "gradio.FileData"}  # Gradio's mark of a value that names a file
-FRAME = b'"data:image/'
 IDENTIFIERS = ("session_hash", "event_id", "upload_id")
 
 NOT_UPLOADED = "This file was not uploaded here: upload it first, then send the path that the upload returns."
@@ -95,7 +93,7 @@ class Guard:
     def __init__(self, app: ASGIApp):
         self._app, self._uploads = app, 0
         self._upload = RequestBodyLimitMiddleware(app, max_body_size=MAX_UPLOAD_BYTES)
-        self._other = RequestBodyLimitMiddleware(self._check_files, max_body_size=MAX_FRAME_BYTES)
+        self._other = RequestBodyLimitMiddleware(self._check_files, max_body_size=2 * MAX_REQUEST_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request or refuse it."""
@@ -159,8 +157,7 @@ class Guard:
         async for part in Request(scope, receive).stream():
             body += part
             values += sum(map(part.count, (b",", b"[", b"{")))
-            is_large = len(body) > MAX_REQUEST_BYTES and FRAME not in body[:MAX_REQUEST_BYTES]
-            if is_large or values > MAX_VALUES:
+            if len(body) > MAX_REQUEST_BYTES or values > MAX_VALUES:
                 await JSONResponse({"detail": TOO_LARGE}, status_code=413)(scope, receive, send)
                 return
         messages: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
@@ -190,9 +187,8 @@ def check_files(value: object) -> None:
             pending.extend(value.values())
             if any(is_too_long(*item) for item in value.items()):
                 raise FkdError(TOO_LONG)
-            is_frame = value.get("path") is None and str(value.get("url")).startswith("data:image/")
             is_file = value.get("meta") == MARK and is_uploaded(value.get("path"))
-            if ("path" in value or "url" in value) and not (is_frame or is_file):
+            if ("path" in value or "url" in value) and not is_file:
                 raise FkdError(NOT_UPLOADED)
 
 

@@ -25,7 +25,6 @@ window.fkd = (() => {
   const remember = (values, push = false) => write(set(new URLSearchParams(location.search), values), push);
 
   function openTab([tab, names], values, selected) {
-    if (tab !== "live") stopCamera();
     if (tab === "compare" && !hasLeft) return;
     hasLeft = true;
     const before = new URLSearchParams(location.search);
@@ -199,35 +198,6 @@ window.fkd = (() => {
   document.addEventListener("input", ({ target }) => (searched ||= Boolean(target.closest?.("#search"))), true);
   document.addEventListener("click", ({ target }) => (searched ||= Boolean(target.closest?.("#clear"))), true);
 
-  // ---- the camera of Live: Gradio keeps sending frames while another tab is open, or the page is hidden
-
-  const MAX_RUN = 120_000; // ms
-  let end; // the timer that ends a run
-
-  function stopCamera() {
-    const video = document.querySelector("#camera video");
-    if (!video) return;
-    if (video.dataset.sends) document.querySelector("#camera .capture-button").click();
-    video.srcObject?.getTracks().forEach((track) => track.stop()); // turns its light off
-    video.srcObject = null;
-  }
-
-  document.addEventListener("click", async (event) => {
-    if (!event.target.closest?.("#camera .capture-button")) return;
-    const video = document.querySelector("#camera video");
-    video.dataset.sends = video.dataset.sends ? "" : "yes";
-    document.body.toggleAttribute("data-camera", Boolean(video.dataset.sends));
-    clearTimeout(end);
-    if (!video.dataset.sends) return;
-    end = setTimeout(stopCamera, MAX_RUN);
-    if (video.srcObject) return;
-    video.srcObject = await navigator.mediaDevices.getUserMedia({ video: true });
-    if (video.dataset.sends) video.play();
-    else stopCamera(); // the tab was left in the meantime
-  }, true);
-  document.addEventListener("visibilitychange", () => document.hidden && stopCamera());
-  window.addEventListener("pagehide", stopCamera);
-
   // ---- attributes for screen readers that a few of Gradio's parts lack; they are replaced as the page changes
 
   const MISSING = [
@@ -235,7 +205,6 @@ window.fkd = (() => {
     [".modebar-btn[data-title]", "aria-label", (part) => part.dataset.title],
     [".image-container > button", "aria-label", () => "The photo"],
     ["#examples .gallery-item", "aria-label", (part, number) => `Example photo ${number + 1}`],
-    ["#camera .capture-button", "aria-label", () => "Record or stop"],
     ["#status, #added, #batch-status", "role", () => "status"], // where answers and errors appear: they are read out
     ["pre", "tabindex", () => 0],
     ["div.empty[aria-label]", "role", () => "img"],

@@ -38,7 +38,6 @@ HERE = Path(__file__).parent
 SCRIPT, STYLE = HERE / "page.js", HERE / "page.css"
 TITLE = """# Which detector finds your face better?
 Your photo is never logged or passed on, and is deleted from the server within the hour."""
-NO_CAMERA = "A browser gives the camera only to pages at https:// or localhost; upload a photo instead."
 TABS = ("compare", "leaderboard", "live", "batch", "model")
 EXAMPLES = ("grace_hopper", "eileen_collins", "barack_obama_speaking", "barack_obama_backlit")
 THEME = gr.themes.Default(
@@ -63,7 +62,6 @@ def launch_options() -> dict[str, Any]:
         "head": f"<script>{SCRIPT.read_text('utf-8')}</script>",
         "ssr_mode": False,
         "footer_links": [],
-        "i18n": gr.I18n(en={"image.no_webcam_support": NO_CAMERA}),  # Gradio has no text for it
         "mcp_server": False,  # even where GRADIO_MCP_SERVER is set: it would fetch URLs for strangers
         "run_history": False,
         "max_file_size": MAX_FILE_BYTES,
@@ -107,7 +105,7 @@ def build_app(references: Sequence[str | Detector], leaderboard: Path, clone: Pa
             with gr.Tab("Leaderboard", id="leaderboard") as board:
                 LeaderboardTab(leaderboard, detectors.folders, page, board)
             with gr.Tab("Live", id="live") as live:
-                live_tab(detectors)
+                live_tab(detectors, live, tabs)
             with gr.Tab("Batch", id="batch") as batch:
                 batch_tab(detectors)
             with gr.Tab("Model", id="model") as about:

@@ -20,7 +20,7 @@ from PIL import Image
 
 from fkd.errors import FkdError
 from fkd.files import one_line, open_regular
-from fkd.photo.reading import MOST_FILE_BYTES, MOST_MEGAPIXELS, TOO_MUCH, full_size, note_of, read_photo
+from fkd.photo.reading import MOST_FILE_BYTES, TOO_MUCH, full_size, note_of, read_photo
 
 MAX_CHILDREN = 2
 MAX_SECONDS = 20  # of one photo's decoding
@@ -37,14 +37,14 @@ for _ in range(MAX_CHILDREN):
     _idle.put(None)
 
 
-def read_apart(file: Path | str | BinaryIO, name: str = "", most_megapixels: float = MOST_MEGAPIXELS) -> Image.Image:
+def read_apart(file: Path | str | BinaryIO, name: str = "") -> Image.Image:
     """As `read_photo`, in a child process, once there is room for the photo; the result has no metadata.
 
     Raises FkdError as `read_photo`, and if decoding exceeds MAX_SECONDS or MAX_MEMORY, or the photo waits for MAX_WAIT.
     """
     if isinstance(file, (str, Path)):
         with open_regular(file, MOST_FILE_BYTES) as opened:
-            return read_apart(opened, name or Path(file).name, most_megapixels)
+            return read_apart(opened, name or Path(file).name)
     name = one_line(name or "the photo")
     try:
         child = _idle.get(timeout=MAX_WAIT)
@@ -56,7 +56,7 @@ def read_apart(file: Path | str | BinaryIO, name: str = "", most_megapixels: flo
             child.communicate()
             child = None
         child = child or _start()
-        answer = _ask(child, file, name, most_megapixels)
+        answer = _ask(child, file, name)
         is_ready = True
     except TimeoutError:
         raise FkdError(f"{name} {BUSY}") from None
@@ -81,12 +81,12 @@ def _start() -> subprocess.Popen[bytes]:
     )
 
 
-def _ask(child: subprocess.Popen[bytes], file: BinaryIO, name: str, most_megapixels: float) -> Image.Image | str:
+def _ask(child: subprocess.Popen[bytes], file: BinaryIO, name: str) -> Image.Image | str:
     """The photo, or what is wrong with it. Raises EOFError or BrokenPipeError if the child dies."""
     assert child.stdin and child.stdout
     file.seek(0)
     content = file.read()
-    child.stdin.write(json.dumps([len(content), name, most_megapixels, MAX_SECONDS]).encode() + b"\n")
+    child.stdin.write(json.dumps([len(content), name, MAX_SECONDS]).encode() + b"\n")
     child.stdin.write(content)
     child.stdin.flush()
     if not (line := child.stdout.readline()):
@@ -133,10 +133,10 @@ def _serve(source: BinaryIO, target: BinaryIO) -> None:
         target.flush()
         if not (line := source.readline()):
             return
-        length, name, most_megapixels, seconds = json.loads(line)
+        length, name, seconds = json.loads(line)
         faulthandler.dump_traceback_later(seconds, exit=True, file=nowhere)  # ends the process from a thread in C
         try:
-            photo = read_photo(io.BytesIO(source.read(length)), name, most_megapixels)
+            photo = read_photo(io.BytesIO(source.read(length)), name)
             answer: object = [photo.size, full_size(photo), note_of(photo)]
         except FkdError as error:
             answer = str(error)

@@ -26,7 +26,6 @@ POINTS = [
 ]
 # Longest side of the first look, px: faces from a twentieth of it are found.
 LOOK = 512
-GLANCE = 320  # for single-pass detection
 LARGE = 640  # where faces are small or faint
 HUGE = 2048  # where the smallest face found in a large photo is too small for others not to be missed
 # Further looks where the first finds nothing sure: turn in degrees, longest side.
@@ -69,13 +68,6 @@ def whole_photo(photo: Image.Image) -> list[FaceBox]:
     """The whole photo as the box of one face, in place of `find_faces` for photos that are cropped to a face."""
     width, height = full_size(photo)
     return [FaceBox((-0.5, -0.5, width - 0.5, height - 0.5), 1.0)]
-
-
-def glance(photo: Image.Image) -> list[FaceBox]:
-    """Find the upright faces that one small look is sure of, largest first, in a frame of a video."""
-    grey = _lit(_shrunk(to_grey(photo), LARGE))
-    faces = _look(grey, 0, GLANCE, max(full_size(photo)) / max(grey.size))
-    return sorted((face for face in faces if face.score >= SURE), key=lambda face: -face.side)
 
 
 def detect(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

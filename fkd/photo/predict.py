@@ -3,11 +3,8 @@
 import math
 from collections.abc import Callable, Sequence
 
-import numpy as np
 from PIL import Image
 
-from fkd.keypoints import FRAME_SIZE, MEAN_FACE
-from fkd.photo.crop import align_matrix, apply, invert
 from fkd.photo.detector import Detector
 from fkd.photo.face import Face, FaceBox
 from fkd.photo.finder import SURE, find_faces
@@ -16,7 +13,6 @@ from fkd.photo.reading import PhotoLike, as_photo
 
 CONFIRMED = 1.25  # maximum doubt of a detector that confirms a weak box: rarely met without a face
 TOGETHER = 16  # faces in a batch: with their mirror images as many frames as a processor's cache holds
-FOLLOWED = 2.0  # maximum doubt when tracking a face in video
 
 Finder = Callable[[Image.Image], list[FaceBox]]
 
@@ -66,20 +62,3 @@ def predict_together(
             if face.doubt <= CONFIRMED or (box.score >= SURE and face.doubt < math.inf):
                 answer.append(face)
     return answers
-
-
-def follow(detectors: Sequence[Detector], photo: Image.Image, before: Face) -> list[Face]:
-    """Track a face from the previous video frame by each detector; an empty list if all doubts exceed FOLLOWED."""
-    if before.doubt > FOLLOWED:
-        return []
-    to_photo = invert(align_matrix(before.points, MEAN_FACE))
-    x, y = apply(to_photo, [(FRAME_SIZE - 1) / 2] * 2)
-    half = np.sqrt(abs(np.linalg.det(to_photo[:, :2]))) * FRAME_SIZE / 2
-    box = FaceBox((x - half, y - half, x + half, y + half), 1.0)
-    faces = [detector.on_photos([photo], [box])[0] for detector in detectors]
-    return faces if surest(faces).doubt <= FOLLOWED else []
-
-
-def surest(faces: Sequence[Face]) -> Face:
-    """Return the answer with the least doubt among several detectors' answers for one face."""
-    return min(faces, key=lambda face: face.doubt)

@@ -35,7 +35,7 @@ Image.MAX_IMAGE_PIXELS = MAX_JPEG_MEGAPIXELS * 1_000_000
 warnings.filterwarnings("ignore", module=r"PIL\.")  # of broken EXIF, too
 
 
-def read_photo(file: Path | str | BinaryIO, name: str = "", most_megapixels: float = MOST_MEGAPIXELS) -> Image.Image:
+def read_photo(file: Path | str | BinaryIO, name: str = "") -> Image.Image:
     """Open a photo, the first picture of an animation, turned upright by its EXIF orientation, as RGB in sRGB.
 
     A truncated file is read up to its end: `note_of` says how much is missing. A large JPEG is decoded at half
@@ -45,10 +45,10 @@ def read_photo(file: Path | str | BinaryIO, name: str = "", most_megapixels: flo
     """
     if isinstance(file, (str, Path)):
         with open_regular(file, MOST_FILE_BYTES) as opened:
-            return read_photo(opened, name or Path(file).name, most_megapixels)
+            return read_photo(opened, name or Path(file).name)
     name = one_line(name or "the photo")
     try:
-        photo, full, note = _decode(file, name, most_megapixels)
+        photo, full, note = _decode(file, name)
         stored = photo.size
         with suppress(Exception):  # a photo with broken EXIF is not turned, as in browsers
             ImageOps.exif_transpose(photo, in_place=True)
@@ -63,7 +63,7 @@ def read_photo(file: Path | str | BinaryIO, name: str = "", most_megapixels: flo
     except UnidentifiedImageError:
         raise FkdError(f"{name} is not a readable image: use a JPEG, PNG, WebP or HEIC file") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise FkdError(f"{name} is larger than {most_megapixels:g} megapixels: shrink it first") from None
+        raise FkdError(f"{name} is larger than {MOST_MEGAPIXELS:g} megapixels: shrink it first") from None
     except Exception as error:  # each decoder raises its own: struct.error, RuntimeError, KeyError, ...
         reason = one_line(error) or type(error).__name__
         raise FkdError(f"{name} is damaged ({reason}): save it again as a JPEG or PNG file") from None
@@ -102,7 +102,7 @@ def note_of(photo: Image.Image) -> str:
     return str(photo.info.get("fkd", ("", "", ""))[2])
 
 
-def _open(file: BinaryIO, name: str, most_megapixels: float) -> tuple[ImageFile.ImageFile, tuple[int, int]]:
+def _open(file: BinaryIO, name: str) -> tuple[ImageFile.ImageFile, tuple[int, int]]:
     """Read a photo's header, and set the size that it will be decoded at; returns its full size too."""
     photo = Image.open(file, formats=FORMATS)
     width, height = photo.size
@@ -111,20 +111,20 @@ def _open(file: BinaryIO, name: str, most_megapixels: float) -> tuple[ImageFile.
             f"{name} is {width} x {height} px: too small to hold a face, expected at least {SHORTEST} x {SHORTEST} px"
         )
     # A progressive file is held in memory at its full size.
-    half = photo.format in JPEG and "progressive" not in photo.info and most_megapixels == MOST_MEGAPIXELS
-    most = MAX_JPEG_MEGAPIXELS if half else most_megapixels
+    half = photo.format in JPEG and "progressive" not in photo.info
+    most = MAX_JPEG_MEGAPIXELS if half else MOST_MEGAPIXELS
     if width * height > most * 1e6:
         raise FkdError(f"{name} is larger than {most:g} megapixels: shrink it first")
-    if width * height > most_megapixels * 1e6:
+    if width * height > MOST_MEGAPIXELS * 1e6:
         photo.draft(None, (width // 2, height // 2))
     if photo.format == "TIFF":
         _refuse_garbled(photo, name)
     return photo, (width, height)
 
 
-def _decode(file: BinaryIO, name: str, most_megapixels: float) -> tuple[Image.Image, tuple[int, int], str]:
+def _decode(file: BinaryIO, name: str) -> tuple[Image.Image, tuple[int, int], str]:
     """The photo as it is stored, its full size, and the note on it."""
-    photo, full = _open(file, name, most_megapixels)
+    photo, full = _open(file, name)
     try:
         photo.load()
     except OSError as error:
@@ -134,7 +134,7 @@ def _decode(file: BinaryIO, name: str, most_megapixels: float) -> tuple[Image.Im
             photo.tile = []  # the rows that were decoded stay, and the others are black
         else:
             file.seek(0)
-            photo, _ = _open(io.BytesIO(file.read() + b"\xff\xd9"), name, most_megapixels)
+            photo, _ = _open(io.BytesIO(file.read() + b"\xff\xd9"), name)
             photo.load()  # by its end mark, and what is missing is grey
         pixels = np.asarray(photo).reshape(photo.height, -1)
         blank = (pixels == pixels[-1, -1]).all(1) if pixels[-1, -1] in (0, 127, 128) else np.zeros(1, bool)

@@ -10,6 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from drawn import draw_faces
 from PIL import Image
@@ -209,3 +210,65 @@ def test_what_cannot_be_answered_gets_a_sentence(engine, size, options, sentence
         [size, {"models": ["mobile"]} | options],
     )
     assert said == sentence
+
+
+FOLLOW = """async ([name, options]) => {
+    const photo = await bitmap(name);
+    const moved = new OffscreenCanvas(photo.width, photo.height);
+    const pen = moved.getContext('2d', { willReadFrequently: true });
+    const shown = [];
+    let before = [];
+    for (let number = 0; number < 16; number++) {
+        pen.drawImage(photo, 4 * number, 3 * number);
+        if (number > 10) pen.clearRect(0, 0, photo.width, photo.height);
+        const frame = await createImageBitmap(moved);
+        before = await engine.follow(frame, { models: ['mobile'], before, number, ...options });
+        frame.close();
+        shown.push(before.map(({ models }) => models.mobile.points));
+    }
+    return shown;
+}"""
+
+
+def test_faces_are_followed_from_frame_to_frame_until_they_are_gone(engine, site):
+    pictures()["group"].save(site / "group.png")
+    for options, count in (({}, 1), ({"all": True}, 4)):
+        shown = engine.evaluate(FOLLOW, ["group.png", options])
+        assert [len(faces) for faces in shown] == [count] * 15 + [0], "every fifth frame is checked"
+        for face in range(count):
+            way = np.subtract(shown[10][face], shown[0][face]).mean(0)
+            assert np.abs(way - [40, 30]).max() < 1.5
+
+
+NOTE_MEMORY = """
+const Memory = WebAssembly.Memory;
+WebAssembly.Memory = class extends Memory {
+    constructor(size) {
+        super(size);
+        if (size.initial) self.wasm = this;
+    }
+};
+"""
+
+
+@pytest.mark.slow
+def test_memory_stays_as_it_is_over_some_hundred_frames(browser, site):
+    Image.open(EXAMPLES / "grace_hopper.jpg").save(site / "grace.png")
+    cdp = browser.new_browser_cdp_session()
+    with static(site) as url, browser.new_context() as context:
+        page = context.new_page()
+        body = (site / "engine" / "worker.js").read_text() + NOTE_MEMORY
+        page.route("**/worker.js", lambda route: route.fulfill(body=body, content_type="text/javascript"))
+        page.goto(url)
+        page.evaluate(OPEN)
+        sizes = []
+        for _ in range(5):
+            page.evaluate(
+                FOLLOW.replace("number < 16", "number < 80").replace("number > 10", "false"), ["grace.png", {}]
+            )
+            processes = [each["id"] for each in cdp.send("SystemInfo.getProcessInfo")["processInfo"]]
+            wasm = page.workers[0].evaluate("wasm.buffer.byteLength")
+            sizes.append((wasm, sum(psutil.Process(number).memory_info().rss for number in processes)))
+    print(f"WebAssembly, all of Chromium, MB: {[(wasm >> 20, rss >> 20) for wasm, rss in sizes]}")
+    assert len({wasm for wasm, _ in sizes}) == 1
+    assert sizes[-1][1] - sizes[1][1] < 40e6, "a frame of 1.2 MB that stays would be 290 MB"

@@ -18,11 +18,9 @@ from fkd.errors import FkdError
 from fkd.keypoints import MEAN_FACE
 from fkd.page.engine import write_engine, write_model
 from fkd.photo import finder
-from fkd.photo.crop import align_matrix, crop, frame_matrix, invert
+from fkd.photo.crop import align_matrix, apply, crop, frame_matrix, invert
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.detectors.network import OUTPUTS
-from fkd.photo.face import Face
-from fkd.photo.predict import follow
 from fkd.photo.runtime import Network
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -84,21 +82,20 @@ def test_matrices_and_yunets_answers_are_those_of_python(engine):
     aligned = align_matrix(points, MEAN_FACE)
     views = [(5, 46, 46), (-5, 46, 49)]
     view = [frame_matrix((x - 44, y - 44, x + 44, y + 44), turn) for turn, x, y in views]
-    followed = []
-
-    class Follower:
-        def on_photos(self, photos, boxes):
-            followed.append(boxes[0])
-            return [Face(boxes[0].box, points, np.zeros((96, 96), np.uint8))]
-
-    follow([Follower()], Image.new("L", (9, 9)), Face((0, 0, 1, 1), points, np.zeros((96, 96), np.uint8)))
+    x, y = apply(invert(aligned), [47.5, 47.5])
+    half = 48 / np.sqrt(np.linalg.det(aligned[:, :2]))
     yunet = rng.normal(0, 40, (7, 5, 2)) + 200
     calls = [
         ["alignMatrix", points.tolist(), MEAN_FACE], ["invert", aligned.ravel().tolist()],
         ["compose", view[0].ravel().tolist(), aligned.ravel().tolist()], ["boxOf", invert(aligned).ravel().tolist()],
         *(["frameMatrix", (1, 2, 33, 34.5), turn] for turn in (0, 30, 270)),
     ]  # fmt: skip
-    expected = [aligned, invert(aligned), view[0] @ np.vstack([aligned, [0, 0, 1]]), np.array(followed[0].box)]
+    expected = [
+        aligned,
+        invert(aligned),
+        view[0] @ np.vstack([aligned, [0, 0, 1]]),
+        np.array([x - half, y - half, x + half, y + half]),
+    ]
     expected += [frame_matrix((1, 2, 33, 34.5), turn) for turn in (0, 30, 270)]
     for call, ours, theirs in zip(calls, expected, engine(calls), strict=True):
         assert np.allclose(ours.ravel(), theirs, atol=1e-9), call[0]

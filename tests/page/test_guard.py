@@ -1,7 +1,6 @@
 """The page in public: only uploads are read, slow handlers time out, every error is one sentence."""
 
 import asyncio
-import base64
 import errno
 import inspect
 import json
@@ -24,7 +23,7 @@ from served import FILE, Caller, forged, launched, wait_until
 from app import build_app
 from fkd.board.entries import SYNCED
 from fkd.errors import FkdError
-from fkd.page import compare, guard, live, uploads
+from fkd.page import compare, guard, uploads
 from fkd.page.batch import answer_files
 from fkd.page.components import Photo
 from fkd.page.guard import ANSWER_LIMIT, BUSY, FAULT, FULL, MALFORMED, NOT_UPLOADED, ROUTES, check_files, handler
@@ -35,7 +34,7 @@ from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 ROOT = Path(__file__).parents[2]
 JUNK = [None, [], {"a": 1}, [["x"]], 1e300]
-NUMBER_OPEN = 26  # routes that the page, gradio_client or curl need
+NUMBER_OPEN = 24  # routes that the page, gradio_client or curl need
 
 
 @pytest.fixture(scope="module")
@@ -240,10 +239,9 @@ def test_nobody_is_told_how_the_page_is_used(page, path):
 
 @pytest.mark.parametrize("path", ["queue/join", "call/upload", "run/upload"])
 def test_a_request_is_as_large_as_it_needs_to_be(page, path):
-    for start, most in (("", guard.MAX_REQUEST_BYTES), ("data:image/png;base64,", guard.MAX_FRAME_BYTES)):
-        for content, refused in (("x" * (most - 200), False), ("x" * most, True)):
-            body = {"data": [{"url": start + content} if start else content], "fn_index": 9999, "session_hash": "l"}
-            assert (page.client.post(f"gradio_api/{path}", json=body).status_code == 413) == refused
+    for size, refused in ((guard.MAX_REQUEST_BYTES - 200, False), (guard.MAX_REQUEST_BYTES, True)):
+        body = {"data": ["x" * size], "fn_index": 9999, "session_hash": "l"}
+        assert (page.client.post(f"gradio_api/{path}", json=body).status_code == 413) == refused
 
 
 @pytest.mark.parametrize("value", ["[{},{},{}]", '{"a":1,"b":[2]}', "[[[[]]]]", "1,2,3,4"])
@@ -260,13 +258,13 @@ def test_long_identifiers_are_refused_wherever_they_stand(page):
         name = "i" * length
         bodies = [("queue/join", {"event_data": [{"session_hash": name}]})]
         bodies += [(path, {"session_hash": name}) for path in ("queue/join", "call/predict", "run/predict", "cancel")]
-        bodies += [(path, {"event_id": name}) for path in ("cancel", "reset", "stream/x", "queue/join")]
+        bodies += [(path, {"event_id": name}) for path in ("cancel", "reset", "queue/join")]
         bodies += [(path, {}) for path in (f"cancel?session_hash={name}", f"reset?upload_id=a&upload_id={name}")]
         usual = {"data": [], "fn_index": 9999, "session_hash": "a", "event_id": "b"}
         answers = [page.client.post(f"gradio_api/{path}", json=usual | body) for path, body in bodies]
         answers += [page.client.post(f"gradio_api/upload?upload_id={name}", files={"files": ("a.jpg", b"a photo")})]
         assert {guard.TOO_LONG in answer.text for answer in answers} == {is_refused}
-        for path in (f"stream/{name}", f"stream/{name}/close", f"run/{name}", f"call/{name}", f"call/predict/{name}"):
+        for path in (f"run/{name}", f"call/{name}", f"call/predict/{name}"):
             assert bool(ROUTES.fullmatch(f"/gradio_api/{path}")) != is_refused
     for path in (f"upload_progress?upload_id={name}", f"queue/data?session_hash={name}", f"heartbeat/{name}"):
         assert page.client.get(f"gradio_api/{path}").status_code in (400, 404)
@@ -317,10 +315,6 @@ def test_no_handler_decodes_a_picture_in_the_pages_own_process(page, uploaded, t
     files = [uploaded["path"], str(tmp_path / "a.zip")]
     *_, view = answer_files([CheckpointDetector.read(ROOT / "checkpoints" / "fcnn")], files, lambda: True)
     assert "<b>2 faces</b> in 2 photos" in view.status
-    (number,) = (one["id"] for one in page.config["dependencies"] if "stream" in [what for _, what in one["targets"]])
-    frame = {"url": f"data:image/jpeg;base64,{base64.b64encode(Path(uploaded['path']).read_bytes()).decode()}"}
-    ok, answer = page.join(number, [frame, "fcnn", "none", None], "live")
-    assert ok and "Tracking a face." in answer["data"][1]
 
 
 def test_an_answer_that_nobody_fetched_is_small_and_holds_no_photo(page):
@@ -328,32 +322,26 @@ def test_an_answer_that_nobody_fetched_is_small_and_holds_no_photo(page):
     photo = {"path": page.upload("lost.jpg", content), "meta": FILE}
     upload = next(number for number, inputs in page.handlers("image") if len(inputs) == 5)
     batch = next(number for number, inputs in page.handlers("file") if len(inputs) == 3)
-    (live,) = (one["id"] for one in page.config["dependencies"] if "stream" in [what for _, what in one["targets"]])
-    frame = {"url": f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"}
-    folder, options = uploads.photo_folder(), ["fcnn", "none", None]
+    folder = uploads.photo_folder()
     before = set(folder.rglob("*"))
-    for number, data in (
-        (upload, [photo, ["fcnn"], False, None, False]), (batch, [[photo], ["fcnn"], False]), (live, [frame, *options]),
-    ):  # fmt: skip
+    for number, data in ((upload, [photo, ["fcnn"], False, None, False]), (batch, [[photo], ["fcnn"], False])):
         body = {"data": data, "fn_index": number, "session_hash": f"lost{number}"}
-        event = page.client.post("gradio_api/queue/join", json=body).json()["event_id"]
-    made = ("photo.jpg", "points.json", "image.jpeg")
+        page.client.post("gradio_api/queue/join", json=body)
+    made = ("photo.jpg", "points.json")
     wait_until(lambda: set(made) <= {path.name for path in set(folder.rglob("*")) - before})
-    page.client.post(f"gradio_api/stream/{event}/close")
-    answers = [page.client.get(f"gradio_api/queue/data?session_hash=lost{each}").text for each in (upload, batch, live)]
+    answers = [page.client.get(f"gradio_api/queue/data?session_hash=lost{each}").text for each in (upload, batch)]
     assert all('"success":true' in answer and "base64" not in answer and len(answer) < 10_000 for answer in answers)
     files = set(re.findall(r"gradio_api/file=[^\"\\]+", "".join(answers)))
-    assert len(files) >= 6 and all(page.client.get(file).status_code == 200 for file in files)
+    assert len(files) >= 5 and all(page.client.get(file).status_code == 200 for file in files)
     for new in set(folder.iterdir()) - before:
         uploads.sweep(new, time.time() + uploads.MAX_AGE + 5)
     assert not [file for file in files if page.client.get(file).is_success]
 
 
-def test_queues_sessions_and_cameras_have_their_limits(tmp_path):
+def test_queues_and_sessions_have_their_limits(tmp_path):
     app = build_app(leaderboard=tmp_path)
     assert app._queue.max_size == guard.MAX_WAITING and launch_options()["state_session_capacity"] == guard.MAX_SESSIONS
-    (camera,) = (fn for fn in app.fns.values() if [event for _, event in fn.targets] == ["stream"])
-    assert (camera.time_limit, camera.concurrency_limit) == (live.TIME_LIMIT, live.MAX_RUNS)
+    assert not [fn for fn in app.fns.values() for _, event in fn.targets if event == "stream"], "no camera is read"
 
 
 def test_the_served_page_deletes_old_photos(monkeypatch, tmp_path):
@@ -378,16 +366,6 @@ def test_the_served_page_forgets_sessions(monkeypatch, evaluated, tmp_path):
         assert '"net"' in json.dumps(page.join(again, [None, *options], "s")[1]["data"])
         time.sleep(2.5)  # each answer restarts the clock
         assert "Choose a photo" in page.join(again, [None, *options], "s")[1]["data"][0]
-
-
-def test_a_cameras_frame_is_answered_and_a_false_one_gets_a_sentence(page):
-    (number,) = (one["id"] for one in page.config["dependencies"] if "stream" in [what for _, what in one["targets"]])
-    photo = base64.b64encode((ROOT / "examples" / "grace_hopper.jpg").read_bytes()).decode()
-    unreadable = "the frame is not a readable image"
-    for content, said in ((photo, "Tracking a face."), ("AAAA", unreadable), ("%%%", unreadable)):
-        frame = {"url": f"data:image/jpeg;base64,{content}"}
-        ok, answer = page.join(number, [frame, "fcnn", "none", None], f"camera{len(content)}")
-        assert ok and said in answer["data"][1]
 
 
 def button(work) -> gr.Blocks:

@@ -9,7 +9,7 @@ from fkd.photo.comparison import compare
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.face import FaceBox
 from fkd.photo.finder import whole_photo
-from fkd.photo.predict import find_confirmed_faces, follow, predict
+from fkd.photo.predict import find_confirmed_faces, predict
 from fkd.photo.reading import read_photo
 
 SHIPPED = EXAMPLES.parent / "checkpoints" / "resnet18"
@@ -51,17 +51,6 @@ def test_a_heatmap_model_says_how_sure_it_is_in_photo_pixels():
     big = photo.resize((2 * photo.width, 2 * photo.height))
     (twice,) = predict(detector, big, [FaceBox((360.5, 200.5, 700.5, 540.5), 1.0)])
     assert np.allclose(twice.spread, 2 * face.spread, rtol=0.1)
-
-
-def test_a_face_is_followed_from_frame_to_frame_until_it_is_gone():
-    detector, photo = CheckpointDetector.read(SHIPPED), read_photo(EXAMPLES / "grace_hopper.jpg")
-    (face,) = predict(detector, photo)
-    for step in range(1, 6):
-        moved = photo.transform(photo.size, Image.Transform.AFFINE, (1, 0, -5 * step, 0, 1, -3 * step))
-        (face,) = follow([detector], moved, face)
-    (found,) = predict(detector, moved)
-    assert np.linalg.norm(face.points - found.points, axis=1).mean() < 0.03 * 88
-    assert follow([detector], make_noise(1, 0).convert("RGB"), face) == []
 
 
 def make_noise(slope: float, seed: int) -> Image.Image:

@@ -27,7 +27,8 @@ from fkd.photo.many_photos import MOST_FACES
 from fkd.photo.reading import MOST_MEGAPIXELS, SHORTEST
 
 HERE = Path(__file__).parent
-FINDER = ("STRIDES", "LOOK", "GLANCE", "LARGE", "HUGE", "MORE_LOOKS", "SMALL", "TINY", "LOWEST", "SURE", "LYING_COST",
+MAX_BYTES = 25_000_000  # weights of a model that a browser may have to load
+FINDER = ("STRIDES", "LOOK", "LARGE", "HUGE", "MORE_LOOKS", "SMALL", "TINY", "LOWEST", "SURE", "LYING_COST",
           "APART", "STEP", "DARK")  # fmt: skip
 
 
@@ -44,7 +45,7 @@ def write_engine(folder: Path, references: Iterable[Path | str]) -> list[dict[st
     constants = {name: getattr(finder, name) for name in FINDER} | {
         "EYES_NOSE_MOUTH": finder.POINTS, "NAMES": NAMES, "MIRROR": MIRROR, "MEAN": MEAN_FACE, "FRAME": FRAME_SIZE,
         "EDGES": [[NAMES.index(name) for name in edge] for edge in EDGES], "VIEWS": [view.tolist() for view in VIEWS],
-        "CONFIRMED": predict.CONFIRMED, "FOLLOWED": predict.FOLLOWED, "MAX_PX": MAX_PX, "MOST_FACES": MOST_FACES,
+        "CONFIRMED": predict.CONFIRMED, "MAX_PX": MAX_PX, "MOST_FACES": MOST_FACES,
         "SHORTEST": SHORTEST, "MEGAPIXELS": MOST_MEGAPIXELS, "POINTS": POINTS, "UNCERTAINTY": UNCERTAINTY,
         "BASE_BYTES": finder_bytes + (folder / "ort.wasm.gz").stat().st_size,
     }  # fmt: skip

@@ -7,6 +7,7 @@ import { crop } from "./pixels.js";
 
 const COUNT = K.NAMES.length;
 const AT_ONCE = 8; // frames in a batch: more take memory and gain nothing on one thread
+const FOLLOWED = 2; // maximum doubt of a tracked face
 const SEARCH_EVERY = 15; // frames of a video, for faces that have come
 const CHECK_EVERY = 5; // frames of a video, that a tracked face still is one: by its mirror image
 const MOST_TRACKED = 4; // faces in a video
@@ -46,15 +47,15 @@ export async function follow(frame, networks, yunet, before, { all = false, numb
   const tracked = [];
   for (const face of before) {
     const models = {};
+    const matrix = alignMatrix(surest(face.models).points, K.MEAN);
     for (const [name, network] of Object.entries(networks)) {
-      const from = face.models[name] ?? Object.values(face.models)[0];
-      const seen = await look(frame, [alignMatrix(from.points, K.MEAN)], name, network, check);
-      const doubt = check ? (2 * seen[0].difference) / network.rmse : from.doubt;
-      models[name] = { ...seen[0], points: check ? seen[0].own : seen[0].points, doubt };
+      const [{ own, spread, difference }] = await look(frame, [matrix], name, network, check);
+      const doubt = check ? (2 * difference) / network.rmse : (face.models[name]?.doubt ?? 0);
+      models[name] = { points: own, spread, doubt };
     }
     const moved = { models, box: boxOf(invert(alignMatrix(surest(models).points, K.MEAN))) };
     const isSame = tracked.some((other) => !isApart(other, moved));
-    if (surest(models).doubt <= K.FOLLOWED && !isSame && isInside(moved.box, frame)) tracked.push(moved);
+    if (surest(models).doubt <= FOLLOWED && !isSame && isInside(moved.box, frame)) tracked.push(moved);
   }
   if (!tracked.length || (all && number % SEARCH_EVERY === 0)) {
     const found = (await glance(frame, yunet)).filter((face) => tracked.every((other) => isApart(other, face)));
@@ -63,10 +64,11 @@ export async function follow(frame, networks, yunet, before, { all = false, numb
       for (const [name, network] of Object.entries(networks)) {
         [models[name]] = await inBoxes(frame, [face], name, network, false);
       }
-      if (surest(models).doubt <= K.FOLLOWED) tracked.push({ models, box: face.box });
+      if (surest(models).doubt <= FOLLOWED) tracked.push({ models, box: face.box });
     }
   }
-  return all ? tracked : tracked.slice(0, 1);
+  const size = ({ box }) => box[2] - box[0];
+  return all ? tracked : tracked.sort((a, b) => size(b) - size(a)).slice(0, 1);
 }
 
 const surest = (models) => Object.values(models).reduce((a, b) => (b.doubt < a.doubt ? b : a));

@@ -4,6 +4,7 @@ import * as K from "./constants.js";
 import { alignMatrix, boxOf, rotation, round } from "./frames.js";
 import { lit, resize, shrunk, turned } from "./pixels.js";
 
+const GLANCE = 320; // longest side of the one look at a frame of a video, px
 const LAST = K.STRIDES[K.STRIDES.length - 1];
 const EYES_NOSE_MOUTH = K.EYES_NOSE_MOUTH.map((index) => K.MEAN[index]);
 const side = ({ box }) => box[2] - box[0];
@@ -35,7 +36,7 @@ export async function findFaces(photo, network) {
 export async function glance(frame, network) {
   const grey = lit(shrunk(frame, K.LARGE));
   const zoom = Math.max(frame.width, frame.height) / Math.max(grey.width, grey.height);
-  const faces = await look(grey, 0, K.GLANCE, zoom, network);
+  const faces = await look(grey, 0, GLANCE, zoom, network);
   return faces.filter(({ score }) => score >= K.SURE).sort((a, b) => side(b) - side(a));
 }
 

@@ -29,7 +29,10 @@ export function cut({ width, data }, left, top, right, bottom) {
   return { width: right - left, height: bottom - top, data: part };
 }
 
-/** For each pixel of a side of `size`: the first pixel of the side from 0 to `span` that counts, and the weights. */
+/** Weights for each pixel of a side of `size`: of the first pixel that counts among `length`, and of those after it.
+ *
+ * span: how many of the `length` pixels are shown.
+ */
 function weights(length, span, size, [support, filter]) {
   const scale = span / size;
   const wide = Math.max(scale, 1);
@@ -37,37 +40,53 @@ function weights(length, span, size, [support, filter]) {
     const centre = (index + 0.5) * scale;
     const first = Math.max(Math.trunc(centre - support * wide + 0.5), 0);
     const end = Math.min(Math.trunc(centre + support * wide + 0.5), length);
-    const taps = Float64Array.from({ length: end - first }, (_, tap) => filter((tap + first - centre + 0.5) / wide));
-    const sum = taps.reduce((total, tap) => total + tap, 0);
-    return [first, taps.map((tap) => Math.round((tap / sum) * ONE))];
+    return [first, Array.from({ length: end - first }, (_, tap) => filter((tap + first - centre + 0.5) / wide))];
   });
 }
 
-const clipped = (sum) => Math.min(255, Math.max(0, Math.floor(sum / ONE + 0.5)));
-
-/** A picture of another size. span: the part of it, from its corner, that is shown. */
-export function resize(picture, size, filter, span = [picture.width, picture.height]) {
-  const [width, height] = size;
-  const { width: before, height: rows, data } = picture;
-  if (before === width && rows === height && span[0] === width && span[1] === height) return picture;
-  const narrow = new Uint8Array(width * rows);
-  weights(before, span[0], width, FILTERS[filter]).forEach(([first, taps], x) => {
-    for (let y = 0; y < rows; y++) {
+/** The sums of pixels by weights, along rows and then along columns. */
+function weighted({ width: before, height: rows, data }, across, down) {
+  const [width, height] = [across.length, down.length];
+  const narrow = new Uint8ClampedArray(width * rows);
+  const [columns, lines] = [across, down].map((each) => each.map(whole));
+  for (let y = 0; y < rows; y++) {
+    for (let x = 0; x < width; x++) {
+      const { first, taps } = columns[x];
       let sum = 0;
       for (let tap = 0, at = y * before + first; tap < taps.length; tap++, at++) sum += data[at] * taps[tap];
-      narrow[y * width + x] = clipped(sum);
+      narrow[y * width + x] = Math.floor(sum / ONE + 0.5);
     }
+  }
+  const small = new Uint8ClampedArray(width * height);
+  for (let y = 0; y < height; y++) {
+    const { first, taps } = lines[y];
+    for (let x = 0; x < width; x++) {
+      let sum = 0;
+      for (let tap = 0, at = first * width + x; tap < taps.length; tap++, at += width) sum += narrow[at] * taps[tap];
+      small[y * width + x] = Math.floor(sum / ONE + 0.5);
+    }
+  }
+  return { width, height, data: new Uint8Array(small.buffer) };
+}
+
+function whole([first, taps]) {
+  const sum = taps.reduce((total, tap) => total + tap, 0);
+  return { first, taps: Float64Array.from(taps, (tap) => Math.round((tap / sum) * ONE)) };
+}
+
+/** A picture of another size. span: the part of it, from its corner, that is shown. */
+export function resize(picture, [width, height], filter, span = [picture.width, picture.height]) {
+  const across = weights(picture.width, span[0], width, FILTERS[filter]);
+  return weighted(picture, across, weights(picture.height, span[1], height, FILTERS[filter]));
+}
+
+/** Means of 3 x 3 pixels, the edge repeated. */
+function blurred(grey) {
+  const box = (length) => Array.from({ length }, (_, index) => {
+    if (index === 0) return [0, [2, 1]];
+    return [index - 1, index < length - 1 ? [1, 1, 1] : [1, 2]];
   });
-  const small = new Uint8Array(width * height);
-  const sums = new Float64Array(width);
-  weights(rows, span[1], height, FILTERS[filter]).forEach(([first, taps], y) => {
-    sums.fill(0);
-    taps.forEach((weight, tap) => {
-      for (let x = 0, at = (first + tap) * width; x < width; x++, at++) sums[x] += narrow[at] * weight;
-    });
-    for (let x = 0; x < width; x++) small[y * width + x] = clipped(sums[x]);
-  });
-  return { width, height, data: small };
+  return weighted(grey, box(grey.width), box(grey.height));
 }
 
 /** Means of blocks of whole pixels; the last ones may be smaller. */
@@ -106,33 +125,15 @@ export function lit(grey) {
   top = Math.max(top, 1);
   if (top >= DARK) return grey;
   const table = Uint8Array.from({ length: 256 }, (_, value) => Math.min(255, round((value * DARK) / top)));
-  return { ...grey, data: blurred(grey).map((value) => table[value]) };
-}
-
-/** Means of 3 x 3 pixels, the edge repeated: along rows, then along columns. */
-function blurred({ width, height, data }) {
-  const pass = (from, length, step, lines, jump) => {
-    const to = new Uint8Array(from.length);
-    for (let line = 0; line < lines; line++) {
-      for (let index = 0, at = line * jump; index < length; index++, at += step) {
-        const [before, after] = [index ? at - step : at, index < length - 1 ? at + step : at];
-        to[at] = Math.floor((from[before] + from[at] + from[after]) / 3 + 0.5);
-      }
-    }
-    return to;
-  };
-  return pass(pass(data, width, 1, height, width), height, width, width, 1);
+  return { ...grey, data: blurred(grey).data.map((value) => table[value]) };
 }
 
 /** Turned counter-clockwise by quarters. */
-export function turned({ width, height, data }, quarters) {
-  if (!quarters) return { width, height, data };
-  const to = new Uint8Array(data.length);
-  const [w, h] = [height, width];
-  for (let y = 0; y < h; y++) {
-    for (let x = 0; x < w; x++) to[y * w + x] = data[x * width + width - 1 - y];
-  }
-  return turned({ width: w, height: h, data: to }, quarters - 1);
+export function turned(grey, quarters) {
+  if (!quarters) return grey;
+  const { width, height, data } = turned(grey, quarters - 1);
+  const at = (_, index) => data[(index % height) * width + width - 1 - Math.floor(index / height)];
+  return { width: height, height: width, data: Uint8Array.from(data, at) };
 }
 
 /** The frame that a matrix (photo px -> frame px) describes, FRAME x FRAME, as `fkd.photo.crop.crop` cuts it. */
@@ -173,14 +174,19 @@ function between(v1, v2, v3, v4, d) {
   return v2 + d * (v3 - v1 + d * (2 * (v1 - v2) + v3 - v4 + d * (v2 - v1 + v4 - v3)));
 }
 
+const four = new Float64Array(4);
+
 /** The value at a place between pixels, bicubic; the edge is repeated. */
 function sample({ width, height, data }, u, v) {
   const [x, y] = [Math.floor(u), Math.floor(v)];
-  const at = (index, side) => (index < 0 ? 0 : index >= side ? side - 1 : index);
-  const [x0, x1, x2, x3] = [at(x - 1, width), at(x, width), at(x + 1, width), at(x + 2, width)];
-  const along = (row) => {
-    const start = at(row, height) * width;
-    return between(data[start + x0], data[start + x1], data[start + x2], data[start + x3], u - x);
-  };
-  return between(along(y - 1), along(y), along(y + 1), along(y + 2), v - y);
+  const [last, d] = [width - 1, u - x];
+  const x0 = Math.min(Math.max(x - 1, 0), last);
+  const x1 = Math.min(Math.max(x, 0), last);
+  const x2 = Math.min(Math.max(x + 1, 0), last);
+  const x3 = Math.min(Math.max(x + 2, 0), last);
+  for (let row = 0; row < 4; row++) {
+    const at = Math.min(Math.max(y - 1 + row, 0), height - 1) * width;
+    four[row] = between(data[at + x0], data[at + x1], data[at + x2], data[at + x3], d);
+  }
+  return between(four[0], four[1], four[2], four[3], v - y);
 }
