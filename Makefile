@@ -5,10 +5,15 @@ PY := $(VENV)/bin/python
 SERVES := $(VENV)/.serves
 READY := $(VENV)/.ready
 
-.PHONY: app test check fuzz shuffle lint bench measure needs-data lock
+.PHONY: app site test check fuzz shuffle lint bench measure needs-data lock
 
 app: $(SERVES)
 	$(PY) app.py --open
+
+# The page as files for any web server: python -m http.server --directory build/site
+site: $(SERVES)
+	rm -rf build/site
+	$(PY) -m fkd site build/site
 
 # The quick tests in two processes; the others measure time, or share a browser.
 test: $(READY)

@@ -1,5 +1,6 @@
 """fkd app, push, pull, export and deploy."""
 
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -111,10 +112,20 @@ def deploy_command(
     space: Repo,
     model: Annotated[list[str] | None, typer.Option(help="Show this Hub model, user/name; repeatable.")] = None,
     private: Private = False,
+    static: Annotated[bool, typer.Option("--static", help="The page of `fkd site`, which needs no server.")] = False,
+    hardware: Annotated[str | None, typer.Option(help="Of a new Space, such as zero-a10g or cpu-basic.")] = None,
 ) -> None:
-    """Make or update a Space that is the page; a Hub account is all it needs."""
-    from fkd.hub.space import deploy
+    """Make or update a Space that is the page: in visitors' browsers, or with a server."""
+    from fkd.hub.space import deploy, deploy_site, site_address
 
     if not CLONE:
         raise FkdError("the page is deployed from a clone of fkd: run this in one")
-    typer.echo(deploy(CLONE, space, private, model or []))
+    if not static:
+        typer.echo(deploy(CLONE, space, private, model or [], hardware))
+        return
+    if hardware:
+        raise FkdError("--static needs no hardware: leave out --hardware")
+    with tempfile.TemporaryDirectory() as folder:
+        models = [f"hf:{name}" for name in model or []]
+        _write_site(Path(folder) / "site", models, EXAMPLE, LEADERBOARD, site_address(space))
+        typer.echo(deploy_site(CLONE, Path(folder) / "site", space, private))

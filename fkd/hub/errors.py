@@ -73,4 +73,7 @@ def _http_error(repo_id: str, error: HfHubHTTPError, reason: str) -> FkdError:
     if status == 403:
         right = "read" if error.response.request.method in ("GET", "HEAD") else "write to"
         return HostError(f"your token may not {right} {repo_id}: make one with that right ({reason})")
+    if status == 402:
+        ways = "--static needs no server, --hardware zero-a10g is free for two Spaces, other hardware is paid for"
+        return FkdError(f"the Hub makes no free Space of this kind: {ways} ({reason})")
     return FkdError(f"the Hub refused {repo_id} ({status}): {reason}")

@@ -1,6 +1,7 @@
 """The page as a Space on the Hugging Face Hub."""
 
 import json
+import re
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -17,11 +18,14 @@ PAGE += ["leaderboard/*/*.json", "benchmarks/*.md", "benchmarks/*.png"]
 NOT_PAGE = ("__pycache__", "training-state")
 
 
-def deploy(home: Path, repo_id: str, private: bool = False, models: Sequence[str] = ()) -> str:
+def deploy(
+    home: Path, repo_id: str, private: bool = False, models: Sequence[str] = (), hardware: str | None = None
+) -> str:
     """Create or update a Gradio Space that serves the page, in one commit, and return its address.
 
     home: the folder of app.py. models: Hub models, user/name, to show in place of home's `checkpoints`; each is
-    pulled first, so that it is known to be safe, and pinned to that commit.
+    pulled first, so that it is known to be safe, and pinned to that commit. hardware: the Hub's name of it, if not its
+    default.
     Raises FkdError, with advice, for a missing permission, name or network, or a file that is not a detector.
     """
     patterns = PAGE if models else [*PAGE, "checkpoints/*/*"]
@@ -41,17 +45,40 @@ def deploy(home: Path, repo_id: str, private: bool = False, models: Sequence[str
         repos = [HubModel.parse(model).repo_id for model in models]
         pinned = [str(HubModel(repo, pull(repo).name)) for repo in repos]
         contents[f"checkpoints/{PINNED}"] = json.dumps(pinned, indent=2).encode()
-    return _upload(repo_id, contents, private)
+    return _upload(repo_id, contents, private, "gradio", hardware)
 
 
-def _upload(repo_id: str, contents: Mapping[str, bytes | Path], private: bool) -> str:
+def deploy_site(home: Path, site: Path, repo_id: str, private: bool = False) -> str:
+    """Create or update a static Space of a folder that `fkd site` wrote, in one commit, and return its address.
+
+    Raises FkdError as `deploy`.
+    """
+    contents: dict[str, Path | bytes] = {
+        path.relative_to(site).as_posix(): path for path in site.rglob("*") if path.is_file()
+    }
+    head = (home / "README.md").read_text("utf-8").split("---\n")[1].splitlines()
+    kept = [line for line in head if not line.startswith(("sdk", "python_version", "app_file"))]
+    contents["README.md"] = "\n".join(["---", *kept, "sdk: static", "---", "Written by `fkd site`.", ""]).encode()
+    return _upload(repo_id, contents, private, "static")
+
+
+def site_address(repo_id: str) -> str:
+    """Return where a static Space is served."""
+    return f"https://{re.sub('[^a-z0-9]+', '-', repo_id.lower())}.static.hf.space/"
+
+
+def _upload(
+    repo_id: str, contents: Mapping[str, bytes | Path], private: bool, sdk: str, hardware: str | None = None
+) -> str:
     """Bring a Space to these contents (path -> bytes or file) in one commit, if anything differs; return its URL.
 
     Removes other files from the folders that these paths name; files elsewhere are the owner's.
     """
     api = HfApi()
     with in_a_sentence(repo_id):
-        url = api.create_repo(repo_id, repo_type="space", private=private, exist_ok=True, space_sdk="gradio")
+        url = api.create_repo(
+            repo_id, repo_type="space", private=private, exist_ok=True, space_sdk=sdk, space_hardware=hardware
+        )
         folders = {path.partition("/")[0] for path in contents if "/" in path}
         listed = api.list_repo_files(repo_id, repo_type="space")
         outdated = {path for path in listed if path.partition("/")[0] in folders} - contents.keys()

@@ -13,7 +13,7 @@ from typing import Any
 
 import gradio as gr
 
-from fkd.errors import FkdError
+from fkd.errors import FkdError, require
 from fkd.hub.claims import sync
 from fkd.hub.reference import read_pinned
 from fkd.learn.record import CONFIG
@@ -155,6 +155,8 @@ def launch(app: gr.Blocks, leaderboard: Path, open_browser: bool = False) -> Non
             signal.signal(number, lambda *_: sys.exit())  # so that the run's folder is removed
     if leaderboard.is_dir():
         threading.Thread(target=keep_synced, args=[leaderboard], daemon=True).start()
+    if os.environ.get("SPACES_ZERO_GPU"):  # ZeroGPU runs no Space without a function for its GPU, which none here needs
+        require("spaces", "app").GPU(lambda: None)
     one_thread_per_answer()
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(M_ARENA_MAX, 2)  # glibc keeps freed memory per thread, and would grow with concurrent users

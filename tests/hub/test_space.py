@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from commands import fails, run
+from hub_server import Fault
 from onnx_files import mean_face
 
 from app import build_app
@@ -37,6 +38,23 @@ def test_a_space_is_made_and_updated_with_all_that_the_page_needs(hub, tmp_path)
     hub.put("ada/page", {"fkd/old.py": b"", "mine.txt": b"by hand", "app.py": b"broken"}, "space")
     run("deploy", "ada/page")
     assert hub.files("ada/page", repo_type="space") == files | {"mine.txt": b"by hand"}
+
+
+def test_a_static_space_is_the_site_and_a_hub_that_wants_money_names_the_ways(hub, evaluated, tmp_path):
+    assert run("deploy", "ada/faces", "--static").endswith("/spaces/ada/faces")
+    files = hub.files("ada/faces", repo_type="space")
+    head = files["README.md"].decode().split("---")[1]
+    assert "sdk: static" in head and "gradio" not in head and "app_file" not in head
+    assert "https://ada-faces.static.hf.space/card.jpg" in files["index.html"].decode()
+    assert {"static.js", "engine/ort.wasm.gz", "viewer/start.js"} <= files.keys()
+    run("push", evaluated, "ada/net")
+    run("deploy", "ada/faces", "--static", "--model", "ada/net")
+    listed = json.loads(hub.files("ada/faces", repo_type="space")["engine/models.json"])
+    assert [model["name"] for model in listed] == ["ada/net"]
+    hub.faults = [Fault("/api/repos/create", status=402)]
+    reason = fails("deploy", "ada/page")
+    assert "--static needs no server" in reason and "--hardware zero-a10g" in reason
+    assert "needs no hardware" in fails("deploy", "ada/page", "--static", "--hardware", "zero-a10g")
 
 
 def test_a_space_and_a_page_of_models_that_are_on_the_hub(hub, evaluated, tmp_path):
