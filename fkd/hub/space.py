@@ -76,9 +76,8 @@ def _upload(
     """
     api = HfApi()
     with in_a_sentence(repo_id):
-        url = api.create_repo(
-            repo_id, repo_type="space", private=private, exist_ok=True, space_sdk=sdk, space_hardware=hardware
-        )
+        made = {"repo_type": "space", "private": private, "exist_ok": True, "space_sdk": sdk}
+        url = api.create_repo(repo_id, **made, space_hardware=hardware)  # type: ignore[arg-type]  # the Hub checks it
         folders = {path.partition("/")[0] for path in contents if "/" in path}
         listed = api.list_repo_files(repo_id, repo_type="space")
         outdated = {path for path in listed if path.partition("/")[0] in folders} - contents.keys()

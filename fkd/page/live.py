@@ -4,10 +4,9 @@ import threading
 
 import gradio as gr
 
-from fkd.learn.record import WEIGHTS
 from fkd.page.browser import PRIVATE
 from fkd.page.detectors import LazyDetectors
-from fkd.page.engine import HERE, MAX_BYTES, write_engine
+from fkd.page.engine import HERE, small_folders, write_engine
 from fkd.page.guard import handler
 from fkd.page.uploads import address, page_folder
 
@@ -36,9 +35,7 @@ def live_tab(detectors: LazyDetectors, tab: gr.Tab, tabs: gr.Tabs) -> None:
     def prepare() -> str:
         with writing:
             if not folder.exists():
-                weights = [own / WEIGHTS for own in detectors.folders.values()]
-                small = [path.parent for path in weights if path.is_file() and path.stat().st_size < MAX_BYTES]
-                write_engine(folder, small)
+                write_engine(folder, small_folders(detectors.folders.values()))
         return f"{address(folder)}/"
 
     tab.select(prepare, None, live, **PRIVATE)

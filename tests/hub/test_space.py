@@ -40,6 +40,7 @@ def test_a_space_is_made_and_updated_with_all_that_the_page_needs(hub, tmp_path)
     assert hub.files("ada/page", repo_type="space") == files | {"mine.txt": b"by hand"}
 
 
+@pytest.mark.slow
 def test_a_static_space_is_the_site_and_a_hub_that_wants_money_names_the_ways(hub, evaluated, tmp_path):
     assert run("deploy", "ada/faces", "--static").endswith("/spaces/ada/faces")
     files = hub.files("ada/faces", repo_type="space")
@@ -51,7 +52,7 @@ def test_a_static_space_is_the_site_and_a_hub_that_wants_money_names_the_ways(hu
     run("deploy", "ada/faces", "--static", "--model", "ada/net")
     listed = json.loads(hub.files("ada/faces", repo_type="space")["engine/models.json"])
     assert [model["name"] for model in listed] == ["ada/net"]
-    hub.faults = [Fault("/api/repos/create", status=402)]
+    hub.faults = [Fault("POST", "/api/repos/create", status=402)]
     reason = fails("deploy", "ada/page")
     assert "--static needs no server" in reason and "--hardware zero-a10g" in reason
     assert "needs no hardware" in fails("deploy", "ada/page", "--static", "--hardware", "zero-a10g")

@@ -58,6 +58,12 @@ def write_engine(folder: Path, references: Iterable[Path | str]) -> list[dict[st
     return models
 
 
+def small_folders(folders: Iterable[Path]) -> list[Path]:
+    """List those checkpoint folders that a browser can load."""
+    weights = [folder / WEIGHTS for folder in folders]
+    return [file.parent for file in weights if file.is_file() and file.stat().st_size <= MAX_BYTES]
+
+
 def write_model(reference: Path | str, folder: Path) -> dict[str, Any]:
     """Write a checkpoint as one compressed ONNX file, and return its line of `models.json`.
 

@@ -15,9 +15,9 @@ from markdown_it import MarkdownIt
 from fkd.board.entries import read_benchmarks, read_entries
 from fkd.errors import FkdError
 from fkd.hub.reference import load
-from fkd.learn.record import CONFIG, WEIGHTS
+from fkd.learn.record import CONFIG
 from fkd.page.engine import HERE as ENGINE
-from fkd.page.engine import write_engine
+from fkd.page.engine import MAX_BYTES, small_folders, write_engine
 from fkd.page.model import describe
 from fkd.page.plots import entry_colours
 from fkd.page.ranking import HERE as PAGE
@@ -31,7 +31,6 @@ from fkd.photo.reading import read_photo
 from fkd.version import __version__
 
 HERE = Path(__file__).parent
-MAX_BYTES = 25_000_000  # of a model, compressed: what a visitor with a phone will wait for
 SHOWN = 2  # models that answer until a visitor chooses others: the smallest
 SIDE = 1200  # px, longer side of the example
 
@@ -58,10 +57,7 @@ def write_site(
 
 def small_models(checkpoints: Path) -> list[str]:
     """List the checkpoint folders that a site can hold. Raises FkdError if there is none."""
-    files = sorted(checkpoints.glob(f"*/{WEIGHTS}"))
-    small = [
-        str(file.parent) for file in files if file.stat().st_size <= MAX_BYTES and (file.parent / CONFIG).is_file()
-    ]
+    small = list(map(str, small_folders(path.parent for path in sorted(checkpoints.glob(f"*/{CONFIG}")))))
     if not small:
         raise FkdError(f"{checkpoints} has no checkpoint of at most {MAX_BYTES / 1e6:.0f} MB: name one with --model")
     return small

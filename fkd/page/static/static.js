@@ -20,6 +20,7 @@ let latest = 0; // the number of the last request
 
 const say = (text) => (find("#status").textContent = text);
 const chosen = () => [...document.querySelectorAll("[name=model]:checked")].map(({ value }) => value);
+const bySize = ({ models }, names) => models.filter(({ name }) => names.includes(name)).sort((a, b) => a.bytes - b.bytes).map(({ name }) => name);
 const byPoint = (values) => K.NAMES.map((name) => values?.[name] ?? null);
 
 /** Answers the photo, by a search or in the boxes given; of several requests at once the last one counts. */
@@ -30,13 +31,12 @@ async function answer(boxes, turns, face = 0) {
   const isLate = () => number !== latest;
   try {
     const engine = await opening;
-    const bytes = (name) => engine.models.find((model) => model.name === name).bytes;
-    const bySize = models.toSorted((x, y) => bytes(x) - bytes(y));
-    for (const [index, name] of bySize.entries()) {
+    const names = bySize(engine, models);
+    for (const [index, name] of names.entries()) {
       await engine.load(name, (part) => isLate() || say(`Loading ${name}: ${Math.floor(100 * part)}%`));
       loaded.add(name);
       if (isLate()) return;
-      if (loaded.has(bySize[index + 1])) continue; // those that have arrived answer while the next one is on its way
+      if (loaded.has(names[index + 1])) continue; // those that have arrived answer while the next one is on its way
       say("Looking for faces …");
       const ready = models.filter((each) => loaded.has(each));
       const options = { boxes, turns, whole: find("#whole").checked, averaged: find("#precise").checked };
@@ -264,7 +264,7 @@ start({ element: find("#viewer"), props, trigger: changed, watch: (_, update) =>
 // The files are loaded once the example can be seen, unless the visitor saves data: then with the first photo.
 if (!navigator.connection?.saveData) {
   requestIdleCallback?.(async () => {
-    const engine = await opening.catch(() => null);
-    for (const name of chosen()) await engine?.load(name).catch(() => {}); // said with the first photo
+    const engine = await opening.catch(() => ({ models: [] }));
+    for (const name of bySize(engine, chosen())) await engine.load(name).catch(() => {}); // said with the first photo
   });
 }
