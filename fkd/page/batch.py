@@ -1,17 +1,17 @@
 """The Batch tab: up to four models on many photos at once."""
 
 import dataclasses
-import html
 import re
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gradio as gr
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from fkd.errors import FkdError
 from fkd.files import counted
@@ -19,9 +19,10 @@ from fkd.page.answers import CHOOSE
 from fkd.page.browser import PRIVATE, Update
 from fkd.page.detectors import LazyDetectors
 from fkd.page.guard import handler, pick
+from fkd.page.ranking import TEMPLATES
 from fkd.page.uploads import address, new_folder
 from fkd.page.viewer import MAX_MODELS
-from fkd.photo.comparison import TITLES, disagreement, mean_error, mean_spread
+from fkd.photo.comparison import TITLES, Comparison, disagreement, mean_error, mean_spread
 from fkd.photo.detector import Detector
 from fkd.photo.draw import draw_comparison
 from fkd.photo.finder import whole_photo
@@ -44,7 +45,6 @@ INTRODUCTION = f"""Which photos do the models disagree on? Choose up to {MOST_PH
 INTERVAL = 1.0  # s between updates of the photos, which are sent whole
 DRAWN, CARD = 2000, 560  # px, longest side of the drawings in the zip, and of the face on a card
 FILES = {"points.csv": "Points as CSV", "points.json": "Points as JSON", "drawn.zip": "Drawings as a zip"}
-UNIT = "of the eye distance"
 
 
 class View(NamedTuple):
@@ -56,16 +56,20 @@ class View(NamedTuple):
 
 
 class Photo(NamedTuple):
-    """A photo with faces: what it is sorted by, its card as HTML, and the error of each model on each face.
+    """A photo with faces, as its card shows it.
 
-    differs: how far the models differ, in words; empty if unknown.
+    picture: URL of the face on which the models differ most. differs: how far they do, in words; empty if unknown.
+    figures: error and uncertainty of each model. errors: of each model on each face. badness: what it is sorted by.
     """
 
     name: str
-    badness: list[float]
+    picture: str
+    faces: int
     differs: str
-    card: str
+    figures: pd.DataFrame
     errors: pd.DataFrame
+    badness: list[float]
+    colours: dict[str, str]
 
 
 def batch_tab(detectors: LazyDetectors) -> None:
@@ -139,12 +143,12 @@ def answer_files(
 
     whole: take each photo as one face, cropped to it.
     """
-    yield View("<p>Reading the files ...</p>")
+    yield View(_status(text="Reading the files"))
     skipped: list[str] = []
     try:
         sources = list_sources(files, skipped)
     except FkdError as error:
-        yield View(f"<p><b>{html.escape(str(error))}</b></p>")
+        yield View(_status(refused=error))
         return
     truth, left_out = read_truth(sources)
     count = sum(source.name in truth for source in sources)
@@ -158,7 +162,7 @@ def answer_files(
             number, name, comparison = len(done) + 1, answered.name, answered.comparison
             if answered.photo and comparison and comparison.boxes:
                 plain = re.sub(r"[^\w-]+", "_", Path(name).stem)[:60]
-                photos.append(_show(answered, archive, folder / f"{number:03}-{plain}.jpg"))
+                photos.append(_show(answered.photo, name, comparison, archive, folder / f"{number:03}-{plain}.jpg"))
             if comparison:
                 rows += comparison.rows(name)
                 matched = list(map(id, comparison.truth))
@@ -172,73 +176,53 @@ def answer_files(
                 break
             if time.monotonic() - shown >= INTERVAL:
                 text = f"{number} of {counted(count, 'photo')}"
-                bar = f'<progress value="{number}" max="{count}" aria-label="{text}"></progress>'
-                yield View(f"<p>{text} ...</p>{bar}{_reasons(done)}", _cards(photos))
+                yield View(_status(text=text, number=number, count=count, notes=_reasons(done)), _cards(photos))
                 shown = time.monotonic()
     for file in ("points.csv", "points.json"):
         write_rows(folder / file, rows)
-    faces = sum(len(one.boxes) for one in done)
-    status = f"<p>{stopped}<b>{counted(faces, 'face')}</b> in {counted(len(done), 'photo')}.</p>"
     more = f" and {len(left_out) - MOST_NAMES:,} more" if len(left_out) > MOST_NAMES else ""
     notes = [f"True points left out: {', '.join(left_out[:MOST_NAMES])}{more}."] if left_out else []
     notes += [f"Files {skipped_note(skipped)}"] if skipped else []
     photos.sort(key=lambda photo: photo.badness, reverse=True)
-    yield View(_summary(photos) + status + _paragraphs(notes) + _reasons(done), _cards(photos), folder)
+    # Of the faces on which each model has one.
+    errors = pd.concat([pd.DataFrame(), *(photo.errors for photo in photos)]).dropna()
+    status = _status(
+        means=sorted((error, name) for name, error in errors.mean().dropna().items()), judged=counted(len(errors), "face"),
+        worst=photos[0] if photos and photos[0].differs else None, stopped=stopped,
+        faces=counted(sum(len(each.boxes) for each in done), "face"), photos=counted(len(done), "photo"),
+        notes=notes + _reasons(done),
+    )  # fmt: skip
+    yield View(status, _cards(photos), folder)
 
 
-def _show(answered: Answered, archive: zipfile.ZipFile, path: Path) -> Photo:
+def _show(photo: Image.Image, name: str, comparison: Comparison, archive: zipfile.ZipFile, path: Path) -> Photo:
     """Draw the photo for the archive, and the face on which the models differ most for its card."""
-    name, comparison = answered.name, answered.comparison
-    assert answered.photo and comparison
     models, truth = comparison.answers, comparison.truth
     apart = [np.nan_to_num(disagreement(faces), nan=-1) for faces in zip(*models.values(), strict=True)]
     face = int(np.argmax([each.mean() for each in apart]))
     most, where = max(zip(apart[face].tolist(), TITLES, strict=True))
     with archive.open(path.name, "w") as member:
-        draw_comparison(answered.photo, comparison, DRAWN).save(member, "JPEG", quality=90)
-    draw_comparison(answered.photo, comparison, CARD, comparison.boxes[face]).save(path, "JPEG", quality=88)
+        draw_comparison(photo, comparison, DRAWN).save(member, "JPEG", quality=90)
+    draw_comparison(photo, comparison, CARD, comparison.boxes[face]).save(path, "JPEG", quality=88)
     errors = pd.DataFrame()
     for model, faces in models.items():
         errors[model] = [mean_error(answer.points, points) for answer, points in zip(faces, truth, strict=True)]
     spreads = pd.Series({model: mean_spread(faces) for model, faces in models.items()})
-    table = pd.DataFrame({"error": errors.mean(), "uncertainty": spreads})
-    badness = [apart[face].mean(), *table.max().fillna(-1)]  # of a single model: by its error
-    table.index = [f'<i style="background: {comparison.colours[model]}"></i>{html.escape(model)}' for model in models]
-    text = table.dropna(axis=1, how="all").to_html(float_format="{:.1f}%".format, na_rep="", border=0, escape=False)
-    differs = f"{apart[face].mean():.1f}% {UNIT}, most at the {where} ({most:.1f}%)" if most >= 0 else ""
-    words = f"The models differ by {differs}. " if differs else ""
-    words += f"Of its {len(apart)} faces, this one is shown." if len(apart) > 1 else ""
-    link = f'<a href="{address(path)}" target="_blank"><img src="{address(path)}" alt="{html.escape(name)}"></a>'
-    return Photo(name, badness, differs, f"<li>{link}<p><b>{html.escape(name)}</b><br>{words}</p>{text}</li>", errors)
+    figures = pd.DataFrame({"error": errors.mean(), "uncertainty": spreads})
+    badness = [apart[face].mean(), *figures.max().fillna(-1)]  # of a single model: by its error
+    differs = f"{apart[face].mean():.1f}% of the eye distance, most at the {where} ({most:.1f}%)" if most >= 0 else ""
+    return Photo(name, address(path), len(apart), differs, figures, errors, badness, comparison.colours)
 
 
 def _cards(photos: Sequence[Photo]) -> str:
-    return f"<ol>{''.join(photo.card for photo in photos)}</ol>" if photos else ""
+    return TEMPLATES.get_template("batch_photos.html").render(photos=photos)
 
 
-def _summary(photos: Sequence[Photo]) -> str:
-    """HTML: which model is closest to the true points, and in which photo they differ most."""
-    if not photos:
-        return ""
-    text = ""
-    errors = pd.concat([photo.errors for photo in photos]).dropna()  # of the faces on which each model has one
-    if len(errors):
-        (least, best), *others = sorted((error, html.escape(str(name))) for name, error in errors.mean().items())
-        against = " and ".join(f"{error:.1f}% ({name})" for error, name in others)
-        closest = ("off by", "closer:", "closest:")[min(len(others), 2)]
-        verdict = f"is {closest} {least:.1f}% {UNIT}{', against ' if others else ''}{against}"
-        text = f"<p><b>{best} {verdict}</b>, on average of {counted(len(errors), 'face')} with true points.</p>"
-    if photos[0].differs:
-        text += f"<p>The models disagree most in <b>{html.escape(photos[0].name)}</b>: {photos[0].differs}.</p>"
-    return text
+def _status(**values: Any) -> str:
+    return TEMPLATES.get_template("batch_status.html").render(values)
 
 
-def _reasons(done: list[Answered]) -> str:
-    """HTML: which photos end early, or have no answer, and why."""
+def _reasons(done: list[Answered]) -> list[str]:
+    """Which photos end early, or have no answer, and why."""
     reasons = [photo.note for photo in done if photo.note]
-    reasons += [photo.problem or f"{photo.name}: no face was found" for photo in done if not photo.boxes]
-    return _paragraphs(reasons)
-
-
-def _paragraphs(texts: Sequence[str]) -> str:
-    return "".join(f'<p class="reason">{html.escape(text)}</p>' for text in texts)
+    return reasons + [photo.problem or f"{photo.name}: no face was found" for photo in done if not photo.boxes]

@@ -130,7 +130,7 @@ def test_points_that_fit_no_photo_or_no_face_or_cannot_be_read_are_named_in_one_
     status = answer(files).status
     (sentence,) = re.findall(r"<p class=\"reason\">True points left out: (.*?)</p>", status)
     assert "lost.pts (no such photo here), bad.csv: the header lacks left_eye_center_x" in sentence
-    assert "a.png (which of several models&#x27; points are true?)" in sentence
+    assert "a.png (which of several models&#39; points are true?)" in sentence
     assert sentence.endswith("far.png (no face was found there).") and "on average of 1 face " in status
     assert "Files skipped, since not photos: 1 file, notes.txt" in status
 
