@@ -46,8 +46,12 @@ def entry(name: str, rmse: float, **change) -> Evaluation:
 
 # A change to a genuine entry -> why it then has no rank.
 UNRANKED = {
-    "another's weights": ("weights", ["0" * 64], r"its checkpoint \(000000000000\) is missing"),
-    "a member that is missing": ("weights", [weights("x"), "1" * 64], r"its checkpoint \(111111111111\) is missing"),
+    "another's weights": ("weights", ["0" * 64], r"its checkpoint \(000000000000\) is not in the folder"),
+    "a member that is missing": (
+        "weights",
+        [weights("x"), "1" * 64],
+        r"its checkpoint \(111111111111\) is not in the folder",
+    ),
     "other faces": ("fingerprint", "g", r"measured on other test data \(g, not f\)"),
     "some of the faces": ("accuracy.faces", 9, "measured on 200 of 200 coordinates"),
     "some of the labels": ("accuracy.values", 190, "measured on 190 of 200 coordinates"),

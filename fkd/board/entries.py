@@ -9,12 +9,9 @@ import contextlib
 import dataclasses
 import functools
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, cast
-
-from pydantic import Field
+from typing import Any, TypeVar, cast
 
 from fkd.board.record import Evaluation, check_entry, read_evaluation, skeleton
 from fkd.errors import FkdError
@@ -23,11 +20,9 @@ from fkd.files import (
     Count,
     Date,
     Line,
-    cache_folder,
     file_stem,
     file_version,
     read_json,
-    replacing,
     strict_dataclass,
     typed,
     write_json,
@@ -37,7 +32,6 @@ from fkd.metrics import Figures
 Record = TypeVar("Record")
 Identity = tuple[list[str], bool, str]  # weights, mirror and fingerprint of an entry
 BENCHMARK, SYNCED = "benchmark.json", "claims.json"
-PLACES = "evaluated"  # in the cache
 MAX_SYNCED = 20_000_000  # bytes
 KAGGLE = "kaggle-facial-keypoints"
 
@@ -46,7 +40,7 @@ KAGGLE = "kaggle-facial-keypoints"
 class Benchmark:
     """The test data of a ranking: its fingerprint, the numbers of faces and labelled coordinates, and `Detail.labels`.
 
-    The first entry fills in these four. sources: the data sets that its faces are from.
+    The first entry fills in these four.
     """
 
     name: Line
@@ -54,7 +48,6 @@ class Benchmark:
     fingerprint: Line = ""
     faces: Count = 0
     values: Count = 0
-    sources: Annotated[list[Line], Field(max_length=20)] = field(default_factory=list)
     labels: Line = ""
 
 
@@ -144,19 +137,6 @@ def _check_free(path: Path) -> None:
     for other in others:
         if skeleton(other) == skeleton(path.name):
             raise FkdError(f"{path.stem!r} looks like {other}, which exists: choose another name by --name")
-
-
-def remember_place(sha256: str, place: Path) -> None:
-    """Record the path of weights that were evaluated on this machine, for `evaluated_here`."""
-    note = cache_folder() / PLACES / sha256
-    with contextlib.suppress(OSError), replacing(note) as unfinished:  # without a cache: found in ./checkpoints only
-        unfinished.write_bytes(os.fsencode(place.resolve()))
-
-
-def evaluated_here(entries: Iterable[Evaluation]) -> list[Path]:
-    """Return the paths at which the entries' weights were evaluated on this machine."""
-    notes = [cache_folder() / PLACES / sha256 for entry in entries for sha256 in entry.weights]
-    return [Path(os.fsdecode(note.read_bytes())) for note in notes if note.is_file()]
 
 
 def file_name(name: str) -> str:

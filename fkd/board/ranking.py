@@ -12,7 +12,6 @@ import numpy as np
 
 from fkd.board.entries import Benchmark, Claim, Entries
 from fkd.board.record import Evaluation, skeleton
-from fkd.data.record import DataRecord
 from fkd.keypoints import NAMES
 from fkd.metrics import METRICS, RMSE, resampled_rmse
 
@@ -28,7 +27,6 @@ class RankingRow:
         unranked: Why it has no rank, or empty.
         figures, aligned: By the keys of METRICS; unknown ones are None or missing.
         tied: Whether it shares its rank.
-        overlap: The sources of the benchmark's faces that its author trained on too.
     """
 
     name: str
@@ -42,7 +40,6 @@ class RankingRow:
     entry: Evaluation | None = None
     rank: int | None = None
     tied: bool = False
-    overlap: str = ""
 
     @property
     def owner(self) -> str:
@@ -66,7 +63,7 @@ class RankingRow:
         record |= {"owner": self.owner, "network": self.network}
         record |= {metric.key: self.figures.get(metric.key) for metric in METRICS}
         record |= {f"aligned_{metric.key}": self.aligned.get(metric.key) for metric in METRICS}
-        record |= {name: getattr(self, name) for name in ("parameters", "date", "unranked", "overlap")}
+        record |= {name: getattr(self, name) for name in ("parameters", "date", "unranked")}
         record |= {name: getattr(accuracy, name, None) for name in ("rmse_low", "rmse_high")}
         record |= {name: getattr(cost, name, None) for name in ("macs", "latency_ms", "hardware")}
         record |= {name: getattr(entry, name, None) for name in ("members", "mirror")}
@@ -105,17 +102,7 @@ def unranked_reason(benchmark: Benchmark, entry: Evaluation) -> str:
         return f"measured on {entry.accuracy.values} of {benchmark.values} coordinates"
     if benchmark.labels and entry.detail.labels != benchmark.labels:
         return f"it counts other labels face by face ({entry.detail.labels}, not {benchmark.labels})"
-    if entry.held_out:
-        return ""
-    if shared := _overlap(benchmark, entry.data):
-        return f"trained on {shared}, a source of this benchmark's faces: it may have been trained on test faces"
-    return "its checkpoint does not record that the test faces were kept out of training"
-
-
-def _overlap(benchmark: Benchmark, data: DataRecord) -> str:
-    """Return the sources of a benchmark's faces that the training data's record names, separated by commas."""
-    record = f"{data.name} {data.terms}".casefold()
-    return ", ".join(source for source in benchmark.sources if source.casefold() in record)
+    return "" if entry.held_out else "its checkpoint does not record that the test faces were kept out of training"
 
 
 def tied(first: Evaluation, second: Evaluation) -> bool:
@@ -143,12 +130,14 @@ def _entry_row(benchmark: Benchmark, entry: Evaluation, weights: Mapping[str, Pa
     reasons = [unranked_reason(benchmark, entry)]
     if missing := [key for key in entry.keys if key not in weights]:
         status = "not verified"
-        absent = f"its checkpoint ({missing[0][:12]}) is missing, so it cannot be measured again"
+        absent = (
+            f"its checkpoint ({missing[0][:12]}) is not in the folder of checkpoints, so it cannot be measured again"
+        )
         hub = f"no commit of {entry.name} with its weights was pulled here: `fkd evaluate hf:{entry.name}` measures it"
         reasons.append(hub if "/" in entry.name else absent)
     return RankingRow(
         entry.name, status, "; ".join(filter(None, reasons)), entry.accuracy.figures, entry.aligned or {}, entry.model,
-        entry.cost.parameters, entry.date, entry, overlap=_overlap(benchmark, entry.data),
+        entry.cost.parameters, entry.date, entry,
     )  # fmt: skip
 
 

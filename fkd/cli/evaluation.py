@@ -47,7 +47,7 @@ def evaluate_command(
     Writes the checkpoint's card and evaluation.json too, unless they are of other faces. Figures that have not changed
     leave all files as they are.
     """
-    from fkd.board.entries import entry_to_replace, file_name, read_synced, remember_place
+    from fkd.board.entries import entry_to_replace, file_name, read_synced
     from fkd.board.measuring import entry_name, evaluate, find_ranking
     from fkd.board.record import check_entry
     from fkd.files import check_writable
@@ -67,17 +67,12 @@ def evaluate_command(
         check_writable(folder / EVALUATION)
     typer.echo(f"measuring {name} on the held-out faces of {data}, then on degraded copies of them", err=True)
     evaluation = evaluate(detectors, data, ranking, name, mirror)
-    places = {each.sha256: each.folder for each in detectors if each.folder and "/" not in each.name}
-    for sha256, place in places.items():
-        remember_place(sha256, place)
     if carded:
         _write_card(detectors[0], evaluation, folder, overwrite)
     _enter(evaluation, root, data, None if overwrite else before)
     for claim in read_synced(root).claims:
         if (claim.repo, claim.benchmark) == (name, ranking) and not claim.refused:
             typer.echo(f"its author claims {RMSE.shown(claim.figures.get(RMSE.key))}")
-    if any(place.resolve().parent != CHECKPOINTS.resolve() for place in places.values()):
-        typer.echo("verified on this machine only: elsewhere its weights have to be in ./checkpoints or on the Hub")
     shown = "fkd leaderboard" + ("" if root == LEADERBOARD else f" --leaderboard {root}")
     typer.echo(f"next: `{shown}` shows the ranking" + ("" if mirror else "; --mirror is often a little better"))
 

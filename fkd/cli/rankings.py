@@ -24,7 +24,7 @@ def show_command(context: typer.Context, root: Root = LEADERBOARD, checkpoints: 
     from fkd.metrics import METRICS
 
     columns = ["rank", "status", "model", *(metric.key for metric in METRICS), "aligned_rmse", "rmse_low", "rmse_high"]
-    columns += ["parameters", "latency_ms", "trained_on", "overlap", "unranked"]
+    columns += ["parameters", "latency_ms", "trained_on", "unranked"]
     synced, benchmarks = read_synced(root), read_benchmarks(root)
     unread = dict.fromkeys([*problems(root), *filter(None, [synced.failure])])
     if not benchmarks and not unread:

@@ -18,7 +18,6 @@ from huggingface_hub import (
 )
 from huggingface_hub.errors import HFValidationError
 
-from fkd.board.entries import evaluated_here
 from fkd.board.record import Evaluation
 from fkd.errors import FkdError
 from fkd.files import LARGEST
@@ -97,11 +96,9 @@ def cached(repo_id: str, revision: str) -> Path | None:
 def weights_there(paths: Iterable[Path], entries: Iterable[Evaluation] = ()) -> dict[str, Path]:
     """Map the sha256 of weights, and the keys of Hub models' entries, to the checkpoint folder or file.
 
-    Includes the given paths, the entries' repositories, if `pull` downloaded them, and the places where they were
-    evaluated on this machine; skips any other folder.
+    Includes the given paths, and the entries' repositories, if `pull` downloaded them; skips any other folder.
     """
-    entries = list(entries)
-    there = weights_in([*paths, *evaluated_here(entries)])
+    there = weights_in(paths)
     for entry in entries:
         if folder := cached(entry.name, entry.revision):
             pulled = weights_in([folder])

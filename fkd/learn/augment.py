@@ -29,8 +29,7 @@ def augment(
         scale = torch.where(badly, draw(config.wide_scale), scale)
         wide_shift = torch.stack([draw(config.wide_shift), draw(config.wide_shift)], 1)
         shift = torch.where(badly[:, None], wide_shift, shift)
-    matrix = similarity(angle, scale.exp(), shift)
-    matrix = deformed(matrix, draw(config.stretch).exp(), draw(config.shear))
+    matrix = similarity(angle, scale.exp(), shift, form(draw(config.stretch).exp(), draw(config.shear)))
     bend = None
     if config.bend:
         bend = (torch.rand(count, 2, 4, 4, generator=generator, device=device) * 2 - 1) * config.bend
@@ -56,29 +55,26 @@ def mirror(images: torch.Tensor, points: torch.Tensor, which: torch.Tensor) -> t
     return images, torch.where(which[:, None, None], flipped, points)
 
 
-def similarity(angle: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
-    """Matrices [B, 2, 3] that turn by angle [B] (radians, clockwise), scale [B] about the centre, then shift [B, 2]."""
+def similarity(
+    angle: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor, form: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Matrices [B, 2, 3] that apply form [B, 2, 2], turn by angle [B] (radians, clockwise) and scale [B], all about
+    the centre of the frame, then shift [B, 2] px.
+    """
     cos, sin = scale * angle.cos(), scale * angle.sin()
     linear = torch.stack([torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)], 1)  # [B, 2, 2]
-    return about_centre(linear, shift)
-
-
-def about_centre(linear: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
-    """Matrices [B, 2, 3] that apply linear [B, 2, 2] about the centre of the frame, then shift [B, 2] px."""
+    linear = linear if form is None else linear @ form
     centre = torch.full_like(shift, LAST / 2)
     offset = centre + shift - (linear @ centre[..., None])[..., 0]
     return torch.cat([linear, offset[..., None]], 2)
 
 
-def deformed(matrix: torch.Tensor, stretch: torch.Tensor, shear: torch.Tensor) -> torch.Tensor:
-    """Composes `matrix` [B, 2, 3] with a stretch and a shear, [B, 2, 3]: about the frame's centre, with
-    w the root of stretch [B], x becomes w x + shear y and y becomes y / w, so that the area stays.
+def form(stretch: torch.Tensor, shear: torch.Tensor) -> torch.Tensor:
+    """Matrices [B, 2, 2] of a stretch and a shear: with w the root of stretch [B], x becomes w x + shear y and y
+    becomes y / w, so that the area stays.
     """
     wide, none = stretch.sqrt(), torch.zeros_like(shear)
-    form = torch.stack([torch.stack([wide, shear], 1), torch.stack([none, 1 / wide], 1)], 1)  # [B, 2, 2]
-    first = about_centre(form, torch.zeros_like(matrix[:, :, 2]))
-    linear, offset = matrix[:, :, :2], matrix[:, :, 2:]
-    return torch.cat([linear @ form, linear @ first[:, :, 2:] + offset], 2)
+    return torch.stack([torch.stack([wide, shear], 1), torch.stack([none, 1 / wide], 1)], 1)
 
 
 def warp(

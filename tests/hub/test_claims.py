@@ -100,23 +100,25 @@ def test_an_entry_replaces_the_claim_of_its_model(hub, board, card, evaluated):
     assert [row.name for row in rows] == ["net", "bob/net", "bob/net"] and rows[1].status == "claimed"
 
 
-def test_verify_measures_a_model_of_the_hub(hub, competition, tmp_path):
+def test_verify_measures_a_model_of_the_hub(hub, competition, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    net = tmp_path / "checkpoints" / "net"
     root, short = tmp_path / "board", ["--epochs", "2", "--augment", "0"]
-    run("train", "--model", "fcnn", "--data", competition, "--out", tmp_path / "net", *short)
-    run("evaluate", tmp_path / "net", "--data", competition, "--leaderboard", root)
-    run("push", tmp_path / "net", "ada/net")
+    run("train", "--model", "fcnn", "--data", competition, "--out", net, *short)
+    run("evaluate", net, "--data", competition, "--leaderboard", root)
+    run("push", net, "ada/net")
     output = run("evaluate", "hf:ada/net", "--data", competition, "--leaderboard", root)
     assert "ada/net on drawn: RMSE" in output and "not ranked: net has the same weights and averaging" in output
     entry = read_evaluation(root / "drawn" / "ada--net.json")
     assert entry.name == "ada/net" and entry.revision == hub.commits("ada/net")[-1]
-    assert entry.weights == [load_checkpoint(tmp_path / "net").sha256]
+    assert entry.weights == [load_checkpoint(net).sha256]
     assert [(row.name, row.rank) for row in ranking(root)] == [("net", 1), ("ada/net", None)]
     shown = run("leaderboard", "--leaderboard", root, "--checkpoints", tmp_path / "none")
     assert shown.count(" verified ") == 2, "the pulled Hub model is at hand, and has the same weights"
 
-    board = ["--data", competition, "--leaderboard", root, "--checkpoints", tmp_path]
+    board = ["--data", competition, "--leaderboard", root, "--checkpoints", net.parent]
     assert run("leaderboard", "check", *board).splitlines() == ["ada/net: reproduced", "net: reproduced"]
-    forged = read_evaluation(tmp_path / "net" / "evaluation.json")
+    forged = read_evaluation(net / "evaluation.json")
     for name, key in (("forged", "rmse"), ("half", "nme")):
         figures = forged.accuracy.figures | {key: forged.accuracy.figures[key] / 2}
         accuracy = dataclasses.replace(forged.accuracy, figures=figures)

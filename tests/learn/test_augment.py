@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fkd.errors import FkdError
 from fkd.keypoints import NAMES
-from fkd.learn.augment import augment, blur, cover, deformed, mirror, relight, similarity, warp
+from fkd.learn.augment import augment, blur, cover, form, mirror, relight, similarity, warp
 from fkd.learn.config import GEOMETRY, AugmentConfig
 
 
@@ -66,9 +66,10 @@ def test_image_and_points_move_together(change, expected):
 def test_stretch_and_shear_are_what_they_say():
     points = as_points(torch.tensor([[57.5, 47.5], [47.5, 57.5], [47.5, 57.5], [57.5, 47.5]]))
     stretch, shear = torch.tensor([1.44, 1.44, 1.0, 1.44]), torch.tensor([0.0, 0.0, 0.1, 0.0])
-    form = deformed(matrix(0, 1, 0, 0, 4), stretch, shear)
-    form[3] = deformed(matrix(90, 1, 3, 0, 1), stretch[3:], shear[3:])[0]  # stretched, then turned and shifted
-    moved = warp(blobs(points[:, 10]), points, form)[1][:, 10]
+    angle, shift = torch.zeros(4), torch.zeros(4, 2)
+    angle[3], shift[3, 0] = math.pi / 2, 3  # stretched, then turned and shifted
+    deformed = similarity(angle, torch.ones(4), shift, form(stretch, shear))
+    moved = warp(blobs(points[:, 10]), points, deformed)[1][:, 10]
     expected = torch.tensor([[59.5, 47.5], [47.5, 47.5 + 10 / 1.2], [48.5, 57.5], [50.5, 59.5]])
     assert torch.allclose(moved, expected, atol=1e-4)
 
