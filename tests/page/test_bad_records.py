@@ -29,7 +29,7 @@ def test_a_page_opens_despite_bad_files_and_its_api_names_them(evaluated, tmp_pa
     assert {name: (row["rank"], row["status"]) for name, row in rows.items()} == {
         "net": (1, "verified"), "forged": (None, "not verified"), "x": (None, "unreadable"),
     }  # fmt: skip
-    assert "its checkpoint (000000000000) is missing" in rows["forged"]["unranked"]
+    assert "its checkpoint (000000000000) is not in the folder" in rows["forged"]["unranked"]
     assert "lacks name" in rows["x"]["unranked"]
     problems = problems_text(root)
     assert all(name in problems for name in ("broken/benchmark.json", "claims.json"))
