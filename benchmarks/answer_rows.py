@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+import onnxruntime
 import torch
 from PIL import Image
 from rows import ROOT, Bench, Pairs, Row
@@ -14,6 +15,7 @@ from fkd.learn.models import bf16_is_quick
 from fkd.metrics import accuracy
 from fkd.photo.comparison import compare
 from fkd.photo.detectors.checkpoint import CheckpointDetector
+from fkd.photo.detectors.onnx import with_weights
 from fkd.photo.draw import draw_points
 from fkd.photo.finder import find_faces
 from fkd.photo.reading import read_photo
@@ -48,6 +50,26 @@ def one_face(name: str, bench: Bench, beside: Callable[[str], CheckpointDetector
     answer(ours)  # compiles
     answer(other)
     return in_milliseconds(bench.in_turn(partial(answer, ours), partial(answer, other)), TIMES)
+
+
+def in_onnxruntime(bench: Bench) -> Pairs:
+    """Milliseconds for a face by `mobile` and by `resnet18`, from the same ONNX files in another runtime, one thread."""
+
+    def answering(name: str) -> Callable[[], None]:
+        one, options = detector(name), onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        file = with_weights(one.folder / "model.onnx")
+        session = onnxruntime.InferenceSession(file, options, ["CPUExecutionProvider"])
+        frame = {session.get_inputs()[0].name: np.zeros((1, 1, 96, 96), np.float32)}
+
+        def answer() -> None:
+            for _ in range(TIMES):
+                session.run(None, frame)
+
+        answer()
+        return answer
+
+    return in_milliseconds(bench.in_turn(answering("mobile"), answering("resnet18")), TIMES)
 
 
 def of_eight(name: str, bench: Bench) -> Pairs:
@@ -109,6 +131,7 @@ ROWS = [
     *(Row(f"a face by {name}", TORCH, "ms", partial(one_face, name), ratio=TARGETS[name][SLOW]) for name in NAMES),
     *(Row(f"RMSE of {name}, difference", TORCH, "px", partial(rmse_difference, name), most=0.002) for name in NAMES),
     Row("a face by mobile", "by resnet18, served too", "ms", SMALL, ratio=1 / 3),
+    Row("a face by mobile, onnxruntime", "by resnet18, there too", "ms", in_onnxruntime, ratio=1 / 3),
     Row("a face of eight by resnet18", "one after the other", "ms", partial(of_eight, "resnet18"), ratio=1),
     *(
         Row(f"{size} megapixels to two overlays", f"answers by {TORCH}", "s", partial(photo_to_overlays, size), most=s)

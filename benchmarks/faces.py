@@ -51,7 +51,9 @@ def make_photo(frames, rng, sides, roll=0.0, light=1.0, grid=False, size=None):
     width, height = size or ((640, 480) if grid or rng.random() < 0.6 else (480, 640))
     rng.integers(2)  # keeps the photos of earlier versions
     image = Image.fromarray(frames[0] if len(frames) else rng.integers(0, 256, (9, 12), np.uint8))
-    image = image.resize((width, height), Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(30))
+    image = image.resize((width, height), Image.Resampling.BICUBIC).filter(
+        ImageFilter.GaussianBlur(max(width, height) / 21)
+    )
     photo = np.array(image, np.float32)
     faces = []
     for k, frame in enumerate(frames):
