@@ -53,7 +53,7 @@ def one_face(name: str, bench: Bench, beside: Callable[[str], CheckpointDetector
 
 
 def in_onnxruntime(bench: Bench) -> Pairs:
-    """Milliseconds for a face by `mobile` and by `resnet18`, from the same ONNX files in another runtime, one thread."""
+    """Milliseconds for a face by `mobile` and by `resnet18` in another runtime, from the same files, one thread."""
 
     def answering(name: str) -> Callable[[], None]:
         one, options = detector(name), onnxruntime.SessionOptions()

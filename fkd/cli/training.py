@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from fkd.data.faces import Faces
     from fkd.data.split import Split
 
-MAX_ROWS = 5  # listed for each kind of finding
+MAX_DETAILS = 5  # rows listed for each kind of finding
 app = typer.Typer(help="The data: check it.", no_args_is_help=True)
 PRECISION = "auto: bf16 where it is quick."
 
@@ -112,8 +112,12 @@ def check_command(data: Data) -> None:
     if report.values is not None:
         lines.append(f"lookup table: {report.values:,} values requested")
     lines += [f"problem: {problem}" for problem in report.problems]
-    for kind, found in report.findings.items():
-        more = f" and {len(found) - MAX_ROWS:,} more" if len(found) > MAX_ROWS else ""
-        lines.append(f"{kind}: {counted(len(found), 'row')} ({', '.join(map(str, found[:MAX_ROWS]))}{more})")
+    lines.append(counted(len({row for finding in report.findings for row in finding.rows}), "suspicious row"))
+    for finding in report.findings:
+        lines.append(f"  {finding.kind}: {counted(len(finding.rows), 'row')}")
+        details = [f"    row {row}" + (f": {text}" if text else "") for row, text in finding.rows.items()]
+        lines += details[:MAX_DETAILS]
+        if len(details) > MAX_DETAILS:
+            lines.append(f"    and {len(details) - MAX_DETAILS:,} more")
     lines.append(f"next: `fkd train --data {data} --out checkpoints/mine`; nothing has to be cleaned")
     typer.echo("\n".join(lines))
