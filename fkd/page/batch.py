@@ -187,7 +187,8 @@ def answer_files(
     # Of the faces on which each model has one.
     errors = pd.concat([pd.DataFrame(), *(photo.errors for photo in photos)]).dropna()
     status = _status(
-        means=sorted((error, name) for name, error in errors.mean().dropna().items()), judged=counted(len(errors), "face"),
+        means=sorted((error, name) for name, error in errors.mean().dropna().items()),
+        judged=counted(len(errors), "face"),
         worst=photos[0] if photos and photos[0].differs else None, stopped=stopped,
         faces=counted(sum(len(each.boxes) for each in done), "face"), photos=counted(len(done), "photo"),
         notes=notes + _reasons(done),
