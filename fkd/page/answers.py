@@ -12,17 +12,17 @@ import numpy as np
 from PIL import Image
 
 from fkd.errors import FkdError
-from fkd.files import file_stem, markdown
+from fkd.files import markdown
 from fkd.keypoints import NAMES
 from fkd.page.uploads import address, new_folder
 from fkd.page.viewer import MAX_MODELS, Scores, view
 from fkd.photo.comparison import Comparison, compare, match_truth, mean_error
 from fkd.photo.decoder import read_apart
 from fkd.photo.detector import Detector
-from fkd.photo.face import Face, FaceBox
+from fkd.photo.face import FaceBox
 from fkd.photo.finder import whole_photo
 from fkd.photo.many_photos import MOST_FACES, find_at_most
-from fkd.photo.point_files import BY_HAND, answer_row, read_points, to_pts, write_rows
+from fkd.photo.point_files import read_points
 from fkd.photo.reading import note_of
 
 MAX_PX = 1e6  # the largest coordinate of a box
@@ -65,7 +65,9 @@ class View:
         """Return the viewer's value; None without an answer."""
         if self.answered is None or not self.answered.comparison.answers:
             return None
-        return view(self.answered.picture, self.answered.comparison, self.face, self.zoomed, tested)
+        comparison = self.answered.comparison
+        placed = match_truth(comparison.boxes, self.answered.placed)
+        return view(self.answered.picture, comparison, self.face, self.zoomed, tested, placed)
 
 
 @dataclass(frozen=True)
@@ -143,44 +145,16 @@ def answer_points(points: object, face: object, answered: Answered | None) -> Vi
     others = [each for each in answered.placed if each is not before]
     truth = [*comparison.truth[:face], placed, *comparison.truth[face + 1 :]]
     comparison = dataclasses.replace(comparison, truth=truth)
-    status = status_of(comparison, face)
+    status = status_of(comparison)
     if before is not None and (error := mean_error(placed, before)) == error:
         status += f" Your two tries differ by {error:.1f}% of the eye distance: no detector can be judged more finely."
     return View(status, dataclasses.replace(answered, comparison=comparison, placed=(*others, placed)), face)
 
 
-def status_of(comparison: Comparison, face: int) -> str:
-    """Say which face of how many is shown."""
+def status_of(comparison: Comparison) -> str:
+    """Say how many faces there are, unless there is one."""
     count = len(comparison.boxes)
-    if not count:
-        return NO_FACE
-    return "" if count == 1 else f"{count} faces, number {face + 1} selected."
-
-
-def write_file(kind: str, answered: Answered | None, face: int | None) -> str:
-    """Write the answers as json or csv, or one face's points as pts: the visitor's or the last model's.
-
-    Points that the visitor placed are those of the model "by hand". Returns the file's path.
-    """
-    if answered is None or not answered.comparison.boxes or not Path(answered.path).exists():
-        raise FkdError(GONE)
-    path = new_folder() / f"keypoints.{kind}"
-    answers = dict(answered.comparison.answers)
-    number, last = face or 0, list(answers.values())[-1]
-    by_hand = match_truth(answered.comparison.boxes, answered.placed)  # of each face
-    if answered.placed:
-        pairs = zip(last, by_hand, strict=True)
-        answers[BY_HAND] = [Face(each.box, points, each.frame) for each, points in pairs if points is not None]
-    if kind == "pts":  # which has one set of points
-        own = by_hand[number]
-        name, points = (
-            (BY_HAND, own) if own is not None else (list(answered.comparison.answers)[-1], last[number].points)
-        )
-        path = path.with_stem(f"keypoints-{file_stem(name)}")
-        path.write_text(to_pts(points))
-    else:
-        write_rows(path, [answer_row("photo", name, faces) for name, faces in answers.items()])
-    return str(path)
+    return "" if count == 1 else f"{count} faces." if count else NO_FACE
 
 
 def _box(corners: object) -> FaceBox:
@@ -243,4 +217,4 @@ def _answer(
     truth = [theirs if own is None else own for own, theirs in zip(by_hand, comparison.truth, strict=True)]
     comparison = dataclasses.replace(comparison, truth=truth)
     answered = dataclasses.replace(before, comparison=comparison)
-    return View(note + status_of(comparison, face), answered, face, zoomed)
+    return View(note + status_of(comparison), answered, face, zoomed)

@@ -1,32 +1,28 @@
 """The Compare tab: up to four models on one photo."""
 
-import functools
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from pandas.io.formats.style import Styler
 
 from fkd.errors import FkdError
 from fkd.files import markdown
 from fkd.page import answers
 from fkd.page.answers import BEGIN, Answered, Options, View, answer_again, answer_photo, status_of
-from fkd.page.browser import PRIVATE, Update, save_on_click
+from fkd.page.browser import PRIVATE, Update
 from fkd.page.components import Photo, Viewer
 from fkd.page.detectors import Detectors
 from fkd.page.guard import MALFORMED, event_value, handler
 from fkd.page.uploads import MAX_AGE, page_folder
 from fkd.page.viewer import MAX_MODELS, Scores
-from fkd.photo.comparison import Comparison, points_table
 from fkd.photo.decoder import read_apart
 from fkd.photo.finder import find_faces
 
 THUMBNAIL = 120  # px of an example's button
 ADDED = "Any model published by `fkd push`. Its files are checked before they are read; none can run code."
 TRUE_POINTS = "A .pts file with 15 or 68 points, or a .csv or .json file from this page or `fkd predict`."
-POINTS = "Points (distances and errors in % of the eye distance; coordinates in pixels)"
 TO_THE_ANSWER = "() => window.fkd.toAnswer()"  # on a phone it may be below the visible part
 SENT_PHOTO = "(photo, ...options) => [window.fkd.sentPhoto(), ...options]"
 KEPT_PHOTO = "async () => [await window.fkd.keptPhoto()]"  # the latest of this browser session, for a reload
@@ -51,8 +47,7 @@ class CompareTab:
             landing = answer_photo(detectors, str(examples[0]), Options(self.first), zoomed=True, folder=files)
         self._place_photo(landing, [[_thumbnail(path, files)] for path in examples])
         self._place_options()
-        self._place_details(landing)
-        self.outputs = [self.status, self.details, self.viewer, self.answered, self.face, self.points]
+        self.outputs = [self.status, self.viewer, self.answered]
         self.options = [self.models, self.whole, self.truth, self.precise]  # in the order of `Options`
         self._connect_photos(page, tabs)
         self._connect_options()
@@ -99,21 +94,6 @@ class CompareTab:
                     self.precise = gr.Checkbox(False, label=precise, elem_id="precise")
                     gr.Markdown(TRUE_POINTS, elem_classes="caption")
 
-    def _place_details(self, landing: View) -> None:
-        comparison = landing.answered.comparison if landing.answered else None
-        has_face = bool(comparison and comparison.boxes)
-        with gr.Column(visible=has_face) as self.details:
-            self.face = gr.State(0)
-            with gr.Accordion("Points and files", open=False, elem_id="details"):
-                self.points = gr.Dataframe(
-                    _table(comparison, 0) if comparison and has_face else None, label=POINTS, interactive=False,
-                    max_height=640, pinned_columns=1, elem_id="points",
-                )  # fmt: skip
-                with gr.Row():
-                    for kind, label in (("json", "JSON"), ("csv", "CSV"), ("pts", ".pts")):
-                        button = gr.Button(label, size="sm", min_width=110, elem_id=f"save-{kind}")
-                        save_on_click(button, functools.partial(answers.write_file, kind), [self.answered, self.face])
-
     def _connect_photos(self, page: gr.Blocks, tabs: gr.Tabs) -> None:
         stems = json.dumps([path.stem for path in self.examples])
         self.choose.click(None, js="() => window.fkd.choosePhoto()")
@@ -129,7 +109,7 @@ class CompareTab:
 
     def _connect_options(self) -> None:
         # `input` misses a model removed by the keyboard.
-        self.models.change(self._change_models, [self.answered, self.face, *self.options], self.outputs, **LAST)
+        self.models.change(self._change_models, [self.answered, *self.options], self.outputs, **LAST)
         for event, function in (
             (self.truth.change, self._answer_again),
             (self.precise.input, self._answer_again),
@@ -145,22 +125,15 @@ class CompareTab:
         # One after the other: each box is drawn on top of the earlier ones.
         drawn = [self.answered, *self.options]
         self.viewer.input(self._change_boxes, drawn, self.outputs, trigger_mode="multiple", **PRIVATE)
-        self.viewer.select(self._click_face, self.answered, [self.status, self.face, self.points], **LAST)
 
     def _show(self, view: View) -> Update:
         """Fill the outputs."""
-        comparison = view.answered.comparison if view.answered else None
         picture = view.picture(self.tested)
-        update: Update = {
+        return {
             self.status: view.status,
-            self.details: gr.Column(visible=bool(comparison and comparison.boxes)),
             self.viewer: Viewer(picture, visible=picture is not None),
             self.answered: view.answered,
-            self.face: view.face,
         }
-        if comparison and comparison.boxes:
-            update[self.points] = _table(comparison, view.face)
-        return update
 
     def _show_or_explain(self, answer: Callable[[], View]) -> Update:
         """Fill the outputs; after a mistake of the visitor only the status line changes."""
@@ -185,11 +158,10 @@ class CompareTab:
         return self._show_or_explain(lambda: answer_again(self.detectors, answered, Options(*options)))
 
     @handler
-    def _change_models(self, answered: Answered | None, face: int, names: list[str], *options: Any) -> Update:
+    def _change_models(self, answered: Answered | None, names: list[str], *options: Any) -> Update:
         """Answer the same faces with other models, unless the page changed the choice to match its answer."""
         if answered and names and list(answered.comparison.answers) == names:
-            number = min(face, len(answered.comparison.boxes) - 1)
-            return {self.status: status_of(answered.comparison, number)}
+            return {self.status: status_of(answered.comparison)}
         return self._show_or_explain(lambda: answer_again(self.detectors, answered, Options(names, *options)))
 
     @handler
@@ -204,15 +176,6 @@ class CompareTab:
         return self._show_or_explain(
             lambda: answers.answer_box(self.detectors, corners, face, answered, Options(*options))
         )
-
-    @handler
-    def _click_face(self, event: gr.EventData, answered: Answered | None) -> Update:
-        """Show the values of a face clicked in the viewer, which has marked it already."""
-        number = event_value(event, "face")
-        if answered is None or type(number) is not int or not 0 <= number < len(answered.comparison.boxes):
-            return {self.status: gr.skip()}
-        table = _table(answered.comparison, number)
-        return {self.face: number, self.status: status_of(answered.comparison, number), self.points: table}
 
     @handler
     def _open_view(self, photo: str | None, request: gr.Request) -> Update:
@@ -244,10 +207,6 @@ class CompareTab:
 def _open_live(is_phone: bool) -> Any:
     """Open the Live tab, unless the phone's own camera has been opened."""
     return gr.skip() if is_phone else gr.Tabs(selected="live")
-
-
-def _table(comparison: Comparison, face: int) -> Styler:
-    return points_table(comparison, face).style.format(precision=1, na_rep="")
 
 
 def _thumbnail(path: Path, folder: Path) -> str:

@@ -91,33 +91,6 @@ def compare(
     return Comparison(*full_size(photo), list(boxes), answers, colours, spent, matched, whose)
 
 
-def points_table(comparison: Comparison, face: int) -> pd.DataFrame:
-    """One face's points, a row each and their mean, px of the photo.
-
-    Columns: point; "NAME apart, %" (of the inter-ocular distance) and "NAME apart", px, from the first detector's;
-    with true points "NAME error, %" and "NAME error"; "NAME x", "NAME y" and, where known, "NAME uncertainty".
-    """
-    faces = {name: answers[face] for name, answers in comparison.answers.items()}
-    first, *others = faces
-    columns: dict[str, np.ndarray] = {}
-    for name in others:
-        both = faces[first].points, faces[name].points
-        columns |= {f"{name} apart, %": _percent(*both), f"{name} apart": _px(*both)}
-    truth = comparison.truth[face]
-    if truth is not None:
-        for name, answer in faces.items():
-            error = _px(answer.points, truth)
-            columns |= {f"{name} error, %": 100 * error / _ocular(truth), f"{name} error": error}
-    for name, answer in faces.items():
-        columns |= {f"{name} x": answer.points[:, 0], f"{name} y": answer.points[:, 1]}
-        if answer.spread is not None:
-            columns[f"{name} uncertainty"] = answer.spread
-    table = pd.DataFrame(columns, dtype=float)
-    table.loc[len(table)] = table.mean().where(~table.columns.str.fullmatch(".* [xy]"))
-    table.insert(0, "point", [*TITLES, "mean"])
-    return table
-
-
 def disagreement(answers: Sequence[Face]) -> np.ndarray:
     """How far apart the most different answers for one face are at each point, [15], in % of the eye distance."""
     pairs = [_percent(first.points, second.points) for first, second in itertools.combinations(answers, 2)]

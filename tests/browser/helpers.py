@@ -18,6 +18,7 @@ from fkd.page.ranking import ranked
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = ROOT / "examples"
+NUMBERS = "#viewer .numbers table"
 PANELS = "#viewer svg.picture:has(image)"
 # The best model by validation: the page compares FCNN with it at first, and opens its card.
 BETTER = min(
@@ -138,13 +139,10 @@ def upload(page: Page, path: Path) -> None:
 def points(page: Page) -> dict[str, dict[str, float]]:
     """The table of points: by point and column."""
     unfold(page)
-    settle(page)  # rows are drawn one after the other
-    rows = page.locator("#points .virtual-row").evaluate_all(
-        "rows => rows.map(row => [...row.querySelectorAll('[role=gridcell]')].map(cell => cell.innerText.trim()))"
+    heads, *rows = page.locator(f"{NUMBERS} tr").evaluate_all(
+        "rows => rows.map(row => [...row.cells].map(cell => cell.textContent))"
     )
-    heads = page.locator("#points thead").last.locator("th").all_inner_texts()
-    heads = [head.strip() for head in heads if head.strip()]
-    return {row[0]: {head: float(cell) for head, cell in zip(heads[1:], row[1:], strict=False) if cell} for row in rows}
+    return {row[0]: {head: float(cell) for head, cell in zip(heads[1:], row[1:], strict=True) if cell} for row in rows}
 
 
 def answered(page: Page, text: str = "") -> None:
@@ -157,9 +155,9 @@ def answered(page: Page, text: str = "") -> None:
 
 def unfold(page: Page) -> None:
     """Opens the table of points."""
-    if not page.locator("#points").is_visible():
-        page.locator("#details > button").click()
-    expect(page.locator("#points")).to_contain_text("mouth center bottom lip", timeout=20_000)
+    if not page.locator(NUMBERS).is_visible():
+        page.locator("#viewer summary").click()
+    expect(page.locator(NUMBERS)).to_contain_text("mouth center bottom lip", timeout=20_000)
 
 
 def choose(page: Page, where: str, option: str) -> None:

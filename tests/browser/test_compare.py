@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 from browser.helpers import (
     BETTER,
     EXAMPLES,
+    NUMBERS,
     PANELS,
     ROOT,
     answered,
@@ -128,7 +129,7 @@ def test_of_several_faces_one_is_chosen_and_a_wrong_box_is_deleted(page, pair):
     answered(page, "2 faces")
     before = points(page)["nose tip"][f"{BETTER} x"]
     press(page, "Face 2")
-    expect(page.locator("#points")).not_to_contain_text(f"{before:.1f}", timeout=20_000)
+    expect(page.locator(NUMBERS)).not_to_contain_text(f"{before:.1f}", timeout=20_000)
     assert abs(points(page)["nose tip"][f"{BETTER} x"] - before) == pytest.approx(512, abs=5)
     press(page, "Delete the box")
     expect(page.locator("#status")).not_to_contain_text("2 faces", timeout=20_000)
@@ -329,7 +330,7 @@ def test_photos_come_from_examples_and_the_clipboard_and_models_can_be_changed(p
     page.locator("#more > button").click()
     page.locator("#models .token-remove, #models [aria-label*=Remove]").first.click()
     expect(page.locator(PANELS)).to_have_count(1, timeout=20_000)
-    expect(page.locator("#points")).not_to_contain_text("fcnn", timeout=20_000)
+    expect(page.locator(NUMBERS)).not_to_contain_text("fcnn", timeout=20_000)
     heads = set(points(page)["nose tip"])
     assert f"{BETTER} x" in heads and not [head for head in heads if "apart" in head]
 
@@ -358,7 +359,7 @@ def test_downloads_read_back_and_carry_nothing_else_of_the_photo(page, tmp_path)
     assert (np.abs(pixels[:, -30:] - 255).max(2) < 5).all(), "nothing is cut off on the right"
 
     shown = points(page)["nose tip"]
-    kept = {kind: save(page, f"#save-{kind}", tmp_path / f"kept.{kind}") for kind in ("json", "csv", "pts")}
+    kept = {kind: save(page, f"[data-save={kind}]", tmp_path / f"kept.{kind}") for kind in ("json", "csv", "pts")}
     assert pd.read_csv(kept["csv"])["model"].tolist() == ["fcnn", BETTER]
     assert {row["model"] for row in json.loads(kept["json"].read_text())} == {"fcnn", BETTER}
     better = read_points(kept["csv"])[1]
@@ -370,7 +371,7 @@ def test_downloads_read_back_and_carry_nothing_else_of_the_photo(page, tmp_path)
         re.compile(rf"{BETTER} is closer: 0\.0% against [\d.]+% of the eye distance."), timeout=30_000
     )
     expect(page.locator("#viewer .panel", has_text="closest")).to_contain_text(BETTER)
-    expect(page.locator("#points")).to_contain_text("fcnn error", timeout=20_000)
+    expect(page.locator(NUMBERS)).to_contain_text("fcnn error", timeout=20_000)
     errors = points(page)["mean"]
     assert errors[f"{BETTER} error"] == pytest.approx(0, abs=0.05) and errors["fcnn error"] > 0.5
 

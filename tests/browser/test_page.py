@@ -172,6 +172,13 @@ def test_all_of_it_by_keyboard(page):
     tab_to(page, "#viewer .point")
     expect(page.locator("#viewer .tip")).to_contain_text("left eye center")
 
+    tab_to(page, "#viewer summary")
+    page.keyboard.press("Enter")
+    tab_to(page, "[data-save=csv]")
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    assert len(pd.read_csv(download.value.path())) == 2
+
     tab_to(page, "#more > button")
     page.keyboard.press("Enter")
     tab_to(page, "#models input")
@@ -181,13 +188,6 @@ def test_all_of_it_by_keyboard(page):
     page.keyboard.press("Enter")
     expect(page.locator("#viewer .legend", has_text=re.compile("mobile|resnet"))).to_have_count(1, timeout=20_000)
     page.keyboard.press("Escape")
-
-    tab_to(page, "#details > button")
-    page.keyboard.press("Enter")
-    tab_to(page, "#save-csv")
-    with page.expect_download() as download:
-        page.keyboard.press("Enter")
-    assert len(pd.read_csv(download.value.path())) == 2
 
     page.keyboard.press("Escape")
     tab_by_keyboard(page, "Model")

@@ -99,7 +99,7 @@ test("the nearest thing within reach; its place may be a function", () => {
 
 const url = (text) => "data:text/javascript," + encodeURIComponent(text);
 const words = readFileSync(new URL("../../fkd/page/viewer/summary.js", import.meta.url), "utf-8");
-const { summarize } = await import(url(words.replace("./geometry.js", url(source))));
+const { columnsOf, summarize } = await import(url(words.replace("./geometry.js", url(source))));
 const names = ["left_eye_center", "right_eye_center", "nose_tip"];
 const eyes = [[100, 50], [50, 50]]; // 50 px apart
 
@@ -118,6 +118,17 @@ test("the benchmark says which model is better, by how much, and whether the mod
   const three = said({ ...both, third: null }, { rmse: { fcnn: 2.4, new: 1.15, third: 1.2 } });
   assert.match(three.headline, /new is the most accurate: its errors are slightly smaller than third's and half as large/);
   assert.match(said({ fcnn: [75, 80] }, { rmse: { fcnn: 2.41 } }).headline, /fcnn is off by 2.4 px on a face 96 px wide/);
+});
+
+test("the table has distances and errors in px and percent, then places, and no number where a point is missing", () => {
+  const models = ["a", "b"].map((name, number) => ({ name, faces: [{ points: [...eyes, [75 + 3 * number, 80 + 4 * number]] }] }));
+  models[1].faces[0].spread = [1, 2, 6];
+  const columns = columnsOf({ models, names, truth: [[...eyes, null]] }, 0);
+  assert.deepEqual(columns.map(({ title }) => title), [
+    "b apart, %", "b apart", "a error, %", "a error", "b error, %", "b error", "a x", "a y", "b x", "b y", "b uncertainty",
+  ]);
+  assert.deepEqual(columns[0].values, [0, 0, 10]);
+  assert.deepEqual([columns[1].values[2], columns[3].values[2], columns[9].values, columns[10].mean], [5, NaN, [50, 50, 84], 3]);
 });
 
 test("a model that was not measured leaves the place where the models differ", () => {

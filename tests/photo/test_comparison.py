@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,7 +6,7 @@ from conftest import EXAMPLES
 from forged import entry
 
 from fkd.learn.checkpoint import load_checkpoint
-from fkd.photo.comparison import compare, mean_error, points_table
+from fkd.photo.comparison import compare, disagreement, mean_error
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.face import Face, FaceBox
 from fkd.photo.reading import read_photo
@@ -53,23 +52,6 @@ def test_models_whose_eyes_are_at_one_place_differ_by_px_alone(detectors):
     free = compare(detectors, read_photo(PHOTO), [BOX])
     frame = free.answers["sure"][0].frame
     spots = {name: [Face(BOX.box, points + shift, frame)] for name, shift in (("a", 0), ("b", 1))}
-    rows = points_table(replace(free, answers=spots, truth=[points]), 0)
-    assert rows["b apart"].tolist() == pytest.approx([2**0.5] * 16) and rows["b apart, %"].isna().all()
-    assert rows["a error"].tolist() == [0] * 16 and rows["a error, %"].isna().all()
+    apart = [disagreement(faces) for faces in zip(*spots.values(), strict=True)]
+    assert np.isnan(apart).all()
     assert np.isnan(mean_error(points + 1, points))
-
-
-def test_the_table_has_distances_and_errors_in_px_and_percent(detectors):
-    photo = read_photo(PHOTO)
-    free = compare(detectors, photo, [BOX])
-    truth = free.answers["sure"][0].points + (3, 4)
-    truth[5] = np.nan
-    rows = points_table(compare(detectors, photo, [BOX], [truth + 500, truth]), 0)
-    assert len(rows) == 16 and rows["point"].tolist()[0] == "left eye center"
-    assert rows["sure error"].drop(5).tolist() == pytest.approx([5] * 15, abs=1e-3) and np.isnan(rows["sure error"][5])
-    assert "sure uncertainty" in rows and "plain uncertainty" not in rows
-    one, two = (free.answers[name][0].points for name in ("sure", "plain"))
-    assert rows["plain apart"][0] == pytest.approx(float(np.hypot(*(one[0] - two[0]))), rel=1e-3)
-    ocular = (np.hypot(*(one[0] - one[1])) + np.hypot(*(two[0] - two[1]))) / 2
-    assert rows["plain apart, %"][0] == pytest.approx(100 * rows["plain apart"][0] / ocular, rel=1e-3)
-    assert not [column for column in points_table(free, 0) if "error" in column]

@@ -82,6 +82,7 @@ def _write(
     picture.thumbnail((SIDE, SIDE))
     picture.save(site / "example.jpg", quality=85)
     first = view("example.jpg", compare(shown, picture), 0, zoomed=True, tested=tested(leaderboard, folders))
+    first["name"] = "example.jpg"
     rules = {"#viewer": VIEWER / "viewer.css", "#viewer ": VIEWER / "marks.css", ".board-of": PAGE / "ranking.css"}
     styles = [f"{part} {{ {path.read_text('utf-8')} }}" for part, path in rules.items()]  # as Gradio has them
     text = TEMPLATES.get_template("static/index.html").render(

@@ -2,10 +2,10 @@
 import * as K from "./engine/constants.js";
 import { openEngine } from "./engine/engine.js";
 import { startLive } from "./engine/live.js";
+import { answers } from "./viewer/points.js";
 import { start } from "./viewer/start.js";
 
 const SIDE = 1600; // px, longer side of the picture that is shown
-const BY_HAND = "by hand"; // in files, the model of points that the visitor placed
 const TABS = ["compare", "live", "leaderboard", "models", "about"];
 const find = (selector) => document.querySelector(selector);
 const first = JSON.parse(find("#first").textContent);
@@ -64,7 +64,7 @@ async function draw(engine, face, isNew) {
   props.value = {
     ...first, models, name: photo.name, photo: photo.url, width: result.width, height: result.height, boxes: result.boxes,
     scores: result.scores.map((score) => score && Math.round(10 * score) / 10),
-    truth: truth.some(Boolean) ? truth.map((points) => points ?? []) : null, chosen: face, zoomed: isNew && count > 0,
+    truth: truth.some(Boolean) ? truth.map((points) => points ?? []) : null, placed: truth.map(Boolean), chosen: face, zoomed: isNew && count > 0,
   };
   show();
 }
@@ -102,7 +102,6 @@ async function copyOf(image) {
 async function changed(kind, { face, box, points }) {
   if (!photo) await takeExample();
   const { boxes, turns = [] } = photo.answer;
-  if (kind === "select") return void (props.value = { ...props.value, chosen: face });
   if (points) {
     photo.truth[face] = points;
     return draw(await opening, face, false);
@@ -115,59 +114,6 @@ async function changed(kind, { face, box, points }) {
 async function takeExample() {
   const response = await fetch(first.photo);
   await take(new File([await response.blob()], "example.jpg"));
-}
-
-// ---- the points as JSON and in files, in the formats of `fkd predict`
-
-/** The answers of the moment: [{photo, model, faces: [{box, points, spread}]}]. */
-function answers() {
-  const { models, boxes, truth, name = first.photo } = props.value;
-  const named = (values) => Object.fromEntries(K.NAMES.flatMap((name, index) => (values[index] ? [[name, values[index]]] : [])));
-  const rows = models.map((model) => ({
-    photo: name, model: model.name,
-    faces: model.faces.map(({ points, spread }, index) => ({
-      box: boxes[index], points: named(points), ...(spread && { spread: named(spread) }),
-    })),
-  }));
-  if (!truth) return rows;
-  const byHand = truth.flatMap((points, index) => (points.length ? [{ box: boxes[index], points: named(points) }] : []));
-  return [...rows, { photo: name, model: BY_HAND, faces: byHand }];
-}
-
-const cell = (value) => {
-  const text = String(value ?? "");
-  const safe = /^\s*[=+\-@]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text; // a formula to a spreadsheet
-  return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-};
-const WRITERS = {
-  json: () => JSON.stringify(answers(), null, 1),
-  csv() {
-    const columns = K.NAMES.flatMap((name) => [`${name}_x`, `${name}_y`]);
-    const box = ["left", "top", "right", "bottom"].map((side) => `box_${side}`);
-    const lines = answers().flatMap(({ photo: name, model, faces }) => faces.map((face, index) => [
-      name, index + 1, model, ...face.box, ...K.NAMES.flatMap((point) => face.points[point] ?? ["", ""]),
-      ...K.NAMES.map((point) => face.spread?.[point] ?? ""),
-    ]));
-    const head = ["photo", "face", "model", ...box, ...columns, ...K.NAMES.map((name) => `${name}_spread`)];
-    return [head, ...lines].map((line) => line.map(cell).join(",")).join("\n") + "\n";
-  },
-  /** The selected face's points: the visitor's own, or the last model's; this format counts from 1. */
-  pts() {
-    const { models, truth, chosen: face } = props.value;
-    const points = truth?.[face]?.length ? truth[face] : models.at(-1).faces[face]?.points ?? [];
-    const lines = points.map((at) => (at ? at.map((value) => (value + 1).toFixed(3)).join(" ") : "nan nan"));
-    return `version: 1\nn_points: ${points.length}\n{\n${lines.join("\n")}\n}\n`;
-  },
-};
-
-function save({ target }) {
-  const kind = target.dataset.save;
-  if (!kind) return;
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([WRITERS[kind]()]));
-  link.download = `keypoints.${kind}`;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
 // ---- tabs and the address
@@ -245,7 +191,6 @@ find("#again").addEventListener("click", () => {
   show();
   find("#again").hidden = true;
 });
-find("#files").addEventListener("click", save);
 find("#options").addEventListener("change", async ({ target }) => {
   if (!photo) return takeExample();
   const found = target.id === "whole" ? [] : [photo.answer?.boxes, photo.answer?.turns];

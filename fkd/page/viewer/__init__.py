@@ -2,19 +2,17 @@
 
 `view` makes the value. The modules next to this file draw it. Events that reach Python:
 
-    def chosen(event: gr.EventData): event.face            # a face was clicked: its index
     def drawn(event: gr.EventData): event.box, event.face  # a box was drawn (face None) or corrected (its index)
     def placed(event: gr.EventData): event.points, event.face  # points were placed by hand on a face
 
     shown = Viewer()
-    shown.select(chosen, None, ...)
     shown.input(drawn, None, ...)
 """
 
 import functools
 import math
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,12 +52,17 @@ class Scores:
 
 
 def view(
-    photo: str, comparison: Comparison, face: int, zoomed: bool = False, tested: Scores = Scores()
+    photo: str,
+    comparison: Comparison,
+    face: int,
+    zoomed: bool = False,
+    tested: Scores = Scores(),
+    placed: Sequence[np.ndarray | None] = (),
 ) -> dict[str, Any]:
     """Return the viewer's value; coordinates are pixels of the upright photo, None where not finite.
 
     photo: URL of the photo on this server. face: the selected one, from 0. zoomed: open the picture on it.
-    tested: for the sentence above the picture.
+    tested: for the sentence above the picture. placed: points that the visitor placed on each face.
     """
     has_truth = any(points is not None for points in comparison.truth)
     return {
@@ -77,6 +80,7 @@ def view(
             for name, faces in comparison.answers.items()
         ],
         "truth": [[] if points is None else _points(points) for points in comparison.truth] if has_truth else None,
+        "placed": [points is not None for points in placed],
         "chosen": face,
         "zoomed": zoomed,
     }

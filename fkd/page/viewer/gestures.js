@@ -17,7 +17,6 @@ export function choose(face) {
   if (face === state.chosen) return;
   state.chosen = face;
   startTool(state.tool);
-  trigger("select", { face });
 }
 
 export function startTool(next) {

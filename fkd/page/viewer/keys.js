@@ -3,6 +3,7 @@ import { inView, moveHandle, tidy } from "./geometry.js";
 import { choose, letGo, panelOf, send, startTool } from "./gestures.js";
 import { draw } from "./panels.js";
 import { movePoint, placeNext, placing, remember } from "./place.js";
+import { save } from "./points.js";
 import { openShare, sharing } from "./share.js";
 import { boxOf, findAll, root, settings, stage, state, toAddress, trigger } from "./state.js";
 import { activate, look, lookAtWorst, moveView, pixel, placeSoon, zooms } from "./view.js";
@@ -31,7 +32,7 @@ function click({ target }) {
     if (menu !== button && !(button?.dataset.layer && menu.parentNode.contains(button))) menu.ariaExpanded = "false";
   }
   if (!button || !state.data) return;
-  const { mode, layer, zoom, tool, does, place, share, face } = button.dataset;
+  const { mode, layer, zoom, tool, does, place, share, face, save: kind } = button.dataset;
   if (face) {
     choose(Number(face));
     return zooms.face();
@@ -40,6 +41,7 @@ function click({ target }) {
   if (does) return ACTIONS[does]();
   if (place) return placing[place]();
   if (share) return sharing[share]();
+  if (kind) return save(kind);
   if (opens) return void (button.ariaExpanded = String(button.ariaExpanded !== "true"));
   if (tool) return startTool(state.tool === tool ? null : tool);
   if (mode) settings.mode = mode;

@@ -1,6 +1,7 @@
 // The panels: one picture each, with the marks of some models. view.js moves the marks with the view.
 import { HANDLES, handleAt, words } from "./geometry.js";
 import { showGuide } from "./place.js";
+import { showPoints } from "./points.js";
 import {
   CROSS, boxOf, drawn, faceCount, find, findAll, haloed, make, mode, numbers, pointOf, possible, settings, shapeOf,
   stage, state,
@@ -36,6 +37,7 @@ export function draw() {
   showAnswer();
   showFaces();
   showGuide();
+  showPoints();
   place();
   if (again) state.panels[again[0]]?.node.querySelector(`[data-key="${again[1]}"]`)?.focus({ preventScroll: true });
 }

@@ -27,6 +27,34 @@ export function summarize(data, face) {
   return { headline, detail: where ? `Here they differ most ${where}.` : "", worst, closest };
 }
 
+/** The numbers of a face in columns {title, values, mean}, px or % of the eye distance, the most telling first: how far
+ * the models are from the first one and from the true points; then their points, and how uncertain they are.
+ */
+export function columnsOf({ models, names, truth }, face) {
+  const answers = models.map(({ name, faces }) => ({ name, ...faces[face] }));
+  const right = truth?.[face] ?? [];
+  const column = (title, values) => ({ title, values, mean: mean(values.filter(Number.isFinite)) });
+  const distances = (title, a, b, measured) => {
+    const px = names.map((_, index) => (a[index] && b[index] ? distance(a[index], b[index]) : NaN));
+    const ocular = eyeDistance(measured.map((points) => eyes(points, names))) || NaN;
+    return [column(`${title}, %`, px.map((value) => (100 * value) / ocular)), column(title, px)];
+  };
+  const columns = [];
+  for (const { name, points } of answers.slice(1)) {
+    const [{ points: first }] = answers;
+    columns.push(...distances(`${name} apart`, first, points, [first, points]));
+  }
+  for (const { name, points } of right.length ? answers : []) {
+    columns.push(...distances(`${name} error`, points, right, [right]));
+  }
+  for (const { name, points, spread } of answers) {
+    const [x, y] = [0, 1].map((axis) => points.map((at) => at?.[axis]));
+    columns.push({ title: `${name} x`, values: x }, { title: `${name} y`, values: y });
+    if (spread) columns.push(column(`${name} uncertainty`, spread));
+  }
+  return columns;
+}
+
 const eyes = (points, names) => ["left_eye_center", "right_eye_center"].map((eye) => points[names.indexOf(eye)]);
 
 /** Each model's mean error in % of the true eye distance, the least first; none without both eyes. */
