@@ -1,4 +1,4 @@
-"""The Leaderboard tab: one benchmark at a time, searched and sorted, with figures and a permanent URL."""
+"""The Leaderboard tab: one benchmark at a time, searched, with figures and a permanent URL."""
 
 import contextlib
 import dataclasses
@@ -19,7 +19,7 @@ from fkd.hub.claims import sync
 from fkd.learn.record import weights_in
 from fkd.metrics import METRICS, RMSE
 from fkd.page.browser import PRIVATE, Update, remember, save_on_click
-from fkd.page.guard import event_value, handler
+from fkd.page.guard import handler
 from fkd.page.plots import draw, entry_colours, plotted_first
 from fkd.page.ranking import MAX_ROWS, Choice, is_single, ranked, ranking_html, ranking_view
 from fkd.page.uploads import new_folder
@@ -53,7 +53,7 @@ class LeaderboardTab:
         self._place_ranking()
         self._place_texts()
         self._place_figures()
-        inputs = [self.benchmark, self.search, self.averaged, self.sort, self.models]  # the fields of `Choice`
+        inputs = [self.benchmark, self.search, self.averaged, self.models]  # the fields of `Choice`
         self._connect(page, tab, inputs)
         self._connect_figures(tab)
 
@@ -76,7 +76,6 @@ class LeaderboardTab:
 
     def _place_ranking(self) -> None:
         self.table = ranking_view(self._html(Choice.from_address({})))
-        self.sort = gr.Textbox("rank", visible=False)
         with gr.Row():
             self.csv = gr.Button("Table as CSV", size="sm", min_width=120, elem_id="ranking-csv")
             self.refresh = gr.Button("Refresh from the Hub", size="sm", min_width=120, elem_id="sync")
@@ -115,15 +114,11 @@ class LeaderboardTab:
                 place("Accuracy on degraded faces", "degraded", degraded, 3)
 
     def _connect(self, page: gr.Blocks, tab: gr.Tab, inputs: Sequence[gr.components.Component]) -> None:
-        shown = [self.about, self.table, self.sort, self.csv, self.figures, self.models]
+        shown = [self.about, self.table, self.csv, self.figures, self.models]
         shows: dict[str, Any] = QUICK | {
             "fn": self._show_chosen, "inputs": inputs, "outputs": shown, "show_progress": "hidden",
         }  # fmt: skip
-        keep, keep_selected = (
-            f"""(...values) => ({remember("leaderboard", *NAMES, selected=selected)})(...values.map(
-            value => value && value !== "rank" ? value : ''))"""
-            for selected in (False, True)
-        )
+        keep = remember("leaderboard", *NAMES)
         page.load(self._read_notes, None, [self.synced, self.problems], **QUICK)
         page.load(self._open_view, None, inputs, **QUICK).then(**shows)
         latest = {"trigger_mode": "always_last"}
@@ -133,11 +128,8 @@ class LeaderboardTab:
         self.search.change(**shows | latest | {"fn": self._search}).then(None, inputs, js=keep_search)
         for part in (self.benchmark, self.averaged):
             part.input(**shows | latest).then(None, inputs, js=keep)
-        # One after the other, since each click has its own order.
-        sorts: dict[str, Any] = shows | {"fn": self._sort, "queue": True, "concurrency_limit": 1}
-        self.table.input(**sorts, trigger_mode="multiple").then(None, inputs, js=keep)
         self.refresh.click(self._read_again, outputs=self.synced, **PRIVATE).then(**shows)
-        tab.select(None, inputs, js=keep_selected)
+        tab.select(None, inputs, js=remember("leaderboard", *NAMES, selected=True))
         self.models.input(None, inputs, js=keep)
         save_on_click(self.csv, self._write_csv, inputs)
 
@@ -169,11 +161,6 @@ class LeaderboardTab:
         """Show the rows that fit; when the page opens, the models in the figures are not chosen yet."""
         return {part: value for part, value in self._show(Choice(*values)).items() if part is not self.models}
 
-    @handler
-    def _sort(self, event: gr.EventData, *values: Any) -> Update:
-        choice = dataclasses.replace(Choice(*values), sort=str(event_value(event, "sort")))
-        return self._show(choice) | {self.sort: choice.sort}
-
     def _show(self, choice: Choice) -> Update:
         benchmark = self.named(choice.benchmark)
         entries = read_entries(self.root, benchmark)
@@ -204,7 +191,7 @@ class LeaderboardTab:
         choice = Choice.from_address(query if query.get("tab") == "leaderboard" else {})
         benchmark = self.named(choice.benchmark)
         models, plotted = _plotted(read_entries(self.root, benchmark), choice)
-        return [benchmark.name, choice.search, choice.averaged, choice.sort, gr.Dropdown(models, value=plotted)]
+        return [benchmark.name, choice.search, choice.averaged, gr.Dropdown(models, value=plotted)]
 
     @handler
     def _read_notes(self) -> list[str]:

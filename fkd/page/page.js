@@ -29,11 +29,12 @@ window.fkd = (() => {
     hasLeft = true;
     const before = new URLSearchParams(location.search);
     if (selected && (before.get("tab") ?? "compare") === tab) return;
-    const chosen = names.map((name, number) => [name, String(values[number] ?? "")]);
+    const chosen = names.map((name, number) => [name, String(values[number] || "")]);
     const params = set(new URLSearchParams(), {
       ...Object.fromEntries(STAY.map((name) => [name, before.get(name)])),
       tab: tab === "compare" ? "" : tab,
       example: tab === "compare" ? example : null,
+      sort: tab === "leaderboard" ? before.get("sort") : null, // which ranking.js writes
       ...Object.fromEntries(chosen),
     });
     write(params, before.get("tab") !== params.get("tab"));

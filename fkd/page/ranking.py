@@ -3,7 +3,7 @@
 Names come from strangers: the templates escape all text.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ COLUMNS = (
     ),
     (Value("parameters", "parameters", "{:.1f} M", 1e6), Value("latency_ms", "ms", "{:.1f} ms", about=COST)),
 )
-HEADS = {value.key: value.head for column in COLUMNS for value in column}
+KEYS = [value.key for column in COLUMNS for value in column]
 
 
 @dataclass(frozen=True)
@@ -76,18 +76,15 @@ class Choice:
     benchmark: str = ""
     search: str = ""  # part of a model's or a network's name
     averaged: bool = False  # include ensembles and flip averaging
-    sort: str = "rank"  # one of HEADS, after a minus for the largest first
     model: Sequence[str] = ()  # names of the models in the figures
 
     def __post_init__(self) -> None:
-        if str(self.sort).removeprefix("-") not in HEADS:
-            object.__setattr__(self, "sort", "rank")
         object.__setattr__(self, "model", list(self.model or ()))  # a browser may send null
 
     @classmethod
     def from_address(cls, query: Mapping[str, str]) -> "Choice":
         """Build a choice from URL parameters; missing or invalid ones keep their defaults."""
-        values: dict[str, Any] = {name: query[name] for name in ("benchmark", "search", "sort") if name in query}
+        values: dict[str, Any] = {name: query[name] for name in ("benchmark", "search") if name in query}
         models = [name for name in query.get("model", "").split(",") if name]
         return cls(**values, averaged=query.get("averaged") == "true", model=models)
 
@@ -110,25 +107,18 @@ def ranked(root: Path, benchmark: Benchmark, folders: Collection[Path], averaged
     return ranking(benchmark, Entries(measured, entries.unreadable), weights, read_synced(root).claims)
 
 
-def sorted_rows(rows: Iterable[RankingRow], sort: str) -> list[RankingRow]:
-    """Sort rows by one of HEADS, descending after a minus; rows without a value come last."""
-    values = [(row.record()[sort.removeprefix("-")], row) for row in rows]
-    known = [(value.casefold() if isinstance(value, str) else value, row) for value, row in values if _is_known(value)]
-    known.sort(key=lambda pair: pair[0], reverse=sort.startswith("-"))
-    return [row for _, row in known] + [row for value, row in values if not _is_known(value)]
-
-
 def ranking_html(
     rows: Sequence[RankingRow], choice: Choice, models: Mapping[str, str], colours: Mapping[str, str], note: str = ""
 ) -> str:
-    """Render the first MAX_ROWS rows in the order of a choice, with a note below.
+    """Render the first MAX_ROWS rows, with a note below; the browser sorts them.
 
     models: names of the page's own models, by the sha256 of their weights. colours: by the name of an entry.
     """
-    shown = sorted_rows(rows, choice.sort)[:MAX_ROWS]
+    shown = rows[:MAX_ROWS]
     lines = [
         {
             "row": row,
+            "values": {key: row.record()[key] for key in KEYS},
             "texts": [" / ".join(filter(None, (each.text(row.record()) for each in column))) for column in COLUMNS],
             "model": models.get("".join(row.entry.weights)) if row.entry else None,
             "colour": colours.get(row.name),
@@ -140,10 +130,8 @@ def ranking_html(
     ranked = [row.entry.accuracy for row in shown if row.entry and row.rank is not None]
     low = min((each.rmse_low for each in ranked), default=0)
     high = max((each.rmse_high for each in ranked), default=0)
-    key = choice.sort.removeprefix("-")
     return TEMPLATES.get_template("ranking.html").render(
-        columns=COLUMNS, lines=lines, low=low, span=(high - low or 1) if ranked else 0, choice=choice, key=key,
-        label=HEADS[key], order="ascending" if key == choice.sort else "descending", note=note,
+        columns=COLUMNS, lines=lines, low=low, span=(high - low or 1) if ranked else 0, choice=choice, note=note,
     )  # fmt: skip
 
 
@@ -160,11 +148,9 @@ def tested(leaderboard: Path, folders: Mapping[str, Path]) -> Scores:
 
 
 def ranking_view(html: str) -> gr.HTML:
-    """Show a table's HTML; a click on a heading is an `input` event with the new `sort`."""
-    css, script = ((HERE / f"ranking.{kind}").read_text("utf-8") for kind in ("css", "js"))
-    return gr.HTML(
-        html, html_template="${value}", css_template=css, js_on_load=script, apply_default_css=False, elem_id="ranking"
-    )
+    """Show a table's HTML."""
+    css = (HERE / "ranking.css").read_text("utf-8")
+    return gr.HTML(html, html_template="${value}", css_template=css, apply_default_css=False, elem_id="ranking")
 
 
 def _is_known(value: object) -> bool:

@@ -35,7 +35,7 @@ from fkd.version import __version__
 
 M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3  # of malloc.h
 HERE = Path(__file__).parent
-SCRIPT, STYLE = HERE / "page.js", HERE / "page.css"
+SCRIPTS, STYLE = (HERE / "page.js", HERE / "ranking.js"), HERE / "page.css"
 TITLE = """# Which detector finds your face better?
 Your photo is never logged or passed on, and is deleted from the server within the hour."""
 TABS = ("compare", "leaderboard", "live", "batch", "model")
@@ -59,7 +59,7 @@ def launch_options() -> dict[str, Any]:
     return {
         "theme": THEME,
         "css_paths": [STYLE],
-        "head": f"<script>{SCRIPT.read_text('utf-8')}</script>",
+        "head": "".join(f"<script>{script.read_text('utf-8')}</script>" for script in SCRIPTS),
         "ssr_mode": False,
         "footer_links": [],
         "mcp_server": False,  # even where GRADIO_MCP_SERVER is set: it would fetch URLs for strangers

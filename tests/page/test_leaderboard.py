@@ -5,7 +5,7 @@ from forged import KNOWN, entry, weights
 
 from fkd.board.entries import Benchmark, Claim, Entries
 from fkd.board.ranking import RankingRow, ranking
-from fkd.page.ranking import Choice, ranking_html, sorted_rows
+from fkd.page.ranking import Choice, ranking_html
 
 BENCHMARK = Benchmark("drawn", "drawn faces", "f", 10, 200)
 CLAIM = Claim("ada/net", "a" * 40, "drawn", "resnet18", {"rmse": 1.5}, 8_000_000, "2026-01-01", "")
@@ -38,23 +38,8 @@ def test_a_search_is_by_model_and_network_and_shows_refused_claims_too(choice, n
 
 
 def test_an_address_gives_a_choice_and_mistakes_in_it_are_ignored():
-    query = {"search": "x", "averaged": "true", "sort": "-latency_ms", "model": "a,,b", "benchmark": "c"}
-    assert Choice.from_address(query) == Choice("c", "x", True, "-latency_ms", ["a", "b"])
-    assert Choice.from_address({"sort": "--rmse"}) == Choice(model=[])
-    assert Choice(sort=["nonsense"]).sort == "rank"
-
-
-@pytest.mark.parametrize(
-    ("sort", "names"),
-    [
-        ("model", ["a", "ada/net", "b", "bad", "C"]),
-        ("rmse", ["C", "ada/net", "b", "a", "bad"]),
-        ("-rmse", ["a", "b", "ada/net", "C", "bad"]),
-        ("rank", ["C", "b", "a", "ada/net", "bad"]),
-    ],
-)
-def test_rows_are_sorted_by_any_column_unknown_values_last(sort, names):
-    assert [row.name for row in sorted_rows(rows(entry("b", 2.0), entry("C", 1.0), entry("a", 3.0)), sort)] == names
+    query = {"search": "x", "averaged": "true", "model": "a,,b", "benchmark": "c"}
+    assert Choice.from_address(query) == Choice("c", "x", True, ["a", "b"])
 
 
 def test_names_link_to_the_page_or_to_the_hub_with_a_note_on_unusual_predictions():
@@ -84,15 +69,12 @@ def test_values_have_their_units_and_unknown_ones_a_dash():
 
 def test_at_most_a_hundred_rows_are_sent_and_only_ranked_ones_stretch_the_scale():
     entries = [entry(f"net{number}", 2.0 + number / 100) for number in range(101)]
-    html = html_of(*entries, entry("liar", 50.0, held_out=False), sort="-rmse")
-    assert html.count("<tr") == 1 + 100 and html.index(">liar<") < html.index(">net100<")
-    assert "left: 100.00%" in row_of(html, "net100")
+    html = html_of(*entries, entry("liar", 50.0, held_out=False))
+    assert html.count("<tr") == 1 + 100 and ">net99<" in html and ">net100<" not in html
+    assert "left: 100.00%" in row_of(html, "net99")
 
 
-def test_a_hostile_name_stays_text_and_the_heading_shows_the_order():
+def test_a_hostile_name_stays_text():
     hostile = RankingRow(EVIL, "unreadable", EVIL)
-    html = ranking_html([hostile, *rows(entry("a", 2.0))], Choice(sort="-rmse"), {}, {}, EVIL)
+    html = ranking_html([hostile, *rows(entry("a", 2.0))], Choice(), {}, {}, EVIL)
     assert "<img" not in html and html.count("&lt;img src=x onerror=alert(1)&gt;&#34;") >= 4
-    assert 'data-column="rmse" data-number aria-sort="descending"' in html
-    assert 'data-sort="rmse" data-next="rmse"' in html and 'data-sort="rank" data-next="rank"' in html
-    assert "Sorted by RMSE, px, largest first." in html

@@ -2,6 +2,7 @@
 import * as K from "./engine/constants.js";
 import { openEngine } from "./engine/engine.js";
 import { startLive } from "./engine/live.js";
+import "./ranking.js";
 import { answers } from "./viewer/points.js";
 import { start } from "./viewer/start.js";
 
@@ -144,27 +145,6 @@ document.addEventListener("click", (event) => {
   const card = [...document.querySelectorAll("#models .row a")].find(({ textContent }) => textContent === query.get("model"));
   if (card) find(card.hash).scrollIntoView();
 });
-/** Sorts a ranking by a heading, the other way round at a second click; unknown values come last. */
-document.addEventListener("click", ({ target }) => {
-  const button = target.closest(".board th button");
-  if (!button) return;
-  const head = button.closest("th");
-  const table = head.closest("table");
-  const [column, part] = [[...head.parentNode.children].indexOf(head), [...head.querySelectorAll("button")].indexOf(button)];
-  const text = (row) => row.children[column].querySelector("span, a, strong").textContent.split("/")[part]?.trim() ?? "";
-  const order = head.ariaSort === "ascending" && button.lastChild.textContent ? -1 : 1;
-  const number = (row) => Number.parseFloat(text(row));
-  const compare = (a, b) => (Number.isNaN(number(a)) || Number.isNaN(number(b)) ? 0 : number(a) - number(b)) || text(a).localeCompare(text(b));
-  const isUnknown = (row) => text(row) === "-";
-  const rows = [...table.tBodies[0].rows];
-  rows.sort((a, b) => isUnknown(a) - isUnknown(b) || order * compare(a, b));
-  table.tBodies[0].append(...rows);
-  for (const each of table.querySelectorAll("th")) each.removeAttribute("aria-sort");
-  for (const each of table.querySelectorAll("th button span")) each.textContent = "";
-  head.ariaSort = order > 0 ? "ascending" : "descending";
-  button.lastChild.textContent = order > 0 ? " ▲" : " ▼";
-});
-
 const inAddress = () => openTab(new URLSearchParams(location.search).get("tab"));
 addEventListener("popstate", inAddress);
 
