@@ -1,12 +1,9 @@
 """JavaScript that the page's handlers call; page.js makes `window.fkd`."""
 
 import json
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
-
-from fkd.page.guard import handler
 
 Update = dict[gr.blocks.Block, Any]  # of components, as a handler returns it
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}  # of events
@@ -24,10 +21,3 @@ def remember(tab: str, *names: str, selected: bool = False) -> str:
     selected: True for a select event; a URL that already names the tab is left unchanged.
     """
     return f"(...values) => {{ window.fkd.openTab({json.dumps([tab, names])}, values, {json.dumps(selected)}); }}"
-
-
-def save_on_click(button: gr.Button, write: Callable[..., str], inputs: Sequence[gr.components.Component]) -> None:
-    """Write a file when the button is clicked, and save it in the browser. write: returns its path."""
-    file = gr.File(visible="hidden")
-    click = button.click(handler(write), list(inputs), file, api_visibility="private")
-    click.success(None, file, js=SAVE)

@@ -18,7 +18,7 @@ from fkd.files import markdown, write_csv
 from fkd.hub.claims import sync
 from fkd.learn.record import weights_in
 from fkd.metrics import METRICS, RMSE
-from fkd.page.browser import PRIVATE, Update, remember, save_on_click
+from fkd.page.browser import PRIVATE, SAVE, Update, remember
 from fkd.page.guard import handler
 from fkd.page.plots import draw, entry_colours, plotted_first
 from fkd.page.ranking import MAX_ROWS, Choice, is_single, ranked, ranking_html, ranking_view
@@ -131,7 +131,8 @@ class LeaderboardTab:
         self.refresh.click(self._read_again, outputs=self.synced, **PRIVATE).then(**shows)
         tab.select(None, inputs, js=remember("leaderboard", *NAMES, selected=True))
         self.models.input(None, inputs, js=keep)
-        save_on_click(self.csv, self._write_csv, inputs)
+        file = gr.File(visible="hidden")
+        self.csv.click(handler(self._write_csv), inputs, file, **PRIVATE).success(None, file, js=SAVE)
 
     def _connect_figures(self, tab: gr.Tab) -> None:
         """Draw the figures once they are seen, since that takes a second: is_wide is None until then."""

@@ -82,31 +82,6 @@ window.fkd = (() => {
     }
   }
 
-  // ---- a photo that is pasted or dropped anywhere
-
-  const input = document.createElement("input");
-  Object.assign(input, { type: "file", id: "photo", hidden: true, ariaLabel: "Your photo" });
-  input.addEventListener("change", () => {
-    const [file] = input.files;
-    input.value = ""; // so that the same file can be chosen again
-    if (file) send(file);
-  });
-  document.body.append(input);
-
-  function choosePhoto(capture = false) {
-    input.accept = "image/*" + (capture ? "" : ",.heic,.heif,.avif"); // others get a sentence
-    if (capture) input.setAttribute("capture", "user");
-    else input.removeAttribute("capture");
-    input.click();
-  }
-
-  /** Opens the camera of a phone; returns whether there is one. */
-  function phoneCamera() {
-    const isPhone = matchMedia("(pointer: coarse)").matches;
-    if (isPhone) choosePhoto(true);
-    return isPhone;
-  }
-
   // ---- what is being sent: a large photo takes half a minute on a slow line
 
   let request = null; // of the upload in progress
@@ -181,19 +156,9 @@ window.fkd = (() => {
   addEventListener("offline", () => offline("There is no connection to the server."));
   addEventListener("online", () => say(""));
 
-  function take(file, event) {
-    if (!file) return;
-    event.preventDefault();
-    send(file);
-  }
-
-  document.addEventListener("paste", (event) => inCompare() && take(event.clipboardData?.files?.[0], event));
-  document.addEventListener("dragover", (event) => inCompare() && event.preventDefault());
-  document.addEventListener("drop", (event) => {
-    if (event.target.closest?.("#truth, #more") || !inCompare()) return;
-    event.preventDefault(); // or the browser would leave the page for the file
-    take(event.dataTransfer?.files?.[0], event);
-  });
+  const { choose, phoneCamera } = listenForPhotos(
+    send, ({ target }) => inCompare() && !target.closest?.("#truth, #more"),
+  );
 
   let searched = false; // by the visitor, in the leaderboard
   document.addEventListener("input", ({ target }) => (searched ||= Boolean(target.closest?.("#search"))), true);
@@ -219,7 +184,7 @@ window.fkd = (() => {
   }).observe(document, { childList: true, subtree: true });
 
   return {
-    remember, openTab, opened, toAnswer, keepPhoto, keptPhoto, isOwnPhoto, choosePhoto, phoneCamera, take: send,
+    remember, openTab, opened, toAnswer, keepPhoto, keptPhoto, isOwnPhoto, choosePhoto: choose, phoneCamera, take: send,
     sentPhoto: () => sent, hasSearched: () => searched,
   };
 })();

@@ -35,7 +35,8 @@ from fkd.version import __version__
 
 M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3  # of malloc.h
 HERE = Path(__file__).parent
-SCRIPTS, STYLE = (HERE / "page.js", HERE / "ranking.js"), HERE / "page.css"
+SCRIPTS = [HERE / f"{name}.js" for name in ("photos", "page", "ranking")]
+STYLE = HERE / "page.css"
 TITLE = """# Which detector finds your face better?
 Your photo is never logged or passed on, and is deleted from the server within the hour."""
 TABS = ("compare", "leaderboard", "live", "batch", "model")

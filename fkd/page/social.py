@@ -6,12 +6,12 @@ Their programs run no JavaScript and take the first tags in the HTML, which are 
 import functools
 import re
 import shutil
-from html import escape
 from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from fkd.page.ranking import TEMPLATES
 from fkd.page.uploads import address, page_folder
 
 CARD = Path(__file__).parent / "card.jpg"  # 1200 x 630 px, made by "Share" on the first example
@@ -33,14 +33,8 @@ def preview(request: Request) -> HTMLResponse:
     base = (
         f"{request.headers.get('x-forwarded-proto', request.url.scheme)}://{host}{request.scope.get('root_path', '')}/"
     )
-    tags = {
-        "og:type": "website", "og:title": TITLE, "og:description": DESCRIPTION, "og:url": base,
-        "og:image": base + _card(), "og:image:width": "1200", "og:image:height": "630",
-        "twitter:card": "summary_large_image",
-    }  # fmt: skip
-    metas = "".join(f'<meta property="{name}" content="{escape(text)}">' for name, text in tags.items())
-    title = f"<!doctype html><html lang=en><meta charset=utf-8><title>{TITLE}</title>"
-    return HTMLResponse(f'{title}<meta name="description" content="{DESCRIPTION}">{metas}')
+    page = TEMPLATES.get_template("preview.html")
+    return HTMLResponse(page.render(title=TITLE, description=DESCRIPTION, address=base, card=base + _card()))
 
 
 @functools.cache

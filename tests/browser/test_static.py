@@ -85,6 +85,7 @@ def test_the_example_is_answered_at_once_and_ones_own_photo_as_by_python(page, f
         (expected,), (face,) = predict(load(ROOT / "checkpoints" / row["model"]), photo), row["faces"]
         apart = np.linalg.norm(np.array(list(face["points"].values())) - expected.points, axis=1)
         assert apart.mean() < 0.15 * (expected.box[2] - expected.box[0]) / 96
+    page.locator("#viewer summary").click()
     for kind in ("json", "csv", "pts"):
         with page.expect_download() as saved:
             page.locator(f"[data-save={kind}]").click()
@@ -122,7 +123,7 @@ def test_boxes_points_models_and_options_are_answered_again(page):
     drag(page, *((edge["x"] + share * edge["width"], edge["y"] + share * edge["height"]) for share in (0.2, 0.8)))
     wait(page, "fkd.answers()[0].faces.length === 1")
     assert answers(page)[1]["faces"] != first[1]["faces"]
-    page.locator("summary").click()
+    page.get_by_text("Models and options").click()
     page.locator("[value=fcnn]").uncheck()
     wait(page, "fkd.answers().length === 1")
     before = answers(page)[0]["faces"][0]["points"]["nose_tip"][0]

@@ -74,7 +74,7 @@ def _write(
     detectors = {each.name: each for each in map(load, references)}
     folders = {name: each.folder for name, each in detectors.items() if each.folder}
     shutil.copytree(VIEWER, site / "viewer", ignore=shutil.ignore_patterns("*.py", "*.html", "__pycache__"))
-    for file in (HERE / "static.js", HERE / "static.css", PAGE / "ranking.js", CARD):
+    for file in (HERE / "static.js", HERE / "static.css", PAGE / "photos.js", PAGE / "ranking.js", CARD):
         shutil.copy(file, site / file.name)
     small = sorted(models, key=lambda model: model["bytes"])[:SHOWN]  # the first visit is over a slow line
     shown = [detectors[model["name"]] for model in models if model in small]

@@ -2,6 +2,7 @@
 import * as K from "./engine/constants.js";
 import { openEngine } from "./engine/engine.js";
 import { startLive } from "./engine/live.js";
+import "./photos.js";
 import "./ranking.js";
 import { answers } from "./viewer/points.js";
 import { start } from "./viewer/start.js";
@@ -150,19 +151,9 @@ addEventListener("popstate", inAddress);
 
 // ---- the way in: a file, drop, paste, the camera
 
-const input = find("#photo");
-function choose(capture) {
-  if (capture) input.setAttribute("capture", "user");
-  else input.removeAttribute("capture");
-  input.click();
-}
-input.addEventListener("change", () => {
-  const [file] = input.files;
-  input.value = ""; // so that the same file can be chosen again
-  take(file);
-});
-find("#choose").addEventListener("click", () => choose(false));
-find("#camera").addEventListener("click", () => (matchMedia("(pointer: coarse)").matches ? choose(true) : openTab("live")));
+const { choose, phoneCamera } = listenForPhotos(take);
+find("#choose").addEventListener("click", () => choose());
+find("#camera").addEventListener("click", () => phoneCamera() || openTab("live"));
 find("#again").addEventListener("click", () => {
   latest++;
   photo = null;
@@ -176,13 +167,6 @@ find("#options").addEventListener("change", async ({ target }) => {
   const found = target.id === "whole" ? [] : [photo.answer?.boxes, photo.answer?.turns];
   await answer(...found);
 });
-document.addEventListener("paste", ({ clipboardData }) => take(clipboardData?.files[0]));
-document.addEventListener("dragover", (event) => event.preventDefault());
-document.addEventListener("drop", (event) => {
-  event.preventDefault(); // or the browser would leave the page for the file
-  take(event.dataTransfer?.files[0]);
-});
-
 window.fkd = { answers, remember, isOwnPhoto: () => Boolean(photo) };
 inAddress();
 start({ element: find("#viewer"), props, trigger: changed, watch: (_, update) => (show = update) });

@@ -1,6 +1,6 @@
 // The points in numbers: a table of the chosen face, and all answers in files, in the formats of `fkd predict`.
 import { words } from "./geometry.js";
-import { find, make, state } from "./state.js";
+import { download, find, make, state } from "./state.js";
 import { columnsOf } from "./summary.js";
 
 const BY_HAND = "by hand"; // in files, the model of points that the visitor placed
@@ -60,8 +60,4 @@ const WRITERS = {
   },
 };
 
-export function save(kind) {
-  const link = make("a", { href: URL.createObjectURL(new Blob([WRITERS[kind]()])), download: `keypoints.${kind}` });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-}
+export const save = (kind) => download(new Blob([WRITERS[kind]()]), `keypoints.${kind}`);

@@ -1,6 +1,6 @@
 // The card: the answer as a picture of 1200 x 630 px, made in the browser; shared, copied or saved.
 import { words } from "./geometry.js";
-import { find, make, set, shapeOf, state } from "./state.js";
+import { download, find, make, set, shapeOf, state } from "./state.js";
 import { inset } from "./view.js";
 
 const [WIDTH, HEIGHT, MARGIN, TOP] = [1200, 630, 36, 150]; // px
@@ -45,11 +45,7 @@ export const sharing = {
     await navigator.clipboard.write([new ClipboardItem({ "image/png": picture() })]);
     say("Copied.");
   },
-  async save() {
-    const link = make("a", { href: URL.createObjectURL(await picture()), download: "fkd.png" });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-  },
+  save: async () => download(await picture(), "fkd.png"),
   async link() {
     await navigator.clipboard.writeText(location.href);
     say("Copied.");

@@ -74,6 +74,13 @@ export function set(node, attributes) {
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
 }
 
+/** Saves a blob as a file. */
+export function download(blob, name) {
+  const link = make("a", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
 /** A line with a dark halo, readable on any photo. */
 export function haloed(d, stroke) {
   return [make("path", { class: "halo", d }), make("path", { class: "ink", d, stroke })];
