@@ -26,9 +26,9 @@ startRuntime(read("ort.wasm.gz"));
 const { file } = JSON.parse(readFileSync(new URL("models.json", import.meta.url)))[0];
 const run = detectorOf(await openNetwork(read(file)));
 const frame = Uint8Array.from({ length: 9216 }, (_, at) => at % 251);
-for (let count = 0; count < 10; count++) await run([frame]);
+for (let count = 0; count < 10; count++) await run(frame);
 const start = performance.now();
-for (let count = 0; count < FRAMES; count++) await run([frame]);
+for (let count = 0; count < FRAMES; count++) await run(frame);
 console.log((performance.now() - start) / FRAMES);
 """.replace("FRAMES", str(FRAMES))
 OPEN = """async () => {

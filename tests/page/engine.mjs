@@ -10,7 +10,7 @@ const read = (value) => {
   return isGrey ? { ...value, data: new Uint8Array(Buffer.from(value.pixels, "base64")) } : value;
 };
 const write = (value) => {
-  if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
+  if (ArrayBuffer.isView(value)) return Buffer.from(value).toString("base64");
   return value?.data ? { ...value, data: write(value.data) } : value;
 };
 const calls = JSON.parse(readFileSync(0, "utf-8"));

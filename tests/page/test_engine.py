@@ -1,4 +1,4 @@
-"""The engine's pure steps, run by node: the very pixels of Pillow, and the numbers of `fkd.photo`."""
+"""The engine's pure steps, run by node: the pixels of Pillow, and the numbers of `fkd.photo`."""
 
 import base64
 import gzip
@@ -57,7 +57,7 @@ def test_pixels_are_those_of_pillow(engine, light):
     photo = Image.open(EXAMPLES / "grace_hopper.jpg").convert("L").point(lambda value: value * light)
     boxes = [
         ((100.2, 50.1, 301, 250.7), 0), ((-300, -200, 900, 1000), 30), ((10, 10, 60, 60), -90.0),
-        ((412, 510, 712, 750), 12), ((-5000, -5000, -4900, -4900), 0),
+        ((412, 510, 712, 750), 12),
     ]  # fmt: skip
     calls = [
         ["shrunk", grey(photo), 77],
@@ -68,7 +68,8 @@ def test_pixels_are_those_of_pillow(engine, light):
     expected = [finder._shrunk(photo, 77), finder._lit(photo), *(np.rot90(photo, turns) for turns in (1, 2, 3))]
     expected += [photo.resize(size, Image.Resampling.BILINEAR) for size in ((320, 200), (611, 640))]
     for call, ours, theirs in zip(calls, expected, engine(calls), strict=True):
-        assert np.array_equal(np.asarray(ours), pixels(theirs)), call[0]
+        off = np.abs(np.asarray(ours, int) - pixels(theirs))
+        assert not off.any(), call[0]
     matrices = [frame_matrix(*box) for box in boxes]
     crops = engine([["crop", grey(photo), matrix.ravel().tolist()] for matrix in matrices])
     for matrix, theirs in zip(matrices, crops, strict=True):

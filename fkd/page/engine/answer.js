@@ -1,12 +1,11 @@
 // A grey photo -> its faces with keypoints by several networks, as fkd/photo/predict.py and detectors/network.py.
-// networks: {name: {rmse, run}}; run: an async function of frames -> {points, uncertainty?}, Float32Arrays.
+// networks: [{name, rmse, run}]; run: an async function of frames, Uint8Array -> {points, uncertainty?}, Float32Arrays.
 import * as K from "./constants.js";
 import { alignMatrix, apply, boxOf, compose, determinant, frameMatrix, invert } from "./frames.js";
-import { findFaces, glance, isApart } from "./finder.js";
+import { findFaces, glance, isApart, side } from "./finder.js";
 import { crop } from "./pixels.js";
 
 const COUNT = K.NAMES.length;
-const AT_ONCE = 8; // frames in a batch: more take memory and gain nothing on one thread
 const FOLLOWED = 2; // maximum doubt of a tracked face
 const SEARCH_EVERY = 15; // frames of a video, for faces that have come
 const CHECK_EVERY = 5; // frames of a video, that a tracked face still is one: by its mirror image
@@ -18,65 +17,58 @@ export class EngineError extends Error {}
 
 /** As `fkd.photo.comparison.compare`. boxes: [[x0, y0, x1, y1]] px instead of a search; turns: of these, degrees. */
 export async function answer(photo, networks, yunet, { boxes, turns = [], whole = false, averaged = false } = {}) {
+  const { width, height } = photo;
   let found;
   if (boxes) found = boxes.map((box, index) => ({ box: checked(box), score: null, turn: turns[index] ?? 0 }));
-  else if (whole) found = [{ box: [-0.5, -0.5, photo.width - 0.5, photo.height - 0.5], score: 1, turn: 0 }];
+  else if (whole) found = [{ box: [-0.5, -0.5, width - 0.5, height - 0.5], score: 1, turn: 0 }];
   else found = await confirmed((await findFaces(photo, yunet)).slice(0, K.MOST_FACES), photo, networks);
   const models = {};
-  for (const [name, network] of Object.entries(networks)) {
-    const faces = await inBoxes(photo, found, name, network, averaged);
-    models[name] = { faces: faces.map((face, index) => toJson(found[index].box, face)) };
+  for (const network of networks) {
+    const faces = [];
+    for (const face of found) faces.push(toJson(face.box, await inBox(photo, face, network, averaged)));
+    models[network.name] = { faces };
   }
-  return {
-    width: photo.width,
-    height: photo.height,
-    boxes: found.map(({ box }) => box.map(rounded)),
-    scores: found.map(({ score }) => score),
-    turns: found.map(({ turn }) => turn),
-    models,
-  };
+  const [scores, all] = [found.map(({ score }) => score), found.map(({ turn }) => turn)];
+  return { width, height, boxes: found.map(({ box }) => box.map(rounded)), scores, turns: all, models };
 }
 
 /** Faces {box, models: {name: {points, spread, doubt}}} of a video's frame, given those of the frame before.
  *
- * A face is tracked by one crop around its points before, so its answer is not the mean with its mirror image's;
+ * A face is tracked by one crop around its surest points before, so its answer is not the mean with its mirror image's;
  * that is only looked at now and then, as a check. all: all faces, not just the largest.
  */
 export async function follow(frame, networks, yunet, before, { all = false, number = 0 } = {}) {
-  const check = number % CHECK_EVERY === 0;
   const tracked = [];
   for (const face of before) {
-    const models = {};
-    const matrix = alignMatrix(surest(face.models).points, K.MEAN);
-    for (const [name, network] of Object.entries(networks)) {
-      const [{ own, spread, difference }] = await look(frame, [matrix], name, network, check);
-      const doubt = check ? (2 * difference) / network.rmse : (face.models[name]?.doubt ?? 0);
-      models[name] = { points: own, spread, doubt };
+    const check = number % CHECK_EVERY === 0 || networks.some(({ name }) => !face.models[name]);
+    const matrix = alignMatrix(surest(face).points, K.MEAN);
+    const moved = { models: {} };
+    for (const network of networks) {
+      const { own, spread, difference } = await look(frame, matrix, network, check);
+      const apart = check ? 2 * difference : face.models[network.name].apart;
+      moved.models[network.name] = { points: own, spread, apart, doubt: apart / network.rmse };
     }
-    const moved = { models, box: boxOf(invert(alignMatrix(surest(models).points, K.MEAN))) };
-    const isSame = tracked.some((other) => !isApart(other, moved));
-    if (surest(models).doubt <= FOLLOWED && !isSame && isInside(moved.box, frame)) tracked.push(moved);
+    moved.box = boxOf(invert(alignMatrix(surest(moved).points, K.MEAN)));
+    if (isFace(moved, frame) && tracked.every((other) => isApart(other, moved))) tracked.push(moved);
   }
   if (!tracked.length || (all && number % SEARCH_EVERY === 0)) {
     const found = (await glance(frame, yunet)).filter((face) => tracked.every((other) => isApart(other, face)));
     for (const face of found.slice(0, all ? MOST_TRACKED - tracked.length : 1)) {
       const models = {};
-      for (const [name, network] of Object.entries(networks)) {
-        [models[name]] = await inBoxes(frame, [face], name, network, false);
-      }
-      if (surest(models).doubt <= FOLLOWED) tracked.push({ models, box: face.box });
+      for (const network of networks) models[network.name] = await inBox(frame, face, network, false);
+      if (isFace({ ...face, models }, frame)) tracked.push({ box: face.box, models });
     }
   }
-  const size = ({ box }) => box[2] - box[0];
-  return all ? tracked : tracked.sort((a, b) => size(b) - size(a)).slice(0, 1);
+  return all ? tracked : tracked.sort((a, b) => side(b) - side(a)).slice(0, 1);
 }
 
-const surest = (models) => Object.values(models).reduce((a, b) => (b.doubt < a.doubt ? b : a));
+const least = (models, key) => Object.values(models).reduce((a, b) => (b[key] < a[key] ? b : a));
+const surest = ({ models }) => least(models, "apart");
 
-const isInside = ([x0, y0, x1, y1], { width, height }) => {
-  const [x, y] = [(x0 + x1) / 2, (y0 + y1) / 2];
-  return x > 0 && y > 0 && x < width && y < height && x1 - x0 > K.SHORTEST / 2;
-};
+function isFace({ box: [x0, y0, x1, y1], models }, { width, height }) {
+  const isInside = x0 + x1 > 0 && y0 + y1 > 0 && x0 + x1 < 2 * width && y0 + y1 < 2 * height;
+  return isInside && x1 - x0 > K.SHORTEST / 2 && least(models, "doubt").doubt <= FOLLOWED;
+}
 
 function checked(box) {
   const [x0, y0, x1, y1] = box;
@@ -86,85 +78,57 @@ function checked(box) {
 
 /** The boxes without the weak ones that a network doubts. */
 async function confirmed(found, photo, networks) {
-  let weak = found.filter(({ score }) => score < K.SURE);
-  for (const [name, network] of Object.entries(networks)) {
-    const faces = await inBoxes(photo, weak, name, network, false);
-    weak = weak.filter((_, index) => faces[index].doubt <= K.CONFIRMED);
+  const kept = [];
+  for (const face of found) {
+    let isSure = true;
+    for (const network of face.score < K.SURE ? networks : []) {
+      isSure &&= (await inBox(photo, face, network, false)).doubt <= K.CONFIRMED;
+    }
+    if (isSure) kept.push(face);
   }
-  return found.filter((face) => face.score >= K.SURE || weak.includes(face));
+  return kept;
 }
 
-/** The faces in boxes {points, spread, doubt}, px of the photo: cropped by the box, then so that the points match. */
-async function inBoxes(photo, boxes, name, network, averaged) {
-  const faces = [];
-  const first = await look(photo, boxes.map(({ box, turn }) => frameMatrix(box, turn)), name, network, true);
-  const matrices = first.map(({ points }) => alignMatrix(points, K.MEAN));
-  const aligned = await look(photo, matrices, name, network, true);
-  for (const [index, { points, spread, difference }] of aligned.entries()) {
-    const doubt = (first[index].difference + difference) / network.rmse;
-    faces.push({ points: averaged ? await average(photo, points, name, network) : points, spread, doubt });
-  }
-  return faces;
+/** The face in a box {points, spread, doubt}, px of the photo: cropped by the box, then so that the points match. */
+async function inBox(photo, { box, turn }, network, averaged) {
+  const first = await look(photo, frameMatrix(box, turn), network, true);
+  const { points, spread, difference } = await look(photo, alignMatrix(first.points, K.MEAN), network, true);
+  const apart = first.difference + difference;
+  const face = { points, spread, apart, doubt: apart / network.rmse };
+  if (!averaged) return face;
+  const views = [];
+  for (const view of VIEWS) views.push(await look(photo, compose(view, alignMatrix(points, K.MEAN)), network, true));
+  const mean = (_, at) => [0, 1].map((axis) => views.reduce((sum, view) => sum + view.points[at][axis], 0) / VIEWS.length);
+  return { ...face, points: points.map(mean) };
 }
 
-/** The mean points over VIEWS of a face. */
-async function average(photo, points, name, network) {
-  const aligned = alignMatrix(points, K.MEAN);
-  const views = await look(photo, VIEWS.map((view) => compose(view, aligned)), name, network, true);
-  return points.map((_, point) => [0, 1].map((axis) => {
-    return views.reduce((sum, view) => sum + view.points[point][axis], 0) / views.length;
-  }));
-}
-
-/** The answers for the crops that matrices (photo px -> frame px) describe: points and spread in photo px.
+/** The answer for the crop that a matrix (photo px -> frame px) describes: points and spread in photo px.
  *
- * mirror: also for their mirror images: `points` are the mean of both, `own` those of the crop, and `difference` is half
+ * mirror: also for its mirror image: `points` are the mean of both, `own` those of the crop, and `difference` is half
  * the mean distance between both, frame px.
  */
-async function look(photo, matrices, name, network, mirror) {
-  const answers = [];
-  for (const matrix of matrices) answers.push({ back: invert(matrix), frames: framesOf(crop(photo, matrix), mirror) });
-  const frames = answers.flatMap((each) => each.frames);
-  const parts = [];
-  for (let start = 0; start < frames.length; start += AT_ONCE) {
-    const batch = frames.slice(start, start + AT_ONCE);
-    const outputs = await network.run(batch);
-    checkRange(name, outputs);
-    parts.push(...batch.map((_, index) => slice(outputs, index)));
-  }
-  return answers.map(({ back }, index) => {
-    const [{ points, spread }, flipped] = mirror ? parts.slice(2 * index, 2 * index + 2) : [parts[index]];
-    const scale = Math.sqrt(Math.abs(determinant(back)));
-    const own = points.map((at) => apply(back, at));
-    const look = { points: own, own, spread: spread && Array.from(spread, (value) => value * scale) };
-    if (!mirror) return look;
-    const others = K.MIRROR.map((from) => [K.FRAME - 1 - flipped.points[from][0], flipped.points[from][1]]);
-    look.points = points.map(([x, y], at) => apply(back, [(x + others[at][0]) / 2, (y + others[at][1]) / 2]));
-    const apart = points.reduce((sum, [x, y], at) => sum + Math.hypot(x - others[at][0], y - others[at][1]), 0);
-    return { ...look, difference: apart / COUNT / 2 };
-  });
-}
-
-function framesOf(frame, mirror) {
-  if (!mirror) return [frame];
-  const flipped = new Uint8Array(frame.length);
-  for (let row = 0; row < frame.length; row += K.FRAME) {
-    flipped.set(frame.slice(row, row + K.FRAME).reverse(), row);
-  }
-  return [frame, flipped];
-}
-
-function checkRange(name, outputs) {
+async function look(photo, matrix, { name, run }, mirror) {
+  const back = invert(matrix);
+  const size = K.FRAME * K.FRAME;
+  const frames = new Uint8Array(mirror ? 2 * size : size);
+  frames.set(crop(photo, matrix));
+  for (let at = size; at < frames.length; at++) frames[at] = frames[at - size + K.FRAME - 1 - 2 * (at % K.FRAME)];
+  const outputs = await run(frames);
   for (const [output, values] of Object.entries(outputs)) {
     if (values.every((value) => Math.abs(value) < K.MAX_PX)) continue; // not where it is NaN
     throw new EngineError(`${name}: ${output} is not finite, or far outside the frame`);
   }
-}
-
-function slice(outputs, index) {
-  const values = outputs[K.POINTS].subarray(index * COUNT * 2, (index + 1) * COUNT * 2);
-  const points = Array.from({ length: COUNT }, (_, at) => [values[2 * at], values[2 * at + 1]]);
-  return { points, spread: outputs[K.UNCERTAINTY]?.subarray(index * COUNT, (index + 1) * COUNT) };
+  const at = (index) => [...outputs[K.POINTS].subarray(2 * index, 2 * index + 2)];
+  const own = K.NAMES.map((_, index) => at(index));
+  const scale = Math.sqrt(Math.abs(determinant(back)));
+  const spread = outputs[K.UNCERTAINTY] && Array.from(outputs[K.UNCERTAINTY].subarray(0, COUNT), (each) => each * scale);
+  const toPhoto = (points) => points.map((point) => apply(back, point));
+  if (!mirror) return { own: toPhoto(own), spread };
+  const flipped = K.MIRROR.map((index) => at(COUNT + index)).map(([x, y]) => [K.FRAME - 1 - x, y]);
+  const points = own.map(([x, y], index) => [(x + flipped[index][0]) / 2, (y + flipped[index][1]) / 2]);
+  const apart = own.map(([x, y], index) => Math.hypot(x - flipped[index][0], y - flipped[index][1]));
+  const difference = apart.reduce((sum, each) => sum + each, 0) / COUNT / 2;
+  return { own: toPhoto(own), points: toPhoto(points), spread, difference };
 }
 
 const rounded = (value) => Math.round(value * 100) / 100;

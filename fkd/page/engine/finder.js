@@ -7,7 +7,7 @@ import { lit, resize, shrunk, turned } from "./pixels.js";
 const GLANCE = 320; // longest side of the one look at a frame of a video, px
 const LAST = K.STRIDES[K.STRIDES.length - 1];
 const EYES_NOSE_MOUTH = K.EYES_NOSE_MOUTH.map((index) => K.MEAN[index]);
-const side = ({ box }) => box[2] - box[0];
+export const side = ({ box }) => box[2] - box[0];
 
 /** The faces of a photo, largest first: a first look, and more where that is not sure, or faces are small. */
 export async function findFaces(photo, network) {
@@ -41,9 +41,9 @@ export async function glance(frame, network) {
 }
 
 /** Whether two faces {box} are not the same one. */
-export function isApart({ box: a }, { box: b }) {
-  const [x, y] = [0, 1].map((axis) => (a[axis] + a[axis + 2] - b[axis] - b[axis + 2]) / 2);
-  return Math.hypot(x, y) > K.APART * Math.max(a[2] - a[0], b[2] - b[0]);
+export function isApart(face, other) {
+  const [x, y] = [0, 1].map((axis) => face.box[axis] + face.box[axis + 2] - other.box[axis] - other.box[axis + 2]);
+  return Math.hypot(x, y) / 2 > K.APART * Math.max(side(face), side(other));
 }
 
 const weighed = ({ score, turn }) => score - (turn >= 90 && turn <= 270 ? K.LYING_COST : 0);

@@ -26,10 +26,9 @@ export async function openNetwork(file) {
 /** YuNet, for finder.js. */
 export const finderOf = (network) => (pixels, height, width) => network(pixels, [1, 1, height, width]);
 
-/** A detector, for answer.js: frames, Uint8Array [FRAME * FRAME] each -> outputs by name, Float32Array. */
+/** A detector, for answer.js: the pixels of frames, Uint8Array -> outputs by name, Float32Array. */
 export const detectorOf = (network) => async (frames) => {
-  const values = new Float32Array(frames.length * FRAME * FRAME);
-  frames.forEach((frame, index) => frame.forEach((value, at) => (values[index * FRAME * FRAME + at] = value / 255)));
-  const outputs = await network(values, [frames.length, 1, FRAME, FRAME]);
+  const values = Float32Array.from(frames, (value) => value / 255);
+  const outputs = await network(values, [frames.length / FRAME ** 2, 1, FRAME, FRAME]);
   return Object.fromEntries(Object.entries(outputs).map(([name, { data }]) => [name, data]));
 };

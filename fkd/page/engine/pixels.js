@@ -29,10 +29,7 @@ export function cut({ width, data }, left, top, right, bottom) {
   return { width: right - left, height: bottom - top, data: part };
 }
 
-/** Weights for each pixel of a side of `size`: of the first pixel that counts among `length`, and of those after it.
- *
- * span: how many of the `length` pixels are shown.
- */
+/** Weights for each pixel of a side of `size`, which shows the first `span` of `length` pixels: [the first, weights]. */
 function weights(length, span, size, [support, filter]) {
   const scale = span / size;
   const wide = Math.max(scale, 1);
@@ -44,34 +41,26 @@ function weights(length, span, size, [support, filter]) {
   });
 }
 
-/** The sums of pixels by weights, along rows and then along columns. */
+/** The means of pixels by weights, along rows and then along columns. */
 function weighted({ width: before, height: rows, data }, across, down) {
   const [width, height] = [across.length, down.length];
-  const narrow = new Uint8ClampedArray(width * rows);
-  const [columns, lines] = [across, down].map((each) => each.map(whole));
-  for (let y = 0; y < rows; y++) {
-    for (let x = 0; x < width; x++) {
-      const { first, taps } = columns[x];
-      let sum = 0;
-      for (let tap = 0, at = y * before + first; tap < taps.length; tap++, at++) sum += data[at] * taps[tap];
-      narrow[y * width + x] = Math.floor(sum / ONE + 0.5);
-    }
-  }
-  const small = new Uint8ClampedArray(width * height);
-  for (let y = 0; y < height; y++) {
-    const { first, taps } = lines[y];
-    for (let x = 0; x < width; x++) {
-      let sum = 0;
-      for (let tap = 0, at = first * width + x; tap < taps.length; tap++, at += width) sum += narrow[at] * taps[tap];
-      small[y * width + x] = Math.floor(sum / ONE + 0.5);
-    }
-  }
-  return { width, height, data: new Uint8Array(small.buffer) };
+  const narrow = along(data, across, [rows, before, width], 1);
+  return { width, height, data: along(narrow, down, [width, 1, 1], width) };
 }
 
-function whole([first, taps]) {
-  const sum = taps.reduce((total, tap) => total + tap, 0);
-  return { first, taps: Float64Array.from(taps, (tap) => Math.round((tap / sum) * ONE)) };
+/** Means of `count` lines, which begin `jump` apart in `from` and `to` apart in the result, of pixels `step` apart. */
+function along(from, each, [count, jump, to], step) {
+  const result = new Uint8ClampedArray(count * each.length);
+  each.forEach(([first, raw], index) => {
+    const sum = raw.reduce((total, tap) => total + tap, 0);
+    const taps = Float64Array.from(raw, (tap) => Math.round((tap / sum) * ONE));
+    for (let line = 0; line < count; line++) {
+      let value = ONE / 2;
+      for (let tap = 0, at = line * jump + first * step; tap < taps.length; tap++, at += step) value += from[at] * taps[tap];
+      result[line * to + index * step] = Math.floor(value / ONE);
+    }
+  });
+  return result;
 }
 
 /** A picture of another size. span: the part of it, from its corner, that is shown. */
@@ -89,22 +78,18 @@ function blurred(grey) {
   return weighted(grey, box(grey.width), box(grey.height));
 }
 
-/** Means of blocks of whole pixels; the last ones may be smaller. */
+/** Means of blocks of pixels, rounded as Pillow does; the last ones may be smaller. */
 function reduce({ width, height, data }, across, down) {
-  const [w, h] = [Math.ceil(width / across), Math.ceil(height / down)];
-  const small = new Uint8Array(w * h);
-  for (let y = 0; y < h; y++) {
-    for (let x = 0; x < w; x++) {
-      const [right, bottom] = [Math.min((x + 1) * across, width), Math.min((y + 1) * down, height)];
-      let sum = 0;
-      for (let row = y * down; row < bottom; row++) {
-        for (let at = row * width + x * across; at < row * width + right; at++) sum += data[at];
-      }
-      const count = (right - x * across) * (bottom - y * down);
-      small[y * w + x] = ((sum + (count >> 1)) * Math.floor(2 ** 24 / count)) / 2 ** 24; // cut off, as Pillow does
-    }
-  }
-  return { width: w, height: h, data: small };
+  const size = [Math.ceil(width / across), Math.ceil(height / down)];
+  const mean = (_, index) => {
+    const [left, top] = [(index % size[0]) * across, Math.floor(index / size[0]) * down];
+    const [right, bottom] = [Math.min(left + across, width), Math.min(top + down, height)];
+    let sum = 0;
+    for (let y = top; y < bottom; y++) for (let at = y * width + left; at < y * width + right; at++) sum += data[at];
+    const count = (right - left) * (bottom - top);
+    return ((sum + (count >> 1)) * Math.floor(2 ** 24 / count)) / 2 ** 24;
+  };
+  return { width: size[0], height: size[1], data: Uint8Array.from({ length: size[0] * size[1] }, mean) };
 }
 
 /** A picture whose longer side is at most `longest`, as the finder shrinks it: means of blocks, then bicubic. */
@@ -112,8 +97,8 @@ export function shrunk(grey, longest) {
   const scale = Math.min(1, longest / Math.max(grey.width, grey.height));
   if (scale === 1) return grey;
   const size = [grey.width, grey.height].map((side) => Math.max(1, round(side * scale)));
-  const [across, down] = [grey.width / size[0], grey.height / size[1]].map((by) => Math.trunc(by / 2) || 1);
-  return resize(reduce(grey, across, down), size, "bicubic", [grey.width / across, grey.height / down]);
+  const [x, y] = [grey.width / size[0], grey.height / size[1]].map((by) => Math.trunc(by / 2) || 1);
+  return resize(reduce(grey, x, y), size, "bicubic", [grey.width / x, grey.height / y]);
 }
 
 /** A dark photo, brightened, and its noise smoothed. */
@@ -141,28 +126,23 @@ export function crop(grey, matrix) {
   const back = invert(matrix);
   const step = Math.sqrt(Math.abs(determinant(back)));
   const reach = 3 * Math.max(step, 1);
-  const corners = (way) => [[0, 0], [FRAME, 0], [0, FRAME], [FRAME, FRAME]].map((corner) => apply(way, corner));
-  const limit = [grey.width, grey.height];
-  const ends = limit.map((side, axis) => {
-    const along = corners(back).map((corner) => corner[axis]);
-    const low = Math.min(Math.max(Math.floor(Math.min(...along) - reach), 0), side - 1);
-    return [low, Math.min(Math.max(Math.ceil(Math.max(...along) + reach), low + 1), side)];
+  const corners = [[0, 0], [FRAME, 0], [0, FRAME], [FRAME, FRAME]].map((corner) => apply(back, corner));
+  const [[left, right], [top, bottom]] = [grey.width, grey.height].map((side, axis) => {
+    const places = corners.map((corner) => corner[axis]);
+    const low = Math.min(Math.max(Math.floor(Math.min(...places) - reach), 0), side - 1);
+    return [low, Math.min(Math.max(Math.ceil(Math.max(...places) + reach), low + 1), side)];
   });
-  const [[left, right], [top, bottom]] = ends;
   let part = cut(grey, left, top, right, bottom);
   if (step > 1) part = resize(part, [part.width, part.height].map((side) => Math.ceil(side / step)), "bicubic");
   const [across, down] = [part.width / (right - left), part.height / (bottom - top)];
   const [a, b, d, e] = [across * back[0], across * back[1], down * back[3], down * back[4]];
   const shiftX = across * (back[2] + 0.5 - left) - (a + b) / 2;
   const shiftY = down * (back[5] + 0.5 - top) - (d + e) / 2;
-  const over = corners([a, b, shiftX, d, e, shiftY]).flatMap(([x, y]) => [-x, -y, x - part.width, y - part.height]);
-  const pad = Math.trunc(Math.min(Math.max(Math.max(...over) + 3, 0), 8 * FRAME)); // beyond it, black
   const frame = new Uint8Array(FRAME * FRAME);
   for (let y = 0; y < FRAME; y++) {
     for (let x = 0; x < FRAME; x++) {
       const u = a * (x + 0.5) + b * (y + 0.5) + shiftX;
       const v = d * (x + 0.5) + e * (y + 0.5) + shiftY;
-      if (u < -pad || v < -pad || u >= part.width + pad || v >= part.height + pad) continue;
       frame[y * FRAME + x] = Math.min(255, Math.max(0, round(sample(part, u - 0.5, v - 0.5))));
     }
   }

@@ -1,12 +1,12 @@
 // The engine's Web Worker: files, networks, and answers, one after the other. engine.js is the other side.
 import { EngineError, answer, follow } from "./answer.js";
-import { BASE_BYTES, FRAME, MEGAPIXELS, SHORTEST } from "./constants.js";
+import { BASE_BYTES, MEGAPIXELS, SHORTEST } from "./constants.js";
 import { detectorOf, finderOf, openNetwork, startRuntime } from "./networks.js";
 import { toGrey } from "./pixels.js";
 
 const STRIP = 512; // rows of a photo that a canvas holds at a time
 const OLD = "This browser cannot run the networks: it needs WebAssembly with SIMD, as Chrome 91, Firefox 89 or Safari 16.4";
-const networks = {}; // by name: {rmse, run}
+const networks = {}; // by name: {name, rmse, run}
 let yunet;
 let canvas;
 
@@ -51,7 +51,7 @@ async function load({ model }, progress) {
     startRuntime(wasm);
     yunet = finderOf(await open(finder, "The face finder"));
   }
-  networks[model.name] = { rmse: model.rmse, run: detectorOf(await open(await wanted, model.name)) };
+  networks[model.name] = { ...model, run: detectorOf(await open(await wanted, model.name)) };
 }
 
 async function greyOf(image) {
@@ -78,18 +78,14 @@ async function greyOf(image) {
   return { width, height, data: grey };
 }
 
-const chosen = (names) => Object.fromEntries(names.map((name) => [name, networks[name]]));
+const chosen = (names) => names.map((name) => networks[name]);
 
 const TASKS = {
   load,
   answer: async ({ image, models, options }) => answer(await greyOf(image), chosen(models), yunet, options),
   follow: async ({ image, models, before, options }) =>
     follow(await greyOf(image), chosen(models), yunet, before, options),
-  frames: ({ model, frames }) => {
-    const count = frames.length / FRAME ** 2;
-    const each = Array.from({ length: count }, (_, index) => frames.subarray(index * FRAME ** 2, (index + 1) * FRAME ** 2));
-    return networks[model].run(each);
-  },
+  frames: ({ model, frames }) => networks[model].run(frames),
 };
 
 const last = {}; // the end of the latest load, and of the latest answer: a download holds up no answer
