@@ -50,14 +50,14 @@ def draw(every: Sequence[Evaluation], models: Sequence[str], across: int = 4) ->
 
 
 def plotted_first(entries: Sequence[Evaluation]) -> list[str]:
-    """Return the models in the figures until a visitor chooses: four single ones, or any if there are none."""
-    plain = [entry.name for entry in entries if entry.members == 1 and not entry.mirror]
+    """Return the models in the figures until a visitor chooses: four single ones that rank, or any if there are none."""
+    plain = [entry.name for entry in entries if entry.members == 1 and not entry.mirror and entry.held_out]
     return (plain or [entry.name for entry in entries])[:4]
 
 
 def entry_colours(entries: Sequence[Evaluation]) -> dict[str, str]:
-    """By name: single models have their usual colours; flip averaging and ensembles get the rest."""
-    plain_first = sorted(entries, key=lambda entry: (entry.members > 1, entry.mirror))
+    """By name: single models that rank have their usual colours; the others get the rest."""
+    plain_first = sorted(entries, key=lambda entry: (not entry.held_out, entry.members > 1, entry.mirror))
     colours = distinct([network_colour(entry.model) for entry in plain_first])
     return dict(zip((entry.name for entry in plain_first), colours, strict=True))
 
