@@ -50,7 +50,7 @@ def draw(every: Sequence[Evaluation], models: Sequence[str], across: int = 4) ->
 
 
 def plotted_first(entries: Sequence[Evaluation]) -> list[str]:
-    """Return the models in the figures until a visitor chooses: four single ones that rank, or any if there are none."""
+    """Return the models in the figures until a visitor chooses: four single ones that rank, or any without those."""
     plain = [entry.name for entry in entries if entry.members == 1 and not entry.mirror and entry.held_out]
     return (plain or [entry.name for entry in entries])[:4]
 
