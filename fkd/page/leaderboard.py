@@ -21,7 +21,7 @@ from fkd.metrics import METRICS, RMSE
 from fkd.page.browser import PRIVATE, SAVE, Update, remember
 from fkd.page.guard import handler
 from fkd.page.plots import draw, entry_colours, plotted_first
-from fkd.page.ranking import MAX_ROWS, Choice, is_single, ranked, ranking_html, ranking_view
+from fkd.page.ranking import MAX_ROWS, Choice, is_single, ranked, ranking_html
 from fkd.page.uploads import new_folder
 
 HERE = Path(__file__).parent
@@ -75,7 +75,8 @@ class LeaderboardTab:
             self.averaged = gr.Checkbox(label=averaged, container=False, elem_id="averaged")
 
     def _place_ranking(self) -> None:
-        self.table = ranking_view(self._html(Choice.from_address({})))
+        css = (HERE / "ranking.css").read_text("utf-8")
+        self.table = gr.HTML(self._html(Choice()), css_template=css, apply_default_css=False, elem_id="ranking")
         with gr.Row():
             self.csv = gr.Button("Table as CSV", size="sm", min_width=120, elem_id="ranking-csv")
             self.refresh = gr.Button("Refresh from the Hub", size="sm", min_width=120, elem_id="sync")
@@ -231,7 +232,7 @@ def questions() -> str:
 def _plotted(entries: Entries, choice: Choice) -> tuple[list[str], list[str]]:
     """Return the models that can be in the figures, and those that are."""
     models = [entry.name for entry in entries.measured]
-    return models, [model for model in choice.model if model in models] or plotted_first(entries.measured)
+    return models, [model for model in choice.model or () if model in models] or plotted_first(entries.measured)
 
 
 def _about(benchmark: Benchmark, entries: Entries) -> str:

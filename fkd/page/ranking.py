@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 from jinja2 import Environment, FileSystemLoader
 
 from fkd.board.entries import Benchmark, Entries, read_benchmarks, read_entries, read_synced
@@ -76,10 +75,7 @@ class Choice:
     benchmark: str = ""
     search: str = ""  # part of a model's or a network's name
     averaged: bool = False  # include ensembles and flip averaging
-    model: Sequence[str] = ()  # names of the models in the figures
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "model", list(self.model or ()))  # a browser may send null
+    model: Sequence[str] | None = None  # names of the models in the figures
 
     @classmethod
     def from_address(cls, query: Mapping[str, str]) -> "Choice":
@@ -145,12 +141,6 @@ def tested(leaderboard: Path, folders: Mapping[str, Path]) -> Scores:
         if rmse:
             return Scores(benchmark.faces, rmse)
     return Scores()
-
-
-def ranking_view(html: str) -> gr.HTML:
-    """Show a table's HTML."""
-    css = (HERE / "ranking.css").read_text("utf-8")
-    return gr.HTML(html, html_template="${value}", css_template=css, apply_default_css=False, elem_id="ranking")
 
 
 def _is_known(value: object) -> bool:
