@@ -210,16 +210,6 @@ def typed(value: Any, result_type: type[Result], where: str, strict: bool = True
         raise FkdError(sentence_of(error, where)) from None
 
 
-def typed_rows(path: Path | str, result_type: type[Result], largest: int = LARGEST) -> list[Result]:
-    """The rows of a csv with a header, each a dataclass of numbers; an empty cell is None. Raises as `read_json`."""
-    try:
-        lines = read_bytes(path, largest).decode("utf-8-sig").splitlines()
-        rows = [{name: cell or None for name, cell in row.items()} for row in csv.DictReader(lines, restkey="more")]
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise FkdError(f"{path} is not readable as csv ({one_line(error)})") from None
-    return typed(rows, list[result_type], str(path), strict=False)  # type: ignore[valid-type]
-
-
 @functools.cache
 def _adapter(result_type: Any) -> TypeAdapter[Any]:
     return TypeAdapter(result_type)

@@ -25,9 +25,7 @@ class FaceErrors:
 
     squares: np.ndarray  # [N], the sum of the squared errors of a face's labelled coordinates, px²
     values: np.ndarray  # [N], their number
-    nme: (
-        np.ndarray
-    )  # the mean point error of each face with both eyes labelled, in percent of its inter-ocular distance
+    nme: np.ndarray  # the mean point error of each face with both eyes labelled, % of its inter-ocular distance
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,6 @@ from fkd.files import (
 from fkd.metrics import Figures
 
 Record = TypeVar("Record")
-Identity = tuple[list[str], bool, str]  # weights, mirror and fingerprint of an entry
 BENCHMARK, SYNCED = "benchmark.json", "claims.json"
 MAX_SYNCED = 20_000_000  # bytes
 KAGGLE = "kaggle-facial-keypoints"
@@ -112,23 +111,16 @@ def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> P
     return path
 
 
-def entry_to_replace(path: Path, identity: Identity, overwrite: bool) -> Evaluation | None:
-    """Return the entry of the same weights, averaging and faces that is at this path, or None.
-
-    Raises FkdError, unless `overwrite`, if another entry is there: only the name of its folder is the same.
-    """
+def check_replaceable(path: Path, weights: list[str], mirror: bool, fingerprint: str) -> None:
+    """Raise FkdError if there is an entry at this path that is not of these weights, averaging and faces."""
     _check_free(path)
     if not path.exists():
-        return None
-    before = None
+        return
     with contextlib.suppress(FkdError):
         before = read_evaluation(path)
-    if before and before.weights and (before.weights, before.mirror, before.fingerprint) == identity:
-        return before
-    if not overwrite:
-        what = "is of other weights or faces" if before else "cannot be read"
-        raise FkdError(f"{path} already exists and {what}: choose another --name, or add --overwrite")
-    return None
+        if (before.weights, before.mirror, before.fingerprint) == (weights, mirror, fingerprint):
+            return
+    raise FkdError(f"{path} already exists and is of other weights or faces: choose another --name, or add --overwrite")
 
 
 def _check_free(path: Path) -> None:

@@ -43,7 +43,7 @@ def evaluate(
 
     Args:
         data: The competition's folder or training file.
-        benchmark: The ranking's name, or if empty, the competition's for its 7,049 rows, else the data's.
+        benchmark: The ranking's name, or if empty, as from `ranking_name`.
         name: The entry's; the first detector's if empty.
         mirror: Average predictions over the image and its horizontal flip (flip averaging).
     """
@@ -54,7 +54,7 @@ def evaluate(
     predicted = mean_on_frames(detectors, test.images, test.four_point, mirror)
     return Evaluation(
         name=entry_name(detectors, name, mirror),
-        benchmark=_ranking_name(benchmark, data, faces),
+        benchmark=benchmark or ranking_name(data, faces),
         fingerprint=prints.test,
         accuracy=accuracy(predicted, test.points),
         detail=detail(predicted, test.points),
@@ -96,9 +96,7 @@ def aligned_points(
     return np.asarray(predicted - offsets[conventions.rows[in_order(faces, split.test)]])
 
 
-def measure_again(
-    entries: Sequence[Evaluation], folders: Mapping[str, Path], data: Path, device: str = "cpu"
-) -> Iterator[tuple[str, str]]:
+def measure_again(entries: Sequence[Evaluation], folders: Mapping[str, Path], data: Path) -> Iterator[tuple[str, str]]:
     """Measure every entry of a benchmark again; yield its name, and the first difference or an empty string.
 
     folders: the available checkpoints, folders or files, by `Evaluation.keys`.
@@ -106,18 +104,18 @@ def measure_again(
     faces, split = split_data(data)
     for entry in entries:
         try:
-            yield entry.name, _difference(entry, folders, faces, split, device)
+            yield entry.name, _difference(entry, folders, faces, split)
         except (FkdError, OSError) as error:
             yield entry.name, f"it cannot be measured: {error}"
 
 
-def _difference(entry: Evaluation, folders: Mapping[str, Path], faces: Faces, split: Split, device: str) -> str:
+def _difference(entry: Evaluation, folders: Mapping[str, Path], faces: Faces, split: Split) -> str:
     test = faces[in_order(faces, split.test)]
     if entry.fingerprint != fingerprint(test):
         return f"it was measured on other faces ({entry.fingerprint[:40]}, here {fingerprint(test)})"
     if missing := [key for key in entry.keys if key not in folders]:
         return f"its checkpoint ({missing[0][:12]}) is not here"
-    detectors = [read_detector(folders[key], device) for key in entry.keys]
+    detectors = [read_detector(folders[key]) for key in entry.keys]
     predicted = mean_on_frames(detectors, test.images, test.four_point, entry.mirror)
     now = dataclasses.replace(entry, accuracy=accuracy(predicted, test.points, resamples=1))
     if entry.aligned:
@@ -146,24 +144,20 @@ def entry_name(detectors: Sequence[Detector], name: str, mirror: bool) -> str:
     return name or "-".join(detectors[0].name.split()) + ("-mirror" if mirror else "")
 
 
-def find_ranking(benchmark: str, data: Path, root: Path) -> tuple[str, str]:
+def find_ranking(data: Path, root: Path) -> tuple[str, str]:
     """Return the name of a ranking, and the fingerprint of the held-out faces.
 
-    If no benchmark is named, it is the one under ROOT that has these faces, whatever the data's folder is called.
+    It is the one under ROOT that has these faces, whatever the data's folder is called.
     """
     faces, split = split_data(data)
     found = fingerprint(faces[split.test])
     same = [each.name for each in read_benchmarks(root) if each.fingerprint == found]
-    return _ranking_name(benchmark or min(same, default=""), data, faces), found
+    return min(same, default=ranking_name(data, faces)), found
 
 
-def _ranking_name(benchmark: str, data: Path, faces: Faces) -> str:
-    if benchmark in ("", "kaggle", KAGGLE) and len(faces) == COMPETITION_ROWS:
-        return KAGGLE
-    if benchmark in ("kaggle", KAGGLE):
-        has = f"{data} has {len(faces):,} training rows, but the competition's file has {COMPETITION_ROWS:,}"
-        raise FkdError(f"{has}: leave out --benchmark {benchmark} for other data")
-    return benchmark or data_name(data)
+def ranking_name(data: Path, faces: Faces) -> str:
+    """Return the name of a new ranking: the competition's for as many rows as its file has, else the data's."""
+    return KAGGLE if len(faces) == COMPETITION_ROWS else data_name(data)
 
 
 def cost(detectors: Sequence[Detector], mirror: bool = False, repeats: int = 30) -> Cost:

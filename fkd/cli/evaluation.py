@@ -11,7 +11,6 @@ from fkd.cli.options import (
     CHECKPOINTS,
     DETECTORS,
     LEADERBOARD,
-    Benchmark,
     Data,
     Detectors,
     Device,
@@ -29,50 +28,44 @@ if TYPE_CHECKING:
 
 NAME = "The entry's name; the checkpoint's, with -mirror for flip averaging, if not given."
 EVALUATION = "evaluation.json"
-WRITE = "Replace an entry of the same name, and a card and evaluation.json of other faces."
+OVERWRITE = "Replace an entry of the same name, and a card and evaluation.json of other faces."
 
 
 def evaluate_command(
     checkpoint: Detectors,
     data: Data,
     name: Annotated[str, typer.Option(help=NAME)] = "",
-    benchmark: Benchmark = "",
     root: Entries = LEADERBOARD,
     mirror: Mirror = False,
     device: Device = "auto",
-    overwrite: Annotated[bool, typer.Option("--write", "--overwrite", help=WRITE)] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help=OVERWRITE)] = False,
 ) -> None:
     """Measure a detector on the held-out tenth of the training file, and enter it in the leaderboard.
 
-    Writes the checkpoint's card and evaluation.json too, unless they are of other faces. Figures that have not changed
-    leave all files as they are.
+    Writes the checkpoint's card and evaluation.json too, unless they are of other faces.
     """
-    from fkd.board.entries import entry_to_replace, file_name, read_synced
+    from fkd.board.entries import check_replaceable, file_name
     from fkd.board.measuring import entry_name, evaluate, find_ranking
     from fkd.board.record import check_entry
     from fkd.files import check_writable
-    from fkd.metrics import RMSE
 
     if len(checkpoint) > 1 and not name:
         raise FkdError("an ensemble needs a name for its entry: add --name NAME")
     detectors = _load(checkpoint, device)
-    ranking, found = find_ranking(benchmark, data, root)
+    ranking, found = find_ranking(data, root)
     name, weights = entry_name(detectors, name, mirror), [detector.sha256 for detector in detectors]
     check_entry(name, weights)
-    replaceable = overwrite or "/" in name  # a Hub model's name is its own, and newer commits replace older ones
-    before = entry_to_replace(root / ranking / file_name(name), (weights, mirror, found), replaceable)
+    if not overwrite and "/" not in name:  # a Hub model's name is its own, and newer commits replace older ones
+        check_replaceable(root / ranking / file_name(name), weights, mirror, found)
     folder = Path(checkpoint[0])
     carded = len(detectors) == 1 and not mirror and folder.is_dir()
-    if carded and (overwrite or not _evaluation_of(weights, folder)):
+    if carded:
         check_writable(folder / EVALUATION)
     typer.echo(f"measuring {name} on the held-out faces of {data}, then on degraded copies of them", err=True)
     evaluation = evaluate(detectors, data, ranking, name, mirror)
     if carded:
         _write_card(detectors[0], evaluation, folder, overwrite)
-    _enter(evaluation, root, data, None if overwrite else before)
-    for claim in read_synced(root).claims:
-        if (claim.repo, claim.benchmark) == (name, ranking) and not claim.refused:
-            typer.echo(f"its author claims {RMSE.shown(claim.figures.get(RMSE.key))}")
+    _enter(evaluation, root, data)
     shown = "fkd leaderboard" + ("" if root == LEADERBOARD else f" --leaderboard {root}")
     typer.echo(f"next: `{shown}` shows the ranking" + ("" if mirror else "; --mirror is often a little better"))
 
@@ -117,10 +110,10 @@ def _load(references: list[str], device: str) -> list["Detector"]:
     return detectors
 
 
-def _enter(evaluation: "Evaluation", root: Path, data: Path, before: "Evaluation | None" = None) -> None:
-    """Write an entry, unless it equals the one before, and print it next to the mean face, with its rank."""
-    from fkd.board.entries import file_name, find_benchmark, read_entries, write_entry
-    from fkd.board.measuring import changed, mean_face
+def _enter(evaluation: "Evaluation", root: Path, data: Path) -> None:
+    """Write an entry, and print it next to the mean face, with its rank."""
+    from fkd.board.entries import find_benchmark, read_entries, write_entry
+    from fkd.board.measuring import mean_face
     from fkd.board.ranking import ranking
     from fkd.data.record import data_name
     from fkd.data.split import split_data
@@ -133,12 +126,8 @@ def _enter(evaluation: "Evaluation", root: Path, data: Path, before: "Evaluation
     typer.echo(f"{evaluation}\nthe mean face, the simplest answer: RMSE {simplest:.3f} px, {times:.1f} times as much")
     if evaluation.aligned:
         typer.echo(f"aligned {RMSE.label} {RMSE.shown(evaluation.aligned.get(RMSE.key))}")
-    path = root / evaluation.benchmark / file_name(evaluation.name)
-    if before and not changed(before, evaluation):
-        typer.echo(f"{path} has these figures already, and stays as it is")
-    else:
-        description = f"The held-out tenth of {data_name(data)}'s training file, without look-alikes of training faces"
-        typer.echo(f"{write_entry(root, evaluation, description)}: written")
+    description = f"The held-out tenth of {data_name(data)}'s training file, without look-alikes of training faces"
+    typer.echo(f"{write_entry(root, evaluation, description)}: written")
     board = find_benchmark(root, evaluation.benchmark)
     entries = read_entries(root, board)
     rows = ranking(board, entries, weights_there(CHECKPOINTS.glob("*"), entries.measured))
@@ -154,7 +143,6 @@ def _write_card(detector: "Detector", evaluation: "Evaluation", folder: Path, ov
 
     An evaluation of other weights, from before the folder was trained again, is replaced.
     """
-    from fkd.board.measuring import changed
     from fkd.files import replacing, write_json
     from fkd.hub.card import model_card
     from fkd.photo.detectors.checkpoint import CheckpointDetector
@@ -162,12 +150,10 @@ def _write_card(detector: "Detector", evaluation: "Evaluation", folder: Path, ov
     if not isinstance(detector, CheckpointDetector):
         return
     path, card = folder / EVALUATION, folder / "README.md"
-    if not overwrite and (before := _evaluation_of(evaluation.weights, folder)):
-        if before.fingerprint != evaluation.fingerprint:
-            typer.echo(f"{path} and the card are of {before.benchmark}, and stay so: --write replaces them")
-            return
-        if not changed(before, evaluation) and card.exists():
-            return
+    before = _evaluation_of(evaluation.weights, folder)
+    if before and before.fingerprint != evaluation.fingerprint and not overwrite:
+        typer.echo(f"{path} and the card are of {before.benchmark}, and stay so: --overwrite replaces them")
+        return
     write_json(path, dataclasses.asdict(evaluation))
     text = card.read_text("utf-8") if card.exists() else ""
     with replacing(card) as unfinished:

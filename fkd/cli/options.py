@@ -16,7 +16,6 @@ CLONE = HOME if (HOME / "app.py").is_file() else None  # None where fkd is insta
 LEADERBOARD, CHECKPOINTS = Path("leaderboard"), Path("checkpoints")
 DATA = "Folder with training.zip, test.zip, IdLookupTable.csv, or the competition's one big zip."
 DETECTORS = "A checkpoint folder, hf:user/repo, or kind:FILE (dlib, mediapipe, onnx); several make an ensemble."
-BENCHMARK = "The ranking: if not given, that of these faces, the competition's, or the data folder's name."
 MIRROR = "Average predictions over the image and its horizontal flip (flip averaging)."
 
 
@@ -72,7 +71,6 @@ Entries = Annotated[Path, typer.Option("--leaderboard", callback=folder_to_write
 Checkpoints = Annotated[Path, typer.Option(callback=local, help="The folder of checkpoints that entries are of.")]
 Data = Annotated[Path, typer.Option("--data", callback=local, help=DATA)]
 Detectors = Annotated[list[str], typer.Argument(help=DETECTORS)]
-Benchmark = Annotated[str, typer.Option(help=BENCHMARK)]
 Mirror = Annotated[bool, typer.Option("--mirror", help=MIRROR)]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:N, mps (Apple), or auto: cuda where there is one.")]
 Private = Annotated[bool, typer.Option("--private", help="If the repository is created: only for you.")]

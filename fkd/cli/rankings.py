@@ -4,7 +4,7 @@ import itertools
 
 import typer
 
-from fkd.cli.options import CHECKPOINTS, LEADERBOARD, Benchmark, Checkpoints, Data, Device, Entries, Root
+from fkd.cli.options import CHECKPOINTS, LEADERBOARD, Checkpoints, Data, Entries, Root
 from fkd.errors import FkdError
 
 app = typer.Typer(help="Print the rankings; check them; sync them with the Hub.", invoke_without_command=True)
@@ -47,30 +47,24 @@ def show_command(context: typer.Context, root: Root = LEADERBOARD, checkpoints: 
 @app.command("check")
 def check_command(
     data: Data,
-    benchmark: Benchmark = "",
     checkpoints: Checkpoints = CHECKPOINTS,
     root: Root = LEADERBOARD,
-    device: Device = "cpu",
 ) -> None:
     """Measure every entry again, and list the entries with other figures; exit status 1 if any has."""
     from fkd.board.entries import find_benchmark, read_entries
     from fkd.board.measuring import find_ranking, measure_again
     from fkd.hub.repository import pull, weights_there
 
-    entries = read_entries(root, find_benchmark(root, find_ranking(benchmark, data, root)[0]))
+    entries = read_entries(root, find_benchmark(root, find_ranking(data, root)[0]))
     for entry in entries.measured:
         if entry.revision:
             try:
                 pull(entry.name, entry.revision)
             except FkdError as error:
                 typer.echo(f"{entry.name}: {error}", err=True)
-    if device != "cpu":
-        from fkd.learn.models import chosen_device
-
-        device = chosen_device(device)
     folders = weights_there(checkpoints.glob("*"), entries.measured)
     is_wrong = False
-    measured = measure_again(entries.measured, folders, data, device)
+    measured = measure_again(entries.measured, folders, data)
     for name, problem in itertools.chain(entries.unreadable.items(), measured):
         typer.echo(f"{name}: {problem or 'reproduced'}")
         is_wrong = is_wrong or bool(problem)

@@ -11,7 +11,7 @@ from fkd.data.faces import Faces, TestSet
 from fkd.data.find import find_csv, open_csv
 from fkd.data.table import Table
 from fkd.errors import FkdError
-from fkd.files import file_version, one_line
+from fkd.files import file_version
 from fkd.keypoints import COLUMNS, FRAME_SIZE, NAMES
 
 PIXELS = FRAME_SIZE * FRAME_SIZE
@@ -105,14 +105,7 @@ def _images(table: Table, cells: "pd.Series[str]") -> np.ndarray:
             if len(pixels) != PIXELS or pixels.min() < 0 or pixels.max() > 255:
                 raise ValueError
         except ValueError:
-            raise FkdError(f"{table.label}: row {row} has {_pixel_defect(text)}") from None
+            count = f"{len(text.split()):,} pixels, expected {PIXELS:,} ({FRAME_SIZE} x {FRAME_SIZE})"
+            raise FkdError(f"{table.label}: row {row} has {count}, whole numbers from 0 to 255") from None
         images[index] = pixels
     return images.reshape(-1, FRAME_SIZE, FRAME_SIZE)
-
-
-def _pixel_defect(text: str) -> str:
-    words = text.split()
-    if len(words) != PIXELS:
-        return f"{len(words):,} pixels, expected {PIXELS:,} ({FRAME_SIZE} x {FRAME_SIZE})"
-    bad = next((word for word in words if word not in map(str, range(256))), "")
-    return f"the pixel {one_line(bad, 40)!r}, expected a whole number from 0 to 255"

@@ -133,12 +133,11 @@ def present(conventions: Conventions, rows: np.ndarray) -> Conventions:
 
 
 def nearest(convention: Convention, values: Sequence[Convention]) -> Convention:
-    """The one of `values` that places nose tip and lips most like `convention`, if possible of as many points."""
+    """The one of `values` whose lip gap is most like that of `convention`, if possible of as many points."""
 
     def distance(other: Convention) -> tuple[bool, float]:
-        heights = np.array([[each.nose_tip, each.top_lip, each.bottom_lip] for each in (convention, other)], float)
-        away = np.abs(heights[0] - heights[1])  # NaN where one of them is None
-        return convention.four_point != other.four_point, float(np.nansum(away) / np.isfinite(away).sum().clip(1))
+        away = abs((convention.lip_gap or 0) - (other.lip_gap or 0))
+        return convention.four_point != other.four_point, away
 
     return min(values, key=distance)
 
@@ -215,12 +214,11 @@ def _weights(
 
 def _eye_frame(points: np.ndarray) -> np.ndarray:
     """Points [N, 15, 2] px, seen from halfway between the eyes: x towards the left eye, y down the face, in IOD."""
-    left, right = points[:, LEFT_EYE], points[:, RIGHT_EYE]
+    places = points @ [1, 1j]  # [N, 15]
+    left, right = places[:, LEFT_EYE, None], places[:, RIGHT_EYE, None]
     with np.errstate(invalid="ignore", divide="ignore"):
-        across = (left - right) / ((left - right) ** 2).sum(1, keepdims=True)  # [N, 2], 1 / IOD long
-    down = np.stack([-across[:, 1], across[:, 0]], 1)
-    away = points - ((left + right) / 2)[:, None]
-    return np.stack([(away * across[:, None]).sum(-1), (away * down[:, None]).sum(-1)], -1)
+        away = (places - (left + right) / 2) / (left - right)
+    return np.stack([away.real, away.imag], -1)
 
 
 def _median(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

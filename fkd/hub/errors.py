@@ -11,7 +11,6 @@ from huggingface_hub.errors import (
     HTTPError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
-    RevisionNotFoundError,
 )
 from huggingface_hub.utils.logging import set_verbosity_error
 
@@ -49,31 +48,18 @@ def _sentence(repo_id: str, anonymous: bool, error: Exception) -> FkdError:
             return FkdError(f"{repo_id!r} is not a repository name: expected user/name")
         case OfflineModeIsEnabled():
             return HostError("the Hub is not used, since HF_HUB_OFFLINE is set: unset it, then try again")
-        case GatedRepoError():
-            advice = "only models that everybody may read can be added here"
-            return FkdError(
-                f"{repo_id} is gated: {advice if anonymous else f'ask for access on its page, then {LOG_IN}'}"
-            )
-        case RepositoryNotFoundError() if anonymous:
+        case RepositoryNotFoundError() if anonymous:  # a gated one, too
             return FkdError(f"the Hub has no repository {repo_id} that everybody may read: check the name")
+        case GatedRepoError():
+            return FkdError(f"{repo_id} is gated: ask for access on its page, then {LOG_IN}")
         case RepositoryNotFoundError():
             return FkdError(f"the Hub shows you no repository {repo_id}: check the name; if it is private, {LOG_IN}")
-        case RevisionNotFoundError():
-            return FkdError(f"{repo_id} has no such revision: see its history on the Hub")
+        case HfHubHTTPError() if error.response.status_code == 401:
+            return HostError(f"you are not logged in to the Hub, or it does not accept your token: {LOG_IN}")
+        case HfHubHTTPError() if error.response.status_code == 403:
+            right = "read" if error.response.request.method in ("GET", "HEAD") else "write to"
+            return HostError(f"your token may not {right} {repo_id}: make one with that right ({reason})")
         case HfHubHTTPError():
-            return _http_error(repo_id, error, reason)
+            return FkdError(f"the Hub refused {repo_id} ({error.response.status_code}): {reason}")
         case _:
             return HostError(f"the Hub cannot be reached ({reason}): check the network, then try again")
-
-
-def _http_error(repo_id: str, error: HfHubHTTPError, reason: str) -> FkdError:
-    status = error.response.status_code
-    if status == 401:
-        return HostError(f"you are not logged in to the Hub, or it does not accept your token: {LOG_IN}")
-    if status == 403:
-        right = "read" if error.response.request.method in ("GET", "HEAD") else "write to"
-        return HostError(f"your token may not {right} {repo_id}: make one with that right ({reason})")
-    if status == 402:
-        ways = "--static needs no server, --hardware zero-a10g is free for two Spaces, other hardware is paid for"
-        return FkdError(f"the Hub makes no free Space of this kind: {ways} ({reason})")
-    return FkdError(f"the Hub refused {repo_id} ({status}): {reason}")

@@ -81,16 +81,10 @@ def checkpoint_folder(reference: Path | str) -> Path:
 
 def _unknown(reference: str) -> str:
     """Return a sentence that suggests corrections of a reference that is not a folder."""
-    address = re.fullmatch(r"https?:/+(?:www\.)?huggingface\.co/([\w.-]+/[\w.-]+)/?", reference)
-    repo = address[1] if address else reference if reference.count("/") == 1 else f"user/{Path(reference).name}"
-    kind = ENDINGS.get(Path(reference).suffix, "onnx")
-    places = {
-        f"checkpoints/{Path(reference).name}": Path("checkpoints", Path(reference).name),
-        f"{kind}:{reference}": Path(reference),
-    }
-    there = [name for name, place in places.items() if place.exists()]
-    names = ", ".join(there or [*([] if address else places), f"{SCHEME}{repo}"])
-    return f"{reference} is not a checkpoint folder: did you mean {names}?"
+    name, repo = Path(reference).name, reference.removeprefix("https://huggingface.co/")
+    on_hub = SCHEME + (repo if repo.count("/") == 1 else f"user/{name}")
+    of_kind = f"{ENDINGS.get(Path(reference).suffix, 'onnx')}:{reference}"
+    return f"{reference} is not a checkpoint folder: did you mean checkpoints/{name}, {of_kind}, {on_hub}?"
 
 
 def read_pinned(checkpoints: Path) -> list[HubModel]:

@@ -33,101 +33,17 @@ class Head(nn.Module):
     first_map: ClassVar[int] = 0
     last: ClassVar[str] = ""
 
-    def points(self, output: Any) -> torch.Tensor:
+    def points(self, output: Any, /) -> torch.Tensor:
         """Points float32 [B, K, 2], frame pixels."""
         raise NotImplementedError
 
-    def loss(self, output: Any, target: torch.Tensor) -> torch.Tensor | None:
+    def loss(self, output: Any, target: torch.Tensor, /) -> torch.Tensor | None:
         """The mean loss over the labels, a scalar; None without any. target: [B, K, 2] px, NaN where missing."""
         raise NotImplementedError
 
-    def spread(self, output: Any) -> torch.Tensor | None:
+    def spread(self, output: Any, /) -> torch.Tensor | None:
         """How uncertain each point is: standard deviation along an axis [B, K] px; None if the head cannot say."""
         return None
-
-
-class RegressionHead(nn.Linear, Head):
-    """One linear layer on the last map, without pooling: the position of a feature matters.
-
-    The output is the points [B, K, 2], frame pixels.
-    """
-
-    def __init__(self, channels: Sequence[int], cells: int, outputs: int):
-        features = channels[-1] * cells
-        super().__init__(features, 2 * outputs)
-        nn.init.normal_(self.weight, std=0.1 / features**0.5)
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        # bf16 has 8 bits: a coordinate rounded to them would be off by a quarter of a pixel.
-        with torch.autocast(features.device.type, enabled=False):
-            points: torch.Tensor = super().forward(features.float()).reshape(-1, self.out_features // 2, 2)
-        return points * HALF + CENTRE
-
-    def points(self, output: torch.Tensor) -> torch.Tensor:
-        return output
-
-    def loss(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor | None:
-        return masked_loss(output, target)
-
-
-class HeatmapHead(Head):
-    """A heatmap for each point; its expected coordinates are the prediction.
-
-    From the coarsest map on, the sum so far is enlarged, the next map is brought to as many channels and added,
-    and a 3 x 3 convolution mixes them: the top-down way of a feature pyramid (Lin et al. 2017).
-    The output is the heatmaps' logits [B, K, S, S], as fine as the finest map.
-    """
-
-    every_map = True
-    last = "heat"
-    width, finest_width = 128, 64  # channels: the finest map is the most expensive
-
-    def __init__(self, channels: Sequence[int], cells: int, outputs: int):
-        super().__init__()
-        widths = [self.finest_width, *[self.width] * (len(channels) - 1)]
-        self.lateral = nn.ModuleList(nn.Conv2d(count, width, 1) for count, width in zip(channels, widths, strict=True))
-        self.narrow = nn.Conv2d(self.width, self.finest_width, 1)
-        self.mix = nn.ModuleList(
-            nn.Sequential(
-                nn.BatchNorm2d(width),
-                nn.ReLU(inplace=True),
-                nn.Conv2d(width, width, 3, padding=1, bias=False),
-                nn.BatchNorm2d(width),
-                nn.ReLU(inplace=True),
-            )
-            for width in widths[:-1]
-        )
-        self.heat = nn.Conv2d(self.finest_width, outputs, 1)
-
-    def forward(self, features: list[torch.Tensor]) -> torch.Tensor:
-        total: torch.Tensor = self.lateral[-1](features[-1])
-        for level in reversed(range(len(features) - 1)):
-            total = total if level else self.narrow(total)
-            total = F.interpolate(total, scale_factor=2, mode="bilinear")
-            total = self.mix[level](self.lateral[level](features[level]) + total)
-        heatmaps: torch.Tensor = self.heat(total)
-        return heatmaps.float()
-
-    def points(self, output: torch.Tensor) -> torch.Tensor:
-        return expected_points(output)
-
-    def loss(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor | None:
-        return heatmap_loss(output, target)
-
-    def spread(self, output: torch.Tensor) -> torch.Tensor:
-        return spread(output)
-
-
-class SmallHeatmapHead(HeatmapHead):
-    """A heatmap head without the map of 48 x 48 cells, which would cost more than a small network."""
-
-    first_map = 1
-    width, finest_width = 96, 96
-
-
-HEADS: dict[str, type[Head]] = {
-    REGRESSION: RegressionHead, HEATMAP: HeatmapHead, SMALL_HEATMAP: SmallHeatmapHead,
-}  # fmt: skip
 
 
 def masked_loss(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor | None:
@@ -193,3 +109,79 @@ def cells(heatmaps: torch.Tensor) -> torch.Tensor:
     """The centres of a map's cells along one axis, [S] frame pixels."""
     size = int(heatmaps.shape[-1])
     return (torch.arange(size, device=heatmaps.device) + 0.5) * (FRAME_SIZE / size) - 0.5
+
+
+class RegressionHead(nn.Linear, Head):
+    """One linear layer on the last map, without pooling: the position of a feature matters.
+
+    The output is the points [B, K, 2], frame pixels.
+    """
+
+    def __init__(self, channels: Sequence[int], cells: int, outputs: int):
+        features = channels[-1] * cells
+        super().__init__(features, 2 * outputs)
+        nn.init.normal_(self.weight, std=0.1 / features**0.5)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        # bf16 has 8 bits: a coordinate rounded to them would be off by a quarter of a pixel.
+        with torch.autocast(features.device.type, enabled=False):
+            points: torch.Tensor = super().forward(features.float()).reshape(-1, self.out_features // 2, 2)
+        return points * HALF + CENTRE
+
+    def points(self, output: torch.Tensor) -> torch.Tensor:
+        return output
+
+    loss = staticmethod(masked_loss)
+
+
+class HeatmapHead(Head):
+    """A heatmap for each point; its expected coordinates are the prediction.
+
+    From the coarsest map on, the sum so far is enlarged, the next map is brought to as many channels and added,
+    and a 3 x 3 convolution mixes them: the top-down way of a feature pyramid (Lin et al. 2017).
+    The output is the heatmaps' logits [B, K, S, S], as fine as the finest map.
+    """
+
+    every_map = True
+    last = "heat"
+    width, finest_width = 128, 64  # channels: the finest map is the most expensive
+
+    def __init__(self, channels: Sequence[int], cells: int, outputs: int):
+        super().__init__()
+        widths = [self.finest_width, *[self.width] * (len(channels) - 1)]
+        self.lateral = nn.ModuleList(nn.Conv2d(count, width, 1) for count, width in zip(channels, widths, strict=True))
+        self.narrow = nn.Conv2d(self.width, self.finest_width, 1)
+        self.mix = nn.ModuleList(
+            nn.Sequential(
+                nn.BatchNorm2d(width),
+                nn.ReLU(inplace=True),
+                nn.Conv2d(width, width, 3, padding=1, bias=False),
+                nn.BatchNorm2d(width),
+                nn.ReLU(inplace=True),
+            )
+            for width in widths[:-1]
+        )
+        self.heat = nn.Conv2d(self.finest_width, outputs, 1)
+
+    def forward(self, features: list[torch.Tensor]) -> torch.Tensor:
+        total: torch.Tensor = self.lateral[-1](features[-1])
+        for level in reversed(range(len(features) - 1)):
+            total = total if level else self.narrow(total)
+            total = F.interpolate(total, scale_factor=2, mode="bilinear")
+            total = self.mix[level](self.lateral[level](features[level]) + total)
+        heatmaps: torch.Tensor = self.heat(total)
+        return heatmaps.float()
+
+    points, loss, spread = staticmethod(expected_points), staticmethod(heatmap_loss), staticmethod(spread)
+
+
+class SmallHeatmapHead(HeatmapHead):
+    """A heatmap head without the map of 48 x 48 cells, which would cost more than a small network."""
+
+    first_map = 1
+    width, finest_width = 96, 96
+
+
+HEADS: dict[str, type[Head]] = {
+    REGRESSION: RegressionHead, HEATMAP: HeatmapHead, SMALL_HEATMAP: SmallHeatmapHead,
+}  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Final, Generic, Literal, TypeVar
 
 from fkd.data.record import DataRecord
 from fkd.errors import FkdError
-from fkd.files import Brief, Count, Figure, file_sha256, file_version, read_json, strict_dataclass, typed
+from fkd.files import Brief, file_sha256, file_version, read_json, strict_dataclass, typed
 from fkd.learn.config import ModelConfig, TrainingRecord
 
 Model = TypeVar("Model", covariant=True)
@@ -29,16 +29,6 @@ class Checkpoint(Brief, Generic[Model]):
     training: TrainingRecord
     data: DataRecord
     sha256: str
-
-
-@strict_dataclass
-class Epoch:
-    """A row of history.csv: RMSE in px on the training and validation faces, and the learning rate."""
-
-    epoch: Count
-    train_rmse: Figure | None
-    validation_rmse: Figure | None
-    lr: Figure | None
 
 
 @strict_dataclass

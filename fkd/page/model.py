@@ -1,6 +1,7 @@
 """The Model tab: card, training curves and errors of one model."""
 
 import contextlib
+import io
 import os
 from typing import Any
 
@@ -9,10 +10,9 @@ import pandas as pd
 
 from fkd.board.record import read_evaluation
 from fkd.errors import FkdError
-from fkd.files import markdown, typed_rows
+from fkd.files import markdown, read_bytes
 from fkd.hub.card import model_card
 from fkd.hub.repository import EVALUATION
-from fkd.learn.record import Epoch
 from fkd.page.browser import PRIVATE, Update, remember
 from fkd.page.detectors import LazyDetectors
 from fkd.page.guard import handler, pick
@@ -68,8 +68,9 @@ def describe(detector: Detector) -> tuple[str, Any, Any]:
         owner = f"By {markdown(detector.owner)}. " if detector.owner else ""
         return f"# {markdown(name)}\n{owner}Terms: {markdown(detector.data.terms) or 'not stated'}.", None, None
     curves = None
-    with contextlib.suppress(FkdError, OSError):
-        history = pd.DataFrame(typed_rows(detector.folder / "history.csv", Epoch))
+    with contextlib.suppress(OSError, ValueError):  # a stranger's file
+        content = io.BytesIO(read_bytes(detector.folder / "history.csv"))
+        history = pd.read_csv(content, usecols=["epoch", "train_rmse", "validation_rmse"], dtype=float)
         curves = training_curves(history, detector.colour)
     try:
         evaluation = read_evaluation(detector.folder / EVALUATION)

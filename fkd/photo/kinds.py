@@ -31,10 +31,10 @@ def files_in(checkpoints: Path) -> list[Path]:
     return sorted(path for path in checkpoints.glob("*") if path.suffix in ENDINGS and path.is_file())
 
 
-def read_detector(path: Path, device: str = "cpu") -> Detector:
+def read_detector(path: Path) -> Detector:
     """Reads a checkpoint folder, or a file by the reader for its ending. Raises as that reader does."""
     kind = ENDINGS.get(path.suffix)
-    return READERS[kind](path, "") if kind and path.is_file() else CheckpointDetector.read(path, device=device)
+    return READERS[kind](path, "") if kind and path.is_file() else CheckpointDetector.read(path)
 
 
 def try_file(kind: str, path: Path) -> None:

@@ -23,12 +23,11 @@ from fkd.board.entries import find_benchmark, problems, read_entries, read_synce
 from fkd.board.ranking import ranking
 from fkd.board.record import read_evaluation
 from fkd.data.competition import read_lookup, read_test, read_training
-from fkd.files import typed_rows
 from fkd.hub.claims import _claims
 from fkd.hub.reference import load
 from fkd.keypoints import COLUMNS, MEAN_FACE, NAMES
 from fkd.learn.models import ModelConfig
-from fkd.learn.record import Epoch, read_config
+from fkd.learn.record import read_config
 from fkd.photo.many_photos import list_sources
 from fkd.photo.point_files import read_points, to_pts
 from fkd.photo.reading import read_photo
@@ -92,7 +91,6 @@ def good_files() -> dict[str, tuple[bytes, Callable[[Path], object]]]:
         "IdLookupTable.csv": (tables["IdLookupTable"], lambda path: read_lookup(path.parent)),
         "config.json": (json.dumps(CONFIG).encode(), read_config),
         "evaluation.json": (json.dumps(ENTRY).encode(), read_evaluation),
-        "history.csv": (b"epoch,train_rmse,validation_rmse,lr\n1,50,48,0.1\n", lambda path: typed_rows(path, Epoch)),
     }
     network = mean_face(name="mean face", owner="ada", licence="MIT").SerializeToString()
     frames = np.zeros((2, 96, 96), np.uint8)

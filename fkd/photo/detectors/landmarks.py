@@ -64,9 +64,8 @@ class LandmarkDetector(Brief):
     """
 
     name: str
-    landmarks: Callable[
-        [np.ndarray], np.ndarray
-    ]  # grey uint8 [SIZE, SIZE] -> float [K, 2] px of it, NaN without a face
+    # Grey uint8 [SIZE, SIZE] -> float [K, 2] px of it, NaN without a face.
+    landmarks: Callable[[np.ndarray], np.ndarray]
     points: Mapping15
     four_points: Mapping15  # the keypoints that differ in the four-point convention
     network: str
