@@ -70,7 +70,7 @@ class LeaderboardTab:
                 label="Search models", placeholder="Search models", max_length=100, container=False, min_width=140,
                 elem_id="search",
             )  # fmt: skip
-            gr.ClearButton(self.search, value="Clear the search", size="sm", min_width=100, scale=0, elem_id="clear")
+            gr.ClearButton(self.search, value="Clear", size="sm", min_width=60, scale=0, elem_id="clear")
             averaged = "Include ensembles and flip averaging"
             self.averaged = gr.Checkbox(label=averaged, container=False, elem_id="averaged")
 
