@@ -63,8 +63,13 @@ def check_command(
             except FkdError as error:
                 typer.echo(f"{entry.name}: {error}", err=True)
     folders = weights_there(checkpoints.glob("*"), entries.measured)
+    elsewhere = {
+        entry.name for entry in entries.measured if not entry.held_out and not folders.keys() & set(entry.keys)
+    }
+    for name in sorted(elsewhere):
+        typer.echo(f"{name}: has no rank, and its file is not here")
     is_wrong = False
-    measured = measure_again(entries.measured, folders, data)
+    measured = measure_again([entry for entry in entries.measured if entry.name not in elsewhere], folders, data)
     for name, problem in itertools.chain(entries.unreadable.items(), measured):
         typer.echo(f"{name}: {problem or 'reproduced'}")
         is_wrong = is_wrong or bool(problem)

@@ -204,6 +204,7 @@ def test_the_numbers_of_a_point_are_shown_to_a_finger_the_mouse_and_the_keyboard
     ocular = np.mean([np.hypot(*(both[0] - both[1])) for both in points])
     tip = page.locator("#viewer .tip")
     press(page, "Zoom to face")
+    page.locator('.point[data-key="0 0 12"]').scroll_into_view_if_needed()  # on a phone it may be above
     (page.touchscreen.tap if page.size == "phone" else page.mouse.move)(*point(page, 12))
     x, y = points[0][12]
     expect(tip).to_contain_text("mouth right corner")
