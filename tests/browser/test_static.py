@@ -102,6 +102,7 @@ def test_the_example_is_answered_at_once_and_ones_own_photo_as_by_python(page, f
         assert size < 16_000_000, "the first visit"
 
 
+@pytest.mark.slow
 def test_no_request_leaves_the_page_once_the_models_are_there(page):
     give(page, "one.png", (EXAMPLES / "eileen_collins.png").read_bytes())
     asked = []
@@ -112,6 +113,7 @@ def test_no_request_leaves_the_page_once_the_models_are_there(page):
     page.context.set_offline(False)
 
 
+@pytest.mark.slow
 def test_boxes_points_models_and_options_are_answered_again(page):
     give(page, "grace.jpg", (EXAMPLES / "grace_hopper.jpg").read_bytes())
     first = answers(page)
@@ -253,6 +255,7 @@ def test_the_first_visit_is_quick(browser, address):
     assert overlay < 3 and first < 12, "twice the targets, since other tests run beside"
 
 
+@pytest.mark.slow
 def test_a_folder_in_use_and_a_model_that_is_too_large_are_refused(tmp_path):
     args = BOARD, ROOT / "checkpoints", EXAMPLES / "grace_hopper.jpg"
     (tmp_path / "used").mkdir()
