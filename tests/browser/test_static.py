@@ -140,8 +140,8 @@ def test_boxes_points_models_and_options_are_answered_again(page):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_page_has_an_address_and_no_barrier(page, address, theme):
+def test_every_page_has_an_address_and_no_barrier(page, address):
+    theme = {"phone": "dark", "desktop": "light"}[page.size]
     page.emulate_media(color_scheme=theme)
     for tab in ("compare", "leaderboard", "models", "about", "live"):
         page.goto(f"{address}?tab={tab}")
