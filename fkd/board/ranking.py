@@ -90,7 +90,7 @@ def ranking(
     rows += [RankingRow(name, "unreadable", why) for name, why in entries.unreadable.items()]
     unranked = [row for row in rows if row.unranked]
     rows = [*_without_repeats([row for row in rows if not row.unranked], weights), *unranked]
-    rows.sort(key=lambda row: row.rmse)
+    rows.sort(key=lambda row: (row.entry is None, row.rmse))  # measured ones first, then claims
     return [*_ranked([row for row in rows if not row.unranked]), *(row for row in rows if row.unranked)]
 
 

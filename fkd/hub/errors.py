@@ -59,6 +59,9 @@ def _sentence(repo_id: str, anonymous: bool, error: Exception) -> FkdError:
         case HfHubHTTPError() if error.response.status_code == 403:
             right = "read" if error.response.request.method in ("GET", "HEAD") else "write to"
             return HostError(f"your token may not {right} {repo_id}: make one with that right ({reason})")
+        case HfHubHTTPError() if error.response.status_code == 402:
+            ways = "--static needs no server, --hardware zero-a10g is free for two Spaces, other hardware is paid for"
+            return FkdError(f"the Hub makes no free Space of this kind: {ways} ({reason})")
         case HfHubHTTPError():
             return FkdError(f"the Hub refused {repo_id} ({error.response.status_code}): {reason}")
         case _:

@@ -14,7 +14,6 @@ from browser.helpers import (
     choose,
     launched,
     open_tab,
-    press,
     screenshot,
     settle,
     standing,
@@ -139,7 +138,7 @@ def test_the_ranking_is_sorted_searched_and_opened_by_pointer(board):
     search(board, "fcnnx", 0)
     board.locator("#search").get_by_role("textbox").press("Backspace")
     expect(board.locator(ROWS)).to_have_count(1, timeout=20_000)
-    press(board, "Clear")
+    board.locator("#clear").click()
     expect(board.locator(ROWS).nth(1)).to_be_visible(timeout=20_000)
     board.wait_for_function("!location.search.includes('search')")
     search(board, "fcnn", 1)

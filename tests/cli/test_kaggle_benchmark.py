@@ -36,11 +36,11 @@ def test_files_of_the_competitions_exact_shape(tmp_path, monkeypatch):
     data = write_competition(tmp_path / "facial-keypoints-detection", training, test)
     assert is_four_point(read_training(data).points).sum() == 7049 - 2283
 
-    run("train", "--model", "fcnn", "--data", data, "--out", "m", "--epochs", "2")
-    said = run("evaluate", "m", "--data", data)
+    run("train", "--model", "fcnn", "--data", data, "--out", "checkpoints/m", "--epochs", "2")
+    said = run("evaluate", "checkpoints/m", "--data", data)
     assert f"m on {KAGGLE}: RMSE" in said and "not ranked" not in said
     entry = json.loads((tmp_path / "leaderboard" / KAGGLE / "m.json").read_text())
     assert entry["held_out"] and 600 < entry["accuracy"]["faces"] < 800
     assert KAGGLE in run("leaderboard")
-    assert "27,124 rows" in run("submit", "--checkpoint", "m", "--data", data, "--out", "submission.csv")
+    assert "27,124 rows" in run("submit", "--checkpoint", "checkpoints/m", "--data", data, "--out", "submission.csv")
     assert len(pd.read_csv("submission.csv")) == 27124
