@@ -59,7 +59,7 @@ SHIFT = """window.moved = 0;
 const add = list => list.getEntries().forEach(entry => window.moved += entry.value);
 new PerformanceObserver(add).observe({type: 'layout-shift', buffered: true});"""
 # Buttons and fields outside of running text and tables; a label is a part of its checkbox.
-SMALL = """() => [...document.querySelectorAll('button, summary, a[href], input, textarea, [role=tab]')].filter(part => {
+SMALL = """() => [...document.querySelectorAll('button, summary, a[href], input, textarea')].filter(part => {
     if (part.closest('p, li, td, .md, .modebar, [hidden]') || !part.checkVisibility({visibilityProperty: true})) return;
     const field = part.matches('input, textarea') && part.closest('label, .block, .wrap');
     const {width, height} = (field || part).getBoundingClientRect();

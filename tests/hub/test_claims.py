@@ -97,7 +97,7 @@ def test_an_entry_replaces_the_claim_of_its_model(hub, board, card, evaluated):
     hub.put("bob/net", card(new="value: 1.5"))
     sync(board)
     rows = ranking(board)
-    assert [row.name for row in rows] == ["net", "bob/net", "bob/net"] and rows[1].status == "claimed"
+    assert [row.name for row in rows] == ["net", "bob/net", "bob/net"] and rows[2].status == "claimed"
 
 
 def test_verify_measures_a_model_of_the_hub(hub, competition, tmp_path, monkeypatch):
