@@ -1,5 +1,6 @@
 """The page of this clone: its checkpoints, its leaderboard, its example photos. A Space runs this file."""
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,5 +33,7 @@ def build_app(
 
 
 if __name__ == "__main__":
-    sys.argv.insert(1, "app")
+    if not any(argument.startswith("--checkpoint") for argument in sys.argv):
+        os.chdir(HOME)  # whose checkpoints are shown, from whatever folder this is started
+    sys.argv[1:1] = ["app", "--leaderboard", str(LEADERBOARD)]
     main()
