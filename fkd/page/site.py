@@ -50,6 +50,8 @@ THEME = gr.themes.Default(
     input_placeholder_color_dark="*neutral_400",
     button_primary_background_fill="*primary_700",
     button_primary_background_fill_dark="*primary_700",
+    button_primary_background_fill_hover="*primary_800",  # the theme's own is too light for white text
+    button_primary_background_fill_hover_dark="*primary_800",
 )
 
 bound_fields()
