@@ -34,6 +34,6 @@ def build_app(
 
 if __name__ == "__main__":
     if not any(argument.startswith("--checkpoint") for argument in sys.argv):
-        os.chdir(HOME)  # whose checkpoints are shown, from whatever folder this is started
+        os.chdir(HOME)  # show its checkpoints, whatever folder this is started from
     sys.argv[1:1] = ["app", "--leaderboard", str(LEADERBOARD)]
     main()

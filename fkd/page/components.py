@@ -37,7 +37,7 @@ class Photo(gr.Image):
 
 
 class Name(gr.Textbox):
-    """A text whose example, in the description of the API, is its own value."""
+    """A text box that gives its own value as the example in the API's description."""
 
     is_template = True
 

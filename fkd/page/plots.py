@@ -28,7 +28,7 @@ LAYOUT: dict[str, Any] = {
 }  # fmt: skip
 GRID = {"gridcolor": "rgba(128,128,128,0.25)", "zeroline": False}
 GREY = "#8a8f98"
-DASHES = ["solid", "dash", "dot", "dashdot"]  # so that a curve is seen through one that lies on it
+DASHES = ["solid", "dash", "dot", "dashdot"]  # so that two curves at the same place can both be seen
 
 
 def draw(every: Sequence[Evaluation], models: Sequence[str], across: int = 4) -> list[go.Figure | None]:

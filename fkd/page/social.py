@@ -1,4 +1,4 @@
-"""What a messenger or a social network shows of a link to the page.
+"""The preview that messengers and social networks show of a link to the page.
 
 Their programs run no JavaScript and take the first tags in the HTML, which are Gradio's own advertisement.
 """
@@ -23,7 +23,7 @@ DESCRIPTION = "Two detectors on the same photo, side by side: see where they dif
 
 
 def is_crawler(request: Request) -> bool:
-    """Whether a link's preview is asked for."""
+    """Whether a request is for a link's preview."""
     return bool(CRAWLERS.search(request.headers.get("user-agent", "")))
 
 

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from served import ROOT, served, wait_until
@@ -32,33 +33,28 @@ def test_the_end_of_a_page_removes_its_folder_and_the_next_start_those_of_killed
             assert "Traceback" not in after.printed
 
 
-def test_app_py_shows_its_own_checkpoints_from_any_folder(tmp_path):
+def assert_starts(command: list, folder: Path) -> None:
+    """A page is served by a command that is run in a folder."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = os.environ | {"GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(tmp_path)}
-    process = subprocess.Popen([sys.executable, ROOT / "app.py"], env=environment, cwd=tmp_path)
+    environment = os.environ | {"GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(folder)}
+    process = subprocess.Popen(command, env=environment, cwd=folder)
     try:
         wait_until(lambda: process.poll() is not None or is_served(port), 60)
         assert is_served(port)
     finally:
         process.terminate()
         process.wait(30)
+
+
+def test_app_py_shows_its_own_checkpoints_from_any_folder(tmp_path):
+    assert_starts([sys.executable, ROOT / "app.py"], tmp_path)
 
 
 def test_a_page_starts_without_output_and_with_one_that_is_not_utf8(tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = os.environ | {"GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(tmp_path)}
-    command = ["sh", "-c", f"exec {' '.join(APP)} --checkpoint {ROOT / 'checkpoints' / 'fcnn'} >&- 2>&-"]
-    process = subprocess.Popen(command, env=environment, cwd=tmp_path)
-    try:
-        wait_until(lambda: process.poll() is not None or is_served(port), 60)
-        assert is_served(port)
-    finally:
-        process.terminate()
-        process.wait(30)
+    checkpoint = ROOT / "checkpoints" / "fcnn"
+    assert_starts(["sh", "-c", f"exec {' '.join(APP)} --checkpoint {checkpoint} >&- 2>&-"], tmp_path)
     with served(APP, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0") as page:
         assert page.client.get("").status_code == 200
 

@@ -84,9 +84,11 @@ def _write(
     first = view("example.jpg", compare(shown, picture), 0, zoomed=True, tested=tested(leaderboard, folders))
     first["name"] = "example.jpg"
     rules = {"#viewer": VIEWER / "viewer.css", "#viewer ": VIEWER / "marks.css", ".board-of": PAGE / "ranking.css"}
-    styles = [f"{part} {{ {path.read_text('utf-8')} }}" for part, path in rules.items()]  # as Gradio has them
+    # Nested, as in the Gradio page.
+    styles = [f"{part} {{ {path.read_text('utf-8')} }}" for part, path in rules.items()]
     text = TEMPLATES.get_template("static/index.html").render(
-        title=TITLE, description=DESCRIPTION, address=address, version=__version__, models=models,
+        title=TITLE, description=DESCRIPTION, address=address, card=f"{address}card.jpg",
+        version=__version__, models=models,
         viewer=(VIEWER / "viewer.html").read_text("utf-8"), first=_data(first), shown=[each.name for each in shown],
         size=f"{(_size(site / 'engine') - sum(model['bytes'] for model in models if model not in small)) / 1e6:.0f} MB",
         styles="".join([*styles, (ENGINE / "live.css").read_text("utf-8")]),
@@ -100,7 +102,7 @@ def _size(folder: Path) -> int:
 
 
 def _data(value: Any) -> str:
-    """A value as JSON that can stand in a script element."""
+    """Return a value as JSON that is safe in a script element."""
     return json.dumps(value).replace("<", "\\u003c")
 
 
@@ -112,13 +114,13 @@ def _boards(root: Path, folders: Sequence[Path], detectors: Mapping[str, Detecto
         entries = read_entries(root, benchmark)
         rows = ranked(root, benchmark, folders, averaged=True)
         if entries.measured:
-            about = f"{benchmark.faces:,} faces that no model was trained on. Lower is better."
+            about = f"{benchmark.faces:,} held-out faces. Lower is better."
             html = ranking_html(rows, Choice(averaged=True), own, entry_colours(entries.measured), about)
             boards.append((benchmark.name, html))
     return boards
 
 
 def _card(detector: Detector) -> str:
-    """A model's card as HTML; what its Markdown has of HTML is text."""
+    """Return a model's card as HTML; HTML in its Markdown is shown as text."""
     html: str = MarkdownIt("commonmark", {"html": False}).enable("table").render(describe(detector)[0])
     return html.replace("<pre>", '<pre tabindex="0">')  # it scrolls: for the keyboard

@@ -79,9 +79,11 @@ async function take(file) {
   say("Reading the photo …");
   try {
     const image = await createImageBitmap(file);
-    if (number !== latest) return;
+    const url = await copyOf(image);
+    if (number !== latest) return URL.revokeObjectURL(url);
     photo?.image.close();
-    photo = { name: file.name || "photo", image, url: await copyOf(image), boxes: [], truth: [] };
+    if (photo) URL.revokeObjectURL(photo.url);
+    photo = { name: file.name || "photo", image, url, boxes: [], truth: [] };
   } catch {
     const advice = /\.hei[cf]$/i.test(file.name) ? "save it as JPEG first" : "expected a JPEG, PNG, WebP or AVIF";
     return number === latest && say(`${file.name || "This"} is not an image that this browser can read: ${advice}.`);
@@ -96,13 +98,13 @@ async function copyOf(image) {
   const scale = Math.min(1, SIDE / Math.max(width, height));
   const canvas = new OffscreenCanvas(Math.max(1, width * scale), Math.max(1, height * scale));
   canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-  if (photo) URL.revokeObjectURL(photo.url);
   return URL.createObjectURL(await canvas.convertToBlob({ type: "image/jpeg", quality: 0.9 }));
 }
 
-/** The viewer's events: a face was chosen, a box was drawn, corrected or deleted, points were placed. */
-async function changed(kind, { face, box, points }) {
+/** The viewer's events: a box was drawn, corrected or deleted, or points were placed. */
+async function changed(_, { face, box, points }) {
   if (!photo) await takeExample();
+  if (!photo?.answer) return; // its models have not arrived, which the status says
   const { boxes, turns = [] } = photo.answer;
   if (points) {
     photo.truth[face] = points;
