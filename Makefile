@@ -67,9 +67,9 @@ lock:
 $(SERVES): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("fkd needs Python 3.11 or newer; set PYTHON=") if sys.version_info < (3, 11) else 0'
 	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --disable-pip-version-check -c requirements.lock -e '.[app]'
+	$(PY) -m pip install --disable-pip-version-check -c requirements.lock -e '.[app,clips]'
 	@touch $@
 
 $(READY): $(SERVES) pyproject.toml
-	$(PY) -m pip install --disable-pip-version-check -c requirements.lock -e '.[app,train,dev,dlib,parquet]'
+	$(PY) -m pip install --disable-pip-version-check -c requirements.lock -e '.[app,train,dev,dlib,parquet,clips]'
 	@touch $@

@@ -14,9 +14,10 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 # A layer imports only from layers before it, and from itself. "base" is the files of fkd/ itself.
-LAYERS = ["base", "data", "learn", "photo", "board", "hub", "page", "cli", "app"]
+LAYERS = ["base", "data", "learn", "photo", "clip", "board", "hub", "page", "cli", "app"]
 # Library -> the rooms or files that may import it.
 PLACES = {
+    "av": ["clip.video"],
     "dlib": ["photo.detectors.landmarks"],
     "fastapi": ["page"],
     "filelock": ["learn", "page"],
@@ -25,10 +26,10 @@ PLACES = {
     "mediapipe": ["photo.detectors.landmarks"],
     "onnx": ["photo"],
     "openvino": ["photo.runtime"],
-    "pandas": ["data", "learn", "photo", "board", "cli", "page"],  # where tables are read or shown
+    "pandas": ["data", "learn", "photo", "clip", "board", "cli", "page"],  # where tables are read or shown
     "pillow_heif": ["photo.reading"],
     "plotly": ["page.plots"],
-    "pyarrow": ["photo.point_files"],
+    "pyarrow": ["photo.point_files", "clip"],
     "timm": ["learn"],
     "typer": ["cli"],
     "yaml": ["hub"],

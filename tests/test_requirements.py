@@ -21,7 +21,7 @@ def test_every_requirement_has_the_same_lower_and_upper_bounds_wherever_it_is_na
     for one in [*DECLARED, *REQUIRED.values()]:
         assert {bound.operator for bound in one.specifier} in ({"=="}, {">=", "<"}), one
         assert one.specifier == bounds[canonicalize_name(one.name)], one
-    needed = map(Requirement, [*PROJECT["dependencies"], *EXTRAS["app"], *EXTRAS["train"]])
+    needed = map(Requirement, [*PROJECT["dependencies"], *EXTRAS["app"], *EXTRAS["train"], *EXTRAS["clips"]])
     assert {canonicalize_name(one.name) for one in needed} == REQUIRED.keys()
 
 
