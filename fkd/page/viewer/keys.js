@@ -58,10 +58,6 @@ function slide({ target }) {
 function key(event) {
   const { target, key: name } = event;
   if (!state.data || event.altKey || event.ctrlKey || event.metaKey) return;
-  if (name === "Escape") {
-    letGo();
-    return startTool(null);
-  }
   const panel = panelOf(target);
   if (!panel) return;
   const [arrow, how] = [ARROWS[name], ZOOMS[name]];
@@ -75,6 +71,13 @@ function key(event) {
   else if (arrow) moveView(0.1 * state.view.w * arrow[0], 0.1 * state.view.h * arrow[1]);
   else return;
   event.preventDefault();
+}
+
+/** Escape cancels a tool wherever the focus is: it is lost when a menu closes. */
+function escape(event) {
+  if (event.key !== "Escape" || !state.data || !root.isConnected) return;
+  letGo();
+  startTool(null);
 }
 
 /** Drawing without a pointer: a box to move by its handles. */
@@ -131,4 +134,5 @@ export function listenToKeys() {
   root.addEventListener("click", click);
   root.addEventListener("input", slide);
   root.addEventListener("keydown", key);
+  document.addEventListener("keydown", escape);
 }
