@@ -23,7 +23,6 @@ PLACES = {
     "filelock": ["learn", "page"],
     "gradio": ["page", "app"],
     "huggingface_hub": ["hub"],
-    "mediapipe": ["photo.detectors.landmarks"],
     "onnx": ["photo"],
     "openvino": ["photo.runtime"],
     "pandas": ["data", "learn", "photo", "clip", "board", "cli", "page"],  # where tables are read or shown

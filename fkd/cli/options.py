@@ -15,7 +15,7 @@ HOME = Path(__file__).parents[2]
 CLONE = HOME if (HOME / "app.py").is_file() else None  # None where fkd is installed from a package
 LEADERBOARD, CHECKPOINTS = Path("leaderboard"), Path("checkpoints")
 DATA = "Folder with training.zip, test.zip, IdLookupTable.csv, or the competition's one big zip."
-DETECTORS = "A checkpoint folder, hf:user/repo, or kind:FILE (dlib, mediapipe, onnx); several make an ensemble."
+DETECTORS = "A checkpoint folder, hf:user/repo, onnx:FILE or dlib:FILE; several make an ensemble."
 MIRROR = "Average predictions over the image and its horizontal flip (flip averaging)."
 
 

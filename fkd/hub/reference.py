@@ -39,8 +39,8 @@ class HubModel:
 
 
 def load(reference: Path | str, name: str = "", device: str = "cpu") -> Detector:
-    """Load a detector: a checkpoint folder, hf:user/repo, hf:user/repo@revision, dlib:FILE (a shape predictor
-    of 68 points), mediapipe:FILE (a face landmarker's .task) or onnx:FILE.
+    """Load a detector: a checkpoint folder, hf:user/repo, hf:user/repo@revision, onnx:FILE, or dlib:FILE (a shape
+    predictor of 68 points).
 
     >>> load("onnx:FILE").on_frames(np.zeros((1, 96, 96), np.uint8)).shape
     (1, 15, 2)

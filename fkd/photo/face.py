@@ -36,7 +36,7 @@ class Face(Brief):
     """A detector's answer for one face, in px of the upright photo.
 
     doubt: the distance between the answers for the crop and for its mirror image, in units of the detector's validation
-    RMSE; 0 from a detector that does not state it, infinite where it sees no face.
+    RMSE; 0 from a detector that does not state it.
     """
 
     box: tuple[float, float, float, float]  # (x0, y0, x1, y1)

@@ -15,15 +15,11 @@ from fkd.files import one_line
 from fkd.keypoints import FRAME_SIZE
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
-from fkd.photo.detectors.landmarks import read_dlib, read_mediapipe
+from fkd.photo.detectors.landmarks import read_dlib
 from fkd.photo.detectors.onnx import read_onnx
 
-READERS: dict[str, Callable[[Path, str], Detector]] = {
-    "dlib": read_dlib,
-    "mediapipe": read_mediapipe,
-    "onnx": read_onnx,
-}
-ENDINGS = {".dat": "dlib", ".task": "mediapipe", ".onnx": "onnx"}  # in a folder of checkpoints
+READERS: dict[str, Callable[[Path, str], Detector]] = {"dlib": read_dlib, "onnx": read_onnx}
+ENDINGS = {".dat": "dlib", ".onnx": "onnx"}  # in a folder of checkpoints
 
 
 def files_in(checkpoints: Path) -> list[Path]:

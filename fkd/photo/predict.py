@@ -1,6 +1,5 @@
 """A photo -> its faces with keypoints, in pixels of the upright photo."""
 
-import math
 from collections.abc import Callable, Sequence
 
 from PIL import Image
@@ -37,14 +36,12 @@ def predict(
     """Find the faces of an upright photo, or take the given boxes, and their keypoints.
 
     photo: a path, a picture, or uint8 pixels [H, W] (grey) or [H, W, 3] (RGB). find: `whole_photo` for a cropped face.
-    A box in which the detector sees no face (its doubt is infinite) has no answer. precise: average the points over
-    several crops of each face; docs/benchmarks.md has the gain and the time.
+    precise: average the points over several crops of each face; docs/benchmarks.md has the gain and the time.
     """
     photo = as_photo(photo)
     if boxes is None:
         boxes = find_confirmed_faces([detector], photo, find)
-    faces = detector.on_photos([photo] * len(boxes), boxes, precise)
-    return FacesInPhoto(face for face in faces if face.doubt < math.inf)
+    return FacesInPhoto(detector.on_photos([photo] * len(boxes), boxes, precise))
 
 
 def predict_together(
@@ -59,6 +56,6 @@ def predict_together(
         batch = flat[start : start + TOGETHER]
         faces = detector.on_photos([photo for photo, *_ in batch], [box for _, box, _ in batch], precise)
         for (_, box, answer), face in zip(batch, faces, strict=True):
-            if face.doubt <= CONFIRMED or (box.score >= SURE and face.doubt < math.inf):
+            if face.doubt <= CONFIRMED or box.score >= SURE:
                 answer.append(face)
     return answers

@@ -74,7 +74,7 @@ def test_a_run_is_resumed_as_precise_as_it_began(tmp_path, evaluated):
 
 
 def test_a_detector_without_precise_answers_is_refused_before_the_first_photo(tmp_path, monkeypatch):
-    shape = LandmarkDetector("shape", lambda image: image, {}, {}, "dlib", "", "#000000")
+    shape = LandmarkDetector("shape", lambda image: image, "")
     monkeypatch.setattr(reference, "load", lambda name, device: shape)
     with pytest.raises(ValueError, match="shape has no precise answers"):
         run("predict", FACE, "--checkpoint", "x", "--out", tmp_path / "p.csv", "--precise")

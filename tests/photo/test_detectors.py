@@ -24,7 +24,7 @@ from fkd.photo.comparison import compare
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.face import Face, FaceBox
-from fkd.photo.predict import find_confirmed_faces, predict, predict_together
+from fkd.photo.predict import find_confirmed_faces, predict
 
 PHOTO = EXAMPLES / "grace_hopper.jpg"
 BOX = FaceBox((180, 100, 350, 270), 1.0)
@@ -89,12 +89,6 @@ def test_a_weak_face_stays_if_no_detector_doubts_it():
     for doubts, expected in (([0.0, 1.2], [weak, BOX]), ([0.0, 1.3], [BOX])):
         detectors = [MeanFace(doubt=doubt) for doubt in doubts]
         assert find_confirmed_faces(detectors, photo, lambda photo: [weak, BOX]) == expected
-
-
-def test_a_face_that_the_detector_does_not_see_has_no_answer():
-    photo, blind = Image.new("L", (400, 400)), MeanFace(doubt=math.inf)
-    assert predict(blind, photo, [BOX]) == [] and predict_together(blind, [(photo, [BOX])]) == [[]]
-    assert len(predict(MeanFace(), photo, [BOX])) == 1
 
 
 def test_colours_are_a_detectors_own_wherever_that_is_possible(resnet):

@@ -1,12 +1,8 @@
-"""Detectors made elsewhere: their landmarks become the 15 keypoints."""
-
-import math
-import os
-from dataclasses import replace
+"""Predictors of dlib: their 68 points become the 15 keypoints."""
 
 import numpy as np
 import pytest
-from conftest import EXAMPLES, draw_faces
+from conftest import draw_faces
 from PIL import Image
 
 from fkd.data.sixty_eight import OF_68
@@ -14,10 +10,8 @@ from fkd.errors import FkdError
 from fkd.keypoints import BOTTOM_LIP, MEAN_FACE, NAMES, NOSE_TIP, unmirror
 from fkd.photo.crop import apply
 from fkd.photo.detector import Detector
-from fkd.photo.detectors.checkpoint import CheckpointDetector
-from fkd.photo.detectors.landmarks import SIZE, ZOOM, read_dlib, read_mediapipe
+from fkd.photo.detectors.landmarks import SIZE, ZOOM, read_dlib
 from fkd.photo.face import FaceBox
-from fkd.photo.predict import predict
 
 dlib = pytest.importorskip("dlib")
 
@@ -91,39 +85,14 @@ def test_a_photo_is_answered_as_its_frames_are(predictor):
     assert detector.name == "mine" and (first.doubt, first.spread) == (0.0, None)
 
 
-def test_a_face_that_is_not_found_is_doubted_and_has_no_shape(predictor):
-    lost = replace(read_dlib(predictor), landmarks=lambda image: np.full((68, 2), np.nan))
-    assert (lost.on_frames(np.zeros((2, 96, 96), np.uint8)) == 47.5).all()
-    (face,) = lost.on_photos([Image.new("L", (200, 200))], [FaceBox((10, 20, 110, 120), 1.0)])
-    assert math.isinf(face.doubt) and np.isnan(face.points).all() and not face.to_json()["points"]
-    assert predict(lost, Image.new("L", (200, 200)), find=lambda photo: [FaceBox((10, 20, 110, 120), 0.0)]) == []
-
-
-@pytest.mark.parametrize("read", [read_dlib, read_mediapipe])
-def test_what_is_not_such_a_file_is_refused_in_a_sentence(read, tmp_path):
-    if read is read_mediapipe:
-        pytest.importorskip("mediapipe")
+def test_what_is_not_such_a_file_is_refused_in_a_sentence(tmp_path):
     (tmp_path / "text.x").write_text("a text")
     for name in ("text.x", "missing.x"):
-        with pytest.raises(FkdError, match=f"{name} is not a (shape predictor|face landmarker) of "):
-            read(tmp_path / name)
+        with pytest.raises(FkdError, match=f"{name} is not a shape predictor of "):
+            read_dlib(tmp_path / name)
 
 
 def test_a_predictor_of_other_points_is_refused(tmp_path):
     path = train(tmp_path / "five.dat", draw_faces(8, four_point_share=0), 5)
     with pytest.raises(ValueError, match="finds 5 points, expected a shape predictor of the 68 of 300-W"):
         read_dlib(path)
-
-
-def test_a_face_landmarker_agrees_with_ours_on_a_photo():
-    pytest.importorskip("mediapipe")
-    if not os.environ.get("FKD_MEDIAPIPE"):
-        pytest.skip("FKD_MEDIAPIPE does not name a face landmarker's .task file")
-    theirs = read_mediapipe(os.environ["FKD_MEDIAPIPE"])
-    ours = CheckpointDetector.read(EXAMPLES.parent / "checkpoints" / "resnet18")
-    photo = Image.open(EXAMPLES / "grace_hopper.jpg")
-    (face,), (other) = predict(theirs, photo), predict(ours, photo)[0]
-    apart = np.linalg.norm(face.points - other.points, axis=1)
-    assert apart.mean() < 0.06 * np.linalg.norm(other.points[0] - other.points[1])
-    frames = np.stack([face.frame] * 2)
-    assert np.isfinite(theirs.on_frames(frames, np.array([True, False]))).all()

@@ -24,7 +24,7 @@ from fkd.photo.predict import predict
 PHOTO = Image.new("L", (400, 400), 90)
 BOXES = [FaceBox((x, x / 2, x + 120, x / 2 + 120), 1.0, turn=x / 200) for x in range(0, 5000, 100)]
 TRUE = [apply(invert(frame_matrix(box.box, box.turn)), MEAN_FACE) + np.arange(30).reshape(15, 2) / 9 for box in BOXES]
-LANDMARKS = LandmarkDetector("shape", lambda image: np.zeros((68, 2)), {}, {}, "dlib", "", "#000000")
+LANDMARKS = LandmarkDetector("shape", lambda image: np.zeros((68, 2)), "")
 
 
 @pytest.fixture
