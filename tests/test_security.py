@@ -9,7 +9,7 @@ from fkd import files
 from fkd.board.entries import MAX_SYNCED
 from fkd.data import find
 from fkd.hub import claims
-from fkd.page import detectors, guard, uploads
+from fkd.page import guard, uploads
 from fkd.photo import decoder, many_photos, point_files, reading
 
 ROOT = Path(__file__).parent.parent
@@ -39,7 +39,6 @@ def test_every_promise_names_a_test_that_is_there():
         f"identifiers of {guard.MAX_IDENTIFIER} ",
         f"{decoder.MAX_SECONDS} seconds, {decoder.MAX_MEMORY / 1e9:.0f} GB, in one of {decoder.MAX_CHILDREN} child",
         f"{decoder.MAX_MEGAPIXELS} megapixels in all; others wait {decoder.MAX_WAIT} seconds",
-        f"{detectors.MAX_PARAMETERS // 1_000_000} million parameters together",
         f"list of models | {claims.MAX_PAGE_BYTES / 1e6:.0f} MB, {claims.PAGE:,} models",
         f"{many_photos.MOST_PHOTOS} photos, {many_photos.MOST_BYTES / 1e6:.0f} MB unpacked",
         f"faces in one photo | {many_photos.MOST_FACES},",
@@ -47,7 +46,6 @@ def test_every_promise_names_a_test_that_is_there():
         f"waiting in all queues | {guard.MAX_WAITING};",
         f"kept in memory | {guard.MAX_SESSIONS};",
         f"{uploads.MAX_AGE // 60} minutes after it was last written",
-        f"{detectors.MAX_BYTES / 1e6:.0f} MB; {detectors.MAX_MODELS} such models",
         f"{files.LARGEST / 1e6:.0f} MB (claims read from the Hub: {MAX_SYNCED / 1e6:.0f} MB)",
         f"{point_files.MAX_BYTES / 1e6:.0f} MB, {point_files.MAX_FACES:,} faces",
         f"{find.MAX_BYTES / 1e9:.0f} GB unpacked",

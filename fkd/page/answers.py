@@ -14,6 +14,7 @@ from PIL import Image
 from fkd.errors import FkdError
 from fkd.files import markdown
 from fkd.keypoints import NAMES
+from fkd.page.guard import pick
 from fkd.page.uploads import address, new_folder
 from fkd.page.viewer import MAX_MODELS, Scores, view
 from fkd.photo.comparison import Comparison, compare, match_truth, mean_error
@@ -203,12 +204,10 @@ def _answer(
     """Answer a photo; faces are searched for if `boxes` is None."""
     if not options.names:
         raise FkdError(CHOOSE)
-    if missing := [name for name in options.names if name not in detectors]:
-        raise FkdError(f"{missing[0]} is no longer loaded: add it again.")
     true_points = read_points(options.truth) if options.truth else []
     if options.whole and boxes is None:
         boxes = whole_photo(photo)
-    chosen = [detectors[name] for name in options.names[:MAX_MODELS]]
+    chosen = [pick(detectors, name) for name in options.names[:MAX_MODELS]]
     comparison = compare(chosen, photo, boxes, true_points, find_at_most, options.precise)
     note = note_of(photo) and f"{markdown(note_of(photo))}. "
     if true_points and comparison.boxes and all(points is None for points in comparison.truth):

@@ -1,7 +1,7 @@
 """The page's API: /predict, /compare and /leaderboard, for gradio_client and curl."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +12,19 @@ from fkd.board.entries import find_benchmark, read_benchmarks
 from fkd.errors import FkdError
 from fkd.files import one_line
 from fkd.page.components import Name, Photo
-from fkd.page.detectors import LazyDetectors
+from fkd.page.detectors import by_error, folders_of
 from fkd.page.guard import handler, pick
 from fkd.page.ranking import ranked
 from fkd.photo.comparison import compare
 from fkd.photo.decoder import read_apart
+from fkd.photo.detector import Detector
 from fkd.photo.finder import whole_photo
 from fkd.photo.many_photos import find_at_most
 from fkd.photo.predict import predict
 from fkd.photo.reading import note_of
 
 
-def api(detectors: LazyDetectors, root: Path) -> None:
+def api(detectors: Mapping[str, Detector], root: Path) -> None:
     """Add the endpoints to the page. root: folder of the leaderboard's entries."""
     benchmarks = [one.name for one in sorted(read_benchmarks(root), key=lambda one: not one.fingerprint)]
 
@@ -74,13 +75,13 @@ def api(detectors: LazyDetectors, root: Path) -> None:
             A list with one object per row, the best first; errors are in pixels of the 96 x 96 frame.
         """
         found = find_benchmark(root, one_line(benchmark))
-        return [row.record() for row in ranked(root, found, detectors.folders.values())]
+        return [row.record() for row in ranked(root, found, folders_of(detectors))]
 
     answer = gr.JSON(label="answer", visible=False)
     photo = Photo(type="filepath", label="photo", visible=False)
     precise = gr.Checkbox(False, label="precise", visible=False)
     whole = gr.Checkbox(False, label="whole", visible=False)
-    model = Name(detectors.by_error()[0], label="model", visible=False)
+    model = Name(by_error(detectors)[0], label="model", visible=False)
     models = Name(",".join(list(detectors)[:4]), label="models", visible=False)
     benchmark = Name(next(iter(benchmarks), ""), label="benchmark", visible=False)
     endpoints: dict[str, tuple[Callable[..., Any], list[gr.components.Component]]] = {

@@ -4,7 +4,7 @@ import dataclasses
 import re
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from fkd.errors import FkdError
 from fkd.files import counted
 from fkd.page.answers import CHOOSE
 from fkd.page.browser import PRIVATE, Update
-from fkd.page.detectors import LazyDetectors
+from fkd.page.detectors import by_error
 from fkd.page.guard import handler, pick
 from fkd.page.ranking import TEMPLATES
 from fkd.page.uploads import address, new_folder
@@ -72,7 +72,7 @@ class Photo(NamedTuple):
     colours: dict[str, str]
 
 
-def batch_tab(detectors: LazyDetectors) -> None:
+def batch_tab(detectors: Mapping[str, Detector]) -> None:
     """Build the tab."""
     gr.Markdown(INTRODUCTION)
     with gr.Row():
@@ -82,7 +82,7 @@ def batch_tab(detectors: LazyDetectors) -> None:
         )  # fmt: skip
         with gr.Column(min_width=260):
             models = gr.Dropdown(
-                list(detectors), value=detectors.by_error()[:2], multiselect=True, max_choices=MAX_MODELS,
+                list(detectors), value=by_error(detectors)[:2], multiselect=True, max_choices=MAX_MODELS,
                 label=f"Models, up to {MAX_MODELS}", elem_id="batch-models",
             )  # fmt: skip
             whole = gr.Checkbox(label="Each photo is one face", container=False, elem_id="batch-whole")

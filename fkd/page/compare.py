@@ -1,7 +1,7 @@
 """The Compare tab: up to four models on one photo."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,15 @@ from fkd.page import answers
 from fkd.page.answers import BEGIN, Answered, Options, View, answer_again, answer_photo, status_of
 from fkd.page.browser import PRIVATE, Update
 from fkd.page.components import Photo, Viewer
-from fkd.page.detectors import Detectors
+from fkd.page.detectors import by_error
 from fkd.page.guard import MALFORMED, event_value, handler
 from fkd.page.uploads import MAX_AGE, page_folder
 from fkd.page.viewer import MAX_MODELS, Scores
 from fkd.photo.decoder import read_apart
+from fkd.photo.detector import Detector
 from fkd.photo.finder import find_faces
 
 THUMBNAIL = 120  # px of an example's button
-ADDED = "Any model published by `fkd push`. Its files are checked before they are read; none can run code."
 TRUE_POINTS = "A .pts file with 15 or 68 points, or a .csv or .json file from this page or `fkd predict`."
 TO_THE_ANSWER = "() => window.fkd.toAnswer()"  # on a phone it may be below the visible part
 SENT_PHOTO = "(photo, ...options) => [window.fkd.sentPhoto(), ...options]"
@@ -35,15 +35,19 @@ class CompareTab:
     tested: the results of the detectors on the first benchmark.
     """
 
-    def __init__(self, detectors: Detectors, examples: Sequence[Path], page: gr.Blocks, tabs: gr.Tabs, tested: Scores):
+    def __init__(
+        self,
+        detectors: Mapping[str, Detector],
+        examples: Sequence[Path],
+        page: gr.Blocks,
+        tabs: gr.Tabs,
+        tested: Scores,
+    ):
         self.detectors, self.examples, self.tested = detectors, examples, tested
-        names = detectors.own.by_error()
-        self.first = sorted(names, key=lambda name: name != "fcnn")[:2]  # fcnn and the best of the others
+        self.first = sorted(by_error(detectors), key=lambda name: name != "fcnn")[:2]  # fcnn and the best of the others
         files = page_folder()
         landing = View(BEGIN)
         if examples:
-            for name in self.first:
-                detectors.own.load(name)
             landing = answer_photo(detectors, str(examples[0]), Options(self.first), zoomed=True, folder=files)
         self._place_photo(landing, [[_thumbnail(path, files)] for path in examples])
         self._place_options()
@@ -71,18 +75,10 @@ class CompareTab:
 
     def _place_options(self) -> None:
         with gr.Accordion("Models and options", open=False, elem_id="more"):
-            with gr.Row():
-                self.models = gr.Dropdown(
-                    list(self.detectors.own), value=self.first, multiselect=True, max_choices=MAX_MODELS,
-                    label=f"Models, up to {MAX_MODELS}", elem_id="models", min_width=280,
-                )  # fmt: skip
-                self.wanted = gr.Textbox(
-                    label="Add a Hub model", placeholder="user/repo", max_lines=1, submit_btn="Add", min_width=280,
-                    html_attributes=gr.InputHTMLAttributes(autocapitalize="off", autocorrect="off", spellcheck=False),
-                    elem_id="wanted",
-                )  # fmt: skip
-            self.added = gr.Markdown(ADDED, elem_id="added", elem_classes="caption")
-            self.own = gr.State([], time_to_live=MAX_AGE)  # so that visitors cannot add to each other's list
+            self.models = gr.Dropdown(
+                list(self.detectors), value=self.first, multiselect=True, max_choices=MAX_MODELS,
+                label=f"Models, up to {MAX_MODELS}", elem_id="models",
+            )  # fmt: skip
             with gr.Row():
                 self.truth = gr.File(
                     label="True points, if known", file_types=[".pts", ".csv", ".json"], height=170, min_width=280,
@@ -118,8 +114,6 @@ class CompareTab:
             event(function, [self.answered, *self.options], self.outputs, **LAST)
         models = f"names.join() === {json.dumps(','.join(self.first))} ? null : names.join()"
         self.models.change(None, self.models, js=f"names => {{ window.fkd.remember({{models: {models}}}, true); }}")
-        added = [self.wanted, self.models, self.own]
-        self.wanted.submit(self._add, added, [self.added, self.models, self.own], concurrency_limit=1, **PRIVATE)
 
     def _connect_faces(self) -> None:
         # One after the other: each box is drawn on top of the earlier ones.
@@ -181,26 +175,13 @@ class CompareTab:
     def _open_view(self, photo: str | None, request: gr.Request) -> Update:
         """Show the view in the URL, ?example=NAME&models=A,B, or the photo of this browser session."""
         listed = dict.fromkeys(str(request.query_params.get("models", "")).split(","))
-        names = [name for name in listed if name in self.detectors.own][:MAX_MODELS] or self.first
+        names = [name for name in listed if name in self.detectors][:MAX_MODELS] or self.first
         example = next((path for path in self.examples if path.stem == request.query_params.get("example")), None)
         if not (photo or example or names != self.first):
             return {self.status: gr.skip()}
         path = photo or next((str(path) for path in (example, *self.examples) if path), None)
         view = answer_photo(self.detectors, path, Options(names), zoomed=not photo)
         return {self.models: names} | self._show(view)
-
-    @handler
-    def _add(self, wanted: str, chosen: list[str], own: list[str]) -> Update:
-        """Add a Hub model to this visitor's list."""
-        try:
-            name = self.detectors.add(wanted or "")
-        except FkdError as error:
-            return {self.added: f"**{markdown(error)}**"}
-        own = [*(name for name in own if name in self.detectors), name]
-        chosen = [other for other in chosen if other != name][: MAX_MODELS - 1]
-        choices = list(dict.fromkeys([*self.detectors.own, *own]))
-        models = gr.Dropdown(choices=choices, value=[*chosen, name])
-        return {self.added: f"{markdown(name)} is loaded.", self.models: models, self.own: own}
 
 
 @handler

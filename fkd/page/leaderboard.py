@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,14 @@ from fkd.board.ranking import RankingRow
 from fkd.errors import FkdError
 from fkd.files import markdown, write_csv
 from fkd.hub.claims import sync
-from fkd.learn.record import weights_in
 from fkd.metrics import METRICS, RMSE
 from fkd.page.browser import PRIVATE, SAVE, Update, remember
+from fkd.page.detectors import folders_of
 from fkd.page.guard import handler
 from fkd.page.plots import draw, entry_colours, plotted_first
 from fkd.page.ranking import MAX_ROWS, Choice, is_single, ranked, ranking_html
 from fkd.page.uploads import new_folder
+from fkd.photo.detector import Detector
 
 HERE = Path(__file__).parent
 PAUSE = 60  # s between two readings of the Hub that visitors ask for
@@ -39,10 +40,11 @@ QUICK: dict[str, Any] = PRIVATE | {"queue": False}
 
 
 class LeaderboardTab:
-    """The tab, built inside `tab` of `page`. root: folder of the entries. folders: checkpoint folders, by name."""
+    """The tab, built inside `tab` of `page`. root: folder of the entries."""
 
-    def __init__(self, root: Path, folders: dict[str, Path], page: gr.Blocks, tab: gr.Tab):
-        self.root, self.folders = root, folders
+    def __init__(self, root: Path, detectors: Mapping[str, Detector], page: gr.Blocks, tab: gr.Tab):
+        self.root, self.folders = root, folders_of(detectors)
+        self.own = {detector.sha256: name for name, detector in detectors.items()}
         benchmarks = sorted(read_benchmarks(root), key=lambda each: not each.fingerprint)
         self.benchmarks = {benchmark.name: benchmark for benchmark in benchmarks}
         if not benchmarks:
@@ -147,7 +149,7 @@ class LeaderboardTab:
 
     def rows(self, choice: Choice) -> list[RankingRow]:
         """Return the rows chosen by the visitor, ranked among single models or among all entries."""
-        every = ranked(self.root, self.named(choice.benchmark), self.folders.values(), choice.averaged)
+        every = ranked(self.root, self.named(choice.benchmark), self.folders, choice.averaged)
         return [row for row in every if choice.keeps(row)]
 
     def named(self, name: str) -> Benchmark:
@@ -181,10 +183,8 @@ class LeaderboardTab:
     def _html(self, choice: Choice) -> str:
         benchmark = self.named(choice.benchmark)
         entries, rows = read_entries(self.root, benchmark), self.rows(choice)
-        names = {folder: name for name, folder in self.folders.items()}
-        own = {sha256: names[folder] for sha256, folder in weights_in(self.folders.values()).items()}
         note = _note(benchmark, entries, len(rows), choice) if entries.measured else ""
-        return ranking_html(rows, choice, own, entry_colours(entries.measured), note)
+        return ranking_html(rows, choice, self.own, entry_colours(entries.measured), note)
 
     @handler
     def _open_view(self, request: gr.Request) -> list[Any]:

@@ -1,14 +1,16 @@
 """The Live tab: models follow faces in the camera's picture, in the visitor's browser (`fkd.page.engine`)."""
 
 import threading
+from collections.abc import Mapping
 
 import gradio as gr
 
 from fkd.page.browser import PRIVATE
-from fkd.page.detectors import LazyDetectors
+from fkd.page.detectors import folders_of
 from fkd.page.engine import HERE, small_folders, write_engine
 from fkd.page.guard import handler
 from fkd.page.uploads import address, page_folder
+from fkd.photo.detector import Detector
 
 START = """
 const folder = () => props.value && new URL(props.value, document.baseURI);
@@ -23,7 +25,7 @@ begin();
 """
 
 
-def live_tab(detectors: LazyDetectors, tab: gr.Tab, tabs: gr.Tabs) -> None:
+def live_tab(detectors: Mapping[str, Detector], tab: gr.Tab, tabs: gr.Tabs) -> None:
     """Build the tab, inside `tab` of `tabs`; the models' files are written when it is first opened."""
     folder, writing = page_folder() / "engine", threading.Lock()
     live = gr.HTML(
@@ -35,7 +37,7 @@ def live_tab(detectors: LazyDetectors, tab: gr.Tab, tabs: gr.Tabs) -> None:
     def prepare() -> str:
         with writing:
             if not folder.exists():
-                write_engine(folder, small_folders(detectors.folders.values()))
+                write_engine(folder, small_folders(folders_of(detectors)))
         return f"{address(folder)}/"
 
     tab.select(prepare, None, live, **PRIVATE)

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
@@ -14,16 +15,16 @@ from fkd.files import markdown, read_bytes
 from fkd.hub.card import model_card
 from fkd.hub.repository import EVALUATION
 from fkd.page.browser import PRIVATE, Update, remember
-from fkd.page.detectors import LazyDetectors
+from fkd.page.detectors import by_error
 from fkd.page.guard import handler, pick
 from fkd.page.plots import error_face, training_curves
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 
-def model_tab(detectors: LazyDetectors, page: gr.Blocks, tab: gr.Tab) -> None:
+def model_tab(detectors: Mapping[str, Detector], page: gr.Blocks, tab: gr.Tab) -> None:
     """Build the tab, inside `tab` of `page`."""
-    first = detectors.by_error()[0]
+    first = by_error(detectors)[0]
     chosen = gr.Dropdown(list(detectors), value=first, label="Model", elem_id="model")
     with gr.Row():
         with gr.Column(scale=3, min_width=300):

@@ -171,7 +171,7 @@ window.fkd = (() => {
     [".modebar-btn[data-title]", "aria-label", (part) => part.dataset.title],
     [".image-container > button", "aria-label", () => "The photo"],
     ["#examples .gallery-item", "aria-label", (part, number) => `Example photo ${number + 1}`],
-    ["#status, #added, #batch-status", "role", () => "status"], // where answers and errors appear: they are read out
+    ["#status, #batch-status", "role", () => "status"], // where answers and errors appear: they are read out
     ["pre", "tabindex", () => 0],
     ["div.empty[aria-label]", "role", () => "img"],
   ];

@@ -14,9 +14,10 @@ from fkd.board.entries import Benchmark, Entries, read_benchmarks, read_entries,
 from fkd.board.ranking import RankingRow, ranking
 from fkd.board.record import Evaluation
 from fkd.hub.repository import weights_there
-from fkd.learn.record import weights_in
 from fkd.metrics import METRICS, RMSE
+from fkd.page.detectors import folders_of
 from fkd.page.viewer import Scores
+from fkd.photo.detector import Detector
 
 MAX_ROWS = 100  # sent to a browser: drawing thousands takes seconds
 HERE = Path(__file__).parent
@@ -131,12 +132,11 @@ def ranking_html(
     )  # fmt: skip
 
 
-def tested(leaderboard: Path, folders: Mapping[str, Path]) -> Scores:
-    """Return the results of the page's own checkpoints on the first benchmark that has any."""
-    names = {folder: name for name, folder in folders.items()}
-    own = {sha256: names[folder] for sha256, folder in weights_in(folders.values()).items()}
+def tested(leaderboard: Path, detectors: Mapping[str, Detector]) -> Scores:
+    """Return the results of the page's own detectors on the first benchmark that has any."""
+    own = {detector.sha256: name for name, detector in detectors.items()}
     for benchmark in read_benchmarks(leaderboard):
-        rows = [row for row in ranked(leaderboard, benchmark, folders.values(), averaged=False) if row.rank]
+        rows = [row for row in ranked(leaderboard, benchmark, folders_of(detectors), averaged=False) if row.rank]
         rmse = {own[row.entry.weights[0]]: row.rmse for row in rows if row.entry and row.entry.weights[0] in own}
         if rmse:
             return Scores(benchmark.faces, rmse)

@@ -21,7 +21,7 @@ from fkd.page.api import api
 from fkd.page.batch import batch_tab
 from fkd.page.browser import remember
 from fkd.page.compare import CompareTab
-from fkd.page.detectors import Detectors, LazyDetectors
+from fkd.page.detectors import read_detectors
 from fkd.page.guard import MAX_FILE_BYTES, MAX_SESSIONS, MAX_WAITING, app_options, bound_fields, handler
 from fkd.page.leaderboard import LeaderboardTab
 from fkd.page.live import live_tab
@@ -97,16 +97,16 @@ def build_app(references: Sequence[str | Detector], leaderboard: Path, clone: Pa
             "`fkd train --data DIR --out checkpoints/mine`"
         )
     photo_folder()  # before whatever notes or makes temporary files
-    detectors = LazyDetectors(references)
+    detectors = read_detectors(references)
     examples = [path for stem in EXAMPLES for path in (clone / "examples").glob(f"{stem}.*")] if clone else []
     page: gr.Blocks = gr.Blocks(title="fkd: facial keypoint detectors", analytics_enabled=False)
     with page:
         gr.Markdown(TITLE, elem_id="title")
         with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab("Compare", id="compare") as compare:
-                CompareTab(Detectors(detectors), examples, page, tabs, tested(leaderboard, detectors.folders))
+                CompareTab(detectors, examples, page, tabs, tested(leaderboard, detectors))
             with gr.Tab("Leaderboard", id="leaderboard") as board:
-                LeaderboardTab(leaderboard, detectors.folders, page, board)
+                LeaderboardTab(leaderboard, detectors, page, board)
             with gr.Tab("Live", id="live") as live:
                 live_tab(detectors, live, tabs)
             with gr.Tab("Batch", id="batch") as batch:

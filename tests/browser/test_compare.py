@@ -19,7 +19,6 @@ from browser.helpers import (
     ROOT,
     answered,
     drag,
-    launched,
     open_tab,
     points,
     press,
@@ -374,28 +373,3 @@ def test_downloads_read_back_and_carry_nothing_else_of_the_photo(page, tmp_path)
     expect(page.locator(NUMBERS)).to_contain_text("fcnn error", timeout=20_000)
     errors = points(page)["mean"]
     assert errors[f"{BETTER} error"] == pytest.approx(0, abs=0.05) and errors["fcnn error"] > 0.5
-
-
-@pytest.mark.slow
-def test_a_visitor_adds_a_model_of_the_hub(hub, browser):
-    mine = ROOT / "checkpoints" / "fcnn"
-    hub.put("bea/net", {name: (mine / name).read_bytes() for name in ("config.json", "model.safetensors")})
-    with launched() as url:
-        page = browser.new_page()
-        page.goto(url)
-        expect(page.locator(PANELS)).to_have_count(2, timeout=30_000)
-        page.locator("#more > button").click()
-        name = page.locator("#wanted").get_by_role("textbox")
-        name.fill("bea/net")
-        name.press("Enter")
-        expect(page.locator("#added")).to_contain_text("bea/net is loaded", timeout=20_000)
-        expect(page.locator(PANELS)).to_have_count(3, timeout=30_000)
-        answered(page)
-        found = points(page)
-        assert all(found[point]["bea/net x"] == found[point]["fcnn x"] for point in found if point != "mean")
-        page.goto(url)
-        page.locator("#more > button").click()
-        expect(page.locator("#models")).to_contain_text("fcnn", timeout=30_000)
-        page.locator("#models input").click()
-        expect(page.get_by_role("option", name="bea/net")).to_have_count(0)
-        page.close()

@@ -44,7 +44,7 @@ def test_without_a_model_or_with_a_bad_file_of_points_the_sentence_says_so(detec
     wrong = {
         CHOOSE: Options([]),
         "lacks left": Options(["tiny"], truth=str(bad)),
-        "gone is no": Options(["gone"]),
+        "unknown model 'gone'": Options(["gone"]),
     }
     for text, options in wrong.items():
         with pytest.raises(FkdError, match=text):

@@ -16,7 +16,7 @@ from fkd.hub.reference import load
 from fkd.hub.space import deploy
 from fkd.keypoints import MEAN_FACE
 from fkd.page.answers import Options, answer_photo
-from fkd.page.detectors import LazyDetectors
+from fkd.page.detectors import read_detectors
 
 FLAT = ("Flatten", ["images"], ["points"], {})
 
@@ -181,8 +181,8 @@ def test_a_file_that_ends_its_process_on_some_frame_is_refused_before_it_is_run_
     path = tmp_path / "checkpoints" / "net.onnx"
     path.write_bytes(model(nodes, weights).SerializeToString())
     assert load(f"onnx:{path}").on_frames(np.full((1, 96, 96), 100, np.uint8)).shape == (1, 15, 2)
-    for use in (lambda: LazyDetectors([f"onnx:{path}"]), lambda: deploy(tmp_path, "ada/page")):
+    for use in (lambda: read_detectors([f"onnx:{path}"]), lambda: deploy(tmp_path, "ada/page")):
         with pytest.raises(FkdError, match=r"^net.onnx is refused: the process that tried it died \(SIGSEGV\)$"):
             use()
     path.write_bytes(mean_face().SerializeToString())
-    assert list(LazyDetectors([f"onnx:{path}"])) == ["net"]
+    assert list(read_detectors([f"onnx:{path}"])) == ["net"]

@@ -14,8 +14,8 @@ from markdown_it import MarkdownIt
 
 from fkd.board.entries import read_benchmarks, read_entries
 from fkd.errors import FkdError
-from fkd.hub.reference import load
 from fkd.learn.record import CONFIG
+from fkd.page.detectors import folders_of, read_detectors
 from fkd.page.engine import HERE as ENGINE
 from fkd.page.engine import MAX_BYTES, small_folders, write_engine
 from fkd.page.model import describe
@@ -71,8 +71,7 @@ def _write(
         if model["bytes"] > MAX_BYTES:
             size = f"{model['bytes'] / 1e6:.0f} MB, expected at most {MAX_BYTES / 1e6:.0f} MB"
             raise FkdError(f"{model['name']} is too large for a browser ({size}): name others with --model")
-    detectors = {each.name: each for each in map(load, references)}
-    folders = {name: each.folder for name, each in detectors.items() if each.folder}
+    detectors = read_detectors(references)
     shutil.copytree(VIEWER, site / "viewer", ignore=shutil.ignore_patterns("*.py", "*.html", "__pycache__"))
     for file in (HERE / "static.js", HERE / "static.css", PAGE / "photos.js", PAGE / "ranking.js", CARD):
         shutil.copy(file, site / file.name)
@@ -81,7 +80,7 @@ def _write(
     picture = read_photo(example)
     picture.thumbnail((SIDE, SIDE))
     picture.save(site / "example.jpg", quality=85)
-    first = view("example.jpg", compare(shown, picture), 0, zoomed=True, tested=tested(leaderboard, folders))
+    first = view("example.jpg", compare(shown, picture), 0, zoomed=True, tested=tested(leaderboard, detectors))
     first["name"] = "example.jpg"
     rules = {"#viewer": VIEWER / "viewer.css", "#viewer ": VIEWER / "marks.css", ".board-of": PAGE / "ranking.css"}
     # Nested, as in the Gradio page.
@@ -92,7 +91,7 @@ def _write(
         viewer=(VIEWER / "viewer.html").read_text("utf-8"), first=_data(first), shown=[each.name for each in shown],
         size=f"{(_size(site / 'engine') - sum(model['bytes'] for model in models if model not in small)) / 1e6:.0f} MB",
         styles="".join([*styles, (ENGINE / "live.css").read_text("utf-8")]),
-        boards=_boards(leaderboard, [*own, *folders.values()], detectors), cards=map(_card, detectors.values()),
+        boards=_boards(leaderboard, [*own, *folders_of(detectors)], detectors), cards=map(_card, detectors.values()),
     )  # fmt: skip
     (site / "index.html").write_text(text, "utf-8")
 
