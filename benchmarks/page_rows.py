@@ -16,7 +16,7 @@ import psutil
 from rows import ROOT, Bench, Pairs, Row, peak_memory, process, seconds
 
 IMPORTS, VISITORS = "import torch, gradio", 50
-PHOTO, MODELS = ROOT / "examples" / "grace_hopper.jpg", "fcnn,resnet18,resnet50"
+PHOTO, MODELS = ROOT / "examples" / "grace_hopper.jpg", ["fcnn", "resnet18", "resnet50"]
 
 
 class Visitor:
@@ -28,13 +28,13 @@ class Visitor:
         path = self.client.post("gradio_api/upload", files=files).raise_for_status().json()[0]
         self.photo = {"path": path, "meta": {"_type": "gradio.FileData"}}
 
-    def ask(self, endpoint: str, models: str) -> float:
-        """Return the seconds until /predict or /compare answers; raise RuntimeError for any other end."""
+    def ask(self, models: list[str]) -> float:
+        """Return the seconds until /predict answers; raise RuntimeError for any other end."""
         start = time.perf_counter()
-        call = self.client.post(f"gradio_api/call/{endpoint}", json={"data": [self.photo, models]})
-        answer = self.client.get(f"gradio_api/call/{endpoint}/{call.raise_for_status().json()['event_id']}").text
+        call = self.client.post("gradio_api/call/predict", json={"data": [self.photo, models, False, False]})
+        answer = self.client.get(f"gradio_api/call/predict/{call.raise_for_status().json()['event_id']}").text
         if not re.search(r'^event: complete\ndata: .*"points"', answer, re.M):
-            raise RuntimeError(f"/{endpoint} answered {answer[-300:]!r}")
+            raise RuntimeError(f"/predict answered {answer[-300:]!r}")
         return time.perf_counter() - start
 
 
@@ -85,7 +85,7 @@ def page_memory(bench: Bench) -> Pairs:
         with served_page() as (url, page):
             visitor = Visitor(url)
             for _ in range(20):
-                visitor.ask("compare", MODELS)
+                visitor.ask(MODELS)
             pairs.append((page.memory_info().rss / 1e6, peak_memory(IMPORTS)))
     return pairs
 
@@ -97,11 +97,11 @@ def throughput(bench: Bench) -> Pairs:
         visitors = [Visitor(url) for _ in range(VISITORS)]
 
         def crowd() -> list[float]:
-            return list(pool.map(lambda visitor: visitor.ask("predict", "resnet18"), visitors))
+            return list(pool.map(lambda visitor: visitor.ask(["resnet18"]), visitors))
 
         crowd()  # starts threads and reserves memory
         for _ in range(bench.runs):
-            alone = statistics.mean(visitors[0].ask("predict", "resnet18") for _ in range(VISITORS // 2))
+            alone = statistics.mean(visitors[0].ask(["resnet18"]) for _ in range(VISITORS // 2))
             pairs.append((max(crowd()) / VISITORS, alone))
     return pairs
 

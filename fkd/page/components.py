@@ -36,16 +36,6 @@ class Photo(gr.Image):
         return payload.path
 
 
-class Name(gr.Textbox):
-    """A text box that gives its own value as the example in the API's description."""
-
-    is_template = True
-
-    def example_payload(self) -> Any:
-        """Return the value."""
-        return self.value
-
-
 class Viewer(gr.HTML):
     """A photo with keypoints; `fkd.page.viewer.view` makes the value."""
 

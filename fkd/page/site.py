@@ -118,7 +118,7 @@ def build_app(references: Sequence[str | Detector], leaderboard: Path, clone: Pa
         gr.Markdown(_footer(), elem_id="footer")
         opening = page.load(_open_tab, None, tabs, queue=False, api_visibility="private")
         opening.then(None, js="() => window.fkd.opened()")
-        api(detectors, leaderboard)
+        api(detectors)
     page.queue(max_size=MAX_WAITING, api_open=False)
     return page
 

@@ -2,10 +2,8 @@
 
 import itertools
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,7 +32,6 @@ class Comparison(Brief):
     boxes: list[FaceBox]
     answers: dict[str, list[Face]]  # N faces by the detector's name
     colours: dict[str, str]  # of the detectors, by name, no two alike
-    milliseconds: dict[str, float]  # of each stage, by its name
     truth: list[np.ndarray | None]  # the true points of each face, float32 [15, 2] photo px, NaN where missing
     whose: dict[str, str]  # owner and terms of each detector, by name; empty for a local one
 
@@ -45,15 +42,6 @@ class Comparison(Brief):
     def to_frame(self, photo: str = "") -> pd.DataFrame:
         """One row per face and detector, with the columns of `fkd.photo.point_files.TABLE`."""
         return to_table(self.rows(photo))
-
-    def to_json(self) -> dict[str, Any]:
-        """{"width", "height", "milliseconds": {stage: ms}, "models": {name: {"faces": [...]}}}, px of the photo."""
-        return {
-            "width": self.width,
-            "height": self.height,
-            "milliseconds": {stage: round(spent, 1) for stage, spent in self.milliseconds.items()},
-            "models": {name: {"faces": [face.to_json() for face in faces]} for name, faces in self.answers.items()},
-        }
 
 
 def compare(
@@ -73,22 +61,16 @@ def compare(
     if twice := [name for name in names if names.count(name) > 1]:
         raise FkdError(f"two detectors are called {twice[0]!r}: give one another name")
     photo = as_photo(photo)
-    start, spent = time.perf_counter(), {}
     if boxes is None:
         boxes = find_confirmed_faces(detectors, photo, find)
-        spent["finding faces"] = 1000 * (time.perf_counter() - start)
-    answers = {}
-    for detector in detectors:
-        start = time.perf_counter()
-        answers[detector.name] = detector.on_photos([photo] * len(boxes), boxes, precise)
-        spent[detector.name] = 1000 * (time.perf_counter() - start)
+    answers = {detector.name: detector.on_photos([photo] * len(boxes), boxes, precise) for detector in detectors}
     colours = dict(zip(names, distinct([detector.colour for detector in detectors]), strict=True))
     whose = {
         each.name: "; ".join(filter(None, [f"by {each.owner}", each.data.terms])) if each.owner else ""
         for each in detectors
     }
     matched = match_truth(boxes, truth)
-    return Comparison(*full_size(photo), list(boxes), answers, colours, spent, matched, whose)
+    return Comparison(*full_size(photo), list(boxes), answers, colours, matched, whose)
 
 
 def disagreement(answers: Sequence[Face]) -> np.ndarray:

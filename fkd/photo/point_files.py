@@ -231,8 +231,6 @@ class _FacePoints:
 
 def _read_json(file: io.BufferedReader, name: str) -> Named:
     value = parse_json(file.read().decode("utf-8-sig", errors="replace"), name)
-    if isinstance(value, dict) and isinstance(value.get("models"), dict):  # as the API's /compare answers
-        value = [row | {"model": model} if isinstance(row, dict) else row for model, row in value["models"].items()]
     faces: list[Any] = []
     whose: list[tuple[str, str]] = []
     for row in value if isinstance(value, list) else [value]:

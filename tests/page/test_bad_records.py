@@ -1,18 +1,18 @@
-import asyncio
 import json
 import re
 import shutil
 
 from app import build_app
-from fkd.board.entries import write_entry
+from fkd.board.entries import find_benchmark, write_entry
 from fkd.board.record import read_evaluation
 from fkd.files import markdown
 from fkd.page.leaderboard import problems_text
 from fkd.page.model import describe
+from fkd.page.ranking import ranked
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 
-def test_a_page_opens_despite_bad_files_and_its_api_names_them(evaluated, tmp_path):
+def test_a_page_opens_despite_bad_files_and_its_ranking_names_them(evaluated, tmp_path):
     root = tmp_path / "leaderboard"
     board = root / "drawn"
     write_entry(root, read_evaluation(evaluated / "evaluation.json"), "drawn faces")
@@ -23,9 +23,9 @@ def test_a_page_opens_despite_bad_files_and_its_api_names_them(evaluated, tmp_pa
         "broken/benchmark.json": "{", "claims.json": "[]",
     }.items():  # fmt: skip
         (root / name).write_text(text)
-    page = build_app(checkpoints=evaluated.parent, leaderboard=root)
-    (rank,) = (one.fn for one in page.fns.values() if one.api_name == "leaderboard")
-    rows = {row["model"]: row for row in asyncio.run(rank("drawn"))}
+    build_app(checkpoints=evaluated.parent, leaderboard=root)
+    ranking = [row.record() for row in ranked(root, find_benchmark(root, "drawn"), [evaluated])]
+    rows = {row["model"]: row for row in ranking}
     assert {name: (row["rank"], row["status"]) for name, row in rows.items()} == {
         "net": (1, "verified"), "forged": (None, "not verified"), "x": (None, "unreadable"),
     }  # fmt: skip

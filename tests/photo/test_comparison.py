@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 from conftest import EXAMPLES
@@ -22,13 +20,10 @@ def detectors():
     return [CheckpointDetector.read(shipped / "resnet18", "sure"), CheckpointDetector.read(shipped / "fcnn", "plain")]
 
 
-def test_every_model_answers_for_every_face_and_each_stage_is_timed(detectors):
+def test_every_model_answers_for_every_face(detectors):
     result = compare(detectors, read_photo(PHOTO))
     assert {name: len(faces) for name, faces in result.answers.items()} == {"sure": 1, "plain": 1}
-    assert set(result.milliseconds) == {"finding faces", "sure", "plain"} and min(result.milliseconds.values()) > 0
-    value = json.loads(json.dumps(result.to_json()))
-    assert value["width"] == 512 and set(value["models"]["sure"]["faces"][0]["points"]) and result.truth == [None]
-    assert "finding faces" not in compare(detectors, read_photo(PHOTO), [BOX]).milliseconds
+    assert (result.width, result.truth) == (512, [None])
 
 
 def test_the_frame_has_a_row_per_face_and_model(detectors):

@@ -154,9 +154,9 @@ def test_a_csv_is_right_in_a_spreadsheet_and_read_back(tmp_path):
     assert np.allclose(read_points(tmp_path / "a.csv"), POINTS, atol=0.01)
 
 
-def test_answers_of_compare_are_read_and_files_of_others_are_named(tmp_path):
+def test_answers_of_several_models_are_read_and_files_of_others_are_named(tmp_path):
     face = {"points": {name: point.tolist() for name, point in zip(NAMES, POINTS, strict=True)}, "box": [0, 0, 9, 9]}
-    value = {"width": 96, "height": 96, "milliseconds": {}, "models": {"a": {"faces": [face]}, "b": {"faces": [face]}}}
+    value = [{"model": "a", "faces": [face]}, {"model": "b", "faces": [face]}]
     assert np.allclose(read_points(write(tmp_path / "a.json", json.dumps(value))), POINTS)
     header = ", ".join(f"eye_lmk_{axis}_{n}" for axis in "xyXYZ" for n in range(60)) + ", "  # longer than a buffer
     header += ", ".join(f"{axis}_{n}" for axis in "xy" for n in range(68))
