@@ -19,6 +19,7 @@ class FaceBox:
     box: tuple[float, float, float, float]  # (x0, y0, x1, y1), photo px, edges; may reach outside the photo
     score: float  # the finder's, 0 to 1; NaN for a box drawn by hand
     turn: float = 0.0  # degrees to turn the photo counter-clockwise, about the box's centre, for the face to be upright
+    lean: float = 0.0  # degrees that it is turned more than `turn`, as far as the finder sees
 
     @property
     def side(self) -> float:

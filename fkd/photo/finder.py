@@ -133,8 +133,10 @@ def _boxes(scores: np.ndarray, points: np.ndarray) -> list[FaceBox]:
     faces = []
     for score, centre, factor in zip(scores, centres, factors, strict=True):
         (x, y), half = (float(centre.real), float(centre.imag)), float(abs(factor)) * FRAME_SIZE / 2
-        turn = STEP * round(float(np.angle(factor, deg=True)) / STEP) % 360
-        faces.append(FaceBox((x - half, y - half, x + half, y + half), float(score), float(turn)))
+        exact = float(np.angle(factor, deg=True))
+        turn = float(STEP * round(exact / STEP))
+        box = (x - half, y - half, x + half, y + half)
+        faces.append(FaceBox(box, float(score), turn % 360, exact - turn))
     return faces
 
 

@@ -11,7 +11,7 @@ from fkd.data.conventions import Convention, Outputs, label_points
 from fkd.data.record import DataRecord
 from fkd.errors import FkdError
 from fkd.files import Brief
-from fkd.keypoints import MEAN_FACE, unmirror
+from fkd.keypoints import FRAME_SIZE, MEAN_FACE, unmirror
 from fkd.photo.crop import align_matrix, apply, crop, frame_matrix, invert
 from fkd.photo.detector import check_frames
 from fkd.photo.face import Face, FaceBox
@@ -99,6 +99,27 @@ class NetworkDetector(Brief):
             spread = None if aligned.spread is None else aligned.spread[number].astype(np.float32)
             in_photo, doubt = points[number].astype(np.float32), float(doubts[number])
             faces.append(Face(box.box, in_photo, aligned.frames[number], spread, doubt))
+        return faces
+
+    def on_clip(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox], mirrored: np.ndarray) -> list[Face]:
+        """Return the faces in boxes, as `on_photos`, by one crop of each, for clips.
+
+        mirrored: bool [N], the faces whose mirror image is answered too, for their doubt: NaN without. The points are
+        those of the crop alone, so that they do not jump where a frame has a mirror image.
+        """
+        matrices = [frame_matrix(box.box, box.turn + box.lean) for box in boxes]
+        frames = np.stack([crop(photo, matrix) for photo, matrix in zip(photos, matrices, strict=True)])
+        outputs = self._outputs(np.concatenate([frames, frames[mirrored, :, ::-1]]))
+        points, flipped = outputs[POINTS][: len(frames)], unmirror(outputs[POINTS][len(frames) :])
+        doubts = np.full(len(frames), np.nan)
+        # Half the distance, from one crop in place of two.
+        doubts[mirrored] = np.linalg.norm(points[mirrored] - flipped, axis=2).mean(1) / self.validation_rmse
+        spreads = outputs.get(UNCERTAINTY)
+        faces = []
+        for number, (box, matrix) in enumerate(zip(boxes, matrices, strict=True)):
+            spread = None if spreads is None else (spreads[number] * box.side / FRAME_SIZE).astype(np.float32)
+            in_photo = apply(invert(matrix), points[number]).astype(np.float32)
+            faces.append(Face(box.box, in_photo, frames[number], spread, float(doubts[number])))
         return faces
 
     def _outputs(self, frames: np.ndarray) -> dict[str, np.ndarray]:
