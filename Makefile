@@ -15,10 +15,11 @@ site: $(SERVES)
 	rm -rf build/site
 	$(PY) -m fkd site build/site
 
-# The quick tests in two processes; the others measure time, or share a browser.
+# Two processes, except for the tests that measure time; the slow tests of a file share its browser.
 test: $(READY)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal
-	$(PY) -m pytest -m slow
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile -m 'slow and not alone'
+	$(PY) -m pytest -m 'slow and alone'
 
 # Before every commit: a few minutes.
 check: lint

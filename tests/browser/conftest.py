@@ -31,6 +31,7 @@ def write_film(path: Path, photo: Path, frames: int = 40) -> None:
     path.write_bytes(film)
 
 
+expect.set_options(timeout=15_000)  # two tests may run at once
 BROKEN = re.compile("js_on_load|Content Security Policy")  # in the console's messages about a page
 
 
