@@ -74,6 +74,7 @@ def test_the_card_reads_back_and_keeps_its_owners_text(hub, evaluated):
     assert 'load("hf:ada/net")' in card.text and "drawn by tests" in card.text
     assert "2.500 px |" in card.text and "failures: faces with a mean error" in card.text
     assert hub.files("ada/net")["overlay.png"].startswith(b"\x89PNG") and "](overlay.png)" in card.text
+    assert "python -m fkd train --data DATA --out checkpoints/NAME --model fcnn --epochs " in card.text
 
     text = remote_card("ada/net").replace("tags:\n", "language: en\ntags:\n- by-hand\n")
     text = text.replace("# net", "# our net") + "\nWritten by hand.\n"
