@@ -12,7 +12,7 @@ from pydantic import Field
 
 from fkd.data.record import DataRecord
 from fkd.errors import FkdError
-from fkd.files import STRICT, Brief, Count, Date, Figure, Line, read_json, strict_dataclass, typed
+from fkd.files import STRICT, Count, Date, Figure, Line, read_json, strict_dataclass, typed
 from fkd.metrics import METRICS, Accuracy, Detail, Figures
 from fkd.version import __version__
 
@@ -49,8 +49,8 @@ class Cost:
     hardware: Line
 
 
-@dataclass(frozen=True, kw_only=True, repr=False)
-class Evaluation(Brief):
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
     """A leaderboard entry: one model, or the mean of several, on one benchmark.
 
     Attributes:
@@ -72,7 +72,7 @@ class Evaluation(Brief):
     benchmark: str
     fingerprint: Line
     accuracy: Accuracy
-    detail: Detail
+    detail: Detail = dataclasses.field(repr=False)
     cost: Cost
     weights: Annotated[list[Hash], Field(min_length=1, max_length=100)]
     model: Line = ""

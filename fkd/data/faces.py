@@ -1,22 +1,21 @@
 """Grey faces with their keypoints, and the two label conventions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from fkd.files import Brief
 from fkd.keypoints import FOUR_POINT, FRAME_SIZE, NAMES
 
 
-@dataclass(frozen=True, repr=False)
-class Faces(Brief):
+@dataclass(frozen=True)
+class Faces:
     """Grey faces and their keypoints.
 
     images: uint8 [N, 96, 96]. points: float32 [N, 15, 2], frame pixels (x, y), NaN where a label is missing.
     """
 
-    images: np.ndarray
+    images: np.ndarray = field(repr=False)
     points: np.ndarray
 
     def __len__(self) -> int:

@@ -2,13 +2,13 @@
 
 import functools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Generic, Literal, TypeVar
 
 from fkd.data.record import DataRecord
 from fkd.errors import FkdError
-from fkd.files import Brief, file_sha256, file_version, read_json, strict_dataclass, typed
+from fkd.files import file_sha256, file_version, read_json, strict_dataclass, typed
 from fkd.learn.config import ModelConfig, TrainingRecord
 
 Model = TypeVar("Model", covariant=True)
@@ -17,15 +17,15 @@ LARGEST_CONFIG = 100_000  # bytes
 FORMAT: Final = "fkd-2"
 
 
-@dataclass(frozen=True, repr=False)
-class Checkpoint(Brief, Generic[Model]):
+@dataclass(frozen=True)
+class Checkpoint(Generic[Model]):
     """A model, what it was trained with and on, and the sha256 of its weights' file.
 
     model: a `fkd.learn.models.KeypointModel` in evaluation mode, or a drop-in replacement (`fkd.photo.detectors`).
     """
 
     name: str
-    model: Model
+    model: Model = field(repr=False)
     training: TrainingRecord
     data: DataRecord
     sha256: str

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from fkd.errors import FkdError
-from fkd.files import Brief
 from fkd.keypoints import LEFT_EYE, NAMES, RIGHT_EYE
 from fkd.photo.colours import distinct
 from fkd.photo.detector import Detector
@@ -23,8 +22,8 @@ MIN_OCULAR = 0.5  # px; no face is as small
 TITLES = [name.replace("_", " ") for name in NAMES]
 
 
-@dataclass(frozen=True, repr=False)
-class Comparison(Brief):
+@dataclass(frozen=True)
+class Comparison:
     """The answers of several detectors for the N faces of an upright photo, which is not stored."""
 
     width: int

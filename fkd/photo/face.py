@@ -3,12 +3,11 @@
 Pixel (i, j) is a square with its centre at (i, j): a picture of width w spans x from -0.5 to w - 0.5.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from fkd.files import Brief
 from fkd.keypoints import NAMES
 
 
@@ -32,8 +31,8 @@ class FaceBox:
         return np.array([self.box[0] + self.box[2], self.box[1] + self.box[3]]) / 2
 
 
-@dataclass(frozen=True, repr=False)
-class Face(Brief):
+@dataclass(frozen=True)
+class Face:
     """A detector's answer for one face, in px of the upright photo.
 
     doubt: the distance between the answers for the crop and for its mirror image, in units of the detector's validation
@@ -42,7 +41,7 @@ class Face(Brief):
 
     box: tuple[float, float, float, float]  # (x0, y0, x1, y1)
     points: np.ndarray  # float32 [15, 2]
-    frame: np.ndarray  # uint8 [96, 96], the crop that the detector answered for
+    frame: np.ndarray = field(repr=False)  # uint8 [96, 96], the crop that the detector answered for
     spread: np.ndarray | None = None  # float32 [15], the standard deviation along an axis, if the network has heatmaps
     doubt: float = 0.0
 

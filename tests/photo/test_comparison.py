@@ -1,9 +1,7 @@
 import numpy as np
 import pytest
 from conftest import EXAMPLES
-from forged import entry
 
-from fkd.learn.checkpoint import load_checkpoint
 from fkd.photo.comparison import compare, disagreement, mean_error
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.face import Face, FaceBox
@@ -31,15 +29,6 @@ def test_the_frame_has_a_row_per_face_and_model(detectors):
     assert table[["photo", "face", "model"]].to_numpy().tolist() == [
         ["grace.jpg", face, model] for model in ("sure", "plain") for face in (1, 2)
     ]
-
-
-def test_reprs_are_a_line_without_arrays(detectors, sixty, evaluated):
-    comparison = compare(detectors, PHOTO, [BOX])
-    records = [sixty, comparison, comparison.answers["sure"], detectors[0], detectors[0].checkpoint]
-    for record in [*records, load_checkpoint(evaluated), entry("net", 2.5)]:
-        assert len(repr(record)) < 1000 and "\n" not in repr(record) and "array(" not in repr(record)
-    assert repr(sixty[:2]) == "Faces(images=uint8[2, 96, 96], points=float32[2, 15, 2])"
-    assert "name='sure'" in repr(detectors[0])
 
 
 def test_models_whose_eyes_are_at_one_place_differ_by_px_alone(detectors):

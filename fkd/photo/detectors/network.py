@@ -10,7 +10,6 @@ from PIL import Image
 from fkd.data.conventions import Convention, Outputs, label_points
 from fkd.data.record import DataRecord
 from fkd.errors import FkdError
-from fkd.files import Brief
 from fkd.keypoints import FRAME_SIZE, MEAN_FACE, unmirror
 from fkd.photo.crop import align_matrix, apply, crop, frame_matrix, invert
 from fkd.photo.detector import check_frames
@@ -54,8 +53,8 @@ class Look:
     spread: np.ndarray | None  # [N, 15] photo px
 
 
-@dataclass(repr=False)
-class NetworkDetector(Brief):
+@dataclass
+class NetworkDetector:
     """A network as a `Detector`, which documents most attributes."""
 
     name: str
