@@ -39,9 +39,6 @@ Date = Annotated[
     str, Field(max_length=10), AfterValidator(lambda text: text and datetime.date.fromisoformat(text).isoformat())
 ]
 MARKDOWN = re.compile(r"[\\`*_\[\]<>&|~#!@]|:(?=//)|(?<=www)\.", re.I)  # addresses become links, too
-FIELD_ERRORS = {"missing": "lacks"} | dict.fromkeys(
-    ("unexpected_keyword_argument", "extra_forbidden"), "has the unknown"
-)
 
 
 def one_line(text: object, most: int = 100) -> str:
@@ -236,14 +233,9 @@ def strict_dataclass(cls: type[Result]) -> type[Result]:
 def sentence_of(error: ValidationError, where: str) -> str:
     """The first problem of a validation in one line, as in "config.json: lr is -1, expected greater than 0"."""
     first = error.errors(include_url=False)[0]
-    parts = [f"[{part}]" if isinstance(part, int) else f".{one_line(part, 60)}" for part in first["loc"]]
-    problem = FIELD_ERRORS.get(first["type"])
-    field = parts.pop().removeprefix(".") if problem and parts else ""
-    place = "".join(parts).removeprefix(".")
-    start = f"{where}: {place}" if place else where
-    if problem:
-        return f"{start} {problem} {field}"
-    if first["type"] == "value_error":  # raised by a check of the dataclass itself
-        return f"{start}: {first['ctx']['error']}"
+    place = ".".join(one_line(part, 60) for part in first["loc"])
+    start, problem = f"{where}: {place}" if place else where, first["msg"].removeprefix("Value error, ")[:300]
+    if not problem.startswith("Input should be "):
+        return f"{start}: {problem}"
     value = one_line(json.dumps(first["input"], default=str), 60)
-    return f"{start} is {value}, expected {first['msg'].removeprefix('Input should be ')[:200]}"
+    return f"{start} is {value}, expected {problem.removeprefix('Input should be ')}"

@@ -12,7 +12,7 @@ from fkd.errors import FkdError
 from fkd.files import file_sha256, one_line, replacing, write_json
 from fkd.learn.config import TrainingRecord
 from fkd.learn.models import KeypointModel, build_model, check_name
-from fkd.learn.record import CONFIG, FORMAT, WEIGHTS, Checkpoint, Config, check_files, read_config
+from fkd.learn.record import CONFIG, WEIGHTS, Checkpoint, Config, check_files, read_config
 
 
 def save_checkpoint(
@@ -30,7 +30,7 @@ def save_checkpoint(
     }
     with replacing(folder / WEIGHTS) as unfinished:
         unfinished.write_bytes(save(tensors))  # safetensors' own writer hides the error number of a full disk
-    write_json(folder / CONFIG, {"format": FORMAT} | dataclasses.asdict(Config(model.config, training, data)))
+    write_json(folder / CONFIG, dataclasses.asdict(Config(model=model.config, training=training, data=data)))
 
 
 def load_checkpoint(folder: Path | str, name: str = "") -> Checkpoint[KeypointModel]:

@@ -2,19 +2,17 @@
 
 import functools
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
-from typing import Final, Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from fkd.data.record import DataRecord
-from fkd.errors import FkdError
 from fkd.files import file_sha256, file_version, read_json, strict_dataclass, typed
 from fkd.learn.config import ModelConfig, TrainingRecord
 
 Model = TypeVar("Model", covariant=True)
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 LARGEST_CONFIG = 100_000  # bytes
-FORMAT: Final = "fkd-2"
 
 
 @dataclass(frozen=True)
@@ -35,10 +33,11 @@ class Checkpoint(Generic[Model]):
 class Config:
     """The contents of a config.json: the model, and what it was trained with and on."""
 
+    _: KW_ONLY
+    format: Literal["fkd-2"] = "fkd-2"  # first, so that another format is the error that is reported
     model: ModelConfig
     training: TrainingRecord
     data: DataRecord
-    format: Literal["fkd-2"] = FORMAT
 
 
 def check_files(folder: Path) -> None:
@@ -53,10 +52,7 @@ def read_config(path: Path) -> Config:
 
     Raises FkdError, naming the problem, unless `save_checkpoint` could have written it.
     """
-    value = read_json(path, LARGEST_CONFIG)
-    if isinstance(value, dict) and value.get("format") != FORMAT:
-        raise FkdError(f"{path} has format {str(value.get('format'))[:40]!r}; this version reads {FORMAT!r}")
-    return typed(value, Config, str(path))
+    return typed(read_json(path, LARGEST_CONFIG), Config, str(path))
 
 
 def weights_in(paths: Iterable[Path]) -> dict[str, Path]:

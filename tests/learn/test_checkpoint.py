@@ -53,9 +53,9 @@ def test_half_precision_halves_the_file_and_survives_a_second_round(saved, tmp_p
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c.pop("training"), "config.json lacks training"),
-        (lambda c: c.update(format="fkd-9"), "this version reads 'fkd-2'"),
-        (lambda c: c["model"].update(depth=3), "model has the unknown depth"),
+        (lambda c: c.pop("training"), "config.json: training: Field required"),
+        (lambda c: c.update(format="fkd-9"), "format is .fkd-9., expected 'fkd-2'"),
+        (lambda c: c["model"].update(depth=3), "model.depth: Unexpected keyword"),
         (lambda c: c["model"].update(name="resnet19"), "unknown model 'resnet19'.*did you mean"),
         (lambda c: c["model"].update(name="resnet34"), "does not fit resnet34: .*Missing key"),
         (lambda c: c["model"]["conventions"].pop(), r"size mismatch for label_offset: .*\[2\].*\[1\]"),

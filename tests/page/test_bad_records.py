@@ -30,7 +30,7 @@ def test_a_page_opens_despite_bad_files_and_its_ranking_names_them(evaluated, tm
         "net": (1, "verified"), "forged": (None, "not verified"), "x": (None, "unreadable"),
     }  # fmt: skip
     assert "its checkpoint (000000000000) is not in the folder" in rows["forged"]["unranked"]
-    assert "lacks name" in rows["x"]["unranked"]
+    assert "name: Field required" in rows["x"]["unranked"]
     problems = problems_text(root)
     assert all(name in problems for name in ("broken/benchmark.json", "claims.json"))
     assert str(tmp_path) not in f"{problems}{rows}", "visitors do not see the host's paths"
@@ -44,7 +44,7 @@ def test_a_model_with_unreadable_records_still_has_its_tab(evaluated, tmp_path):
     (folder / "evaluation.json").write_text('{"x": 1}')
     (folder / "history.csv").write_text("epoch\nbest\n")
     card, ellipses, curves = describe(detector)
-    assert "Its records cannot be read" in card and "lacks name" in card
+    assert "Its records cannot be read" in card and "name: Field required" in card
     assert not ellipses and not curves and str(tmp_path) not in card
 
 

@@ -129,9 +129,9 @@ def test_sixty_eight_points_become_fifteen(tmp_path):
         ("a.json", "{", "a.json is not readable as JSON"),
         ("a.json", '{"faces": []}', "has no points"),
         ("a.json", '{"points": {"nose_tip": [NaN, 2]}}', "is not readable as JSON"),
-        ("a.json", '{"points": {"nose_tip": [true, 2]}}', "nose_tip.0. is true, expected a valid number"),
+        ("a.json", '{"points": {"nose_tip": [true, 2]}}', "nose_tip.0 is true, expected a valid number"),
         ("a.json", '{"points": {"nose_tip": [1, 2]}}' + " " * 5_000_000, "is larger than 5 MB"),
-        ("a.json", "[1]", r"\[0\] is 1, expected"),
+        ("a.json", "[1]", "0 is 1, expected"),
         ("a.json", '{"points": {"chin": [1, 2]}}', "points.chin"),
     ],
 )
@@ -161,10 +161,14 @@ def test_answers_of_several_models_are_read_and_files_of_others_are_named(tmp_pa
     header = ", ".join(f"eye_lmk_{axis}_{n}" for axis in "xyXYZ" for n in range(60)) + ", "  # longer than a buffer
     header += ", ".join(f"{axis}_{n}" for axis in "xy" for n in range(68))
     for name, text, said in (
-        ("a.json", {"images": [], "annotations": []}, "lacks points: save the points as"),
-        ("a.json", [{"image_id": 1, "keypoints": [1, 2, 2]}], "lacks points: save"),
-        ("a.json", {"version": "5", "shapes": []}, "lacks points: save"),
-        ("a.json", [{"annotations": [], "data": {}}], r"\[0\] lacks points: save the points as .pts"),  # Label Studio's
+        ("a.json", {"images": [], "annotations": []}, "points: Field required: save the points as"),
+        ("a.json", [{"image_id": 1, "keypoints": [1, 2, 2]}], "points: Field required: save"),
+        ("a.json", {"version": "5", "shapes": []}, "points: Field required: save"),
+        (
+            "a.json",
+            [{"annotations": [], "data": {}}],
+            "0.points: Field required: save",
+        ),  # Label Studio's
         ("a.json", [[1, 2]] * 15, "save the points as .pts"),
         ("a.csv", header + "\n1", "the header lacks left_eye_center_x"),
         ("a.pts", to_pts(np.ones((98, 2))), "a.pts has 98 points, expected 15 or 68 points"),
