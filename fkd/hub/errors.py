@@ -20,49 +20,40 @@ from fkd.files import one_line
 LOG_IN = "run `hf auth login`, or set HF_TOKEN"
 
 
-class HostError(FkdError):
-    """An error that only the host of a page can fix (a token, a setting, the network), so visitors do not see it."""
-
-
 @contextmanager
-def in_a_sentence(repo_id: str, anonymous: bool = False) -> Iterator[None]:
-    """Turn the errors of huggingface_hub into an FkdError of one sentence, with advice.
-
-    anonymous: only public repositories were requested, so no login would help.
-    """
+def in_a_sentence(repo_id: str) -> Iterator[None]:
+    """Turn the errors of huggingface_hub into an FkdError of one sentence, with advice."""
     set_verbosity_error()  # instead of a dozen lines on a dozen attempts, one sentence
     try:
         yield
     except (HFValidationError, EntryNotFoundError, OfflineModeIsEnabled, HTTPError) as error:
-        raise _sentence(repo_id, anonymous, error) from None
+        raise _sentence(repo_id, error) from None
     except RuntimeError as error:
         if not isinstance(error.__cause__, HTTPError):
             raise
-        raise _sentence(repo_id, anonymous, error.__cause__) from None  # a failed upload
+        raise _sentence(repo_id, error.__cause__) from None  # a failed upload
 
 
-def _sentence(repo_id: str, anonymous: bool, error: Exception) -> FkdError:
+def _sentence(repo_id: str, error: Exception) -> FkdError:
     reason = one_line(getattr(error, "server_message", None) or str(error) or type(error).__name__, 200)
     match error:
         case HFValidationError():
             return FkdError(f"{repo_id!r} is not a repository name: expected user/name")
         case OfflineModeIsEnabled():
-            return HostError("the Hub is not used, since HF_HUB_OFFLINE is set: unset it, then try again")
-        case RepositoryNotFoundError() if anonymous:  # a gated one, too
-            return FkdError(f"the Hub has no repository {repo_id} that everybody may read: check the name")
+            return FkdError("the Hub is not used, since HF_HUB_OFFLINE is set: unset it, then try again")
         case GatedRepoError():
             return FkdError(f"{repo_id} is gated: ask for access on its page, then {LOG_IN}")
         case RepositoryNotFoundError():
             return FkdError(f"the Hub shows you no repository {repo_id}: check the name; if it is private, {LOG_IN}")
         case HfHubHTTPError() if error.response.status_code == 401:
-            return HostError(f"you are not logged in to the Hub, or it does not accept your token: {LOG_IN}")
+            return FkdError(f"you are not logged in to the Hub, or it does not accept your token: {LOG_IN}")
         case HfHubHTTPError() if error.response.status_code == 403:
             right = "read" if error.response.request.method in ("GET", "HEAD") else "write to"
-            return HostError(f"your token may not {right} {repo_id}: make one with that right ({reason})")
+            return FkdError(f"your token may not {right} {repo_id}: make one with that right ({reason})")
         case HfHubHTTPError() if error.response.status_code == 402:
             ways = "--static needs no server, --hardware zero-a10g is free for two Spaces, other hardware is paid for"
             return FkdError(f"the Hub makes no free Space of this kind: {ways} ({reason})")
         case HfHubHTTPError():
             return FkdError(f"the Hub refused {repo_id} ({error.response.status_code}): {reason}")
         case _:
-            return HostError(f"the Hub cannot be reached ({reason}): check the network, then try again")
+            return FkdError(f"the Hub cannot be reached ({reason}): check the network, then try again")

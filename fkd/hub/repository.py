@@ -39,47 +39,31 @@ class Pushed:
     changed: bool
 
 
-def pull(
-    repo_id: str,
-    revision: str = "",
-    max_weights: int = MAX_BYTES[WEIGHTS],
-    anonymous: bool = False,
-    cache: Path | None = None,
-) -> Path:
+def pull(repo_id: str, revision: str = "") -> Path:
     """Download a checkpoint and return its folder, named by its commit.
 
     Args:
         revision: The newest if empty; a full commit hash that is already cached needs no network.
-        max_weights: Limit of the weights' size, bytes.
-        anonymous: Read public repositories only, even if this process has a token.
-        cache: A folder to use in place of huggingface_hub's cache.
 
     Raises:
         FkdError: The repository does not exist, or is not a checkpoint that is safe to load; nothing of it is kept.
     """
-    if not (cache or anonymous) and (folder := cached(repo_id, revision)):
+    if folder := cached(repo_id, revision):
         return folder
-    where, token = f"hf:{repo_id}", False if anonymous else None
-    with in_a_sentence(repo_id, anonymous):
-        info = HfApi(token=token).model_info(repo_id, revision=revision or None, files_metadata=True, timeout=TIMEOUT)
+    where = f"hf:{repo_id}"
+    with in_a_sentence(repo_id):
+        info = HfApi().model_info(repo_id, revision=revision or None, files_metadata=True, timeout=TIMEOUT)
         sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
-        for name, limit in (MAX_BYTES | {WEIGHTS: max_weights}).items():
+        for name, limit in MAX_BYTES.items():
             if sizes.get(name, 0) > limit:
                 raise FkdError(f"{where}: {name} has {sizes[name]:,} bytes, more than the {limit:,} that fkd loads")
-        folder = Path(
-            snapshot_download(repo_id, revision=info.sha, allow_patterns=[*MAX_BYTES], token=token, cache_dir=cache)
-        )
+        folder = Path(snapshot_download(repo_id, revision=info.sha, allow_patterns=[*MAX_BYTES]))
     try:
-        CheckpointDetector.read(folder, networks=networks_in(cache) if cache else None)
+        CheckpointDetector.read(folder)
     except (FkdError, OSError) as error:
         scan_cache_dir(folder.parents[2]).delete_revisions(folder.name).execute()
         raise FkdError(str(error).replace(str(folder), where)) from None
     return folder
-
-
-def networks_in(cache: Path) -> Path:
-    """Return the folder for exported networks in a separate cache."""
-    return cache / "networks"
 
 
 def cached(repo_id: str, revision: str) -> Path | None:

@@ -76,11 +76,12 @@ def test_every_head_can_be_exported(config, sixty, tmp_path):
 def test_a_checkpoint_is_exported_once_and_a_changed_one_again(tmp_path, evaluated, monkeypatch):
     exports, export = [], checkpoint_module._export
     monkeypatch.setattr(checkpoint_module, "_export", lambda *of: exports.append(of) or export(*of))
+    monkeypatch.setenv("FKD_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "net"
     shutil.copytree(evaluated, folder)
 
     def read() -> int:
-        CheckpointDetector.read(folder, networks=tmp_path / "networks")
+        CheckpointDetector.read(folder)
         return len(exports)
 
     assert (read(), read()) == (1, 1)
@@ -95,10 +96,10 @@ def test_a_checkpoint_is_exported_once_and_a_changed_one_again(tmp_path, evaluat
 
 
 @pytest.mark.parametrize("name", ["fcnn", "mobile", "resnet18", "resnet50"])
-def test_the_shipped_checkpoints_carry_their_networks(name, tmp_path, monkeypatch):
+def test_the_shipped_checkpoints_carry_their_networks(name, monkeypatch):
     monkeypatch.setattr(checkpoint_module, "_export", lambda *of: pytest.fail("it needs torch"))
     folder = EXAMPLES.parent / "checkpoints" / name
-    CheckpointDetector.read(folder, networks=tmp_path)
+    CheckpointDetector.read(folder)
     assert (folder / "model.onnx").stat().st_size < 200_000, "the weights are not stored twice"
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from fkd.files import cache_folder, file_sha256, file_stem
+from fkd.files import file_sha256, file_stem
 from fkd.hub.reference import SCHEME, HubModel, checkpoint_folder
 from fkd.keypoints import EDGES, FRAME_SIZE, MEAN_FACE, MIRROR, NAMES
 from fkd.learn.record import CONFIG, WEIGHTS, check_files, read_config
@@ -75,7 +75,7 @@ def write_model(reference: Path | str, folder: Path) -> dict[str, Any]:
     hub = HubModel.parse(str(reference)) if str(reference).startswith(SCHEME) else None
     name = hub.repo_id if hub else source.resolve().name
     file = f"{file_stem(name)}-{sha256[:8]}.onnx.gz"  # new weights, new name: a browser may keep files
-    content = with_weights(onnx_file(source, config.model, sha256, cache_folder() / "networks"))
+    content = with_weights(onnx_file(source, config.model, sha256))
     return {
         "name": name,
         "owner": hub.owner if hub else "",

@@ -56,19 +56,17 @@ class CheckpointDetector(NetworkDetector):
         self.checkpoint = checkpoint
 
     @classmethod
-    def read(
-        cls, folder: Path | str, name: str = "", owner: str = "", device: str = "cpu", networks: Path | None = None
-    ) -> "CheckpointDetector":
+    def read(cls, folder: Path | str, name: str = "", owner: str = "", device: str = "cpu") -> "CheckpointDetector":
         """Read a checkpoint folder.
 
-        name: the folder's if empty. device: a torch device: on a CPU by OpenVINO, elsewhere by torch. networks: the
-        folder for its ONNX file, by default the cache's. Raises FileNotFoundError, or FkdError as `load_checkpoint`.
+        name: the folder's if empty. device: a torch device: on a CPU by OpenVINO, elsewhere by torch. Raises
+        FileNotFoundError, or FkdError as `load_checkpoint`.
         """
         folder = Path(folder)
         check_files(folder)
         config = read_config(folder / CONFIG)
         sha256 = file_sha256(folder / WEIGHTS)
-        model = _by_torch(folder, device) if device != "cpu" else _by_openvino(folder, config.model, sha256, networks)
+        model = _by_torch(folder, device) if device != "cpu" else _by_openvino(folder, config.model, sha256)
         name = name or folder.resolve().name
         return cls(Checkpoint(name, model, config.training, config.data, sha256), folder, owner)
 
@@ -82,26 +80,31 @@ def _by_torch(folder: Path, device: str) -> Model:
     return Model(model.config, offset, NamedOutputs(model).to(device).run, device)
 
 
-def _by_openvino(folder: Path, config: ModelConfig, sha256: str, networks: Path | None) -> Model:
-    networks = networks or cache_folder() / "networks"
-    networks.mkdir(parents=True, exist_ok=True)
+def _by_openvino(folder: Path, config: ModelConfig, sha256: str) -> Model:
     # A heatmap's coordinate is a mean, so bfloat16 is exact enough up to the last convolution.
     precision = "bf16" if config.head == HEATMAP and has_bf16() else "f32"
-    network = Network(onnx_file(folder, config, sha256, networks), OUTPUTS, precision, networks)
+    network = Network(onnx_file(folder, config, sha256), OUTPUTS, precision, _networks())
     with safetensors.safe_open(folder / WEIGHTS, "np") as weights:
         offset = weights.get_tensor("label_offset")
     return Model(config, offset, network, runtime=f"OpenVINO {precision}, {streams()} threads")
 
 
-def onnx_file(folder: Path, config: ModelConfig, sha256: str, networks: Path) -> Path:
-    """Return a checkpoint's ONNX file: its own, if that names the same weights, or one exported once to `networks`.
+def _networks() -> Path:
+    """The folder for exported and compiled networks."""
+    folder = cache_folder() / "networks"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def onnx_file(folder: Path, config: ModelConfig, sha256: str) -> Path:
+    """Return a checkpoint's ONNX file: its own, if that names the same weights, or one exported once to the cache.
 
     Raises FkdError as `load_checkpoint`, or ChildProcessError if the process that exports it dies.
     """
     if (folder / ONNX).is_file() and _weights_of(folder / ONNX) == sha256:
         return folder / ONNX
     model = json.dumps([VERSION, dataclasses.asdict(config)])  # other models may have the same tensors
-    file = networks / f"{sha256}-{hashlib.sha256(model.encode()).hexdigest()[:16]}.onnx"
+    file = _networks() / f"{sha256}-{hashlib.sha256(model.encode()).hexdigest()[:16]}.onnx"
     if not file.is_file():
         _export(folder, file)
     return file
