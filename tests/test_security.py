@@ -10,7 +10,7 @@ from fkd.board.entries import MAX_SYNCED
 from fkd.data import find
 from fkd.hub import claims
 from fkd.page import guard, uploads
-from fkd.photo import decoder, many_photos, point_files, reading
+from fkd.photo import decoder, point_files, reading, sources
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "SECURITY.md").read_text()
@@ -40,8 +40,8 @@ def test_every_promise_names_a_test_that_is_there():
         f"{decoder.MAX_SECONDS} seconds, {decoder.MAX_MEMORY / 1e9:.0f} GB, in one of {decoder.MAX_CHILDREN} child",
         f"{decoder.MAX_MEGAPIXELS} megapixels in all; others wait {decoder.MAX_WAIT} seconds",
         f"list of models | {claims.MAX_PAGE_BYTES / 1e6:.0f} MB, {claims.PAGE:,} models",
-        f"{many_photos.MOST_PHOTOS} photos, {many_photos.MOST_BYTES / 1e6:.0f} MB unpacked",
-        f"faces in one photo | {many_photos.MOST_FACES},",
+        f"{sources.MOST_PHOTOS} photos, {sources.MOST_BYTES / 1e6:.0f} MB unpacked",
+        f"faces in one photo | {sources.MOST_FACES},",
         f"{guard.ANSWER_LIMIT} seconds",
         f"waiting in all queues | {guard.MAX_WAITING};",
         f"kept in memory | {guard.MAX_SESSIONS};",

@@ -29,8 +29,9 @@ def predict_command(
     from fkd.hub.reference import load
     from fkd.photo.draw import draw_points
     from fkd.photo.finder import find_faces, whole_photo
-    from fkd.photo.many_photos import answer_photos, drawing_names, find_photos, skipped_note
+    from fkd.photo.many_photos import answer_photos
     from fkd.photo.point_files import Journal, answer_row, write_rows
+    from fkd.photo.sources import drawing_names, find_photos, skipped_note
 
     for photo in photos:
         local(photo)
@@ -54,25 +55,26 @@ def predict_command(
     journal = Journal(out, settings | ({"whole": True} if whole else {}), resume)
     todo = [source for source in sources if source.name not in journal.done]
     with resumable(journal.path):
-        answers = answer_photos(detector, todo, precise, find)
+        answers = answer_photos([detector], todo, precise, find)
         for answered in tqdm(answers, total=len(todo), unit=" photos", disable=None):
+            faces = answered.comparison.answers[detector.name] if answered.comparison else []
             if draw and answered.photo:
                 with replacing(draw / drawings[answered.name]) as unfinished:
-                    points = [face.points for face in answered.faces]
+                    points = [face.points for face in faces]
                     draw_points(answered.photo, points, detector.colour).save(unfinished)
             if answered.note:
                 typer.echo(answered.note, err=True)
-            journal.write(answer_row(answered.name, detector.name, answered.faces, answered.problem))
+            journal.write(answer_row(answered.name, detector.name, faces, answered.problem))
     write_rows(out, journal.rows())
-    faces, errors = [], []
+    counts, errors = [], []
     for row in journal.rows():
-        faces.append(len(row["faces"]))
+        counts.append(len(row["faces"]))
         errors += [row["error"]] if "error" in row else []
     journal.path.unlink()
-    typer.echo(f"{out}: {counted(sum(faces), 'face')} in {counted(len(faces), 'photo')}")
+    typer.echo(f"{out}: {counted(sum(counts), 'face')} in {counted(len(counts), 'photo')}")
     if skipped:
         typer.echo(skipped_note(skipped), err=True)
-    if without := faces.count(0) - len(errors):
+    if without := counts.count(0) - len(errors):
         typer.echo(
             f"{counted(without, 'photo')} without a face: try a larger or upright version, with the whole head in it"
         )

@@ -22,9 +22,10 @@ from fkd.photo.decoder import read_apart
 from fkd.photo.detector import Detector
 from fkd.photo.face import FaceBox
 from fkd.photo.finder import whole_photo
-from fkd.photo.many_photos import MOST_FACES, find_at_most
+from fkd.photo.many_photos import find_at_most
 from fkd.photo.point_files import read_points
 from fkd.photo.reading import note_of
+from fkd.photo.sources import MOST_FACES
 
 MAX_PX = 1e6  # the largest coordinate of a box
 MAX_SIDE = 1600  # px, longer side of the picture that the browser shows

@@ -26,18 +26,9 @@ from fkd.photo.comparison import TITLES, Comparison, disagreement, mean_error, m
 from fkd.photo.detector import Detector
 from fkd.photo.draw import draw_comparison
 from fkd.photo.finder import whole_photo
-from fkd.photo.many_photos import (
-    MOST_BYTES,
-    MOST_NAMES,
-    MOST_PHOTOS,
-    Answered,
-    compare_photos,
-    find_at_most,
-    list_sources,
-    read_truth,
-    skipped_note,
-)
+from fkd.photo.many_photos import Answered, answer_photos, find_at_most
 from fkd.photo.point_files import Row, answer_row, write_rows
+from fkd.photo.sources import MOST_BYTES, MOST_NAMES, MOST_PHOTOS, list_sources, read_truth, skipped_note
 
 INTRODUCTION = f"""Which photos do the models disagree on? Choose up to {MOST_PHOTOS} photos, or zips of them,
 {MOST_BYTES / 1e6:.0f} MB unpacked. If you know the true points, choose them too: .pts files named like the photos, or a
@@ -151,14 +142,16 @@ def answer_files(
         yield View(_status(refused=error))
         return
     truth, left_out = read_truth(sources)
-    count = sum(source.name in truth for source in sources)
+    sources = [source for source in sources if source.name in truth]
+    count = len(sources)
     done: list[Answered] = []
     photos: list[Photo] = []
     rows: list[Row] = []
     stopped, shown = "", 0.0
     folder = new_folder()
     with zipfile.ZipFile(folder / "drawn.zip", "w") as archive:
-        for answered in compare_photos(detectors, sources, truth, whole_photo if whole else find_at_most):
+        find = whole_photo if whole else find_at_most
+        for answered in answer_photos(detectors, sources, find=find, truth=truth):
             number, name, comparison = len(done) + 1, answered.name, answered.comparison
             if answered.photo and comparison and comparison.boxes:
                 plain = re.sub(r"[^\w-]+", "_", Path(name).stem)[:60]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from fkd.errors import FkdError
 from fkd.keypoints import LEFT_EYE, NAMES, RIGHT_EYE
@@ -56,20 +57,31 @@ def compare(
     photo, precise: as in `predict`. truth: the true points of faces in the photo, [15, 2] px each, in any order, each
     matched to the box around it. Raises FkdError if two detectors have one name, or one has no precise answers.
     """
-    names = [detector.name for detector in detectors]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise FkdError(f"two detectors are called {twice[0]!r}: give one another name")
     photo = as_photo(photo)
     if boxes is None:
         boxes = find_confirmed_faces(detectors, photo, find)
-    answers = {detector.name: detector.on_photos([photo] * len(boxes), boxes, precise) for detector in detectors}
+    answers = [detector.on_photos([photo] * len(boxes), boxes, precise) for detector in detectors]
+    return compare_answers(detectors, photo, boxes, answers, truth)
+
+
+def compare_answers(
+    detectors: Sequence[Detector],
+    photo: Image.Image,
+    boxes: Sequence[FaceBox],
+    answers: Sequence[list[Face]],
+    truth: Sequence[np.ndarray] = (),
+) -> Comparison:
+    """Compare the detectors' answers for the boxes of a photo, as `compare`."""
+    names = [detector.name for detector in detectors]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise FkdError(f"two detectors are called {twice[0]!r}: give one another name")
     colours = dict(zip(names, distinct([detector.colour for detector in detectors]), strict=True))
     whose = {
         each.name: "; ".join(filter(None, [f"by {each.owner}", each.data.terms])) if each.owner else ""
         for each in detectors
     }
-    matched = match_truth(boxes, truth)
-    return Comparison(*full_size(photo), list(boxes), answers, colours, matched, whose)
+    named, matched = dict(zip(names, answers, strict=True)), match_truth(boxes, truth)
+    return Comparison(*full_size(photo), list(boxes), named, colours, matched, whose)
 
 
 def disagreement(answers: Sequence[Face]) -> np.ndarray:

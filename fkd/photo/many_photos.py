@@ -1,147 +1,36 @@
-"""Many photos, from files, folders and zips -> the faces in each, or the problem with it."""
+"""Many photos -> the faces in each and every detector's answers for them, or the problem with it."""
 
-import io
-import itertools
-import os
-import re
-import sys
-import zipfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
-from pathlib import Path, PurePosixPath
-from typing import Any
-from unicodedata import normalize
 
 import numpy as np
 from PIL import Image
 
 from fkd.errors import FkdError
-from fkd.files import counted, one_line, open_regular
-from fkd.photo.comparison import Comparison, compare
-from fkd.photo.decoder import read_apart
+from fkd.photo.comparison import Comparison, compare_answers
 from fkd.photo.detector import Detector
-from fkd.photo.face import Face, FaceBox
+from fkd.photo.face import FaceBox
 from fkd.photo.finder import find_faces
-from fkd.photo.point_files import BY_HAND, MAX_BYTES, READERS, read_named_points
 from fkd.photo.predict import TOGETHER, Finder, predict_together
-from fkd.photo.reading import MOST_FILE_BYTES, PHOTOS, note_of, read_photo, starts_as_photo
-from fkd.zips import open_member, open_zip
+from fkd.photo.reading import note_of
+from fkd.photo.sources import MOST_FACES, Source
 
-MOST_PHOTOS, MOST_BYTES = 200, 500_000_000  # of one batch on the page; bytes as unpacked
-MOST_FACES = 100  # of one photo on the page
-MOST_NAMES = 10  # of skipped files, in a message
-FOUND_AHEAD = 4  # photos in memory with their faces, waiting for the detector
+FOUND_AHEAD = 4  # photos in memory with their faces, waiting for the detectors
 MAX_WAITING = 40_000_000  # pixels of photos that wait in memory until their faces fill a batch
-
-Reader = Callable[..., Image.Image]  # `read_photo` or another
-
-
-@dataclass(frozen=True)
-class Source:
-    """A photo that has not been read: its name, its size in bytes, how to read it, its path below the folder given."""
-
-    name: str
-    size: int
-    read: Callable[[], Any]
-    inside: str = ""
 
 
 @dataclass(frozen=True)
 class Answered:
-    """A photo's name, the upright photo, its faces and the note on it; or the problem with it."""
+    """A photo's name, the upright photo, the answers for it and the note on it; or the problem with it."""
 
     name: str
     photo: Image.Image | None = None
-    faces: list[Face] = field(default_factory=list)
+    comparison: Comparison | None = None
     problem: str = ""
     boxes: list[FaceBox] = field(default_factory=list)
     note: str = ""
-    comparison: Comparison | None = None  # of `compare_photos`, in place of `faces`
-
-
-def find_photos(
-    paths: Sequence[Path | str], skipped: list[str] | None = None, read: Reader = read_photo, points: bool = False
-) -> Iterator[Source]:
-    """Yield the photos of files, folders and zips, named by their paths; a damaged zip is a photo that is damaged.
-
-    In a folder by name, then those below it. Skips hidden files and folders, and links to folders; the names of other
-    files without a photo's ending or content are added to `skipped`. Raises FkdError for a missing path or a folder
-    without photos. points: files of points in zips, too.
-    """
-    skipped = [] if skipped is None else skipped
-    for given, path in ((top, path) for top in map(Path, paths) for path in _photos_of(top, skipped)):
-        below = (path.relative_to(given) if given.is_dir() else Path(path.name)).as_posix()
-        name = str(path).encode(errors="backslashreplace").decode()  # a file's name may not be valid Unicode
-        if path.suffix.lower() != ".zip":
-            yield Source(name, path.stat().st_size, partial(read, path), below)
-            continue
-        try:
-            with open_regular(path, MOST_BYTES) as file, open_zip(file, one_line(path.name)) as archive:
-                files = [each for each in archive.infolist() if not (each.is_dir() or _is_hidden(_name_of(each)))]
-                photos = {
-                    each for each in files if _is_photo(_name_of(each), partial(_start_of, archive, each), points)
-                }
-        except FkdError as error:
-            yield Source(name, 0, partial(_fail, error), below)
-            continue
-        for member in (each for each in files if each in photos):
-            inner = _harmless(_name_of(member)) or "photo"
-            yield Source(f"{name}/{inner}", member.file_size, partial(_read_member, path, member, inner, read), inner)
-        skipped += [f"{name}/{_harmless(_name_of(each))}" for each in files if each not in photos]
-
-
-def list_sources(files: Sequence[Path | str], skipped: list[str] | None = None) -> list[Source]:
-    """The photos of a visitor, then the files of points: without folders, MOST_PHOTOS of each, MOST_BYTES together."""
-    sources: list[Source] = []
-    skipped = [] if skipped is None else skipped
-    size = 0
-    for file in map(Path, files):
-        photo = not _is_hidden(file.name) and _is_photo(file.name, partial(_start, file), True)
-        if file.suffix.lower() == ".zip" or photo:
-            new = list(find_photos([file], skipped, _read, True))
-            size += sum(source.size for source in new)
-            sources += [replace(source, name=_harmless(source.inside)) for source in new]
-        else:
-            skipped.append(one_line(file.name))
-        points = [source for source in sources if _is_points(source.name)]
-        number = len(sources) - len(points)
-        if max(number, len(points)) > MOST_PHOTOS or size > MOST_BYTES:  # a request may repeat one zip
-            most = f"{MOST_PHOTOS} photos and as many files of points, {MOST_BYTES / 1e6:.0f} MB"
-            total = f"{number:,} photos and {len(points):,} files of points, {size / 1e6:,.0f} MB,"
-            raise FkdError(f"{total} are more than one batch takes ({most}): split them")
-    if all(_is_points(source.name) for source in sources):
-        raise FkdError(f"found no photo ({', '.join(PHOTOS)}) among these files")
-    return sorted(sources, key=lambda source: _is_points(source.name))
-
-
-def drawing_names(sources: Iterable[Source]) -> dict[str, str]:
-    """A name for the drawing of each photo, by its name: below the same folders, and no two alike on any system."""
-    names: dict[str, str] = {}
-    taken = set[str]()
-    for source in sources:
-        if source.name in names:
-            continue
-        path = PurePosixPath(source.inside)
-        numbered = (f"{path}-{number}.png" for number in itertools.count(2))
-        name = next(
-            name
-            for name in itertools.chain([f"{path.with_suffix('')}.png", f"{path}.png"], numbered)
-            if normalize("NFC", name.casefold()) not in taken
-        )
-        taken.add(normalize("NFC", name.casefold()))
-        names[source.name] = name
-    return names
-
-
-def skipped_note(skipped: Sequence[str]) -> str:
-    """How many files were skipped, with the first names; empty if none was."""
-    names = ", ".join(PurePosixPath(name).name for name in skipped[:MOST_NAMES])
-    more = f" and {len(skipped) - MOST_NAMES:,} more" if len(skipped) > MOST_NAMES else ""
-    return f"skipped, since not photos: {counted(len(skipped), 'file')}, {names}{more}" if skipped else ""
 
 
 def find_at_most(photo: Image.Image) -> list[FaceBox]:
@@ -150,11 +39,16 @@ def find_at_most(photo: Image.Image) -> list[FaceBox]:
 
 
 def answer_photos(
-    detector: Detector, sources: Iterable[Source], precise: bool = False, find: Finder = find_faces
+    detectors: Sequence[Detector],
+    sources: Iterable[Source],
+    precise: bool = False,
+    find: Finder = find_faces,
+    truth: Mapping[str, Sequence[np.ndarray]] | None = None,
 ) -> Iterator[Answered]:
     """Find the faces of each photo and their keypoints, in order; faces of several photos are answered together.
 
-    A thread reads photos and finds their faces meanwhile. precise, find: as in `predict`.
+    A thread reads photos and finds their faces meanwhile. precise, find: as in `predict`. truth: true points, as in
+    `compare`, by the photo's name.
     """
     waiting: list[Answered] = []
     pixels = 0
@@ -162,54 +56,9 @@ def answer_photos(
         waiting.append(answered)
         pixels += answered.photo.width * answered.photo.height if answered.photo else 0
         if sum(len(each.boxes) for each in waiting) >= TOGETHER or pixels >= MAX_WAITING:
-            yield from _answer(detector, waiting, precise)
+            yield from _answer(detectors, waiting, precise, truth or {})
             waiting, pixels = [], 0
-    yield from _answer(detector, waiting, precise)
-
-
-def read_truth(sources: Sequence[Source]) -> tuple[dict[str, list[np.ndarray]], list[str]]:
-    """The true points by photo, whose name has the same stem and folders; and what was left out, in words."""
-    truth: dict[str, list[np.ndarray]] = {each.name: [] for each in sources if not _is_points(each.name)}
-    paths = {name: _path(name) for name in truth}
-    left_out: list[str] = []
-    for source in (each for each in sources if _is_points(each.name)):
-        try:
-            faces = source.read()
-        except FkdError as error:
-            left_out.append(str(error))
-            continue
-        models = {model for _, model, _ in faces}
-        for name, model, points in faces:
-            path = _path(name)
-            fitting = [each for each, own in paths.items() if own.endswith(path) or path.endswith(own)]
-            if len(models) > 1 and BY_HAND not in models:
-                left_out.append(f"{one_line(name)} (which of several models' points are true?)")
-            elif not fitting:
-                left_out.append(f"{one_line(name)} (no such photo here)")
-            elif model == BY_HAND or BY_HAND not in models:
-                for each in fitting:
-                    truth[each] = [*truth[each], points][:MOST_FACES]
-    return truth, list(dict.fromkeys(left_out))
-
-
-def _path(name: str) -> str:
-    """A photo's path without its ending, however a system or a spreadsheet's guard spells it."""
-    return "/" + re.sub(r"\.\w+$", "", normalize("NFC", name.casefold()).lstrip("'").replace("\\", "/"))
-
-
-def compare_photos(
-    detectors: Sequence[Detector], sources: Iterable[Source], truth: Mapping[str, list[np.ndarray]], find: Finder
-) -> Iterator[Answered]:
-    """As `compare` for each photo, in order, while a thread reads the next ones; truth: by the photo's name."""
-    photos = (source for source in sources if not _is_points(source.name))
-    for answered in _find_ahead(photos, lambda _: []):
-        if answered.photo:
-            try:
-                comparison = compare(detectors, answered.photo, None, truth[answered.name], find)
-                answered = replace(answered, boxes=comparison.boxes, comparison=comparison)
-            except FkdError as error:
-                answered = replace(answered, photo=None, problem=str(error))
-        yield answered
+    yield from _answer(detectors, waiting, precise, truth or {})
 
 
 def _find_ahead(sources: Iterable[Source], find: Finder) -> Iterator[Answered]:
@@ -235,97 +84,21 @@ def _find(source: Source, find: Finder) -> Answered:
         return Answered(source.name, problem=str(error))
 
 
-def _answer(detector: Detector, waiting: list[Answered], precise: bool) -> Iterator[Answered]:
+def _answer(
+    detectors: Sequence[Detector], waiting: list[Answered], precise: bool, truth: Mapping[str, Sequence[np.ndarray]]
+) -> Iterator[Answered]:
     try:
-        together = predict_together(detector, [(each.photo, each.boxes) for each in waiting], precise)
-        yield from (replace(each, faces=faces) for each, faces in zip(waiting, together, strict=True))
+        found = [(each.photo, each.boxes) for each in waiting if each.photo]
+        together = iter(predict_together(detectors, found, precise))
     except FkdError as error:
         if len(waiting) == 1:
             yield replace(waiting[0], photo=None, problem=str(error))
         else:
             for each in waiting:  # the others still have answers
-                yield from _answer(detector, [each], precise)
-
-
-def _photos_of(top: Path, skipped: list[str]) -> Iterator[Path]:
-    """A file itself, or the photos in and below a folder."""
-    if not top.exists():
-        raise FkdError(f"{top} does not exist")
-    if not top.is_dir():
-        yield top
+                yield from _answer(detectors, [each], precise, truth)
         return
-    is_empty = True
-    for parent, folders, names in os.walk(top):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for path in (Path(parent, name) for name in sorted(names) if not _is_hidden(name)):
-            if _is_photo(path.name, partial(_start, path)):
-                is_empty = False
-                yield path
-            else:
-                skipped.append(one_line(path))
-    if is_empty:
-        raise FkdError(f"{top} has no photos ({', '.join(PHOTOS)})")
-
-
-def _is_hidden(name: str) -> bool:
-    parts = PurePosixPath(name.replace("\\", "/")).parts
-    return any(part.startswith((".", "__MACOSX")) and part != ".." for part in parts)
-
-
-def _is_photo(name: str, start: Callable[[], bytes], points: bool = False) -> bool:
-    """By its ending, so that a damaged photo is reported, or by its first bytes. points: files of points, too."""
-    if name.lower().endswith(PHOTOS) or (points and _is_points(name)):
-        return True
-    with suppress(FkdError):  # that cannot be read
-        return starts_as_photo(start())
-    return False
-
-
-def _start(path: Path) -> bytes:
-    with open_regular(path, sys.maxsize) as file:
-        return file.read(32)
-
-
-def _start_of(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    with open_member(archive, member, MOST_FILE_BYTES, member.filename) as opened:
-        return opened.read(32)
-
-
-def _name_of(member: zipfile.ZipInfo) -> str:
-    """A member's name, by UTF-8 if its bytes are, though macOS and others do not set the flag for it."""
-    if not member.flag_bits & 0x800:
-        with suppress(UnicodeError):
-            return member.filename.encode("cp437").decode()
-    return member.filename
-
-
-def _harmless(name: str) -> str:
-    """A name without folders above it and control characters."""
-    parts = PurePosixPath(name.replace("\\", "/")).parts
-    return one_line("/".join(part for part in parts if part not in ("/", "//", "..")))
-
-
-def _is_points(name: str) -> bool:
-    return name.lower().endswith(tuple(READERS))
-
-
-def _read(file: Path | io.BytesIO, name: str = "") -> Any:
-    """Read a photo, or a file of points."""
-    name = name or str(getattr(file, "name", ""))
-    if not _is_points(name):
-        return read_apart(file, name)
-    with open_regular(file, MAX_BYTES) if isinstance(file, Path) else io.BufferedReader(file) as opened:
-        return read_named_points(opened, name)
-
-
-def _fail(error: FkdError) -> Image.Image:
-    raise error
-
-
-def _read_member(path: Path, member: zipfile.ZipInfo, name: str, read: Reader) -> Any:
-    with (
-        open_regular(path, MOST_BYTES) as file,
-        open_zip(file, name) as archive,
-        open_member(archive, member, MAX_BYTES if _is_points(name) else MOST_FILE_BYTES, name) as opened,
-    ):
-        return read(io.BytesIO(opened.read()), name)
+    for each in waiting:
+        if each.photo:
+            compared = compare_answers(detectors, each.photo, *next(together), truth.get(each.name, ()))
+            each = replace(each, comparison=compared, boxes=compared.boxes)
+        yield each

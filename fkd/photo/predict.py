@@ -45,17 +45,27 @@ def predict(
 
 
 def predict_together(
-    detector: Detector, found: Sequence[tuple[Image.Image | None, Sequence[FaceBox]]], precise: bool = False
-) -> list[list[Face]]:
-    """The faces of several upright photos as from `predict`, given the boxes that its finder found in each."""
-    answers: list[list[Face]] = [[] for _ in found]
-    flat = [
-        (photo, box, answer) for (photo, boxes), answer in zip(found, answers, strict=True) if photo for box in boxes
+    detectors: Sequence[Detector], found: Sequence[tuple[Image.Image, Sequence[FaceBox]]], precise: bool = False
+) -> list[tuple[list[FaceBox], list[list[Face]]]]:
+    """The boxes of several upright photos, without those that a detector doubts, and each detector's faces in them.
+
+    found: photos, and the boxes that a finder found in each.
+    """
+    photos = [photo for photo, boxes in found for _ in boxes]
+    flat = [box for _, boxes in found for box in boxes]
+    batches = [slice(start, start + TOGETHER) for start in range(0, len(flat), TOGETHER)]
+    answers = [
+        [face for batch in batches for face in detector.on_photos(photos[batch], flat[batch], precise)]
+        for detector in detectors
     ]
-    for start in range(0, len(flat), TOGETHER):
-        batch = flat[start : start + TOGETHER]
-        faces = detector.on_photos([photo for photo, *_ in batch], [box for _, box, _ in batch], precise)
-        for (_, box, answer), face in zip(batch, faces, strict=True):
-            if face.doubt <= CONFIRMED or box.score >= SURE:
-                answer.append(face)
-    return answers
+    results: list[tuple[list[FaceBox], list[list[Face]]]] = []
+    start = 0
+    for _, boxes in found:
+        here = [
+            at
+            for at in range(start, start + len(boxes))
+            if flat[at].score >= SURE or all(faces[at].doubt <= CONFIRMED for faces in answers)
+        ]
+        results.append(([flat[at] for at in here], [[faces[at] for at in here] for faces in answers]))
+        start += len(boxes)
+    return results

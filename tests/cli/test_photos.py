@@ -82,7 +82,7 @@ def test_a_detector_without_precise_answers_is_refused_before_the_first_photo(tm
 
 
 def test_a_stopped_run_says_how_to_continue(tmp_path, evaluated, monkeypatch):
-    def one_answer(detector, sources, precise, find):
+    def one_answer(detectors, sources, precise, find):
         yield Answered(sources[0].name)
         raise KeyboardInterrupt
 

@@ -28,9 +28,9 @@ from fkd.hub.reference import load
 from fkd.keypoints import COLUMNS, MEAN_FACE, NAMES
 from fkd.learn.models import ModelConfig
 from fkd.learn.record import read_config
-from fkd.photo.many_photos import list_sources
 from fkd.photo.point_files import read_points, to_pts
 from fkd.photo.reading import read_photo
+from fkd.photo.sources import list_sources
 from fuzz.spoil import SEEDS, fuzz, mutated, spoil
 
 POINTS = {"points": {name: list(point) for name, point in zip(NAMES, MEAN_FACE, strict=True)}}

@@ -21,8 +21,8 @@ from fkd.page.answers import (
 )
 from fkd.page.viewer import Scores
 from fkd.photo.detectors.checkpoint import CheckpointDetector
-from fkd.photo.many_photos import MOST_FACES
 from fkd.photo.point_files import to_pts
+from fkd.photo.sources import MOST_FACES
 
 PHOTO = str(EXAMPLES / "grace_hopper.jpg")
 OPTIONS = Options(["tiny"])

@@ -15,8 +15,8 @@ from PIL import Image
 from fkd.data.record import DataRecord
 from fkd.keypoints import MEAN_FACE, NAMES
 from fkd.page import batch
-from fkd.photo import many_photos
-from fkd.photo.face import Face
+from fkd.photo import sources
+from fkd.photo.face import Face, FaceBox
 from fkd.photo.point_files import BY_HAND, answer_row, to_pts, write_rows
 
 MEAN = np.array(MEAN_FACE, np.float32)
@@ -35,11 +35,14 @@ class Drawn:
     data: DataRecord = DataRecord("")  # noqa: RUF009 - it is frozen
 
     def on_photos(self, photos, boxes, precise=False):
-        move = self.move * (photos[0].width - photos[0].height) if photos else 0
         spread = None if self.spread is None else np.full(15, self.spread, np.float32)
-        points = MEAN + np.float32([move, 0])
-        points[NAMES.index("nose_tip"), 1] += move
-        return [Face(box.box, points, np.zeros((96, 96), np.uint8), spread) for box in boxes]
+        faces = []
+        for photo, box in zip(photos, boxes, strict=True):
+            move = self.move * (photo.width - photo.height)
+            points = MEAN + np.float32([move, 0])
+            points[NAMES.index("nose_tip"), 1] += move
+            faces.append(Face(box.box, points, np.zeros((96, 96), np.uint8), spread))
+        return faces
 
 
 STILL, MOVED = Drawn("still", 0), Drawn("moved", 1, "#0000ff")
@@ -166,7 +169,7 @@ def test_the_files_hold_every_model_and_the_drawings_too(put):
 
 def test_a_card_shows_the_face_on_which_the_models_differ_most(put, monkeypatch):
     boxes = [(0, 0, 40, 40), (50, 50, 90, 90)]
-    monkeypatch.setattr(batch, "whole_photo", lambda photo: [many_photos.FaceBox(box, 1.0) for box in boxes])
+    monkeypatch.setattr(batch, "whole_photo", lambda photo: [FaceBox(box, 1.0) for box in boxes])
     monkeypatch.setattr(Drawn, "on_photos", lambda self, photos, boxes, precise=False: [
         Face(box.box, MEAN + np.float32([self.move * box.box[0], 0]), np.zeros((96, 96), np.uint8)) for box in boxes
     ])  # fmt: skip
@@ -190,7 +193,7 @@ def test_no_name_of_a_file_or_model_is_html(put, tmp_path):
 
 
 def test_more_files_of_points_than_photos_fit_a_batch_are_refused(put, monkeypatch):
-    monkeypatch.setattr(many_photos, "MOST_PHOTOS", 2)
+    monkeypatch.setattr(sources, "MOST_PHOTOS", 2)
     files = [put("a.png", 1), *(put(f"{n}.pts", to_pts(MEAN)) for n in range(3))]
     assert "1 photos and 3 files of points" in answer(files).status and "closer" not in answer(files[:3]).status
     assert "found no photo" in answer(files[1:3]).status

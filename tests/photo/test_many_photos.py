@@ -16,18 +16,13 @@ from PIL import Image
 from fkd.errors import FkdError
 from fkd.page import batch as page_batch
 from fkd.photo import decoder, many_photos, predict
+from fkd.photo import sources as listing
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.face import FaceBox
-from fkd.photo.many_photos import (
-    FOUND_AHEAD,
-    Source,
-    answer_photos,
-    drawing_names,
-    find_photos,
-    list_sources,
-)
+from fkd.photo.many_photos import FOUND_AHEAD, answer_photos
 from fkd.photo.predict import TOGETHER
 from fkd.photo.reading import read_photo
+from fkd.photo.sources import Source, drawing_names, find_photos, list_sources
 from fkd.zips import open_zip
 
 GRACE = EXAMPLES / "grace_hopper.jpg"
@@ -39,6 +34,11 @@ def pack(path, members, method=zipfile.ZIP_STORED):
         for name, content in members.items():
             archive.writestr(name, content)
     return path
+
+
+def faces_of(answered):
+    """The faces in a photo that one detector answered."""
+    return next(iter(answered.comparison.answers.values())) if answered.comparison else []
 
 
 def test_photos_are_listed_from_folders_and_those_below_in_order(tmp_path):
@@ -78,8 +78,8 @@ def test_photos_of_files_and_zips_are_answered_in_order_and_bad_ones_are_said(tm
         "b/half.jpg",
         "bad.zip",
     ]
-    first, second, third, half, fourth = answer_photos(CheckpointDetector.read(tiny_checkpoint), sources)
-    assert len(first.faces) == len(second.faces) == 1 and not first.problem and second.photo.size == (512, 600)
+    first, second, third, half, fourth = answer_photos([CheckpointDetector.read(tiny_checkpoint)], sources)
+    assert len(faces_of(first)) == len(faces_of(second)) == 1 and not first.problem and second.photo.size == (512, 600)
     assert third.photo is None and "b/cut.jpg is damaged" in third.problem
     assert half.photo and "b/half.jpg ends early: a part" in half.note and not second.note
     assert "bad.zip is a damaged zip" in fourth.problem
@@ -87,7 +87,7 @@ def test_photos_of_files_and_zips_are_answered_in_order_and_bad_ones_are_said(tm
 
 def test_the_limits_of_a_batch_are_said(tmp_path, monkeypatch):
     (one,) = list_sources([pack(tmp_path / "one.zip", {"a.jpg": PHOTO})])
-    monkeypatch.setattr(many_photos, "MOST_FILE_BYTES", 1000)
+    monkeypatch.setattr(listing, "MOST_FILE_BYTES", 1000)
     with pytest.raises(FkdError, match="a.jpg unpacks to more than"):
         one.read()
     with pytest.raises(FkdError, match="found no photo"):
@@ -130,7 +130,7 @@ def test_names_lead_nowhere_and_fit_a_line(tmp_path):
 
 def test_a_zip_named_a_thousand_times_is_opened_a_few(tmp_path, monkeypatch):
     opened = []
-    monkeypatch.setattr(many_photos, "open_zip", lambda *given: opened.append(1) or open_zip(*given))
+    monkeypatch.setattr(listing, "open_zip", lambda *given: opened.append(1) or open_zip(*given))
     path = pack(tmp_path / "a.zip", {f"{number}.jpg": b"" for number in range(100)})
     with pytest.raises(FkdError, match="300 photos .* more than one batch takes .200 photos"):
         list_sources([path] * 1000)
@@ -158,13 +158,15 @@ def test_answers_are_those_of_one_photo_after_the_other(tiny_checkpoint, monkeyp
     weak = [detector.on_photos([photo], boxes_of(photo)[2:3])[0].doubt for photo in (noise(4).read(), noise(5).read())]
     monkeypatch.setattr(predict, "CONFIRMED", sum(weak) / 2)  # one of the two is confirmed
     monkeypatch.setattr(predict, "TOGETHER", 4)  # with faces of a photo in two batches
-    answers = list(answer_photos(detector, sources, find=boxes_of))
+    answers = list(answer_photos([detector], sources, find=boxes_of))
     assert [answered.name for answered in answers] == [source.name for source in sources]
-    assert [len(answered.faces) for answered in answers].count(0) == 2 and sum(len(a.faces) for a in answers) == 10
+    assert [len(faces_of(answered)) for answered in answers].count(0) == 2 and sum(
+        len(faces_of(a)) for a in answers
+    ) == 10
     assert answers[2].problem == "bad.jpg is not a readable image: use a JPEG, PNG, WebP or HEIC file"
     for source, answered in zip(sources, answers, strict=True):
         alone = [] if source is BAD else predict.predict(detector, source.read(), find=boxes_of)
-        for ours, other in zip(answered.faces, alone, strict=True):
+        for ours, other in zip(faces_of(answered), alone, strict=True):
             assert ours.box == other.box
             np.testing.assert_allclose(ours.points, other.points, atol=0.02)
             np.testing.assert_allclose(ours.spread, other.spread, atol=0.02)
@@ -178,9 +180,9 @@ def test_faces_of_many_photos_go_through_the_network_together(evaluated):
             batches.append(len(boxes))
             return super().on_photos(photos, boxes, precise)
 
-    list(answer_photos(Counted.read(evaluated), [noise(1)] * 2 * TOGETHER, find=boxes_of))
+    list(answer_photos([Counted.read(evaluated)], [noise(1)] * 2 * TOGETHER, find=boxes_of))
     assert batches == [TOGETHER, TOGETHER]
-    list(answer_photos(Counted.read(evaluated), [noise(1), noise(20), noise(5)], find=boxes_of))
+    list(answer_photos([Counted.read(evaluated)], [noise(1), noise(20), noise(5)], find=boxes_of))
     assert max(batches) <= TOGETHER, "a crowd is more than one batch"
 
 
@@ -196,7 +198,7 @@ def test_photos_are_kept_only_until_their_faces_fill_a_batch(evaluated, monkeypa
             most.append(sum(photo() is not None for photo in read))
             return photo
 
-        for _ in answer_photos(detector, itertools.repeat(Source("a", 0, watched), count), find=boxes_of):
+        for _ in answer_photos([detector], itertools.repeat(Source("a", 0, watched), count), find=boxes_of):
             pass
         return max(most)
 
@@ -212,9 +214,9 @@ def test_one_photo_that_no_answer_comes_for_leaves_the_others(evaluated):
                 raise FkdError("a similarity needs two different points on both sides")
             return super().on_photos(photos, boxes, precise)
 
-    answers = list(answer_photos(Fails.read(evaluated), [noise(1), BAD, noise(4), noise(2)], find=boxes_of))
+    answers = list(answer_photos([Fails.read(evaluated)], [noise(1), BAD, noise(4), noise(2)], find=boxes_of))
     assert [answered.problem[:12] for answered in answers] == ["", "bad.jpg is n", "a similarity", ""]
-    assert answers[0].faces and answers[-1].faces
+    assert faces_of(answers[0]) and faces_of(answers[-1])
 
 
 def test_the_page_writes_each_drawing_and_ends_with_what_it_has_when_stopped(tmp_path, monkeypatch, tiny_checkpoint):

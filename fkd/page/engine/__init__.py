@@ -23,8 +23,8 @@ from fkd.photo.colours import distinct, network_colour
 from fkd.photo.detectors.checkpoint import onnx_file
 from fkd.photo.detectors.network import MAX_PX, POINTS, UNCERTAINTY, VIEWS
 from fkd.photo.detectors.onnx import with_weights
-from fkd.photo.many_photos import MOST_FACES
 from fkd.photo.reading import MOST_MEGAPIXELS, SHORTEST
+from fkd.photo.sources import MOST_FACES
 
 HERE = Path(__file__).parent
 MAX_BYTES = 25_000_000  # weights of a model that a browser may have to load
