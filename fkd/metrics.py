@@ -92,6 +92,7 @@ def _check_rmse(figures: dict[str, float | None]) -> dict[str, float | None]:
 
 
 Figures = Annotated[dict[str, Signed | None], AfterValidator(_check_figures)]  # by the keys of METRICS
+WithRmse = Annotated[Figures, AfterValidator(_check_rmse)]
 Keypoint = Annotated[str, Field(pattern=f"^({'|'.join(NAMES)})$")]
 Quantile = Annotated[str, Field(pattern=f"^({'|'.join(map(str, QUANTILES))})$")]
 PerFace = Field(max_length=MAX_FACES)
@@ -108,7 +109,7 @@ class Accuracy:
 
     faces: Count  # with labels
     values: Count  # labelled coordinates
-    figures: Annotated[Figures, AfterValidator(_check_rmse)]
+    figures: WithRmse
     rmse_low: Figure  # px, of the 95% bootstrap interval by face
     rmse_high: Figure
     rmse_by_keypoint: Annotated[dict[Keypoint, Figure | None], EachKeypoint]

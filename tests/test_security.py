@@ -39,7 +39,7 @@ def test_every_promise_names_a_test_that_is_there():
         f"identifiers of {guard.MAX_IDENTIFIER} ",
         f"{decoder.MAX_SECONDS} seconds, {decoder.MAX_MEMORY / 1e9:.0f} GB, in one of {decoder.MAX_CHILDREN} child",
         f"{decoder.MAX_MEGAPIXELS} megapixels in all; others wait {decoder.MAX_WAIT} seconds",
-        f"list of models | {claims.MAX_PAGE_BYTES / 1e6:.0f} MB, {claims.PAGE:,} models",
+        f"models of the Hub whose claims are read | {claims.MAX_MODELS:,}, {claims.PAGE} at a time",
         f"{sources.MOST_PHOTOS} photos, {sources.MOST_BYTES / 1e6:.0f} MB unpacked",
         f"faces in one photo | {sources.MOST_FACES},",
         f"{guard.ANSWER_LIMIT} seconds",

@@ -27,7 +27,7 @@ from fkd.files import (
     typed,
     write_json,
 )
-from fkd.metrics import Figures
+from fkd.metrics import WithRmse
 
 Record = TypeVar("Record")
 BENCHMARK, SYNCED = "benchmark.json", "claims.json"
@@ -62,30 +62,24 @@ class Entries:
 class Claim:
     """The results that the card of a Hub model claims on a benchmark.
 
-    network: fcnn, or timm's name, from its tags. figures: by the keys of METRICS; none if the claim is refused.
-    refused: why it is refused, or empty.
+    network: fcnn, or timm's name, from its tags. figures: by the keys of METRICS.
     """
 
     repo: Line
     revision: Line
     benchmark: Line
     network: Line
-    figures: Figures
+    figures: WithRmse
     parameters: Count | None
     date: Date
-    refused: Line
 
 
 @strict_dataclass
 class Synced:
-    """The claims of Hub models, and when they were read (UTC); no date if they never were.
-
-    failure: when and why a later reading failed, or an empty text.
-    """
+    """The claims of Hub models, and when they were read (UTC); no date if they never were."""
 
     date: Line = ""
     claims: list[Claim] = field(default_factory=list)
-    failure: Line = ""
 
 
 def write_entry(root: Path | str, evaluation: Evaluation, description: str) -> Path:
@@ -164,10 +158,10 @@ def read_entries(root: Path | str, benchmark: Benchmark) -> Entries:
 
 
 def read_synced(root: Path | str) -> Synced:
-    """Return the result of the last `fkd.hub.claims.sync`; empty, with the reason as its failure, if unreadable."""
+    """Return the result of the last `fkd.hub.claims.sync`; empty if unreadable, which `problems` reports."""
     path = Path(root) / SYNCED
     synced = _read(path, Synced, root) if path.exists() else Synced()
-    return Synced(failure=synced[:300]) if isinstance(synced, str) else synced
+    return Synced() if isinstance(synced, str) else synced
 
 
 def problems(root: Path | str) -> list[str]:

@@ -15,7 +15,7 @@ from fkd.board.record import Evaluation, skeleton
 from fkd.keypoints import NAMES
 from fkd.metrics import METRICS, RMSE, resampled_rmse
 
-Status = Literal["verified", "not verified", "unreadable", "claimed", "refused"]
+Status = Literal["verified", "not verified", "unreadable", "claimed"]
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,10 @@ def ranking(
     measured = {entry.name: entry for entry in entries.measured}
     rows = [_entry_row(benchmark, entry, weights) for entry in entries.measured]
     for claim in claims:
-        entry, rmse = measured.get(claim.repo), claim.figures.get(RMSE.key) or math.inf
-        is_measured = entry and (entry.revision == claim.revision or abs(rmse - entry.accuracy.rmse) < 1e-3)
+        entry, row = measured.get(claim.repo), _claim_row(claim)
+        is_measured = entry and (entry.revision == claim.revision or abs(row.rmse - entry.accuracy.rmse) < 1e-3)
         if claim.benchmark == benchmark.name and not is_measured:
-            rows.append(_claim_row(claim))
+            rows.append(row)
     rows += [RankingRow(name, "unreadable", why) for name, why in entries.unreadable.items()]
     unranked = [row for row in rows if row.unranked]
     rows = [*_without_repeats([row for row in rows if not row.unranked], weights), *unranked]
@@ -163,10 +163,8 @@ def _without_repeats(rows: Iterable[RankingRow], weights: Mapping[str, Path]) ->
 
 
 def _claim_row(claim: Claim) -> RankingRow:
-    status: Status = "refused" if claim.refused else "claimed"
-    advice = f"claimed by its author, not measured here: `fkd evaluate hf:{claim.repo}` measures and ranks it"
-    reason = claim.refused or advice
-    return RankingRow(claim.repo, status, reason, claim.figures, {}, claim.network, claim.parameters, claim.date)
+    reason = f"claimed by its author, not measured here: `fkd evaluate hf:{claim.repo}` measures and ranks it"
+    return RankingRow(claim.repo, "claimed", reason, claim.figures, {}, claim.network, claim.parameters, claim.date)
 
 
 def _ranked(rows: Sequence[RankingRow]) -> list[RankingRow]:

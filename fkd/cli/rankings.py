@@ -26,7 +26,7 @@ def show_command(context: typer.Context, root: Root = LEADERBOARD, checkpoints: 
     columns = ["rank", "status", "model", *(metric.key for metric in METRICS), "aligned_rmse", "rmse_low", "rmse_high"]
     columns += ["parameters", "latency_ms", "trained_on", "unranked"]
     synced, benchmarks = read_synced(root), read_benchmarks(root)
-    unread = dict.fromkeys([*problems(root), *filter(None, [synced.failure])])
+    unread = problems(root)
     if not benchmarks and not unread:
         remedy = "run this in a clone of fkd, or give its folder of entries by --leaderboard"
         raise FkdError(f"{root.resolve()} holds no benchmark: {remedy}")
@@ -81,10 +81,7 @@ def check_command(
 def sync_command(root: Entries = LEADERBOARD) -> None:
     """Read the claims of Hub models, and store them with the entries."""
     from fkd.board.entries import SYNCED
+    from fkd.files import counted
     from fkd.hub.claims import sync
 
-    claims = sync(root).claims
-    refused = [claim for claim in claims if claim.refused]
-    typer.echo(f"{len(claims) - len(refused)} claims, {len(refused)} refused; {root / SYNCED}")
-    for claim in refused:
-        typer.echo(f"refused {claim.repo}: {claim.refused}")
+    typer.echo(f"{counted(len(sync(root).claims), 'claim')}; {root / SYNCED}")

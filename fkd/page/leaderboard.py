@@ -1,6 +1,5 @@
 """The Leaderboard tab: one benchmark at a time, searched, with figures and a permanent URL."""
 
-import contextlib
 import dataclasses
 import itertools
 import time
@@ -13,8 +12,7 @@ import gradio as gr
 from fkd.board import entries as board
 from fkd.board.entries import KAGGLE, SYNCED, Benchmark, Entries, read_benchmarks, read_entries
 from fkd.board.ranking import RankingRow
-from fkd.errors import FkdError
-from fkd.files import markdown, write_csv
+from fkd.files import counted, markdown, write_csv
 from fkd.hub.claims import sync
 from fkd.metrics import METRICS, RMSE
 from fkd.page.browser import PRIVATE, SAVE, Update, remember
@@ -204,8 +202,7 @@ class LeaderboardTab:
         """Read the Hub, once a minute at most."""
         file = self.root / SYNCED
         if not file.exists() or time.time() - file.stat().st_mtime > PAUSE:
-            with contextlib.suppress(FkdError):  # stored with the claims, and shown with them
-                sync(self.root)
+            sync(self.root)
         return hub_text(self.root)
 
     @handler
@@ -261,9 +258,6 @@ def problems_text(root: Path) -> str:
 def hub_text(root: Path) -> str:
     """Summarize the claims of Hub models, with the date of the last sync."""
     synced = board.read_synced(root)
-    refused = sum(bool(claim.refused) for claim in synced.claims)
-    date, claims = markdown(synced.date), len(synced.claims) - refused
-    text = f"Models on the Hub, read {date}: {claims:,} claims, {refused:,} refused."
-    if not date:
-        text = "Models on the Hub have not been read yet."
-    return f"{text} The last sync failed; it will be retried within the hour." if synced.failure else text
+    if not synced.date:
+        return "Models on the Hub have not been read yet."
+    return f"Models on the Hub, read {markdown(synced.date)}: {counted(len(synced.claims), 'claim')}."

@@ -86,9 +86,9 @@ class Choice:
         return cls(**values, averaged=query.get("averaged") == "true", model=models)
 
     def keeps(self, row: RankingRow) -> bool:
-        """Whether a row is shown; refused claims are shown to those who search for them."""
+        """Whether a row is shown."""
         search = str(self.search or "").strip().casefold()
-        return search in f"{row.name} {row.network}".casefold() and (bool(search) or row.status != "refused")
+        return search in f"{row.name} {row.network}".casefold()
 
 
 def is_single(entry: Evaluation) -> bool:

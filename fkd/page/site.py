@@ -144,7 +144,7 @@ def keep_synced(root: Path) -> None:
     while True:
         try:
             sync(root)
-        except (FkdError, OSError) as error:  # the page says so too, and keeps the earlier models
+        except (FkdError, OSError) as error:  # the page keeps the earlier models
             print(f"fkd: {error}", file=sys.stderr)
         time.sleep(3600)
 

@@ -1,14 +1,11 @@
 """Claims from the Hub: listed, checked, kept, and never ranked before they are measured."""
 
 import dataclasses
-import re
 
-import httpx2
 import pytest
 from commands import run
 from hub_server import Fault
 
-from fkd.board import entries
 from fkd.board.entries import read_benchmarks, read_entries, read_synced, write_entry
 from fkd.board.ranking import RankingRow
 from fkd.board.ranking import ranking as rank
@@ -62,30 +59,27 @@ def test_a_claim_is_shown_but_an_absurd_one_takes_no_place(hub, board, card):
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    "change",
     [
-        (("value: 2.5", f"value: 1{'0' * 400}"), "rmse is"),
-        (("value: 2.5", "value: .nan"), "rmse is"),
-        (("value: 2.5", "value: true"), "rmse is true, expected a valid number"),
-        (("value: 2.5", "value: -1"), "rmse is -1, expected 0 to 96"),
-        (("value: 2.5", "value: 0"), "states no rmse, or 0"),
-        (("value: 5.0", "value: 5000"), "nme is 5000, expected 0 to 1000"),
-        (("type: rmse", "type: [rmse]"), "states no rmse"),
-        (("  results:", "  results: 3\n  rest:"), "no results on one of our benchmarks"),
-        (("model-index:", "model-indexes:"), "no results on one of our benchmarks"),
-        (("type: drawn", "type: elsewhere"), "no results on one of our benchmarks"),
-        (("revision: f00d", 'revision: "a\\nb"'), "other test data .a b, not f00d"),
-        (("values: 200", "values: 20"), "measured on .*20., not 200 coordinates"),
+        ("value: 2.5", f"value: 1{'0' * 400}"),
+        ("value: 2.5", "value: .nan"),
+        ("value: 2.5", "value: true"),
+        ("value: 2.5", "value: -1"),
+        ("value: 5.0", "value: 5000"),
+        ("type: rmse", "type: [rmse]"),
+        ("  results:", "  results: 3\n  rest:"),
+        ("model-index:", "model-indexes:"),
+        ("type: drawn", "type: elsewhere"),
+        ("revision: f00d", 'revision: "a\\nb"'),
+        ("values: 200", "values: 20"),
     ],
 )
-def test_impossible_claims_are_refused_and_the_others_stay(hub, board, card, change, reason):
+def test_impossible_claims_are_left_out_and_the_others_stay(hub, board, card, change):
     hub.put("eve/net", card(*change))
     hub.put("bob/net", card())
-    claims = {claim.repo: claim for claim in sync(board).claims}
-    assert claims["bob/net"].figures["rmse"] == 2.4 and not claims["bob/net"].refused
-    assert claims["eve/net"].figures == {}
-    assert re.search(reason, claims["eve/net"].refused), claims["eve/net"].refused
-    assert read_synced(board).date and "eve/net" in run("leaderboard", "sync", "--leaderboard", board)
+    (claim,) = sync(board).claims
+    assert claim.repo == "bob/net" and claim.figures["rmse"] == 2.4
+    assert "1 claim;" in run("leaderboard", "sync", "--leaderboard", board) and read_synced(board).claims == [claim]
 
 
 def test_an_entry_replaces_the_claim_of_its_model(hub, board, card, evaluated):
@@ -145,31 +139,14 @@ def test_a_failed_sync_keeps_the_earlier_claims(hub, board, card):
     hub.faults.append(Fault("GET", "/api/models", status=500))
     with pytest.raises(FkdError, match="the Hub refused"):
         sync(board)
-    kept = read_synced(board)
-    assert (kept.date, kept.claims) == (good.date, good.claims)
-    assert "the Hub refused the list of models (500)" in kept.failure
-    hub.faults.clear()
-    assert not sync(board).failure
+    assert read_synced(board) == good
 
 
-def test_a_list_that_is_too_large_is_refused_while_it_is_read(hub, board, card, monkeypatch):
-    hub.put("bob/net", card())
-    good = sync(board)
-    read, parts = [], httpx2.Response.iter_bytes
-    monkeypatch.setattr(httpx2.Response, "iter_bytes", lambda self: (read.append(one) or one for one in parts(self)))
-    monkeypatch.setattr(claims, "MAX_PAGE_BYTES", 100_000)
-    hub.put("eve/net", {"README.md": f"---\ntags: [fkd]\nmodel-index: {'x' * 3_000_000}\n---\n".encode()})
-    with pytest.raises(FkdError, match="list of models has more than 0 MB in a page"):
-        sync(board)
-    assert sum(map(len, read)) < 1_000_000 and read_synced(board).claims == good.claims
-
-
-def test_what_is_written_can_be_read_back(hub, board, card, monkeypatch):
-    for number in range(30):
+def test_only_so_many_models_are_read(hub, board, card, monkeypatch):
+    for number in range(5):
         hub.put(f"bob/net{number}", card())
-    for module in (claims, entries):
-        monkeypatch.setattr(module, "MAX_SYNCED", 20_000)
-    assert 5 < len(sync(board).claims) < 30 and read_synced(board).claims == sync(board).claims
+    monkeypatch.setattr(claims, "MAX_MODELS", 3)
+    assert len(sync(board).claims) == 3
 
 
 def test_a_small_networks_claim_names_it(hub, board, card):
