@@ -17,7 +17,7 @@ import playwright
 import pytest
 from clips import write_clip
 
-from fkd.clip.exports import WRITERS, check_export, write_export
+from fkd.clip.exports import check_export, write_export
 from fkd.clip.tracks import Clip, Track, TrackedClip
 from fkd.errors import FkdError
 from fkd.keypoints import NAMES
@@ -30,7 +30,9 @@ FIRST, SECOND = "m" + "".join(c if c.isalnum() else "_" for c in HOSTILE), "b"  
 Keys = dict[float, tuple[float, float] | None]  # where the point is at a frame's number or time; None: a gap starts
 
 
-def tracked_clip(models: tuple[str, str] = (HOSTILE, "b"), movie: Path = Path(f"{HOSTILE}.mp4")) -> TrackedClip:
+def tracked_clip(
+    models: tuple[str, str] = (HOSTILE, "b"), movie: Path = Path(f"{HOSTILE}.mp4"), times: np.ndarray = TIMES
+) -> TrackedClip:
     """Two faces, each by one model: the first is absent in the middle, the second at the start and at the end."""
     tracks = []
     for face, (model, absent) in enumerate(zip(models, ([2, 3], [0, 6]), strict=True), 1):
@@ -39,7 +41,7 @@ def tracked_clip(models: tuple[str, str] = (HOSTILE, "b"), movie: Path = Path(f"
         smooth[absent] = boxes[absent] = np.nan
         doubt = np.zeros(len(TIMES), np.float32)
         tracks.append(Track(model, "#ff0000", face, boxes, smooth + 1, smooth, doubt))  # the raw points are elsewhere
-    clip = Clip(movie, WIDTH, HEIGHT, RATE, TIMES, len(TIMES), np.zeros(len(TIMES), bool))
+    clip = Clip(movie, WIDTH, HEIGHT, RATE, times, len(TIMES), np.zeros(len(TIMES), bool))
     return TrackedClip(clip, tracks)
 
 
@@ -127,21 +129,17 @@ def read_script(text: str) -> dict[str, Keys]:
     const activeItem = Object.assign(new CompItem(), { width: 320, height: 240, layers: { addNull } });
     const app = { project: { activeItem }, beginUndoGroup() {}, endUndoGroup() {} };
     """
-    result = run_node(f"{model}\n{text}\nconsole.log(JSON.stringify(layers));")
+    node = shutil.which("node") or Path(playwright.__file__).parent / "driver" / "node"
+    script = f"{model}\n{text}\nconsole.log(JSON.stringify(layers));"
+    done = subprocess.run([node, "-"], input=script, capture_output=True, text=True)
+    assert not done.stderr, done.stderr
     tracks = {}
-    for layer in json.loads(result):
+    for layer in json.loads(done.stdout):
         position, opacity = layer["values"]["Position"], layer["values"]["Opacity"]
         points = {t: (x - 0.5, y - 0.5) for t, (x, y) in zip(position["times"], position["values"], strict=True)}
         tracks[layer["name"]] = merged(points, dict(zip(opacity["times"], opacity["values"], strict=True)))
         assert set(position["held"]) == before_gaps(tracks[layer["name"]]) and opacity["held"] == opacity["times"]
     return tracks
-
-
-def run_node(script: str) -> str:
-    node = shutil.which("node") or Path(playwright.__file__).parent / "driver" / "node"
-    done = subprocess.run([node, "-"], input=script, capture_output=True, text=True)
-    assert not done.stderr, done.stderr
-    return done.stdout
 
 
 def before_gaps(track: Keys) -> set[float]:
@@ -240,8 +238,7 @@ def test_blender_shows_the_tracks_and_empties_over_the_clip(rotation, tmp_path):
     times = np.array([0, 1, 2, 5, 6.4, 7.4, 9]) / RATE
     pictures = [np.full(stored, 30 * number, np.uint8) for number in range(len(times))]
     movie = write_clip(tmp_path / "it's a clip.mp4", pictures, times=times, rotation=rotation)
-    tracked = tracked_clip(movie=movie)
-    tracked = dataclasses.replace(tracked, clip=dataclasses.replace(tracked.clip, times=times))
+    tracked = tracked_clip(movie=movie, times=times)
     write_export(tmp_path / "tracks.py", tracked)
     done = subprocess.run([python, "-c", BLENDER, tmp_path / "tracks.py"], capture_output=True, text=True)
     assert "VALUE" in done.stdout, done.stderr
