@@ -18,16 +18,15 @@ from fkd.metrics import METRICS, RMSE
 from fkd.page.browser import PRIVATE, SAVE, Update, remember
 from fkd.page.detectors import folders_of
 from fkd.page.guard import handler
-from fkd.page.plots import draw, entry_colours, plotted_first
+from fkd.page.plots import draw, entry_colours
 from fkd.page.ranking import MAX_ROWS, Choice, is_single, ranked, ranking_html
 from fkd.page.uploads import new_folder
 from fkd.photo.detector import Detector
 
 HERE = Path(__file__).parent
+MAX_PLOTTED = 6  # models in the figures
 PAUSE = 60  # s between two readings of the Hub that visitors ask for
 NAMES = [field.name for field in dataclasses.fields(Choice)]
-# Whether the browser has room for figures side by side.
-IS_WIDE = "() => window.innerWidth >= 700"
 
 WHAT_RANKS = f"""Models ranked by their error ({RMSE.label} in px of the 96 px frame; lower is better) on the
 {{faces:,}} held-out faces of **{{name}}**: {{description}}."""
@@ -53,9 +52,7 @@ class LeaderboardTab:
         self._place_ranking()
         self._place_texts()
         self._place_figures()
-        inputs = [self.benchmark, self.search, self.averaged, self.models]  # the fields of `Choice`
-        self._connect(page, tab, inputs)
-        self._connect_figures(tab)
+        self._connect(page, tab, [self.benchmark, self.search, self.averaged])  # the fields of `Choice`
 
     def _place_choices(self) -> None:
         # The first view is in the page, so that nothing jumps when another one is opened.
@@ -104,7 +101,7 @@ class LeaderboardTab:
                 self.plots.append(gr.Plot(show_label=False, elem_classes=name))
 
         with gr.Accordion("Figures", open=False, elem_id="figures") as self.figures:
-            self.models = gr.Dropdown([], multiselect=True, label="Models in the figures", elem_id="plotted")
+            gr.Markdown(f"The first {MAX_PLOTTED} models of the ranking above.")
             with gr.Row():
                 larger = "Down and left is better. Larger dots have more parameters."
                 place("Error against time and size", "trade-off", larger)
@@ -115,10 +112,12 @@ class LeaderboardTab:
                 place("Accuracy on degraded faces", "degraded", degraded, 3)
 
     def _connect(self, page: gr.Blocks, tab: gr.Tab, inputs: Sequence[gr.components.Component]) -> None:
-        shown = [self.about, self.table, self.csv, self.figures, self.models]
+        shown = [self.about, self.table, self.csv, self.figures]
         shows: dict[str, Any] = QUICK | {
-            "fn": self._show_chosen, "inputs": inputs, "outputs": shown, "show_progress": "hidden",
+            "fn": self._show, "inputs": inputs, "outputs": shown, "show_progress": "hidden",
         }  # fmt: skip
+        is_open = gr.State(False)  # the figures are drawn once they are seen, since that takes a second
+        draws: dict[str, Any] = PRIVATE | {"fn": self._draw, "inputs": [is_open, *inputs], "outputs": self.plots}
         keep = remember("leaderboard", *NAMES)
         page.load(self._read_notes, None, [self.synced, self.problems], **QUICK)
         page.load(self._open_view, None, inputs, **QUICK).then(**shows)
@@ -126,24 +125,14 @@ class LeaderboardTab:
         # Of a textbox, `input` comes with keys that write, not with Delete or a cut.
         # `change` also comes when the page opens.
         keep_search = f"(...values) => {{ if (window.fkd.hasSearched()) ({keep})(...values); }}"
-        self.search.change(**shows | latest | {"fn": self._search}).then(None, inputs, js=keep_search)
+        self.search.change(**shows | latest).then(None, inputs, js=keep_search).then(**draws)
         for part in (self.benchmark, self.averaged):
-            part.input(**shows | latest).then(None, inputs, js=keep)
+            part.input(**shows | latest).then(None, inputs, js=keep).then(**draws)
+        self.figures.expand(lambda: True, None, is_open, **QUICK).then(**draws)
         self.refresh.click(self._read_again, outputs=self.synced, **PRIVATE).then(**shows)
         tab.select(None, inputs, js=remember("leaderboard", *NAMES, selected=True))
-        self.models.input(None, inputs, js=keep)
         file = gr.File(visible="hidden")
         self.csv.click(handler(self._write_csv), inputs, file, **PRIVATE).success(None, file, js=SAVE)
-
-    def _connect_figures(self, tab: gr.Tab) -> None:
-        """Draw the figures once they are seen, since that takes a second: is_wide is None until then."""
-        is_wide, width = gr.State(None), gr.Checkbox(visible=False)
-        draws: dict[str, Any] = PRIVATE | {
-            "fn": self._draw, "inputs": [self.benchmark, self.models, is_wide], "outputs": self.plots,
-        }  # fmt: skip
-        self.models.change(**draws)
-        tab.select(lambda wide: gr.Accordion(open=wide), width, self.figures, js=IS_WIDE, **QUICK)
-        self.figures.expand(lambda wide: wide, width, is_wide, js=IS_WIDE, **QUICK).then(**draws)
 
     def rows(self, choice: Choice) -> list[RankingRow]:
         """Return the rows chosen by the visitor, ranked among single models or among all entries."""
@@ -155,28 +144,17 @@ class LeaderboardTab:
         return self.benchmarks.get(str(name)) or next(iter(self.benchmarks.values()))
 
     @handler
-    def _show_chosen(self, *values: Any) -> Update:
-        return self._show(Choice(*values))
-
-    @handler
-    def _search(self, *values: Any) -> Update:
-        """Show the rows that fit; when the page opens, the models in the figures are not chosen yet."""
-        return {part: value for part, value in self._show(Choice(*values)).items() if part is not self.models}
-
-    def _show(self, choice: Choice) -> Update:
+    def _show(self, *values: Any) -> Update:
+        choice = Choice(*values)
         benchmark = self.named(choice.benchmark)
         entries = read_entries(self.root, benchmark)
         has_entry = bool(entries.measured)
-        update: Update = {
+        return {
             self.about: _about(benchmark, entries),
             self.table: self._html(choice),
             self.csv: gr.Button(visible=has_entry),
             self.figures: gr.Accordion(visible=has_entry),
         }
-        models, plotted = _plotted(entries, choice)
-        if plotted != choice.model:
-            update[self.models] = gr.Dropdown(choices=models, value=plotted)
-        return update
 
     def _html(self, choice: Choice) -> str:
         benchmark = self.named(choice.benchmark)
@@ -186,12 +164,10 @@ class LeaderboardTab:
 
     @handler
     def _open_view(self, request: gr.Request) -> list[Any]:
-        """Fill the inputs from a URL such as ?tab=leaderboard&benchmark=NAME&model=A,B."""
+        """Fill the inputs from a URL such as ?tab=leaderboard&benchmark=NAME&search=TEXT."""
         query = request.query_params
         choice = Choice.from_address(query if query.get("tab") == "leaderboard" else {})
-        benchmark = self.named(choice.benchmark)
-        models, plotted = _plotted(read_entries(self.root, benchmark), choice)
-        return [benchmark.name, choice.search, choice.averaged, gr.Dropdown(models, value=plotted)]
+        return [self.named(choice.benchmark).name, choice.search, choice.averaged]
 
     @handler
     def _read_notes(self) -> list[str]:
@@ -206,11 +182,12 @@ class LeaderboardTab:
         return hub_text(self.root)
 
     @handler
-    def _draw(self, name: str, models: list[str], is_wide: bool | None) -> Update:
-        if is_wide is None:
+    def _draw(self, is_open: bool, *values: Any) -> Update:
+        entries = [row.entry for row in self.rows(Choice(*values)) if row.entry][:MAX_PLOTTED]
+        if not is_open or not entries:
             return {self.plots[0]: gr.skip()}
-        entries = read_entries(self.root, self.named(name)).measured
-        return dict(zip(self.plots, draw(entries, models, 4 if is_wide else 2), strict=True))
+        every = read_entries(self.root, self.named(values[0])).measured
+        return dict(zip(self.plots, draw(entries, entry_colours(every)), strict=True))
 
     def _write_csv(self, *values: Any) -> str:
         choice = Choice(*values)
@@ -224,12 +201,6 @@ def questions() -> str:
     """Describe the columns, and answer common questions, as Markdown."""
     metrics = "\n".join(f"- **{metric.title}**: {metric.about}; lower is better." for metric in METRICS)
     return (HERE / "questions.md").read_text("utf-8").format(rmse=RMSE.label, metrics=metrics)
-
-
-def _plotted(entries: Entries, choice: Choice) -> tuple[list[str], list[str]]:
-    """Return the models that can be in the figures, and those that are."""
-    models = [entry.name for entry in entries.measured]
-    return models, [model for model in choice.model or () if model in models] or plotted_first(entries.measured)
 
 
 def _about(benchmark: Benchmark, entries: Entries) -> str:

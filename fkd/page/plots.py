@@ -28,31 +28,13 @@ LAYOUT: dict[str, Any] = {
 }  # fmt: skip
 GRID = {"gridcolor": "rgba(128,128,128,0.25)", "zeroline": False}
 GREY = "#8a8f98"
+ACROSS = 2  # small figures in a row, which a phone has room for
 DASHES = ["solid", "dash", "dot", "dashdot"]  # so that two curves at the same place can both be seen
 
 
-def draw(every: Sequence[Evaluation], models: Sequence[str], across: int = 4) -> list[go.Figure | None]:
-    """Draw the four figures below a ranking; None where there is nothing to draw.
-
-    every: all entries of a benchmark, which decide the colours. models: names of those to draw. across: small figures
-    in a row.
-    """
-    colours = entry_colours(every)
-    entries = sorted((entry for entry in every if entry.name in models), key=lambda entry: entry.accuracy.rmse)
-    if not entries:
-        return [None] * 4
-    return [
-        trade_off(entries, colours),
-        cumulative_errors(entries, colours),
-        error_face(entries, colours),
-        robustness_curves(entries, colours, across),
-    ]
-
-
-def plotted_first(entries: Sequence[Evaluation]) -> list[str]:
-    """Return the models in the figures until a visitor chooses: four single ones that rank, or any without those."""
-    plain = [entry.name for entry in entries if entry.members == 1 and not entry.mirror and entry.held_out]
-    return (plain or [entry.name for entry in entries])[:4]
+def draw(entries: Sequence[Evaluation], colours: dict[str, str]) -> list[go.Figure]:
+    """Draw the four figures below a ranking. colours: by the name of an entry."""
+    return [figure(entries, colours) for figure in (trade_off, cumulative_errors, error_face, robustness_curves)]
 
 
 def entry_colours(entries: Sequence[Evaluation]) -> dict[str, str]:
@@ -130,7 +112,7 @@ def error_face(entries: Sequence[Evaluation], colours: dict[str, str]) -> go.Fig
     return _styled(figure, 520)
 
 
-def robustness_curves(entries: Sequence[Evaluation], colours: dict[str, str], across: int) -> go.Figure:
+def robustness_curves(entries: Sequence[Evaluation], colours: dict[str, str]) -> go.Figure:
     """Draw the RMSE at each step of each kind of degradation (`STEPS`): small figures with one scale."""
     rows = [
         (entry.name, kind, str(step), rmse)
@@ -142,28 +124,18 @@ def robustness_curves(entries: Sequence[Evaluation], colours: dict[str, str], ac
     figure = px.line(
         table, x="step", y="rmse", color="model", line_dash="model", color_discrete_map=colours,
         line_dash_sequence=DASHES, facet_col="kind",
-        facet_col_wrap=across, category_orders={"kind": list(STEPS)}, markers=True, log_y=True,
-        facet_row_spacing=0.3 if across == 4 else 0.1,
+        facet_col_wrap=ACROSS, category_orders={"kind": list(STEPS)}, markers=True, log_y=True, facet_row_spacing=0.1,
     )  # fmt: skip
     for note in figure.layout.annotations:
         kind = note.text.partition("=")[2]
-        unit = "<br>".join(textwrap.wrap(UNITS[kind], 30 if across == 4 else 20))
+        unit = "<br>".join(textwrap.wrap(UNITS[kind], 20))
         note.text = f"{kind}<br><span style='font-size: 12px'>{unit}</span>"
     figure.update_xaxes(type="category", matches=None, showticklabels=True, title="")
     figure.update_yaxes(title="", **_labels(1, 2, 5))
-    down = -(-len(STEPS) // across)
+    down = -(-len(STEPS) // ACROSS)
     figure = _styled(figure, 40 + 240 * down)
     figure.update_layout(margin_t=96, legend={"y": 1 + 0.22 / down, "entrywidth": 0, "entrywidthmode": "pixels"})
     return figure
-
-
-def training_curves(history: pd.DataFrame, colour: str) -> go.Figure:
-    """Draw validation (solid) and training (dotted) RMSE by epoch. history: a table of history.csv."""
-    figure = px.line(history, x="epoch", y=["validation_rmse", "train_rmse"], log_y=True)
-    figure.update_traces(line_color=colour, showlegend=False)
-    figure.update_traces(line_dash="dot", selector={"name": "train_rmse"})
-    figure.update_yaxes(title="RMSE, px (log scale)", **_labels(1, 1.5, 2, 3, 5))
-    return _styled(figure, 400)
 
 
 def _styled(figure: go.Figure, height: int) -> go.Figure:

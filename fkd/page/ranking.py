@@ -76,14 +76,12 @@ class Choice:
     benchmark: str = ""
     search: str = ""  # part of a model's or a network's name
     averaged: bool = False  # include ensembles and flip averaging
-    model: Sequence[str] | None = None  # names of the models in the figures
 
     @classmethod
     def from_address(cls, query: Mapping[str, str]) -> "Choice":
         """Build a choice from URL parameters; missing or invalid ones keep their defaults."""
         values: dict[str, Any] = {name: query[name] for name in ("benchmark", "search") if name in query}
-        models = [name for name in query.get("model", "").split(",") if name]
-        return cls(**values, averaged=query.get("averaged") == "true", model=models)
+        return cls(**values, averaged=query.get("averaged") == "true")
 
     def keeps(self, row: RankingRow) -> bool:
         """Whether a row is shown."""

@@ -7,7 +7,7 @@ from forged import entry
 from fkd.board.record import Cost
 from fkd.keypoints import MEAN_FACE
 from fkd.metrics import detail
-from fkd.page.plots import draw, error_face, trade_off
+from fkd.page.plots import error_face, trade_off
 
 
 def test_the_pareto_front_has_the_models_that_no_cheaper_one_beats():
@@ -15,10 +15,6 @@ def test_the_pareto_front_has_the_models_that_no_cheaper_one_beats():
     entries = [entry(name, rmse, cost=Cost(1, 1, float(ms), "here")) for name, ms, rmse in models]
     front = trade_off(entries, dict.fromkeys("abcd", "red")).data[-1]
     assert front.name == "Pareto front" and list(front.x) == [1, 2, 4]
-
-
-def test_models_that_no_entry_has_are_not_drawn():
-    assert draw([entry("a", 3.0)], ["no such model"]) == [None] * 4
 
 
 def test_half_of_the_errors_lie_in_the_ellipse():

@@ -68,7 +68,7 @@ def test_a_detector_of_one_class_stands_beside_ours(resnet):
     detectors = {detector.name: detector for detector in (resnet, mean)}
     shown = answer_photo(detectors, str(PHOTO), Options(list(detectors)))
     assert [model["name"] for model in shown.picture(Scores())["models"]] == ["resnet18", "mean face"]
-    assert pick(detectors, "mean face") is mean and "By ada. Terms: MIT." in describe(mean)[0]
+    assert pick(detectors, "mean face") is mean and "By ada. Terms: MIT." in describe(mean)
 
 
 def test_a_detector_of_one_class_is_predicted_measured_and_served(competition, tmp_path):

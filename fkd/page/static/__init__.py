@@ -121,5 +121,5 @@ def _boards(root: Path, folders: Sequence[Path], detectors: Mapping[str, Detecto
 
 def _card(detector: Detector) -> str:
     """Return a model's card as HTML; HTML in its Markdown is shown as text."""
-    html: str = MarkdownIt("commonmark", {"html": False}).enable("table").render(describe(detector)[0])
+    html: str = MarkdownIt("commonmark", {"html": False}).enable("table").render(describe(detector))
     return html.replace("<pre>", '<pre tabindex="0">')  # it scrolls: for the keyboard
