@@ -28,7 +28,7 @@ PLACES = {
     "pandas": ["data", "learn", "photo", "clip", "board", "cli", "page"],  # where tables are read or shown
     "pillow_heif": ["photo.reading"],
     "plotly": ["page.plots"],
-    "pyarrow": ["photo.point_files", "clip"],
+    "pyarrow": ["clip"],
     "timm": ["learn"],
     "typer": ["cli"],
     "yaml": ["hub"],

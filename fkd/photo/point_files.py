@@ -33,7 +33,6 @@ MISSING = (np.nan, np.nan)  # x and y of a point
 BOX = ("box_left", "box_top", "box_right", "box_bottom")
 SPREAD = tuple(f"{name}_spread" for name in NAMES)
 TABLE = ("photo", "face", "model", *BOX, *COLUMNS, *SPREAD, "error")
-CHUNK = 10_000  # lines of a Parquet file that are in memory while it is written
 MAX_BYTES, MAX_FACES = 5_000_000, 1000  # of a file of points that is read
 OTHERS = "save the points as .pts (15 or 68), or as a .csv or .json like those of `fkd predict`"
 MAX_PX = 1_000_000  # no photo is as wide: a larger coordinate is a mistake
@@ -61,14 +60,6 @@ class FacesInPhoto(list[Face]):
         >>> predict(detector, photo).to_frame().to_csv("points.csv", index=False)
         """
         return to_table([answer_row(photo, model, self)] if self else [])
-
-
-def to_arrow(rows: Iterable[Row]) -> Any:
-    """Rows as a pyarrow.Table with the columns of TABLE. Raises FkdError without pyarrow."""
-    arrow = require("pyarrow", "parquet")
-    types = {"face": arrow.int32(), **dict.fromkeys(("photo", "model", "error"), arrow.string())}
-    schema = arrow.schema([(name, types.get(name, arrow.float32())) for name in TABLE])
-    return arrow.Table.from_pylist(list(_lines(rows)), schema)
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
@@ -195,10 +186,7 @@ def _write_csv(path: Path, rows: Iterable[Row]) -> None:
 
 
 def _write_parquet(path: Path, rows: Iterable[Row]) -> None:
-    rows = iter(rows)
-    with require("pyarrow.parquet", "parquet").ParquetWriter(path, to_arrow([]).schema) as file:
-        while chunk := list(itertools.islice(rows, CHUNK)):
-            file.write_table(to_arrow(chunk))
+    to_table(rows).to_parquet(path)
 
 
 def _read_pts(file: io.BufferedReader, name: str) -> Named:

@@ -110,8 +110,10 @@ def read_onnx(path: Path, name: str = "") -> NetworkDetector:
         model = onnx.ModelProto.FromString(content)
     except DecodeError:
         raise FkdError(f"{where} is not an ONNX file, or is truncated") from None
-    if problem := next(_problems(model), ""):
-        raise FkdError(f"{where} is refused: {problem}")
+    tensors = (message for message in _messages(model) if message.DESCRIPTOR.name == "TensorProto")
+    if any(tensor.data_location or tensor.external_data for tensor in tensors):
+        keep = "torch.onnx.export(..., external_data=False) keeps them in"
+        raise FkdError(f"{where} is refused: some of its weights are in another file: {keep}")
     metadata = {str(entry.key): str(entry.value) for entry in model.metadata_props}
     if metadata.get("keypoints", ",".join(NAMES)).replace(" ", "").split(",") != list(NAMES):
         raise FkdError(f"{where}: its metadata names other keypoints than fkd's 15, or in another order")
@@ -173,20 +175,6 @@ def _plain(text: str, most: int) -> str:
 def _reason(error: BaseException) -> str:
     """OpenVINO's reason, without the places in its source that it begins with."""
     return one_line(re.split(r"failed at \S+:\s*", str(error))[-1], 200)
-
-
-def _problems(model: Any) -> Iterator[str]:
-    """Why a ModelProto is refused. OpenVINO checks the rest."""
-    if model.functions:
-        yield "it defines functions of its own"
-    if not model.graph.output:
-        yield "it has no output"
-    for message in _messages(model):
-        kind = message.DESCRIPTOR.name
-        if kind == "TensorProto" and (message.data_location or message.external_data):
-            yield "some of its weights are in another file: torch.onnx.export(..., external_data=False) keeps them in"
-        if kind == "NodeProto" and message.domain not in ("", "ai.onnx"):
-            yield f"it has the custom operator {one_line(f'{message.domain}.{message.op_type}', 60)}"
 
 
 def _messages(message: Any) -> Iterator[Any]:
