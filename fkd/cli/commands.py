@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fkd.cli import evaluation, photos, rankings, sharing, training
+from fkd.cli import clips, evaluation, photos, rankings, sharing, training
 from fkd.errors import FkdError, is_for_user
 from fkd.version import __version__
 
@@ -21,6 +21,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": evaluation.evaluate_command,
     "submit": evaluation.submit_command,
     "predict": photos.predict_command,
+    "frames": clips.frames_command,
     "export": sharing.export_command,
     "app": sharing.app_command,
     "push": sharing.push_command,

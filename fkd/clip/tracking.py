@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from fkd.clip.frames import sharpness
 from fkd.clip.smoothing import smooth
 from fkd.clip.tracks import Clip, Track, TrackedClip
 from fkd.clip.video import Frame, read_clip
@@ -28,8 +29,8 @@ GLANCE = 5  # frames from one look of the finder to the next
 STEADY = 0.2  # of its side, how far a face may move from one glance to the next for its boxes to be interpolated
 NEAR = 1.0  # of its side, how far a face may move from one look to the next
 # The columns of an answer, float32: exact for frames, models and faces by number.
-FRAME, MODEL, FACE, BOX, DOUBT, POINTS, SPREAD = 0, 1, 2, slice(3, 7), 7, slice(8, 38), slice(38, 53)
-WIDTH = 53
+FRAME, MODEL, FACE, BOX, DOUBT, POINTS, SPREAD, SHARP = 0, 1, 2, slice(3, 7), 7, slice(8, 38), slice(38, 53), 53
+WIDTH = 54
 Boxes = dict[int, FaceBox]  # by the face's number
 Item = TypeVar("Item")
 
@@ -153,7 +154,7 @@ def _answer(detectors: Sequence[Detector], frames: Sequence[tuple[Frame, Boxes]]
 
 
 def _fill(row: np.ndarray, face: Face) -> None:
-    row[POINTS], row[DOUBT] = face.points.ravel(), face.doubt
+    row[POINTS], row[DOUBT], row[SHARP] = face.points.ravel(), face.doubt, sharpness(face.frame)
     if face.spread is not None:
         row[SPREAD] = face.spread
 
@@ -173,7 +174,7 @@ def _tracks(clip: Clip, detectors: Sequence[Detector], answers: np.ndarray) -> l
             if doubted.any():
                 doubt[seen] = np.interp(np.flatnonzero(seen), np.flatnonzero(doubted), rows[doubted, DOUBT])
             smoothed = smooth(points, clip.times, spreads)
-            args = (rows[:, BOX], points, smoothed, doubt, spreads)
+            args = (rows[:, BOX], points, smoothed, doubt, spreads, rows[:, SHARP])
             tracks.append(Track(detector.name, colours[model], int(face), *args))
     return tracks
 
