@@ -80,7 +80,7 @@ def batch_tab(detectors: Mapping[str, Detector]) -> None:
             with gr.Row():
                 run = gr.Button("Find keypoints", variant="primary", min_width=170, elem_id="batch-run")
                 stop = gr.Button("Stop", min_width=100, interactive=False, elem_id="batch-stop")
-            status = gr.HTML(padding=False, elem_id="batch-status")
+            status = gr.HTML(padding=False, elem_id="batch-status", elem_classes="running")
     with gr.Row(visible=False) as downloads:
         saves = [
             gr.DownloadButton(label, size="sm", min_width=120, elem_id=f"batch-{name.partition('.')[2]}")
@@ -134,12 +134,12 @@ def answer_files(
 
     whole: take each photo as one face, cropped to it.
     """
-    yield View(_status(text="Reading the files"))
+    yield View(status_html(text="Reading the files"))
     skipped: list[str] = []
     try:
         sources = list_sources(files, skipped)
     except FkdError as error:
-        yield View(_status(refused=error))
+        yield View(status_html(refused=error))
         return
     truth, left_out = read_truth(sources)
     sources = [source for source in sources if source.name in truth]
@@ -169,7 +169,7 @@ def answer_files(
                 break
             if time.monotonic() - shown >= INTERVAL:
                 text = f"{number} of {counted(count, 'photo')}"
-                yield View(_status(text=text, number=number, count=count, notes=_reasons(done)), _cards(photos))
+                yield View(status_html(text=text, number=number, count=count, notes=_reasons(done)), _cards(photos))
                 shown = time.monotonic()
     for file in ("points.csv", "points.json"):
         write_rows(folder / file, rows)
@@ -179,7 +179,7 @@ def answer_files(
     photos.sort(key=lambda photo: photo.badness, reverse=True)
     # Of the faces on which each model has one.
     errors = pd.concat([pd.DataFrame(), *(photo.errors for photo in photos)]).dropna()
-    status = _status(
+    status = status_html(
         means=sorted((error, name) for name, error in errors.mean().dropna().items()),
         judged=counted(len(errors), "face"),
         worst=photos[0] if photos and photos[0].differs else None, stopped=stopped,
@@ -212,7 +212,8 @@ def _cards(photos: Sequence[Photo]) -> str:
     return TEMPLATES.get_template("batch_photos.html").render(photos=photos)
 
 
-def _status(**values: Any) -> str:
+def status_html(**values: Any) -> str:
+    """Return what the template says of a batch, or of a clip."""
     return TEMPLATES.get_template("batch_status.html").render(values)
 
 

@@ -24,7 +24,7 @@ from fkd.photo.finder import find_faces
 THUMBNAIL = 120  # px of an example's button
 TRUE_POINTS = "A .pts file with 15 or 68 points, or a .csv or .json file from this page or `fkd predict`."
 TO_THE_ANSWER = "() => window.fkd.toAnswer()"  # on a phone it may be below the visible part
-SENT_PHOTO = "(photo, ...options) => [window.fkd.sentPhoto(), ...options]"
+SENT_PHOTO = "(photo, ...options) => [window.fkd.sent('compare'), ...options]"
 KEPT_PHOTO = "async () => [await window.fkd.keptPhoto()]"  # the latest of this browser session, for a reload
 LAST: dict[str, Any] = PRIVATE | {"trigger_mode": "always_last"}  # by default Gradio drops later events
 

@@ -41,3 +41,10 @@ class Viewer(gr.HTML):
 
     def __init__(self, value: dict[str, Any] | None = None, **named: Any):
         super().__init__(value, **viewer.options() | named)
+
+
+class ClipPlayer(gr.HTML):
+    """A clip with keypoints; `fkd.clip.apart` makes the value."""
+
+    def __init__(self, value: dict[str, Any] | None = None, **named: Any):
+        super().__init__(value, **viewer.options("clip", "clip") | named)

@@ -2,7 +2,8 @@
 window.fkd = (() => {
   const STAY = ["__theme", "__sign"]; // Gradio's own
   let hasLeft = false; // the first tab is also "selected" when the page opens
-  const inCompare = () => (new URLSearchParams(location.search).get("tab") ?? "compare") === "compare";
+  const tabNow = () => new URLSearchParams(location.search).get("tab") ?? "compare";
+  const inCompare = () => tabNow() === "compare";
   let example = new URLSearchParams(location.search).get("example"); // the one that Compare shows
 
   function write(params, push) {
@@ -84,14 +85,17 @@ window.fkd = (() => {
 
   // ---- what is being sent: a large photo takes half a minute on a slow line
 
+  const MOST = 100e6; // bytes of a file, as MAX_FILE_BYTES of guard.py
+  // Where a tab takes files: the name of one, the place for sentences, the button that has it answered.
+  const TAKES = { compare: ["photo", "#strip", "#sent"], clip: ["clip", "#clip-strip", "#clip-sent"] };
+  const sent = {}; // Gradio's description of the last file sent in each tab
   let request = null; // of the upload in progress
-  let sent = null; // Gradio's description of the last photo sent
 
-  /** Shows a sentence next to the photos, or above another tab, with a button or without. */
+  /** Shows a sentence next to the photos or clips, or above another tab, with a button or without. */
   function say(text, label = "", act = null) {
     const note = document.querySelector("#sending") ?? document.createElement("p");
     Object.assign(note, { id: "sending", role: "status", textContent: text });
-    document.querySelector(inCompare() ? "#strip" : "#title")?.append(note);
+    document.querySelector(TAKES[tabNow()]?.[1] ?? "#title")?.append(note);
     if (!act) return;
     const button = Object.assign(document.createElement("button"), { type: "button", textContent: label });
     button.addEventListener("click", act);
@@ -105,29 +109,31 @@ window.fkd = (() => {
     say("");
   }
 
-  /** Sends a photo in place of the one that is being sent, and has it answered. */
-  function send(file) {
+  /** Sends a file in place of the one that is being sent, and has it answered in a tab. */
+  function send(file, tab = "compare") {
     cancel();
-    const form = new FormData();
-    form.append("files", file, file.name || "photo");
-    const upload = (request = new XMLHttpRequest());
+    const [noun, , button] = TAKES[tab];
     const size = `${(file.size / 1e6).toFixed(1)} MB`;
+    if (file.size > MOST) return say(`The ${noun} has ${size}, expected at most ${MOST / 1e6} MB: make it smaller first.`);
+    const form = new FormData();
+    form.append("files", file, file.name || noun);
+    const upload = (request = new XMLHttpRequest());
     upload.upload.addEventListener("progress", ({ loaded, total }) => {
       say(`Sending ${size}: ${Math.floor((100 * loaded) / total)}%`, "Cancel", cancel);
     });
     upload.addEventListener("error", () => {
       request = null;
-      say("The photo could not be sent: check your connection.", "Try again", () => send(file));
+      say(`The ${noun} could not be sent: check your connection.`, "Try again", () => send(file, tab));
     });
     upload.addEventListener("load", () => {
       say("");
       request = null;
-      if (upload.status !== 200) return say(`The photo could not be sent: ${problemOf(upload.responseText)}`);
+      if (upload.status !== 200) return say(`The ${noun} could not be sent: ${problemOf(upload.responseText)}`);
       const [path] = JSON.parse(upload.responseText);
       const url = new URL(`gradio_api/file=${path}`, document.baseURI).href;
-      sent = { path, url, orig_name: file.name, meta: { _type: "gradio.FileData" } };
-      keepPhoto(sent);
-      document.querySelector("#sent").click();
+      sent[tab] = { path, url, orig_name: file.name, meta: { _type: "gradio.FileData" } };
+      if (tab === "compare") keepPhoto(sent[tab]);
+      document.querySelector(button).click();
     });
     say(`Sending ${size}`, "Cancel", cancel);
     upload.open("POST", "gradio_api/upload");
@@ -157,7 +163,8 @@ window.fkd = (() => {
   addEventListener("online", () => say(""));
 
   const { choose, phoneCamera } = listenForPhotos(
-    send, ({ target }) => inCompare() && !target.closest?.("#truth, #more"),
+    (file) => send(file, tabNow()),
+    ({ target }) => TAKES[tabNow()] && !target.closest?.("#truth, #more") && !document.querySelector("#clip-choose:disabled"),
   );
 
   let searched = false; // by the visitor, in the leaderboard
@@ -171,7 +178,7 @@ window.fkd = (() => {
     [".modebar-btn[data-title]", "aria-label", (part) => part.dataset.title],
     [".image-container > button", "aria-label", () => "The photo"],
     ["#examples .gallery-item", "aria-label", (part, number) => `Example photo ${number + 1}`],
-    ["#status, #batch-status", "role", () => "status"], // where answers and errors appear: they are read out
+    ["#status, #batch-status, #clip-status", "role", () => "status"], // where answers and errors appear: they are read out
     ["pre", "tabindex", () => 0],
     ["div.empty[aria-label]", "role", () => "img"],
   ];
@@ -185,6 +192,6 @@ window.fkd = (() => {
 
   return {
     remember, openTab, opened, toAnswer, keepPhoto, keptPhoto, isOwnPhoto, choosePhoto: choose, phoneCamera, take: send,
-    sentPhoto: () => sent, hasSearched: () => searched,
+    sent: (tab) => sent[tab] ?? null, hasSearched: () => searched,
   };
 })();

@@ -10,8 +10,8 @@ window.listenForPhotos = (take, isWanted = () => true) => {
     if (file) take(file);
   });
 
-  function choose(capture = false) {
-    input.accept = "image/*" + (capture ? "" : ",.heic,.heif,.avif"); // others get a sentence
+  function choose(capture = false, accept = "image/*" + (capture ? "" : ",.heic,.heif,.avif")) {
+    input.accept = accept; // others get a sentence
     if (capture) input.setAttribute("capture", "user");
     else input.removeAttribute("capture");
     input.click();

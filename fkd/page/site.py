@@ -20,6 +20,7 @@ from fkd.learn.record import CONFIG
 from fkd.page.api import api
 from fkd.page.batch import batch_tab
 from fkd.page.browser import remember
+from fkd.page.clip import clip_tab
 from fkd.page.compare import CompareTab
 from fkd.page.detectors import read_detectors
 from fkd.page.guard import MAX_FILE_BYTES, MAX_SESSIONS, MAX_WAITING, app_options, bound_fields, handler
@@ -39,7 +40,7 @@ SCRIPTS = [HERE / f"{name}.js" for name in ("photos", "page", "ranking")]
 STYLE = HERE / "page.css"
 TITLE = """# Which detector finds your face better?
 Your photo is never logged or passed on, and is deleted from the server within the hour."""
-TABS = ("compare", "leaderboard", "live", "batch", "model")
+TABS = ("compare", "leaderboard", "live", "clip", "batch", "model")
 EXAMPLES = ("grace_hopper", "eileen_collins", "barack_obama_speaking", "barack_obama_backlit")
 THEME = gr.themes.Default(
     primary_hue="emerald",
@@ -109,11 +110,13 @@ def build_app(references: Sequence[str | Detector], leaderboard: Path, clone: Pa
                 LeaderboardTab(leaderboard, detectors, page, board)
             with gr.Tab("Live", id="live") as live:
                 live_tab(detectors, live, tabs)
+            with gr.Tab("Clip", id="clip") as clip:
+                clip_tab(detectors)
             with gr.Tab("Batch", id="batch") as batch:
                 batch_tab(detectors)
             with gr.Tab("Model", id="model") as about:
                 model_tab(detectors, page, about)
-        for tab, name in ((compare, "compare"), (live, "live"), (batch, "batch")):
+        for tab, name in ((compare, "compare"), (live, "live"), (clip, "clip"), (batch, "batch")):
             tab.select(None, js=remember(name, selected=True))
         gr.Markdown(_footer(), elem_id="footer")
         opening = page.load(_open_tab, None, tabs, queue=False, api_visibility="private")

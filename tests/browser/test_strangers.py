@@ -55,7 +55,7 @@ def test_text_by_strangers_loads_nothing_and_links_nowhere(page, address):
         shown.append(page.locator("#card").inner_text())
         assert not page.locator("img[src*='192.0.2.1'], a[href*='192.0.2.1'], a[href*='z.example']").count()
     assert all(NAME in text for text in shown)
-    for name in ("Leaderboard", "Live", "Batch", "Compare"):
+    for name in ("Leaderboard", "Live", "Clip", "Batch", "Compare"):
         open_tab(page, name)
         settle(page)
         if name == "Compare":

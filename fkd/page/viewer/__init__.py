@@ -29,17 +29,21 @@ MAX_MODELS = 4  # one shape each in state.js, for the colour-blind
 
 
 @functools.cache
-def options() -> dict[str, Any]:
-    """Return the arguments of `gr.HTML` that make it a viewer."""
-    folder = page_folder() / "viewer"  # a new one, so that no browser mixes modules of two versions
-    shutil.copytree(HERE, folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
-    start = f"new URL({address(folder / 'start.js')!r}, document.baseURI)"
+def served() -> Path:
+    """Copy the modules to a new folder, so that no browser mixes those of two versions."""
+    return Path(shutil.copytree(HERE, page_folder() / "viewer", ignore=shutil.ignore_patterns("*.py", "__pycache__")))
+
+
+def options(name: str = "viewer", script: str = "start") -> dict[str, Any]:
+    """Return the arguments of `gr.HTML` that make it a viewer, or with the name "clip" a player."""
+    start = f"new URL({address(served() / f'{script}.js')!r}, document.baseURI)"
+    styles = dict.fromkeys(("viewer", "marks", name))
     return {
-        "html_template": (HERE / "viewer.html").read_text("utf-8"),
-        "css_template": "".join((HERE / name).read_text("utf-8") for name in ("viewer.css", "marks.css")),
+        "html_template": (HERE / f"{name}.html").read_text("utf-8"),
+        "css_template": "".join((HERE / f"{style}.css").read_text("utf-8") for style in styles),
         "js_on_load": f"import({start}).then(({{ start }}) => start({{ element, props, trigger, watch }}));",
         "apply_default_css": False,
-        "elem_id": "viewer",
+        "elem_id": name,
     }
 
 

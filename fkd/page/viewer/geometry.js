@@ -97,4 +97,16 @@ export function eyeDistance(pairs) {
   return pairs.reduce((sum, [left, right]) => sum + distance(left, right) / pairs.length, 0);
 }
 
+// ---- frames of a clip; times: s, one for each frame, ascending
+
+/** The number of the frame nearest to a time. */
+export function frameAt(times, time) {
+  const after = times.findIndex((each) => each >= time);
+  if (after < 0) return times.length - 1;
+  return after > 0 && time - times[after - 1] < times[after] - time ? after - 1 : after;
+}
+
+/** The time in the middle of a frame; end: of the clip, s. */
+export const middleOf = (times, frame, end) => (times[frame] + (times[frame + 1] ?? end)) / 2;
+
 export const words = (name) => name.replaceAll("_", " ");

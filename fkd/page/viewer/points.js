@@ -38,19 +38,21 @@ const cell = (value) => {
   const safe = /^\s*[=+\-@]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text; // a formula to a spreadsheet
   return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 };
+/** Answers as text, in the format of `fkd predict`. */
+export function csvOf(names, rows) {
+  const columns = names.flatMap((name) => [`${name}_x`, `${name}_y`]);
+  const box = ["left", "top", "right", "bottom"].map((side) => `box_${side}`);
+  const lines = rows.flatMap(({ photo, model, faces }) => faces.map((face, index) => [
+    photo, index + 1, model, ...face.box, ...names.flatMap((point) => face.points[point] ?? ["", ""]),
+    ...names.map((point) => face.spread?.[point] ?? ""),
+  ]));
+  const head = ["photo", "face", "model", ...box, ...columns, ...names.map((name) => `${name}_spread`)];
+  return [head, ...lines].map((line) => line.map(cell).join(",")).join("\n") + "\n";
+}
+
 const WRITERS = {
   json: () => JSON.stringify(answers(), null, 1),
-  csv() {
-    const { names } = state.data;
-    const columns = names.flatMap((name) => [`${name}_x`, `${name}_y`]);
-    const box = ["left", "top", "right", "bottom"].map((side) => `box_${side}`);
-    const lines = answers().flatMap(({ photo: name, model, faces }) => faces.map((face, index) => [
-      name, index + 1, model, ...face.box, ...names.flatMap((point) => face.points[point] ?? ["", ""]),
-      ...names.map((point) => face.spread?.[point] ?? ""),
-    ]));
-    const head = ["photo", "face", "model", ...box, ...columns, ...names.map((name) => `${name}_spread`)];
-    return [head, ...lines].map((line) => line.map(cell).join(",")).join("\n") + "\n";
-  },
+  csv: () => csvOf(state.data.names, answers()),
   /** The selected face's points: the visitor's own, or the last model's; this format counts from 1. */
   pts() {
     const { data: { models, truth, placed }, chosen } = state;

@@ -6,7 +6,7 @@ const MODES = ["side", "one", "slider"];
 const SVG = "http://www.w3.org/2000/svg";
 const SVG_TAGS = new Set(["svg", "g", "path", "rect", "circle", "image", "text", "clipPath", "style"]);
 // One shape per model, in pixels of the screen, for the colour-blind: outlines, so that the photo stays visible.
-const SHAPES = [
+export const SHAPES = [
   "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0z",
   "M-4.6-4.6h9.2v9.2h-9.2z",
   "M0-6.2L6 4H-6z",
