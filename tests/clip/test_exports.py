@@ -60,7 +60,6 @@ def truth(tracked: TrackedClip, places: list[float]) -> dict[str, Keys]:
 
 
 def merged(points: dict[float, tuple[float, float]], switches: dict[float, float]) -> Keys:
-    """A track from its points and from where it is switched on and off."""
     assert {place for place, on in switches.items() if on} <= points.keys()
     return dict(sorted((points | {place: None for place, on in switches.items() if not on}).items()))
 
@@ -109,8 +108,7 @@ def read_keyframes(text: str) -> dict[str, Keys]:
 
 
 def read_script(text: str) -> dict[str, Keys]:
-    """The .jsx file, run in a model of After Effects."""
-    model = """
+    model = """  // of After Effects
     const KeyframeInterpolationType = { HOLD: "hold", LINEAR: "linear" }, layers = [], CompItem = class {};
     class Property {
         held = [];
@@ -135,7 +133,6 @@ def read_script(text: str) -> dict[str, Keys]:
 
 
 def before_gaps(track: Keys) -> set[float]:
-    """The last places before gaps."""
     return {place for place, following in pairwise(track) if track[following] is None}
 
 
