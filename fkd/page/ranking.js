@@ -31,7 +31,7 @@
     if (button) {
       const { sort: by } = button.dataset;
       sort(board, board.dataset.sort === by ? `-${by}` : by); // the other way round at a second click
-      window.fkd.remember({ sort: board.dataset.sort === "rank" ? null : board.dataset.sort });
+      window.fkd.remember?.({ sort: board.dataset.sort === "rank" ? null : board.dataset.sort });
     } else if (link?.search && !link.target) {
       const theme = new URLSearchParams(location.search).get("__theme");
       if (theme) link.search = `${link.search}&__theme=${encodeURIComponent(theme)}`;

@@ -152,7 +152,7 @@ def test_three_ways_to_look_and_layers_that_stay(page):
     expect(page.locator(PICTURES).locator("image")).to_have_attribute("width", "512")
     assert state(page)["mode"] == "slider" and not state(page)["layers"]["points"]
     chips = viewer.locator("[data-layer]:visible").all_inner_texts()
-    assert chips == ["Points", "Lines", "Boxes", "Differences"], "others have nothing to show"
+    assert chips == ["Points", "Lines", "Boxes"], "others have nothing to show"
     page.get_by_role("button", name="No photo").click()
     expect(viewer.get_by_text("Choose a photo to begin.")).to_be_visible()
     expect(page.locator(PICTURES)).to_have_count(0)
@@ -281,7 +281,7 @@ def test_every_way_to_look_is_painted_and_legible_in_both_themes(page, theme):
         assert painted(page, panel) == [panel == model for model in range(3)]
     assert not barriers(page, "#viewer")
 
-    for name in ("One picture", "Differences", "Zoom to face"):
+    for name in ("One picture", "Boxes", "Zoom to face"):
         press(page, name)
     assert painted(page) == [True, True, True]
     assert not barriers(page, "#viewer")

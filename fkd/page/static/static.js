@@ -122,12 +122,6 @@ async function takeExample() {
 
 // ---- tabs and the address
 
-function remember(values) {
-  const query = new URLSearchParams(location.search);
-  for (const [name, value] of Object.entries(values)) value ? query.set(name, value) : query.delete(name);
-  history.replaceState(null, "", `?${query}`.replaceAll("%2C", ",") + location.hash);
-}
-
 function openTab(name) {
   const tab = TABS.includes(name) ? name : "compare";
   for (const each of TABS) find(`#${each}`).hidden = each !== tab;
@@ -169,7 +163,7 @@ find("#options").addEventListener("change", async ({ target }) => {
   const found = target.id === "whole" ? [] : [photo.answer?.boxes, photo.answer?.turns];
   await answer(...found);
 });
-window.fkd = { answers, remember, isOwnPhoto: () => Boolean(photo) };
+window.fkd = { answers, isOwnPhoto: () => Boolean(photo) };
 inAddress();
 start({ element: find("#viewer"), props, trigger: changed, watch: (_, update) => (show = update) });
 // The files are loaded once the example can be seen, unless the visitor saves data: then with the first photo.

@@ -5,7 +5,7 @@ import { draw } from "./panels.js";
 import { movePoint, placeNext, placing, remember } from "./place.js";
 import { save } from "./points.js";
 import { openShare, sharing } from "./share.js";
-import { boxOf, findAll, root, settings, stage, state, toAddress, trigger } from "./state.js";
+import { boxOf, findAll, root, settings, stage, state, trigger } from "./state.js";
 import { activate, look, lookAtWorst, moveView, pixel, placeSoon, zooms } from "./view.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -46,7 +46,6 @@ function click({ target }) {
   if (tool) return startTool(state.tool === tool ? null : tool);
   if (mode) settings.mode = mode;
   if (layer) settings.layers[layer] = !settings.layers[layer];
-  toAddress();
   draw();
 }
 

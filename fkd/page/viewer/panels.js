@@ -90,12 +90,12 @@ function makePanel(models, shown) {
   });
   const frame = make("div", { class: "frame" }, svg);
   const node = make("figure", { class: "panel", style: `--aspect: ${aspect}` }, legend(models, shown), frame);
-  const panel = { node, svg, frame, models, marks: [], dots: [], arrows: [], clips: [], handles: [] };
+  const panel = { node, svg, frame, models, marks: [], dots: [], clips: [], handles: [] };
   svg.append(photo({ role: "img", "aria-label": altText(models) }));
   if (shown === "slider") addDivider(panel);
   if (drawn("boxes")) svg.append(boxes(models));
   svg.append(labels(panel));
-  for (const [layer, paint] of Object.entries({ uncertainty, lines, points, differences })) {
+  for (const [layer, paint] of Object.entries({ uncertainty, lines, points })) {
     if (!drawn(layer)) continue;
     models.forEach((model, side) => {
       const clip = panel.clips.length ? { "clip-path": `url(#${panel.clips[side].id})` } : {};
@@ -170,19 +170,6 @@ function uncertainty({ group, model, face }) {
   face.spread?.forEach((r, index) => {
     const at = face.points[index];
     if (at && r > 0) group.append(make("circle", { class: "spread", cx: at[0], cy: at[1], r, fill: colour, stroke: colour }));
-  });
-}
-
-/** Arrows from the first model's points to this one's; `place` hides those too short to see. */
-function differences({ panel, group, model, face, number }) {
-  if (!model) return;
-  face.points.forEach((to, index) => {
-    const from = pointOf(0, number, index);
-    if (!from || !to) return;
-    // White, or it would look like one of the face's lines; the head has the model's colour.
-    const head = make("path", { class: "head", d: "M0 0L-1-.5V.5z", fill: state.data.models[model].colour });
-    const arrow = group.appendChild(make("g", {}, ...haloed(`M${from}L${to}`, "#fff"), head));
-    panel.arrows.push({ arrow, head, from, to });
   });
 }
 

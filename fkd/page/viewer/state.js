@@ -1,8 +1,6 @@
 // The state of the viewer, queries on it, and the parts of its template. Every module works on the same, latest viewer.
 import { distance, eyeDistance, words } from "./geometry.js";
 
-const LAYERS = ["points", "lines", "boxes", "differences", "uncertainty", "truth"];
-const MODES = ["side", "one", "slider"];
 const SVG = "http://www.w3.org/2000/svg";
 const SVG_TAGS = new Set(["svg", "g", "path", "rect", "circle", "image", "text", "clipPath", "style"]);
 // One shape per model, in pixels of the screen, for the colour-blind: outlines, so that the photo stays visible.
@@ -29,11 +27,9 @@ export function chooseShapes() {
 
 export const CROSS = "M-5 0H5M0-5V5";
 
-const query = new URLSearchParams(location.search); // ?mode=slider&layers=points,lines
-const visible = query.get("layers")?.split(",") ?? ["points", "lines"];
 export const settings = {
-  mode: MODES.includes(query.get("mode")) ? query.get("mode") : "side",
-  layers: Object.fromEntries(LAYERS.map((layer) => [layer, visible.includes(layer)])),
+  mode: "side", // or "one" or "slider"
+  layers: { points: true, lines: true, boxes: false, uncertainty: false, truth: false },
 };
 
 export const state = {};
@@ -86,11 +82,6 @@ export function haloed(d, stroke) {
   return [make("path", { class: "halo", d }), make("path", { class: "ink", d, stroke })];
 }
 
-export function toAddress() {
-  const on = LAYERS.filter((layer) => settings.layers[layer]);
-  window.fkd?.remember({ mode: settings.mode, layers: on.join(",") || "none" });
-}
-
 export const boxOf = (face) => state.data.boxes[face];
 export const faceCount = () => state.data.boxes.length;
 export const pointOf = (model, face, index) => state.data.models[model]?.faces[face]?.points[index] ?? null;
@@ -100,7 +91,6 @@ export const mode = () => (state.data.models.length < 2 || state.draft?.points ?
 
 export function possible(layer) {
   const { models, truth } = state.data;
-  if (layer === "differences") return models.length > 1;
   if (layer === "uncertainty") return models.some((model) => model.faces.some((face) => face.spread));
   return layer !== "truth" || Boolean(truth);
 }

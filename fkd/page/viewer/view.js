@@ -76,12 +76,6 @@ function placePanel(panel) {
     const size = face === undefined ? 1 : grown * clamp(width / 400, 0.6, 1) * faceScale(face, px);
     node.setAttribute("transform", `translate(${x} ${y}) scale(${px * size})`);
   }
-  for (const { arrow, head, from, to } of panel.arrows) {
-    const long = distance(from, to) / px;
-    const turn = (Math.atan2(to[1] - from[1], to[0] - from[0]) * 180) / Math.PI;
-    arrow.style.display = long > 0.5 ? "" : "none";
-    head.setAttribute("transform", `translate(${to}) rotate(${turn}) scale(${px * Math.min(9, 0.7 * long)})`);
-  }
   if (panel.inset) placeInset(panel);
   if (panel.divider) placeDivider(panel, dividerAt(width, state.split));
   panel.draft.style.display = draft ? "" : "none";
