@@ -31,7 +31,7 @@ class Visitor:
     def ask(self, models: list[str]) -> float:
         """Return the seconds until /predict answers; raise RuntimeError for any other end."""
         start = time.perf_counter()
-        call = self.client.post("gradio_api/call/predict", json={"data": [self.photo, models, False, False]})
+        call = self.client.post("gradio_api/call/predict", json={"data": [self.photo, models, False]})
         answer = self.client.get(f"gradio_api/call/predict/{call.raise_for_status().json()['event_id']}").text
         if not re.search(r'^event: complete\ndata: .*"points"', answer, re.M):
             raise RuntimeError(f"/predict answered {answer[-300:]!r}")

@@ -79,7 +79,6 @@ class Options:
     names: list[str]  # of the detectors
     whole: bool = False  # treat the whole photo as one face
     truth: str | None = None  # a file of true points
-    precise: bool = False  # average over several crops, as in `predict`
 
 
 def answer_photo(
@@ -209,7 +208,7 @@ def _answer(
     if options.whole and boxes is None:
         boxes = whole_photo(photo)
     chosen = [pick(detectors, name) for name in options.names[:MAX_MODELS]]
-    comparison = compare(chosen, photo, boxes, true_points, find_at_most, options.precise)
+    comparison = compare(chosen, photo, boxes, true_points, find_at_most)
     note = note_of(photo) and f"{markdown(note_of(photo))}. "
     if true_points and comparison.boxes and all(points is None for points in comparison.truth):
         note += NO_MATCH

@@ -24,13 +24,12 @@ def api(detectors: Mapping[str, Detector]) -> None:
 
     # Gradio documents an endpoint by the parameters and the docstring of its handler.
     @handler
-    def predict(photo: str | None, models: list[str] | str | None, precise: bool, whole: bool) -> list[dict[str, Any]]:
+    def predict(photo: str | None, models: list[str] | str | None, whole: bool) -> list[dict[str, Any]]:
         """Finds the faces in a photo and the 15 keypoints of each, by one model or several side by side.
 
         Args:
             photo: The photo, in any usual format.
             models: Names of the page's models.
-            precise: Whether points are averaged over several crops of each face, which is slower.
             whole: Whether the whole photo is one face, cropped to it.
 
         Returns:
@@ -41,14 +40,13 @@ def api(detectors: Mapping[str, Detector]) -> None:
         if photo is None:
             raise FkdError("no photo was sent")
         picture = read_apart(photo)
-        comparison = compare(chosen, picture, find=whole_photo if whole else find_at_most, precise=bool(precise))
+        comparison = compare(chosen, picture, find=whole_photo if whole else find_at_most)
         note = {"note": note_of(picture)} if note_of(picture) else {}
         return [row | note for row in comparison.rows(Path(photo).name)]
 
     inputs = [
         Photo(type="filepath", label="photo", visible=False),
         gr.Dropdown(list(detectors), value=[best], multiselect=True, label="models", visible=False),
-        gr.Checkbox(False, label="precise", visible=False),
         gr.Checkbox(False, label="whole", visible=False),
     ]
     answer = gr.JSON(label="answer", visible=False)

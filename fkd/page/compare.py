@@ -52,7 +52,7 @@ class CompareTab:
         self._place_photo(landing, [[_thumbnail(path, files)] for path in examples])
         self._place_options()
         self.outputs = [self.status, self.viewer, self.answered]
-        self.options = [self.models, self.whole, self.truth, self.precise]  # in the order of `Options`
+        self.options = [self.models, self.whole, self.truth]  # in the order of `Options`
         self._connect_photos(page, tabs)
         self._connect_options()
         self._connect_faces()
@@ -86,8 +86,6 @@ class CompareTab:
                 )  # fmt: skip
                 with gr.Column(min_width=280):
                     self.whole = gr.Checkbox(False, label="The whole photo is one face (a crop)", elem_id="whole")
-                    precise = "Precise: several crops of each face, slower"
-                    self.precise = gr.Checkbox(False, label=precise, elem_id="precise")
                     gr.Markdown(TRUE_POINTS, elem_classes="caption")
 
     def _connect_photos(self, page: gr.Blocks, tabs: gr.Tabs) -> None:
@@ -108,7 +106,6 @@ class CompareTab:
         self.models.change(self._change_models, [self.answered, *self.options], self.outputs, **LAST)
         for event, function in (
             (self.truth.change, self._answer_again),
-            (self.precise.input, self._answer_again),
             (self.whole.input, self._find_again),
         ):
             event(function, [self.answered, *self.options], self.outputs, **LAST)

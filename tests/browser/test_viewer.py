@@ -50,7 +50,7 @@ def view_of(photos: list[str], models: list[dict], truth: list) -> dict:
     url = "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
     boxes = [FaceBox(face.box, 1.2) for face in models[0]["faces"]]
     answers, colours = ({model["name"]: model[key] for model in models} for key in ("faces", "colour"))
-    return view(url, Comparison(*joined.size, boxes, answers, colours, {}, truth, dict.fromkeys(answers, "")), 0)
+    return view(url, Comparison(*joined.size, boxes, answers, colours, truth, dict.fromkeys(answers, "")), 0)
 
 
 def first_view() -> dict:

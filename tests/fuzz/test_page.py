@@ -32,7 +32,7 @@ def test_memory_stays_flat_over_hundreds_of_pictures(page):
     memory = []
     for number, content in enumerate(itertools.islice(pictures, PICTURES)):
         photo = {"path": page.upload(f"{number}.jpg", content), "meta": FILE}
-        kind, said = page.call("predict", [photo, "fcnn", False, False])
+        kind, said = page.call("predict", [photo, "fcnn", False])
         if number % 2 == 0:
             assert kind == "complete", said
         else:

@@ -65,29 +65,26 @@ def test_a_link_in_a_messenger_shows_the_pages_own_title_and_picture(page):
     assert "gradio_config" in page.client.get("/", headers={"user-agent": "Mozilla/5.0"}).text
 
 
-def test_each_endpoint_answers_and_precise_points_differ(page: Caller):
+def test_one_model_or_several_answer_for_the_faces_or_the_whole_photo(page: Caller):
     photo = {"path": page.upload("face.jpg", PHOTO.read_bytes()), "meta": FILE}
-    (usual,), (precise,) = (
-        page.call("predict", [photo, "fcnn", precise, False])[1][0][0]["faces"] for precise in (False, True)
-    )
+    (usual,) = page.call("predict", [photo, "fcnn", False])[1][0][0]["faces"]
     assert set(usual["points"]) == set(NAMES)
-    assert precise["points"] != usual["points"] and precise["box"] == usual["box"]
     cut = {"path": page.upload("cut.jpg", PHOTO.read_bytes()[:30_000]), "meta": FILE}
-    assert "ends early" in page.call("predict", [cut, "fcnn", False, False])[1][0][0]["note"]
-    (whole,) = page.call("predict", [photo, "fcnn", False, True])[1][0][0]["faces"]
+    assert "ends early" in page.call("predict", [cut, "fcnn", False])[1][0][0]["note"]
+    (whole,) = page.call("predict", [photo, "fcnn", True])[1][0][0]["faces"]
     assert whole["box"][:2] == [-0.5, -0.5] and whole["box"][2] > usual["box"][2]
-    both = page.call("predict", [photo, ["fcnn", "resnet18"], False, False])[1][0]
+    both = page.call("predict", [photo, ["fcnn", "resnet18"], False])[1][0]
     assert [row["model"] for row in both] == ["fcnn", "resnet18"] and both[0]["faces"] == [usual]
 
 
 def test_nothing_sent_is_a_default_and_anything_but_an_upload_is_refused_in_a_sentence(page: Caller, caplog):
     photo = {"path": page.upload("face.jpg", PHOTO.read_bytes()), "meta": FILE}
-    usual = page.call("predict", [photo, "resnet18", False, False])
+    usual = page.call("predict", [photo, "resnet18", False])
     assert usual[0] == "complete"
-    assert page.call("predict", [photo, *[None] * 3]) == usual
+    assert page.call("predict", [photo, None, None]) == usual
     content = "data:image/jpeg;base64," + base64.b64encode(PHOTO.read_bytes()).decode()
     for other in (content, {"url": content}, {"url": content, "meta": FILE}, str(PHOTO), 1, []):
-        kind, answer = page.call("predict", [other, "fcnn", False, False])
+        kind, answer = page.call("predict", [other, "fcnn", False])
         assert kind in ("error", "400") and "This file was not uploaded here: upload it first" in str(answer)
     assert not [record for record in caplog.records if record.exc_info]
 

@@ -65,14 +65,14 @@ def secret(tmp_path) -> Path:
 
 def answer_uploaded(page: Caller, photo: dict, session: str) -> tuple[bool, dict]:
     """Answers a photo by the handler of the Compare tab."""
-    number = next(number for number, inputs in page.handlers("image") if len(inputs) == 5)
-    return page.join(number, [photo, ["fcnn"], False, None, False], session)
+    number = next(number for number, inputs in page.handlers("image") if len(inputs) == 4)
+    return page.join(number, [photo, ["fcnn"], False, None], session)
 
 
 def test_a_picture_that_was_not_uploaded_is_not_read_and_the_answer_tells_nothing(page, uploaded, secret, tmp_path):
-    assert page.call("predict", [uploaded, "fcnn", False, False])[0] == "complete"
+    assert page.call("predict", [uploaded, "fcnn", False])[0] == "complete"
     refused = ("400", json.dumps({"detail": NOT_UPLOADED}, separators=(",", ":")))
-    answers = [(way, page.call("predict", [way, "fcnn", False, False])) for way in forged(secret, tmp_path / "l.png")]
+    answers = [(way, page.call("predict", [way, "fcnn", False])) for way in forged(secret, tmp_path / "l.png")]
     assert len(answers) > 100
     wrong = [(way, answer) for way, answer in answers if answer != refused]
     # Text where a file belongs reaches the component, which refuses it, whatever it names.
@@ -104,7 +104,7 @@ def test_a_link_in_the_folder_of_uploads_leads_nowhere(page, uploaded, secret):
     assert page.client.get(f"gradio_api/file={secret}").status_code == 403
     link = Path(uploaded["path"]).with_name("link.jpg")
     link.symlink_to(secret)
-    assert NOT_UPLOADED in page.call("predict", [{"path": str(link), "meta": FILE}, "fcnn", False, False])[1]
+    assert NOT_UPLOADED in page.call("predict", [{"path": str(link), "meta": FILE}, "fcnn", False])[1]
     link.unlink()
 
 
@@ -128,8 +128,8 @@ def test_nonsense_gets_a_sentence_and_no_traceback(page, caplog):
 
 def test_a_callers_mistake_is_named(page):
     for name, data, text in (
-        ("predict", [None, "fcnn", False, False], "no photo was sent"),
-        ("predict", [None, ["fcnn", "none"], False, False], "Value: 'none' (type: <class 'str'>) is not in the list"),
+        ("predict", [None, "fcnn", False], "no photo was sent"),
+        ("predict", [None, ["fcnn", "none"], False], "Value: 'none' (type: <class 'str'>) is not in the list"),
     ):
         kind, answer = page.call(name, data)
         assert kind == "error" and answer["error"].startswith(text)
@@ -138,7 +138,7 @@ def test_a_callers_mistake_is_named(page):
 def test_a_bug_in_the_finder_is_an_apology_and_a_log_entry(page, uploaded, monkeypatch, caplog):
     monkeypatch.setattr(many_photos, "find_faces", lambda _: np.zeros(3).reshape(2, 2))
     with caplog.at_level(logging.ERROR):
-        kind, answer = page.call("predict", [uploaded, "fcnn", False, False])
+        kind, answer = page.call("predict", [uploaded, "fcnn", False])
         ok, shown = answer_uploaded(page, uploaded, "bug")
     assert kind == "error" and answer["error"] == FAULT
     assert not ok and shown["error"] == FAULT
@@ -304,7 +304,7 @@ def test_no_handler_decodes_a_picture_in_the_pages_own_process(page, uploaded, t
         raise AssertionError("a picture was opened")
 
     monkeypatch.setattr(Image, "open", fails)
-    assert page.call("predict", [uploaded, "fcnn", False, False])[0] == "complete"
+    assert page.call("predict", [uploaded, "fcnn", False])[0] == "complete"
     ok, answer = answer_uploaded(page, uploaded, "apart")
     assert ok and '"fcnn"' in json.dumps(answer["data"])
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
@@ -317,11 +317,11 @@ def test_no_handler_decodes_a_picture_in_the_pages_own_process(page, uploaded, t
 def test_an_answer_that_nobody_fetched_is_small_and_holds_no_photo(page):
     content = (ROOT / "examples" / "barack_obama_speaking.jpg").read_bytes()  # no other test's
     photo = {"path": page.upload("lost.jpg", content), "meta": FILE}
-    upload = next(number for number, inputs in page.handlers("image") if len(inputs) == 5)
+    upload = next(number for number, inputs in page.handlers("image") if len(inputs) == 4)
     batch = next(number for number, inputs in page.handlers("file") if len(inputs) == 3)
     folder = uploads.photo_folder()
     before = set(folder.rglob("*"))
-    for number, data in ((upload, [photo, ["fcnn"], False, None, False]), (batch, [[photo], ["fcnn"], False])):
+    for number, data in ((upload, [photo, ["fcnn"], False, None]), (batch, [[photo], ["fcnn"], False])):
         body = {"data": data, "fn_index": number, "session_hash": f"lost{number}"}
         page.client.post("gradio_api/queue/join", json=body)
     made = ("photo.jpg", "points.json")
@@ -355,10 +355,10 @@ def test_the_served_page_forgets_sessions(monkeypatch, evaluated, tmp_path):
     monkeypatch.setattr(compare, "MAX_AGE", 1)
     with launched(build([evaluated], tmp_path)) as page:
         photo = {"path": page.upload("a.jpg", (ROOT / "examples" / "grace_hopper.jpg").read_bytes()), "meta": FILE}
-        upload = next(number for number, inputs in page.handlers("image") if len(inputs) == 5)
-        (precise,) = (one["id"] for one in page.config["components"] if one["props"].get("elem_id") == "precise")
-        (again,) = (one["id"] for one in page.config["dependencies"] if one["targets"] == [[precise, "input"]])
-        options = [["net"], False, None, False]
+        upload = next(number for number, inputs in page.handlers("image") if len(inputs) == 4)
+        (whole,) = (one["id"] for one in page.config["components"] if one["props"].get("elem_id") == "whole")
+        (again,) = (one["id"] for one in page.config["dependencies"] if one["targets"] == [[whole, "input"]])
+        options = [["net"], False, None]
         assert '"net"' in json.dumps(page.join(upload, [photo, *options], "s")[1]["data"])
         assert '"net"' in json.dumps(page.join(again, [None, *options], "s")[1]["data"])
         time.sleep(2.5)  # each answer restarts the clock

@@ -21,7 +21,7 @@ from fkd.learn.record import CONFIG, WEIGHTS, check_files, read_config
 from fkd.photo import finder, predict
 from fkd.photo.colours import distinct, network_colour
 from fkd.photo.detectors.checkpoint import onnx_file
-from fkd.photo.detectors.network import MAX_PX, POINTS, UNCERTAINTY, VIEWS
+from fkd.photo.detectors.network import MAX_PX, POINTS, UNCERTAINTY
 from fkd.photo.detectors.onnx import with_weights
 from fkd.photo.reading import MOST_MEGAPIXELS, SHORTEST
 from fkd.photo.sources import MOST_FACES
@@ -44,7 +44,7 @@ def write_engine(folder: Path, references: Iterable[Path | str]) -> list[dict[st
     finder_bytes = _write_packed(finder.WEIGHTS.read_bytes(), folder / "yunet.onnx.gz")
     constants = {name: getattr(finder, name) for name in FINDER} | {
         "EYES_NOSE_MOUTH": finder.POINTS, "NAMES": NAMES, "MIRROR": MIRROR, "MEAN": MEAN_FACE, "FRAME": FRAME_SIZE,
-        "EDGES": [[NAMES.index(name) for name in edge] for edge in EDGES], "VIEWS": [view.tolist() for view in VIEWS],
+        "EDGES": [[NAMES.index(name) for name in edge] for edge in EDGES],
         "CONFIRMED": predict.CONFIRMED, "MAX_PX": MAX_PX, "MOST_FACES": MOST_FACES,
         "SHORTEST": SHORTEST, "MEGAPIXELS": MOST_MEGAPIXELS, "POINTS": POINTS, "UNCERTAINTY": UNCERTAINTY,
         "BASE_BYTES": finder_bytes + (folder / "ort.wasm.gz").stat().st_size,

@@ -1,7 +1,7 @@
 // A grey photo -> its faces with keypoints by several networks, as fkd/photo/predict.py and detectors/network.py.
 // networks: [{name, rmse, run}]; run: an async function of frames, Uint8Array -> {points, uncertainty?}, Float32Arrays.
 import * as K from "./constants.js";
-import { alignMatrix, apply, boxOf, compose, determinant, frameMatrix, invert } from "./frames.js";
+import { alignMatrix, apply, boxOf, determinant, frameMatrix, invert } from "./frames.js";
 import { findFaces, glance, isApart, side } from "./finder.js";
 import { crop } from "./pixels.js";
 
@@ -10,13 +10,12 @@ const FOLLOWED = 2; // maximum doubt of a tracked face
 const SEARCH_EVERY = 15; // frames of a video, for faces that have come
 const CHECK_EVERY = 5; // frames of a video, that a tracked face still is one: by its mirror image
 const MOST_TRACKED = 4; // faces in a video
-const VIEWS = K.VIEWS.map((view) => view.flat());
 
 /** An error whose text is written for the user. */
 export class EngineError extends Error {}
 
 /** As `fkd.photo.comparison.compare`. boxes: [[x0, y0, x1, y1]] px instead of a search; turns: of these, degrees. */
-export async function answer(photo, networks, yunet, { boxes, turns = [], whole = false, averaged = false } = {}) {
+export async function answer(photo, networks, yunet, { boxes, turns = [], whole = false } = {}) {
   const { width, height } = photo;
   let found;
   if (boxes) found = boxes.map((box, index) => ({ box: checked(box), score: null, turn: turns[index] ?? 0 }));
@@ -25,7 +24,7 @@ export async function answer(photo, networks, yunet, { boxes, turns = [], whole 
   const models = {};
   for (const network of networks) {
     const faces = [];
-    for (const face of found) faces.push(toJson(face.box, await inBox(photo, face, network, averaged)));
+    for (const face of found) faces.push(toJson(face.box, await inBox(photo, face, network)));
     models[network.name] = { faces };
   }
   const [scores, all] = [found.map(({ score }) => score), found.map(({ turn }) => turn)];
@@ -55,7 +54,7 @@ export async function follow(frame, networks, yunet, before, { all = false, numb
     const found = (await glance(frame, yunet)).filter((face) => tracked.every((other) => isApart(other, face)));
     for (const face of found.slice(0, all ? MOST_TRACKED - tracked.length : 1)) {
       const models = {};
-      for (const network of networks) models[network.name] = await inBox(frame, face, network, false);
+      for (const network of networks) models[network.name] = await inBox(frame, face, network);
       if (isFace({ ...face, models }, frame)) tracked.push({ box: face.box, models });
     }
   }
@@ -82,7 +81,7 @@ async function confirmed(found, photo, networks) {
   for (const face of found) {
     let isSure = true;
     for (const network of face.score < K.SURE ? networks : []) {
-      isSure &&= (await inBox(photo, face, network, false)).doubt <= K.CONFIRMED;
+      isSure &&= (await inBox(photo, face, network)).doubt <= K.CONFIRMED;
     }
     if (isSure) kept.push(face);
   }
@@ -90,16 +89,11 @@ async function confirmed(found, photo, networks) {
 }
 
 /** The face in a box {points, spread, doubt}, px of the photo: cropped by the box, then so that the points match. */
-async function inBox(photo, { box, turn }, network, averaged) {
+async function inBox(photo, { box, turn }, network) {
   const first = await look(photo, frameMatrix(box, turn), network, true);
   const { points, spread, difference } = await look(photo, alignMatrix(first.points, K.MEAN), network, true);
   const apart = first.difference + difference;
-  const face = { points, spread, apart, doubt: apart / network.rmse };
-  if (!averaged) return face;
-  const views = [];
-  for (const view of VIEWS) views.push(await look(photo, compose(view, alignMatrix(points, K.MEAN)), network, true));
-  const mean = (_, at) => [0, 1].map((axis) => views.reduce((sum, view) => sum + view.points[at][axis], 0) / VIEWS.length);
-  return { ...face, points: points.map(mean) };
+  return { points, spread, apart, doubt: apart / network.rmse };
 }
 
 /** The answer for the crop that a matrix (photo px -> frame px) describes: points and spread in photo px.

@@ -7,10 +7,9 @@ const BROKEN = "The engine cannot be started in this browser: reload the page, o
  * which stays the caller's. models: names; those that lack are loaded first.
  *   models: [{name, owner, terms, colour, rmse, bytes, ...}]
  *   load(name, progress): progress is called with the part that has arrived, 0 to 1.
- *   answer(image, {models, boxes, turns, whole, averaged}) -> {width, height, boxes, scores, turns, models: {name:
+ *   answer(image, {models, boxes, turns, whole}) -> {width, height, boxes, scores, turns, models: {name:
  *     {faces: [{box, points: {name: [x, y]}, spread: {name: px}}]}}}, px of the photo: as `fkd predict`, in its JSON.
- *     boxes: [[x0, y0, x1, y1]] instead of a search, turns: those of an earlier answer; whole: the photo is one face;
- *     averaged: over several crops of each face.
+ *     boxes: [[x0, y0, x1, y1]] instead of a search, turns: those of an earlier answer; whole: the photo is one face.
  *   follow(image, {models, before, all, number}) -> [{box, models: {name: {points, spread, doubt}}}]: the faces of a
  *     video's frame, given those of the frame before it, and the number of the frame.
  *   frames(name, pixels): the network's outputs for frames of 96 x 96 px, one after the other, by name.

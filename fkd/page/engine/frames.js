@@ -21,12 +21,6 @@ export function invert(matrix) {
   return [p, q, -p * c - q * f, r, s, -r * c - s * f];
 }
 
-/** The matrix that applies `first`, then `second`. */
-export function compose([a, b, c, d, e, f], first) {
-  const [p, q, r, s, t, u] = first;
-  return [a * p + b * s, a * q + b * t, a * r + b * u + c, d * p + e * s, d * q + e * t, d * r + e * u + f];
-}
-
 /** Counter-clockwise on the screen, degrees: [a, b, d, e]. */
 export function rotation(turn) {
   const [cos, sin] = [Math.cos((turn * Math.PI) / 180), Math.sin((turn * Math.PI) / 180)];

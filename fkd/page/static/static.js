@@ -41,7 +41,7 @@ async function answer(boxes, turns, face = 0) {
       if (loaded.has(names[index + 1])) continue; // those that have arrived answer while the next one is on its way
       say("Looking for faces …");
       const ready = models.filter((each) => loaded.has(each));
-      const options = { boxes, turns, whole: find("#whole").checked, averaged: find("#precise").checked };
+      const options = { boxes, turns, whole: find("#whole").checked };
       const result = await engine.answer(photo.image, { models: ready, ...options });
       if (isLate()) return;
       photo.answer = result;
