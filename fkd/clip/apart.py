@@ -9,6 +9,7 @@ import threading
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from fkd.clip.exports import WRITERS, write_export
 from fkd.clip.proxy import proxy_size, write_proxy
 from fkd.clip.review import answer, review
 from fkd.clip.tracking import track
+from fkd.clip.tracks import TrackedClip
 from fkd.clip.video import read_clip
 from fkd.errors import FkdError
 from fkd.files import one_line
@@ -85,9 +87,10 @@ def _write(path: Path, references: dict[str, str], out: Path) -> dict[str, Any]:
     np.array(shown, "<f4").tofile(out / "points.f32")
     stem = path.stem
     files = [f"{stem}{ending}" for ending in WRITERS]
+    downloads = TrackedClip(replace(clip, path=Path(path.name)), tracked.tracks)  # without the server's folder
     with zipfile.ZipFile(out / f"{stem}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for file in files:
-            write_export(out / file, tracked)
+            write_export(out / file, downloads)
             archive.write(out / file, file)
     series, bad = review(tracked)
     return {

@@ -87,6 +87,7 @@ def test_a_clip_becomes_a_player_and_files(tmp_path, clip):
     assert np.abs(eyes[0] - eyes[1]).max() < 5 and np.abs(eyes[0, :, 0] - sway(40)[:, 0]).max() < 12
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"proxy.mp4", "points.f32", *value["files"]}
     assert len(json.dumps(value)) < 10_000
+    assert 'MOVIE = "=actor.mp4"' in (tmp_path / "out" / "=actor.py").read_text(), "no folder of the server"
 
 
 @pytest.mark.parametrize(("name", "frames", "sentence"), [
