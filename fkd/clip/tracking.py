@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from PIL import Image
 
 from fkd.clip.frames import sharpness
 from fkd.clip.smoothing import smooth
 from fkd.clip.tracks import Clip, Track, TrackedClip
 from fkd.clip.video import Frame, read_clip
-from fkd.keypoints import NAMES
+from fkd.keypoints import FRAME_SIZE, MEAN_FACE, NAMES
 from fkd.photo.colours import distinct
+from fkd.photo.crop import align_matrix
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.network import NetworkDetector
 from fkd.photo.face import Face, FaceBox
@@ -25,9 +27,11 @@ from fkd.photo.many_photos import MAX_WAITING
 from fkd.photo.point_files import Journal
 from fkd.photo.predict import TOGETHER, find_confirmed_faces
 
-GLANCE = 5  # frames from one look of the finder to the next
-STEADY = 0.2  # of its side, how far a face may move from one glance to the next for its boxes to be interpolated
-NEAR = 1.0  # of its side, how far a face may move from one look to the next
+GLANCE = 6  # frames from one look of the finder to the next
+DOUBT_EVERY = 2 * GLANCE  # frames from one mirror image, by which doubt is measured, to the next
+# Of its side, how far a face may move from one look to the next: to be the same one, for its boxes to be interpolated,
+# and for the finder's new box to be no better than the last.
+NEAR, STEADY, BIAS = 1.0, 0.4, 0.08
 # The columns of an answer, float32: exact for frames, models and faces by number.
 FRAME, MODEL, FACE, BOX, DOUBT, POINTS, SPREAD, SHARP = 0, 1, 2, slice(3, 7), 7, slice(8, 38), slice(38, 53), 53
 WIDTH = 54
@@ -42,15 +46,20 @@ class _Faces:
     seen: Boxes = field(default_factory=dict)
     now: set[int] = field(default_factory=set)
 
+    def boxes(self) -> Boxes:
+        """Where the faces of the last look are."""
+        return {number: self.seen[number] for number in self.now}
+
     def link(self, found: Iterable[FaceBox]) -> Boxes:
         """Number the faces of the next look: the nearest of the last one, else one that left, else a new one."""
         left, numbered = list(found), Boxes()
         for present, most in ((True, NEAR), (False, math.inf)):
             pairs = [
-                (float(np.hypot(*(box.centre - self.seen[number].centre))) / max(box.side, self.seen[number].side),
-                 number, at)
-                for at, box in enumerate(left) for number in self.seen if (number in self.now) == present
-            ]  # fmt: skip
+                (_distance(box, self.seen[number]), number, at)
+                for at, box in enumerate(left)
+                for number in self.seen
+                if (number in self.now) == present
+            ]
             for distance, number, at in sorted(pairs):
                 if distance <= most and number not in numbered and left[at] not in numbered.values():
                     numbered[number] = left[at]
@@ -62,6 +71,16 @@ class _Faces:
         return numbered
 
 
+@dataclass
+class _Stretch:
+    """The frames after a glance, up to and with the next one."""
+
+    frames: list[Frame]
+    start: Boxes  # at the glance before
+    faces: _Faces  # at its end
+    looks: list[Boxes] | None  # of each frame, where faces came, left or moved fast
+
+
 def track(
     path: Path | str,
     detectors: Sequence[Detector],
@@ -70,25 +89,25 @@ def track(
 ) -> TrackedClip:
     """Follow the faces of a clip by each detector, with little memory however long it is.
 
+    The finder looks every few frames; between its looks a face's box goes as the first detector's points at them say.
     progress: called with the number of frames done and the number that the clip states, 0 if it does not; what it
     raises ends the work. journal: answers are added to it, and those of an earlier run taken from it.
     Raises FkdError as `read_clip`.
     """
     reader = read_clip(path)
-    faces, answers, done = _earlier(journal, Path(path))
+    before, faces, answers, done = _earlier(journal, Path(path))
     # Frames that wait for the detector, no more than a large clip may hold in memory.
     most = max(GLANCE, min(TOGETHER, MAX_WAITING // math.prod(reader.size)))
     waiting: list[tuple[Frame, Boxes]] = []
-    for chunk in _chunks(read_ahead(reader, most), done):
-        waiting += zip(chunk, _follow(detectors, chunk, faces), strict=True)
-        if len(waiting) >= most:
+    for stretch, after in _with_next(_stretches(detectors[0], _chunks(read_ahead(reader, most), done), faces)):
+        waiting += zip(stretch.frames, _boxes(before, stretch, after.faces.boxes() if after else {}), strict=True)
+        before = stretch.start
+        if len(waiting) >= most or after is None:
             answers.append(_answer(detectors, waiting))
-            _keep(journal, path, waiting[-1][0].number, faces, answers[-1])
+            if journal:
+                _keep(journal, path, before, stretch, answers[-1])
             waiting = []
-        progress(chunk[-1].number + 1, reader.stated)
-    if waiting:
-        answers.append(_answer(detectors, waiting))
-        _keep(journal, path, waiting[-1][0].number, faces, answers[-1])
+        progress(stretch.frames[-1].number + 1, reader.stated)
     return TrackedClip(reader.clip, _tracks(reader.clip, detectors, np.concatenate([np.empty((0, WIDTH)), *answers])))
 
 
@@ -102,6 +121,16 @@ def read_ahead(items: Iterable[Item], count: int) -> Iterator[Item]:
             ahead.append(reader.submit(next, iterator, end))
 
 
+def _with_next(items: Iterator[Item]) -> Iterator[tuple[Item, Item | None]]:
+    """Each item with the one after it."""
+    item = next(items, None)
+    for after in items:
+        yield item, after  # type: ignore[misc]
+        item = after
+    if item is not None:
+        yield item, None
+
+
 def _chunks(frames: Iterator[Frame], done: int) -> Iterator[list[Frame]]:
     """The frames after the first `done`: the clip's first one alone, then GLANCE at a time."""
     frames = itertools.dropwhile(lambda frame: frame.number < done, frames)
@@ -110,30 +139,86 @@ def _chunks(frames: Iterator[Frame], done: int) -> Iterator[list[Frame]]:
         yield chunk
 
 
-def _follow(detectors: Sequence[Detector], chunk: Sequence[Frame], faces: _Faces) -> list[Boxes]:
-    """Where the faces are in each frame, by a look at the last one; at each, if faces move fast, come or leave."""
-    before = {number: faces.seen[number] for number in faces.now}
-    found = find_confirmed_faces(detectors, chunk[-1].grey)
-    after = _Faces(dict(faces.seen), set(faces.now)).link(found)
-    if before.keys() == after.keys() and all(_is_steady(before[number], after[number]) for number in after):
-        faces.link(found)
-        times = [(number + 1) / len(chunk) for number in range(len(chunk))]
-        return [{number: _between(before[number], after[number], time) for number in after} for time in times]
-    looks = [find_confirmed_faces(detectors, frame.grey) for frame in chunk[:-1]]
-    return [faces.link(look) for look in [*looks, found]]
+def _stretches(detector: Detector, chunks: Iterable[list[Frame]], faces: _Faces) -> Iterator[_Stretch]:
+    """Where the faces are, by a look at the last frame; at each of them, if faces move fast, come or leave."""
+    for chunk in chunks:
+        start = faces.boxes()
+        found = find_confirmed_faces([detector], chunk[-1].grey)
+        ahead = _Faces(dict(faces.seen), set(faces.now))
+        end, looks = ahead.link(found), None
+        if start.keys() == end.keys() and all(_distance(start[number], end[number]) <= STEADY for number in end):
+            faces = ahead
+        else:
+            faces = _Faces(dict(faces.seen), set(faces.now))
+            looks = [faces.link(find_confirmed_faces([detector], frame.grey)) for frame in chunk[:-1]]
+            looks.append(end := faces.link(found))
+        # The finder's boxes are noisy: a face that hardly moved is cropped as before.
+        boxes = [
+            box if _distance(box, start.get(face, box)) > BIAS else start.get(face, box) for face, box in end.items()
+        ]
+        answered = _faces_in(detector, [chunk[-1].grey] * len(boxes), boxes, np.zeros(len(boxes), bool))
+        faces.seen |= {number: _aligned(face, box) for (number, box), face in zip(end.items(), answered, strict=True)}
+        yield _Stretch(chunk, start, faces, looks)
 
 
-def _is_steady(before: FaceBox, after: FaceBox) -> bool:
-    moved = max(*np.abs(after.centre - before.centre), abs(after.side - before.side))
-    return bool(moved <= STEADY * min(before.side, after.side))
+def _distance(box: FaceBox, other: FaceBox) -> float:
+    """How far two boxes are apart, or differ in size, in sides of the larger one."""
+    larger = max(box.side, other.side)
+    return float(max(np.hypot(*(box.centre - other.centre)), abs(box.side - other.side)) / larger)
 
 
-def _between(before: FaceBox, after: FaceBox, time: float) -> FaceBox:
-    """A face's box at a time from 0, before, to 1, after."""
-    box = (1 - time) * np.array(before.box) + time * np.array(after.box)
-    start, end = before.turn + before.lean, after.turn + after.lean
-    x0, y0, x1, y1 = box.tolist()
-    return FaceBox((x0, y0, x1, y1), after.score, start + time * ((end - start + 180) % 360 - 180))
+def _aligned(face: Face, box: FaceBox) -> FaceBox:
+    """The box whose crop puts a face's points on the mean face."""
+    if not np.isfinite(face.points).all():
+        return box
+    linear, shift = np.split(align_matrix(face.points, MEAN_FACE), [2], axis=1)
+    half = FRAME_SIZE / 2 / np.sqrt(np.linalg.det(linear))
+    x, y = np.linalg.solve(linear, (FRAME_SIZE - 1) / 2 - shift)[:, 0].tolist()
+    turn = float(np.rad2deg(np.arctan2(linear[0, 1], linear[0, 0])))
+    return FaceBox((x - half, y - half, x + half, y + half), box.score, turn)
+
+
+def _boxes(before: Boxes, stretch: _Stretch, after: Boxes) -> list[Boxes]:
+    """A stretch's boxes, frame by frame, on a curve through those at glances (Catmull and Rom 1974).
+
+    before: at the glance before its start. after: at the one after its end.
+    """
+    if stretch.looks is not None:
+        return stretch.looks
+    boxes: list[Boxes] = [{} for _ in stretch.frames]
+    for number, end in stretch.faces.boxes().items():
+        start = _numbers(stretch.start[number])
+        knots = [start, _numbers(end)]
+        knots.insert(0, _numbers(before[number]) if number in before else 2 * start - knots[1])
+        knots.append(_numbers(after[number]) if number in after else 2 * knots[2] - start)
+        for knot in knots:
+            knot[3] = start[3] + (knot[3] - start[3] + 180) % 360 - 180
+        for at, frame in enumerate(boxes, 1):
+            x, y, side, turn = (_curve(at / len(boxes)) @ knots).tolist()
+            frame[number] = FaceBox((x - side / 2, y - side / 2, x + side / 2, y + side / 2), end.score, turn)
+    return boxes
+
+
+def _numbers(box: FaceBox) -> np.ndarray:
+    return np.array([*box.centre, box.side, box.turn + box.lean])
+
+
+def _curve(time: float) -> np.ndarray:
+    """The weights of four knots, time 0 at the second and 1 at the third."""
+    powers = np.array([1, time, time**2, time**3])
+    weights: np.ndarray = powers @ [[0, 1, 0, 0], [-0.5, 0, 0.5, 0], [1, -2.5, 2, -0.5], [-0.5, 1.5, -1.5, 0.5]]
+    return weights
+
+
+def _faces_in(
+    detector: Detector, photos: Sequence[Image.Image], boxes: Sequence[FaceBox], mirrored: np.ndarray
+) -> list[Face]:
+    """A detector's answers, by fewer crops than for photos where that is possible."""
+    if not boxes:
+        return []
+    if isinstance(detector, NetworkDetector):
+        return detector.on_clip(photos, boxes, mirrored)
+    return detector.on_photos(photos, boxes)
 
 
 def _answer(detectors: Sequence[Detector], frames: Sequence[tuple[Frame, Boxes]]) -> np.ndarray:
@@ -141,11 +226,9 @@ def _answer(detectors: Sequence[Detector], frames: Sequence[tuple[Frame, Boxes]]
     flat = [(frame, number, box) for frame, boxes in frames for number, box in boxes.items()]
     photos, boxes = [frame.grey for frame, *_ in flat], [box for *_, box in flat]
     rows = np.full((len(detectors), len(flat), WIDTH), np.nan, np.float32)
-    for model, detector in enumerate(detectors if flat else ()):
-        if isinstance(detector, NetworkDetector):
-            answered = detector.on_clip(photos, boxes, np.array([frame.number % GLANCE == 0 for frame, *_ in flat]))
-        else:
-            answered = detector.on_photos(photos, boxes)
+    mirrored = np.array([frame.number % DOUBT_EVERY == 0 for frame, *_ in flat])
+    for model, detector in enumerate(detectors):
+        answered = _faces_in(detector, photos, boxes, mirrored)
         for row, (frame, number, box), face in zip(rows[model], flat, answered, strict=True):
             row[FRAME], row[MODEL], row[FACE], row[BOX] = frame.number, model, number, box.box
             if face.doubt < math.inf or math.isnan(face.doubt):  # it sees a face
@@ -179,23 +262,27 @@ def _tracks(clip: Clip, detectors: Sequence[Detector], answers: np.ndarray) -> l
     return tracks
 
 
-def _keep(journal: Journal | None, path: Path | str, last: int, faces: _Faces, answers: np.ndarray) -> None:
+def _keep(journal: Journal, path: Path | str, before: Boxes, stretch: _Stretch, answers: np.ndarray) -> None:
     """Add answers to the journal, and what the rest of the clip depends on."""
-    if journal:
-        boxes = [[number, *box.box, box.score, box.turn, box.lean] for number, box in faces.seen.items()]
-        text = base64.b64encode(answers.tobytes()).decode()
-        journal.write(
-            {"photo": f"{path} {last}", "clip": str(path), "done": last + 1, "faces": boxes, "now": sorted(faces.now)}
-            | {"answers": text}
-        )
+    done, faces, text = stretch.frames[-1].number + 1, stretch.faces, base64.b64encode(answers.tobytes()).decode()
+    row = {"photo": f"{path} {done}", "clip": str(path), "done": done, "now": sorted(faces.now), "answers": text}
+    journal.write(row | {"before": _to_json(before), "seen": _to_json(faces.seen)})
 
 
-def _earlier(journal: Journal | None, path: Path) -> tuple[_Faces, list[np.ndarray], int]:
-    """The faces, the answers and the number of frames done of an earlier run."""
-    faces, answers, done = _Faces(), [], 0
+def _earlier(journal: Journal | None, path: Path) -> tuple[Boxes, _Faces, list[np.ndarray], int]:
+    """What an earlier run left: boxes before the last glance, the faces, the answers, the number of frames done."""
+    before, faces, answers, done = Boxes(), _Faces(), [], 0
     for row in journal.rows() if journal else ():
         if row["clip"] == str(path):
-            boxes = {number: FaceBox((x0, y0, x1, y1), *more) for number, x0, y0, x1, y1, *more in row["faces"]}
-            faces, done = _Faces(boxes, set(row["now"])), row["done"]
+            before, done = _from_json(row["before"]), row["done"]
+            faces = _Faces(_from_json(row["seen"]), set(row["now"]))
             answers.append(np.frombuffer(base64.b64decode(row["answers"]), np.float32).reshape(-1, WIDTH))
-    return faces, answers, done
+    return before, faces, answers, done
+
+
+def _to_json(boxes: Boxes) -> list[list[float]]:
+    return [[number, *box.box, box.score, box.turn, box.lean] for number, box in boxes.items()]
+
+
+def _from_json(rows: list[list[float]]) -> Boxes:
+    return {int(number): FaceBox((x0, y0, x1, y1), *more) for number, x0, y0, x1, y1, *more in rows}

@@ -9,6 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from fkd.keypoints import LEFT_EYE, RIGHT_EYE
+
+STILL = 0.1  # % of the eye distance that a still point moves from frame to frame, at most, when smoothed
+MIN_STILL = 150  # moves of points that a figure of jitter needs
+
 
 @dataclass(frozen=True)
 class Clip:
@@ -44,3 +49,31 @@ class TrackedClip:
 
     clip: Clip
     tracks: list[Track]
+
+
+def jitter(track: Track) -> tuple[float, float]:
+    """How far points move from frame to frame where they should not, raw and smoothed.
+
+    Root mean squares, % of the eye distance, over the points and frames that are still by the smoothed track; NaN if
+    there are few.
+    """
+    moves = [100 * np.linalg.norm(np.diff(points, axis=0), axis=2) for points in (track.points, track.smooth)]
+    raw, smoothed = (each / eye_distance(track) for each in moves)
+    still = smoothed <= STILL  # False for NaN
+    if still.sum() < MIN_STILL:
+        return np.nan, np.nan
+    return float(np.sqrt((raw[still] ** 2).mean())), float(np.sqrt((smoothed[still] ** 2).mean()))
+
+
+def difference(track: Track, other: Track) -> float:
+    """The mean distance between two models' smoothed points of one face, % of the eye distance; NaN if never both."""
+    distances = np.linalg.norm(track.smooth - other.smooth, axis=2)
+    distances = distances[np.isfinite(distances)]
+    return float(100 * distances.mean() / eye_distance(track)) if len(distances) else np.nan
+
+
+def eye_distance(track: Track) -> float:
+    """The usual distance between the eyes' centres, px; NaN without an answer."""
+    eyes = np.linalg.norm(track.points[:, LEFT_EYE] - track.points[:, RIGHT_EYE], axis=1)
+    eyes = eyes[np.isfinite(eyes)]
+    return float(np.median(eyes)) if len(eyes) else np.nan

@@ -10,7 +10,7 @@ from PIL import Image
 from fkd.data.conventions import Convention, Outputs, label_points
 from fkd.data.record import DataRecord
 from fkd.errors import FkdError
-from fkd.keypoints import FRAME_SIZE, MEAN_FACE, unmirror
+from fkd.keypoints import MEAN_FACE, unmirror
 from fkd.photo.crop import align_matrix, apply, crop, frame_matrix, invert
 from fkd.photo.detector import check_frames
 from fkd.photo.face import Face, FaceBox
@@ -23,6 +23,9 @@ POINTS, UNCERTAINTY, OTHER_POINTS, CONVENTION = "points", "uncertainty", "other_
 OUTPUTS = (POINTS, UNCERTAINTY, OTHER_POINTS, CONVENTION)
 MAX_PX = 10_000.0  # from the frame's corner: no face has points there
 BATCH = 32  # frames that fit a CPU's cache; 256 take 1.8 times as long
+# Frame px that the points of a clip's crop may be from where the mean face has them, before it is cropped again: a
+# crop that moves by a px against the face moves the answer by half a px.
+OFF = 2.0
 # The crops of a precise answer, as matrices from the aligned frame's px to theirs: a face is 1.09 times larger in them,
 # turned by 5 degrees and moved by 1.5 px. docs/benchmarks.md has the alternatives.
 TURNS_AND_CENTRES = ((5, 46, 46), (5, 49, 49), (-5, 46, 49), (-5, 49, 46))  # degrees, px of the aligned frame
@@ -101,24 +104,35 @@ class NetworkDetector:
         return faces
 
     def on_clip(self, photos: Sequence[Image.Image], boxes: Sequence[FaceBox], mirrored: np.ndarray) -> list[Face]:
-        """Return the faces in boxes, as `on_photos`, by one crop of each, for clips.
+        """Return the faces in boxes, as `on_photos`, for frames of a clip: one crop of each, a second one if it is off.
 
-        mirrored: bool [N], the faces whose mirror image is answered too, for their doubt: NaN without. The points are
-        those of the crop alone, so that they do not jump where a frame has a mirror image.
+        mirrored: bool [N], the faces whose mirror image is answered too, for their doubt, which is NaN without. The
+        points are of the crop alone, so that they do not jump where a frame has a mirror image.
         """
         matrices = [frame_matrix(box.box, box.turn + box.lean) for box in boxes]
         frames = np.stack([crop(photo, matrix) for photo, matrix in zip(photos, matrices, strict=True)])
         outputs = self._outputs(np.concatenate([frames, frames[mirrored, :, ::-1]]))
-        points, flipped = outputs[POINTS][: len(frames)], unmirror(outputs[POINTS][len(frames) :])
-        doubts = np.full(len(frames), np.nan)
-        # Half the distance, from one crop in place of two.
-        doubts[mirrored] = np.linalg.norm(points[mirrored] - flipped, axis=2).mean(1) / self.validation_rmse
-        spreads = outputs.get(UNCERTAINTY)
+        flipped = unmirror(outputs[POINTS][len(frames) :])
+        doubts, again = np.full(len(frames), np.nan), []
+        # Not half the distance, as of one of two crops.
+        doubts[mirrored] = np.linalg.norm(outputs[POINTS][: len(frames)][mirrored] - flipped, axis=2).mean(1)
+        for number, points in enumerate(outputs[POINTS][: len(frames)]):
+            aligned = align_matrix(points, MEAN_FACE)
+            if np.linalg.norm(apply(aligned, points) - points, axis=1).mean() > OFF:
+                matrices[number] = aligned @ np.vstack([matrices[number], [0, 0, 1]])
+                frames[number] = crop(photos[number], matrices[number])
+                again.append(number)
+        if again:
+            for name, values in self._outputs(frames[again]).items():
+                outputs[name][again] = values
         faces = []
         for number, (box, matrix) in enumerate(zip(boxes, matrices, strict=True)):
-            spread = None if spreads is None else (spreads[number] * box.side / FRAME_SIZE).astype(np.float32)
-            in_photo = apply(invert(matrix), points[number]).astype(np.float32)
-            faces.append(Face(box.box, in_photo, frames[number], spread, float(doubts[number])))
+            spread = None
+            if UNCERTAINTY in outputs:
+                spread = (outputs[UNCERTAINTY][number] / np.sqrt(np.linalg.det(matrix[:, :2]))).astype(np.float32)
+            in_photo = apply(invert(matrix), outputs[POINTS][number]).astype(np.float32)
+            doubt = float(doubts[number]) / self.validation_rmse
+            faces.append(Face(box.box, in_photo, frames[number], spread, doubt))
         return faces
 
     def _outputs(self, frames: np.ndarray) -> dict[str, np.ndarray]:
