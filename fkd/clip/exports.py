@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, FileSystemLoader
 
+from fkd.clip.profile import picture_name
 from fkd.clip.tracks import Track, TrackedClip
 from fkd.errors import FkdError
 from fkd.files import one_line, replacing
@@ -168,7 +169,7 @@ def _write_coco(tracked: TrackedClip, path: Path) -> None:
             })  # fmt: skip
     skeleton = [[NAMES.index(start) + 1, NAMES.index(end) + 1] for start, end in EDGES]
     value = {
-        "images": [{"id": i, "file_name": f"{clip.path.stem}.{i:04d}.jpg"} | size for i in range(len(clip.times))],
+        "images": [{"id": i, "file_name": picture_name(clip.path, i)} | size for i in range(len(clip.times))],
         "categories": [
             {"id": i, "name": model, "supercategory": "face", "keypoints": NAMES, "skeleton": skeleton}
             for i, model in enumerate(models, 1)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import playwright
 import pytest
-from clips import write_clip
+from clip.clips import write_clip
 
 from fkd.clip.exports import check_export, write_export
 from fkd.clip.tracks import Clip, Track, TrackedClip
