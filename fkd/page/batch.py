@@ -1,9 +1,7 @@
 """The Batch tab: up to four models on many photos at once."""
 
 import dataclasses
-import re
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,8 +32,8 @@ INTRODUCTION = f"""Which photos do the models disagree on? Choose up to {MOST_PH
 {MOST_BYTES / 1e6:.0f} MB unpacked. If you know the true points, choose them too: .pts files named like the photos, or a
 .csv or .json file with the photos' names. Files are deleted within an hour."""
 INTERVAL = 1.0  # s between updates of the photos, which are sent whole
-DRAWN, CARD = 2000, 560  # px, longest side of the drawings in the zip, and of the face on a card
-FILES = {"points.csv": "Points as CSV", "points.json": "Points as JSON", "drawn.zip": "Drawings as a zip"}
+CARD = 560  # px, longest side of the face on a card
+FILES = {"points.csv": "Points as CSV", "points.json": "Points as JSON"}
 
 
 class View(NamedTuple):
@@ -149,29 +147,27 @@ def answer_files(
     rows: list[Row] = []
     stopped, shown = "", 0.0
     folder = new_folder()
-    with zipfile.ZipFile(folder / "drawn.zip", "w") as archive:
-        find = whole_photo if whole else find_at_most
-        for answered in answer_photos(detectors, sources, find=find, truth=truth):
-            number, name, comparison = len(done) + 1, answered.name, answered.comparison
-            if answered.photo and comparison and comparison.boxes:
-                plain = re.sub(r"[^\w-]+", "_", Path(name).stem)[:60]
-                photos.append(_show(answered.photo, name, comparison, archive, folder / f"{number:03}-{plain}.jpg"))
-            if comparison:
-                rows += comparison.rows(name)
-                matched = list(map(id, comparison.truth))
-                left_out += [f"{name} (no face was found there)"] * any(id(one) not in matched for one in truth[name])
-            else:
-                rows += [answer_row(name, detector.name, [], answered.problem) for detector in detectors]
-            answered = dataclasses.replace(answered, photo=None, comparison=None)  # which makes room for the next
-            done.append(answered)
-            if not goes_on():
-                stopped = f"Stopped after {number} of {count} photos. "
-                break
-            if time.monotonic() - shown >= INTERVAL:
-                text = f"{number} of {counted(count, 'photo')}"
-                yield View(status_html(text=text, number=number, count=count, notes=_reasons(done)), _cards(photos))
-                shown = time.monotonic()
-    for file in ("points.csv", "points.json"):
+    find = whole_photo if whole else find_at_most
+    for answered in answer_photos(detectors, sources, find=find, truth=truth):
+        number, name, comparison = len(done) + 1, answered.name, answered.comparison
+        if answered.photo and comparison and comparison.boxes:
+            photos.append(_show(answered.photo, name, comparison, folder / f"{number:03}.jpg"))
+        if comparison:
+            rows += comparison.rows(name)
+            matched = list(map(id, comparison.truth))
+            left_out += [f"{name} (no face was found there)"] * any(id(one) not in matched for one in truth[name])
+        else:
+            rows += [answer_row(name, detector.name, [], answered.problem) for detector in detectors]
+        answered = dataclasses.replace(answered, photo=None, comparison=None)  # which makes room for the next
+        done.append(answered)
+        if not goes_on():
+            stopped = f"Stopped after {number} of {count} photos. "
+            break
+        if time.monotonic() - shown >= INTERVAL:
+            text = f"{number} of {counted(count, 'photo')}"
+            yield View(status_html(text=text, number=number, count=count, notes=_reasons(done)), _cards(photos))
+            shown = time.monotonic()
+    for file in FILES:
         write_rows(folder / file, rows)
     more = f" and {len(left_out) - MOST_NAMES:,} more" if len(left_out) > MOST_NAMES else ""
     notes = [f"True points left out: {', '.join(left_out[:MOST_NAMES])}{more}."] if left_out else []
@@ -189,15 +185,13 @@ def answer_files(
     yield View(status, _cards(photos), folder)
 
 
-def _show(photo: Image.Image, name: str, comparison: Comparison, archive: zipfile.ZipFile, path: Path) -> Photo:
-    """Draw the photo for the archive, and the face on which the models differ most for its card."""
+def _show(photo: Image.Image, name: str, comparison: Comparison, path: Path) -> Photo:
+    """Draw the face on which the models differ most."""
     models, truth = comparison.answers, comparison.truth
     apart = [np.nan_to_num(disagreement(faces), nan=-1) for faces in zip(*models.values(), strict=True)]
     face = int(np.argmax([each.mean() for each in apart]))
     most, where = max(zip(apart[face].tolist(), TITLES, strict=True))
-    with archive.open(path.name, "w") as member:
-        draw_comparison(photo, comparison, DRAWN).save(member, "JPEG", quality=90)
-    draw_comparison(photo, comparison, CARD, comparison.boxes[face]).save(path, "JPEG", quality=88)
+    draw_comparison(photo, comparison, comparison.boxes[face], CARD).save(path, "JPEG", quality=88)
     errors = pd.DataFrame()
     for model, faces in models.items():
         errors[model] = [mean_error(answer.points, points) for answer, points in zip(faces, truth, strict=True)]

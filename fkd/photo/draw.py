@@ -29,19 +29,12 @@ def draw_points(photo: Image.Image, faces: Sequence[np.ndarray], colour: str, le
     return result
 
 
-def draw_comparison(
-    photo: Image.Image, comparison: Comparison, longest: int, around: FaceBox | None = None
-) -> Image.Image:
-    """Draws each model's points in its colour, over the true ones as crosses, on a copy of at most `longest` px.
-
-    around: a face that the copy is cut to, and enlarged.
-    """
-    low, high = np.zeros(2), np.array([comparison.width, comparison.height])
-    scale = min(1, longest / high.max())
-    if around:
-        reach = ROOM * around.side / 2
-        low, high = np.clip(around.centre - reach, 0, high - 1), np.clip(around.centre + reach, 1, high)
-        scale = longest / (high - low).max()
+def draw_comparison(photo: Image.Image, comparison: Comparison, box: FaceBox, longest: int) -> Image.Image:
+    """Draws each model's points in its colour, over the true ones as crosses, on the face in a box, `longest` px."""
+    high = np.array([comparison.width, comparison.height])
+    reach = ROOM * box.side / 2
+    low, high = np.clip(box.centre - reach, 0, high - 1), np.clip(box.centre + reach, 1, high)
+    scale = longest / (high - low).max()
     part = np.concatenate([low, high]) * photo.width / comparison.width
     size = np.maximum(1, np.round(scale * (high - low))).astype(int).tolist()
     drawn = photo.convert("RGB").resize(size, Image.Resampling.BICUBIC, part.tolist(), reducing_gap=2.0)

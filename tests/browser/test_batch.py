@@ -36,11 +36,6 @@ def test_a_batch_is_answered_and_downloaded_and_a_failing_photo_is_named(page, t
     )
     expect(page.locator("#batch-photos img")).to_have_count(2)
     screenshot(page, "batch")
-    with page.expect_download() as download:
-        page.locator("#batch-zip").click()
-    download.value.save_as(tmp_path / "drawn.zip")
-    with zipfile.ZipFile(tmp_path / "drawn.zip") as archive:
-        assert len(archive.namelist()) == 2
 
     Image.new("L", (90, 80), 128).save(tmp_path / "cropped.png")
     page.locator("#batch-files").get_by_label("Clear").click()
@@ -102,5 +97,5 @@ def test_photos_and_true_points_become_a_verdict_and_the_worst_comes_first(page,
     assert not barriers(page, "#batch-photos") + barriers(page, "#batch-status")  # the rest is Gradio's
     if page.size == "phone":
         heights = page.locator("button[id^=batch-]").evaluate_all("all => all.map(each => each.clientHeight)")
-        assert len(heights) == 5 and min(heights) >= 44
+        assert len(heights) == 4 and min(heights) >= 44
     screenshot(page, "batch-true-points")

@@ -88,7 +88,7 @@ def test_the_photos_come_worst_first_and_the_sentence_names_the_worst_and_the_po
     differ = f"{(14 * mean + nose) / 15:.1f}% of the eye distance, most at the nose tip ({nose:.1f}%)"
     assert f"disagree most in <b>much.png</b>: {differ}." in view.status and f"differ by {differ}" in view.photos
     *running, _ = batch.answer_files([STILL, MOVED], files, lambda: True, whole=True)
-    assert names(running[-1]) == ["little.png"], "the order while it runs is that of the files"
+    assert names(running[1]) == ["little.png"], "the order while it runs is that of the files"
 
 
 def test_with_one_model_the_order_is_by_its_error_then_by_its_uncertainty(put):
@@ -148,7 +148,7 @@ def test_in_a_zip_points_go_to_the_photo_in_their_folder(put, tmp_path):
     assert errors == {"x/1.png": "0.0%", "y/1.png": "8.4%"}
 
 
-def test_the_files_hold_every_model_and_the_drawings_too(put):
+def test_the_files_hold_every_model_and_the_picture_their_points(put):
     files = [put("a.png", 20), put("broken.jpg", "no picture"), put("a.pts", to_pts(MEAN + [10, 0]))]
     view = answer(files)
     rows = json.loads((view.folder / "points.json").read_text())
@@ -156,14 +156,13 @@ def test_the_files_hold_every_model_and_the_drawings_too(put):
         ("a.png", "still", 1), ("a.png", "moved", 1), ("broken.jpg", "still", 0), ("broken.jpg", "moved", 0),
     ]  # fmt: skip
     assert pd.read_csv(view.folder / "points.csv")["model"].tolist() == ["still", "moved"] * 2
-    with zipfile.ZipFile(view.folder / "drawn.zip") as archive:
-        (name,) = archive.namelist()
-        picture = Image.open(archive.open(name)).convert("RGB")
-    assert picture.size == (116, 96) and Image.open(view.folder / name).size == (560, 463)
+    picture = Image.open(view.folder / "001.jpg")
+    assert picture.size == (560, 463)
     mouth = MEAN[NAMES.index("mouth_center_bottom_lip")]
-    red, blue = (picture.getpixel((round(mouth[0] + move), round(mouth[1]))) for move in (0, 20))
+    scale = 560 / 116
+    red, blue = (picture.getpixel((round((mouth[0] + move) * scale), round(mouth[1] * scale))) for move in (0, 20))
     assert red[0] > blue[0] + 60 and blue[2] > red[2] + 60
-    white = [np.asarray(Image.open(one.folder / name).convert("RGB")).min(2) > 200 for one in (view, answer(files[:2]))]
+    white = [np.asarray(Image.open(one.folder / "001.jpg")).min(2) > 200 for one in (view, answer(files[:2]))]
     assert white[0].sum() > 500 and not white[1].any(), "crosses at the true points"
 
 
@@ -174,9 +173,9 @@ def test_a_card_shows_the_face_on_which_the_models_differ_most(put, monkeypatch)
         Face(box.box, MEAN + np.float32([self.move * box.box[0], 0]), np.zeros((96, 96), np.uint8)) for box in boxes
     ])  # fmt: skip
     shown = []
-    monkeypatch.setattr(batch, "draw_comparison", lambda photo, _, size, box=None: shown.append(box) or photo)
+    monkeypatch.setattr(batch, "draw_comparison", lambda photo, _, box, size: shown.append(box) or photo)
     view = answer([put("two.png", 0)])
-    assert shown[0] is None and shown[1].box == boxes[1] and "Of its 2 faces, this one is shown." in view.photos
+    assert shown[0].box == boxes[1] and "Of its 2 faces, this one is shown." in view.photos
 
 
 def test_no_name_of_a_file_or_model_is_html(put, tmp_path):

@@ -219,14 +219,11 @@ def test_one_photo_that_no_answer_comes_for_leaves_the_others(evaluated):
     assert faces_of(answers[0]) and faces_of(answers[-1])
 
 
-def test_the_page_writes_each_drawing_and_ends_with_what_it_has_when_stopped(tmp_path, monkeypatch, tiny_checkpoint):
+def test_the_page_writes_the_points_and_ends_with_what_it_has_when_stopped(tmp_path, monkeypatch, tiny_checkpoint):
     monkeypatch.setattr(page_batch, "new_folder", lambda: Path(tempfile.mkdtemp(dir=tmp_path)))
     *_, last = page_batch.answer_files([CheckpointDetector.read(tiny_checkpoint)], [str(GRACE)] * 4, lambda: True)
     points = json.loads((last.folder / "points.json").read_text())
     assert "4 faces" in last.status and len(points) == 4 and (last.folder / "points.csv").exists()
-    with zipfile.ZipFile(last.folder / "drawn.zip") as archive:
-        assert archive.namelist() == [f"{n:03}-grace_hopper.jpg" for n in range(1, 5)]
-        assert Image.open(archive.open("001-grace_hopper.jpg")).size == (512, 600)
     assert last.photos.count("<img") == 4
     *_, last = page_batch.answer_files([CheckpointDetector.read(tiny_checkpoint)], [str(GRACE)] * 4, lambda: False)
     assert "Stopped after 1 of 4 photos" in last.status and last.folder
