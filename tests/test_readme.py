@@ -60,7 +60,7 @@ def test_the_python_of_the_documentation_runs(competition, tmp_path, monkeypatch
     assert len(blocks) == 7 and all(block.count("\n") <= 10 for block in blocks)
     exec("\n".join(blocks), {})
     out = capsys.readouterr().out
-    assert "Faces(images=uint8[60, 96, 96], points=float32[60, 15, 2])" in out
+    assert "(60, 96, 96) (60, 15, 2)" in out
     assert "mine on facial-keypoints: RMSE" in out and "resnet18" in out
     assert Image.open("faces.png").size == (8 * 192, 2 * 192) and Image.open("drawn.png").size == (512, 600)
     assert pd.read_csv("points.csv")["model"].tolist() == ["mine"] and "plotly" in Path("training.html").read_text()

@@ -15,6 +15,7 @@ from fkd.learn.checkpoint import save_checkpoint
 from fkd.learn.models import ModelConfig
 from fkd.photo import runtime
 from fkd.photo.detectors import checkpoint as checkpoint_module
+from fkd.photo.detectors import onnx_export
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.detectors.network import run_frames
 from fkd.photo.detectors.onnx_export import NamedOutputs, export_onnx
@@ -74,8 +75,8 @@ def test_every_head_can_be_exported(config, sixty, tmp_path):
 
 
 def test_a_checkpoint_is_exported_once_and_a_changed_one_again(tmp_path, evaluated, monkeypatch):
-    exports, export = [], checkpoint_module._export
-    monkeypatch.setattr(checkpoint_module, "_export", lambda *of: exports.append(of) or export(*of))
+    exports = []
+    monkeypatch.setattr(onnx_export, "export_onnx", lambda *of: exports.append(of) or export_onnx(*of))
     monkeypatch.setenv("FKD_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "net"
     shutil.copytree(evaluated, folder)
@@ -97,7 +98,7 @@ def test_a_checkpoint_is_exported_once_and_a_changed_one_again(tmp_path, evaluat
 
 @pytest.mark.parametrize("name", ["fcnn", "mobile", "resnet18", "resnet50"])
 def test_the_shipped_checkpoints_carry_their_networks(name, monkeypatch):
-    monkeypatch.setattr(checkpoint_module, "_export", lambda *of: pytest.fail("it needs torch"))
+    monkeypatch.setattr(onnx_export, "export_onnx", lambda *of: pytest.fail("it needs torch"))
     folder = EXAMPLES.parent / "checkpoints" / name
     CheckpointDetector.read(folder)
     assert (folder / "model.onnx").stat().st_size < 200_000, "the weights are not stored twice"
@@ -113,7 +114,9 @@ def test_where_the_cache_cannot_be_written_networks_are_exported_for_this_proces
 
 @pytest.mark.slow
 def test_a_process_without_torch_reads_and_answers_and_reports_what_is_wrong(tmp_path, evaluated):
-    shutil.copytree(evaluated, tmp_path / "broken")
+    for name in ("net", "broken"):
+        shutil.copytree(evaluated, tmp_path / name)
+    export_onnx(tmp_path / "net", tmp_path / "net" / "model.onnx")
     weights = tmp_path / "broken" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
     code = """
@@ -127,7 +130,7 @@ try:
 except ValueError as error:
     print(type(error).__name__, error)
 """
-    command = [sys.executable, "-c", code, evaluated, tmp_path / "broken"]
+    command = [sys.executable, "-c", code, tmp_path / "net", tmp_path / "broken"]
     environment = {"PYTHONPATH": str(checkpoint_module.__file__).rpartition("/fkd/")[0], "FKD_CACHE": str(tmp_path)}
     child = subprocess.run(command, capture_output=True, text=True, env=environment)
     imported, error = child.stdout.splitlines()

@@ -3,16 +3,12 @@
 import dataclasses
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import safetensors
 
-from fkd.errors import FkdError
 from fkd.files import cache_folder, file_sha256
 from fkd.learn.config import HEATMAP, ModelConfig
 from fkd.learn.record import CONFIG, WEIGHTS, Checkpoint, check_files, read_config
@@ -99,14 +95,16 @@ def _networks() -> Path:
 def onnx_file(folder: Path, config: ModelConfig, sha256: str) -> Path:
     """Return a checkpoint's ONNX file: its own, if that names the same weights, or one exported once to the cache.
 
-    Raises FkdError as `load_checkpoint`, or ChildProcessError if the process that exports it dies.
+    Raises FkdError as `load_checkpoint`.
     """
     if (folder / ONNX).is_file() and _weights_of(folder / ONNX) == sha256:
         return folder / ONNX
     model = json.dumps([VERSION, dataclasses.asdict(config)])  # other models may have the same tensors
     file = _networks() / f"{sha256}-{hashlib.sha256(model.encode()).hexdigest()[:16]}.onnx"
     if not file.is_file():
-        _export(folder, file)
+        from fkd.photo.detectors.onnx_export import export_onnx  # noqa: PLC0415 - torch, which serving does without
+
+        export_onnx(folder, file)
     return file
 
 
@@ -115,20 +113,3 @@ def _weights_of(file: Path) -> str:
         return str(json.loads(read_metadata(file)["fkd"])["checkpoint"])
     except (RuntimeError, ValueError, TypeError, KeyError):
         return ""
-
-
-def _export(folder: Path, file: Path) -> None:
-    """Export a checkpoint folder: here if this process has torch, else by `fkd export` in another one."""
-    if "torch" in sys.modules:
-        from fkd.photo.detectors.onnx_export import export_onnx  # noqa: PLC0415 - torch, which serving does without
-
-        export_onnx(folder, file)
-        return
-    command = [sys.executable, "-P", "-m", "fkd", "export", str(folder), "--out", str(file), "--overwrite"]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    child = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if child.returncode:
-        last = (child.stderr.splitlines() or [""])[-1]
-        if last.startswith("fkd: "):
-            raise FkdError(last.removeprefix("fkd: "))
-        raise ChildProcessError(f"exporting {folder} to ONNX ended with {child.returncode}: {last}")
