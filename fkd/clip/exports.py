@@ -6,14 +6,13 @@ A gap stays a gap: a track is muted, disabled or hidden in it.
 """
 
 import csv
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader
@@ -35,7 +34,10 @@ MAYA_RATES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+SKELETON = [[NAMES.index(start) + 1, NAMES.index(end) + 1] for start, end in EDGES]
+
+
+@dataclass(frozen=True, slots=True)
 class Key:
     """Where a point is in a frame, or that a gap starts there."""
 
@@ -60,7 +62,7 @@ class Curve:
     @property
     def switches(self) -> list[Key]:
         """The keys at which the point appears, or a gap starts."""
-        return self.keys[:1] + [key for before, key in pairwise(self.keys) if bool(before.xy) != bool(key.xy)]
+        return self.keys[:1] + [key for before, key in itertools.pairwise(self.keys) if bool(before.xy) != bool(key.xy)]
 
     @property
     def rows(self) -> list[list[float]]:
@@ -83,15 +85,14 @@ def check_export(path: Path | str) -> Callable[[TrackedClip, Path], None]:
     raise FkdError(f"{one_line(Path(path).name)} is not an export: name it with one of {', '.join(WRITERS)} at its end")
 
 
-def curves(tracked: TrackedClip, rate: float | None = None) -> list[Curve]:
-    """The curves of all points that are seen at least once.
+def curves(tracked: TrackedClip, rate: float | None = None) -> Iterator[Curve]:
+    """Yield the curves of all points that are seen at least once: all at once would fill memory.
 
     rate: frames a second; a frame's number is then its time x rate, and of frames with the same number the first is
     taken. None: all frames, as they are numbered in the clip.
     """
     times = tracked.clip.times
     numbers, chosen = np.unique(np.rint(times * rate) if rate else np.arange(len(times)), return_index=True)
-    result = []
     for model, track in _safely_named(tracked.tracks):
         points = track.smooth[chosen].astype(float) + HALF_PIXEL
         seen = np.asarray(np.isfinite(points).all(axis=-1))
@@ -104,8 +105,7 @@ def curves(tracked: TrackedClip, rate: float | None = None) -> list[Curve]:
                 for xy in [tuple(points[f, i].round(3).tolist()) if seen[f, i] else ()]
             ]
             if seen[:, i].any():
-                result.append(Curve(f"{model}_{track.face}_{name}", keys))
-    return result
+                yield Curve(f"{model}_{track.face}_{name}", keys)
 
 
 def _safely_named(tracks: list[Track]) -> Iterator[tuple[str, Track]]:
@@ -123,11 +123,13 @@ def _write_script(template: str, timed: bool, tracked: TrackedClip, path: Path) 
     clip, unit, rate = tracked.clip, "", tracked.clip.rate
     if template.startswith("maya"):
         unit, rate = min(MAYA_RATES.items(), key=lambda each: abs(np.log(each[1] / clip.rate)))
-    text = TEMPLATES.get_template(template).render(
-        curves=curves(tracked, None if timed else rate), width=clip.width, height=clip.height, rate=rate, unit=unit,
-        movie=str(clip.path.absolute() if clip.path.exists() else clip.path),
+    all_curves = partial(curves, tracked, None if timed else rate)
+    stream = TEMPLATES.get_template(template).stream(
+        curves=all_curves(), count=lambda: sum(1 for _ in all_curves()), width=clip.width, height=clip.height,
+        rate=rate, unit=unit, movie=str(clip.path.absolute() if clip.path.exists() else clip.path),
     )  # fmt: skip
-    path.write_text(text, encoding="utf-8", newline="\n")
+    stream.enable_buffering(1000)
+    stream.dump(str(path), encoding="utf-8")
 
 
 def _write_deeplabcut(tracked: TrackedClip, path: Path) -> None:
@@ -154,29 +156,30 @@ def _write_coco(tracked: TrackedClip, path: Path) -> None:
     clip = tracked.clip
     size = {"width": clip.width, "height": clip.height}
     models = list(dict.fromkeys(track.model for track in tracked.tracks))
-    annotations: list[dict[str, Any]] = []
-    for track in tracked.tracks:
-        for frame, points in enumerate(track.smooth.astype(float).round(3).tolist()):
-            keypoints = [[x, y, 2] if x == x and y == y else [0, 0, 0] for x, y in points]
-            if not any(visible for _, _, visible in keypoints):
-                continue
-            x0, y0, x1, y1 = (track.boxes[frame].astype(float) + HALF_PIXEL).round(3).tolist()  # boxes have edges
-            annotations.append({
-                "id": len(annotations) + 1, "image_id": frame, "category_id": models.index(track.model) + 1,
-                "track_id": track.face, "iscrowd": 0, "bbox": [x0, y0, x1 - x0, y1 - y0],
-                "area": (x1 - x0) * (y1 - y0), "num_keypoints": sum(v > 0 for _, _, v in keypoints),
-                "keypoints": [value for keypoint in keypoints for value in keypoint],
-            })  # fmt: skip
-    skeleton = [[NAMES.index(start) + 1, NAMES.index(end) + 1] for start, end in EDGES]
     value = {
         "images": [{"id": i, "file_name": picture_name(clip.path, i)} | size for i in range(len(clip.times))],
         "categories": [
-            {"id": i, "name": model, "supercategory": "face", "keypoints": NAMES, "skeleton": skeleton}
+            {"id": i, "name": model, "supercategory": "face", "keypoints": NAMES, "skeleton": SKELETON}
             for i, model in enumerate(models, 1)
         ],
-        "annotations": annotations,
     }
-    path.write_text(json.dumps(value, allow_nan=False), encoding="utf-8")
+    with path.open("w", encoding="utf-8") as file:
+        file.write(f'{json.dumps(value)[:-1]}, "annotations": [')
+        number = 0
+        for track, frame in itertools.product(tracked.tracks, range(len(clip.times))):
+            points = track.smooth[frame].astype(float).round(3).tolist()
+            keypoints = [[x, y, 2] if x == x and y == y else [0, 0, 0] for x, y in points]
+            if any(visible for _, _, visible in keypoints):
+                number += 1
+                x0, y0, x1, y1 = (track.boxes[frame].astype(float) + HALF_PIXEL).round(3).tolist()  # boxes have edges
+                annotation = {
+                    "id": number, "image_id": frame, "category_id": models.index(track.model) + 1,
+                    "track_id": track.face, "iscrowd": 0, "bbox": [x0, y0, x1 - x0, y1 - y0],
+                    "area": (x1 - x0) * (y1 - y0), "num_keypoints": sum(v > 0 for _, _, v in keypoints),
+                    "keypoints": [value for keypoint in keypoints for value in keypoint],
+                }  # fmt: skip
+                file.write(f"{',' if number > 1 else ''}\n{json.dumps(annotation, allow_nan=False)}")
+        file.write("]}\n")
 
 
 WRITERS: dict[str, Callable[[TrackedClip, Path], None]] = {
