@@ -1,14 +1,95 @@
-"""fkd frames."""
+"""fkd track and fkd frames."""
 
+import itertools
+import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from fkd.cli.options import folder_to_write, local
+from fkd.cli.options import Overwrite, check_free, folder_to_write, local, resumable, to_write
 
 CHECKPOINTS = "A checkpoint folder, hf:user/repo or kind:FILE; a second one shows where they disagree."
+EXPORT = "Tracks for another program, by the ending: Blender's .py, After Effects' .jsx, Nuke's .nk, Maya's .ma."
 FORM = "Of a new profile's points: fkd's csv, DeepLabCut's, or a text for each picture."
+
+
+def track_command(
+    clips: Annotated[list[Path], typer.Argument(help="Clips: MP4, MOV, MKV, WebM, AVI, MXF and others.")],
+    checkpoint: Annotated[list[str], typer.Option(help=CHECKPOINTS)],
+    out: Annotated[Path, typer.Option(callback=to_write, help="Where the points go: a .json, .csv or .parquet file.")],
+    export: Annotated[list[Path] | None, typer.Option(help=EXPORT)] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Follow the faces in clips: their keypoints in each frame, as answered and smoothed, in pixels of the frame."""
+    from tqdm import tqdm
+
+    from fkd.clip.exports import check_export, write_export
+    from fkd.clip.track_files import write_tracks
+    from fkd.clip.tracking import track
+    from fkd.clip.video import read_clip
+    from fkd.hub.reference import load
+    from fkd.photo.point_files import Journal
+
+    part = out.with_name(f"{out.name}.part")
+    if resume and out.exists() and not part.exists():
+        typer.echo(f"{out} already exists; nothing to resume")
+        return
+    exports = {clip: [_of_clip(each, clip, clips) for each in export or ()] for clip in clips}
+    for path in (out, *itertools.chain.from_iterable(exports.values())):
+        check_free(path, overwrite or resume)
+    for path in itertools.chain.from_iterable(exports.values()):
+        check_export(to_write(path) or path)
+    for clip in clips:
+        read_clip(local(clip) or clip)  # raises now, not after hours
+    detectors = [load(each) for each in checkpoint]
+    if overwrite and not resume:
+        part.unlink(missing_ok=True)
+    settings = {"models": [[detector.name, detector.sha256] for detector in detectors]}
+    journal, tracked = Journal(out, settings, resume), []
+    with resumable(journal.path):
+        for clip in clips:
+            with tqdm(desc=clip.name, unit=" frames", disable=None) as bar:
+                start = time.perf_counter()
+                tracked.append(track(clip, detectors, partial(_show, bar), journal))
+            _report(tracked[-1], time.perf_counter() - start)
+    write_tracks(out, tracked)
+    for each in tracked:
+        for path in exports[each.clip.path]:
+            write_export(path, each)
+    journal.path.unlink()
+
+
+def _of_clip(export: Path, clip: Path, clips: list[Path]) -> Path:
+    """The file that a clip is exported to: with the clip's name in it if there are several."""
+    return export if len(clips) == 1 else export.with_name(f"{clip.stem}-{export.name}")
+
+
+def _show(bar: Any, done: int, stated: int) -> None:
+    bar.total = max(done, stated)
+    bar.update(done - bar.n)
+
+
+def _report(tracked: Any, seconds: float) -> None:
+    """Print what was read, and how steady and how much alike the models are."""
+    from fkd.clip.tracks import difference, jitter
+    from fkd.files import counted
+
+    clip, tracks = tracked.clip, tracked.tracks
+    frames, faces = len(clip.times), counted(len({track.face for track in tracks}), "face")
+    of = f" of {clip.stated:,} that it states" if clip.stated not in (0, frames) else ""
+    damaged = f", {clip.corrupt.sum():,} of them damaged" if clip.corrupt.any() else ""
+    typer.echo(f"{clip.path}: {counted(frames, 'frame')}{of}{damaged}, {faces}, {frames / seconds:.1f} frames/s")
+    for track in tracks:
+        raw, smooth = jitter(track)
+        steady = f"{raw:.3f}% of the eye distance, {smooth:.3f}% smoothed" if raw == raw else "unknown: never still"
+        typer.echo(f"  face {track.face}, {track.model}: jitter {steady}")
+    for track, other in itertools.combinations(tracks, 2):
+        if track.face == other.face:
+            away = f"differ by {difference(track, other):.2f}% of the eye distance"
+            typer.echo(f"  face {track.face}, {track.model} and {other.model}: {away}")
 
 
 def frames_command(
@@ -35,12 +116,7 @@ def frames_command(
     detectors, tracked = [load(each) for each in checkpoint], []
     for clip in clips:
         with tqdm(desc=clip.name, unit=" frames", disable=None) as bar:
-
-            def progress(done: int, stated: int, bar: Any = bar) -> None:
-                bar.total = max(done, stated)
-                bar.update(done - bar.n)
-
-            tracked.append(track(clip, detectors, progress))
+            tracked.append(track(clip, detectors, partial(_show, bar)))
     added = add_frames(out, tracked, detectors[0], region, count, form)
     left = f"{counted(added.absent, 'frame')} without the face or damaged, and {added.blurred:,} blurred"
     typer.echo(

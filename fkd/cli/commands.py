@@ -21,6 +21,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": evaluation.evaluate_command,
     "submit": evaluation.submit_command,
     "predict": photos.predict_command,
+    "track": clips.track_command,
     "frames": clips.frames_command,
     "export": sharing.export_command,
     "app": sharing.app_command,

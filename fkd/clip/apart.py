@@ -108,7 +108,7 @@ def _numbers(values: np.ndarray) -> list[float | None]:
 
 def _progress(what: str, number: int, stated: int) -> None:
     of = f" of {stated:,}" if stated else ""
-    if number % 20 == 1:  # as often as a page can show it; `track` says every fifth, from 1 on
+    if number % 20 == 1:  # as often as a page can show it; `track` says every sixth, from 1 on
         print(json.dumps({"text": f"{what}: {number:,}{of} frames", "number": number, "count": stated}), flush=True)
 
 

@@ -6,7 +6,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -99,7 +99,11 @@ def track(
     # Frames that wait for the detector, no more than a large clip may hold in memory.
     most = max(GLANCE, min(TOGETHER, MAX_WAITING // math.prod(reader.size)))
     waiting: list[tuple[Frame, Boxes]] = []
-    for stretch, after in _with_next(_stretches(detectors[0], _chunks(read_ahead(reader, most), done), faces)):
+    for stretch, after in _with_next(
+        _stretches(
+            detectors[0], _chunks(read_ahead((replace(frame, source=None) for frame in reader), most), done), faces
+        )
+    ):
         waiting += zip(stretch.frames, _boxes(before, stretch, after.faces.boxes() if after else {}), strict=True)
         before = stretch.start
         if len(waiting) >= most or after is None:

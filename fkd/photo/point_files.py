@@ -9,7 +9,7 @@ import io
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Row = dict[str, Any]
+Lines = Callable[[Iterable[Row]], Iterable[Row]]
 Named = tuple[np.ndarray, Iterable[tuple[str, str]]]  # points, and each face's photo and model
 BY_HAND = "by hand"  # the model of points that a visitor placed
 MISSING = (np.nan, np.nan)  # x and y of a point
@@ -62,11 +63,17 @@ class FacesInPhoto(list[Face]):
         return to_table([answer_row(photo, model, self)] if self else [])
 
 
-def write_rows(path: Path, rows: Iterable[Row]) -> None:
-    """Write rows to a .json, .csv or .parquet file, whole or not at all. Raises FkdError for another ending."""
-    write = _writer(path)
+def write_rows(path: Path, rows: Iterable[Row], columns: Sequence[str] = TABLE, lines: Lines | None = None) -> None:
+    """Write rows to a .json, .csv or .parquet file, whole or not at all. Raises FkdError for another ending.
+
+    columns, lines: the table's columns, and the function that makes its lines of rows that are not of `answer_row`.
+    """
+    write, lines = _writer(path), lines or _lines
     with replacing(path) as unfinished:
-        write(unfinished, rows)
+        if write is _write_json:
+            _write_json(unfinished, rows)
+        else:
+            write(unfinished, columns, lines(rows))
 
 
 def to_pts(points: np.ndarray) -> str:
@@ -164,7 +171,7 @@ def _lines(rows: Iterable[Row]) -> Iterator[Row]:
 
 
 def _writer(path: Path) -> Any:
-    writers = {".json": _write_json, ".csv": _write_csv, ".parquet": _write_parquet}
+    writers = {".json": _write_json, ".csv": write_csv, ".parquet": _write_parquet}
     kind = path.suffix.lower()
     if kind not in writers:
         raise FkdError(f"{path} has an unknown format, expected a name that ends in {', '.join(writers)}")
@@ -181,12 +188,10 @@ def _write_json(path: Path, rows: Iterable[Row]) -> None:
         file.write("\n]\n")
 
 
-def _write_csv(path: Path, rows: Iterable[Row]) -> None:
-    write_csv(path, TABLE, _lines(rows))
+def _write_parquet(path: Path, columns: Sequence[str], lines: Iterable[Row]) -> None:
+    import pandas as pd  # noqa: PLC0415 - as in `to_table`
 
-
-def _write_parquet(path: Path, rows: Iterable[Row]) -> None:
-    to_table(rows).to_parquet(path)
+    pd.DataFrame(list(lines), columns=list(columns)).to_parquet(path)
 
 
 def _read_pts(file: io.BufferedReader, name: str) -> Named:
