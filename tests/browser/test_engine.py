@@ -134,7 +134,7 @@ def test_forty_pictures_get_the_answers_of_python(engine, site):
         assert (theirs["width"], theirs["height"]) == photo.size
         apart.append(off({"models": {row["model"]: row for row in ours.rows(name)}}, theirs))
         again = answer(engine, f"{number}.png", boxes=theirs["boxes"], turns=theirs["turns"], **options)
-        assert not len(apart[-1]) or off(theirs, again).max() < 0.1, "its own boxes give the same answer"
+        assert not len(apart[-1]) or off(theirs, again).max() < 0.2, "its own boxes give the same answer"
     distances = np.concatenate(apart)
     assert len(distances) > 40 * 2 * 15 and sum(not len(each) for each in apart) < 5
     print(f"points apart, px of the frame: {distances.mean():.4f} on average, {distances.max():.4f} at most")
