@@ -29,7 +29,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fkd.errors import FkdError
 from fkd.files import one_line, parse_json
 from fkd.page.social import is_crawler, preview
-from fkd.page.uploads import keep_swept, photo_folder, remove_unfinished
+from fkd.page.uploads import keep_swept, photo_folder
 from fkd.photo.detector import Detector
 
 ANSWER_LIMIT = 60  # s, of one answer, or of one step of a batch
@@ -65,7 +65,6 @@ TOO_LARGE = f"This request is larger than {MAX_REQUEST_BYTES / 1e6:.0f} MB, or h
 FAULT = "Something went wrong on our side. Please try again."
 TOO_SLOW = f"No answer within {ANSWER_LIMIT} seconds: try again later, or with a smaller photo."
 FULL = "There is no room for files here at the moment: try again later."
-BUSY = f"{MAX_WAITING} requests are already waiting here: try again in a minute."
 Result = TypeVar("Result")
 _threads = ThreadPoolExecutor(40, thread_name_prefix="handler")
 _log = logging.getLogger(__name__)
@@ -91,7 +90,7 @@ class Guard:
     """
 
     def __init__(self, app: ASGIApp):
-        self._app, self._uploads = app, 0
+        self._app = app
         self._upload = RequestBodyLimitMiddleware(app, max_body_size=MAX_UPLOAD_BYTES)
         self._other = RequestBodyLimitMiddleware(self._check_files, max_body_size=2 * MAX_REQUEST_BYTES)
 
@@ -136,17 +135,7 @@ class Guard:
             return JSONResponse({"detail": TOO_LONG}, status_code=400)
         if path == "/" and is_crawler(Request(scope)):
             return preview(Request(scope))
-        return self._receive_upload if path == "/gradio_api/upload" else self._other
-
-    async def _receive_upload(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve an upload; partial files are deleted once no other upload is in progress."""
-        self._uploads += 1
-        try:
-            await self._upload(scope, receive, send)
-        finally:
-            self._uploads -= 1
-            if not self._uploads:
-                remove_unfinished()
+        return self._upload if path == "/gradio_api/upload" else self._other
 
     async def _check_files(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request unless its JSON is too large, or names a file that was not uploaded."""
@@ -290,11 +279,6 @@ async def lifespan(app: ASGIApp) -> AsyncIterator[None]:
     sweeping.cancel()
 
 
-async def say_busy(request: Request, error: Exception) -> JSONResponse:
-    """Answer a visitor when the queue is full."""
-    return JSONResponse({"detail": BUSY}, status_code=503, headers={"Retry-After": "60"})
-
-
 def app_options() -> dict[str, Any]:
     """Return the arguments of the FastAPI app; Gradio changes the dictionary that it is given."""
-    return {"lifespan": lifespan, "exception_handlers": {503: say_busy}, "middleware": [Middleware(Guard)]}
+    return {"lifespan": lifespan, "middleware": [Middleware(Guard)]}

@@ -1,7 +1,6 @@
 """The page: detectors side by side on your own photo, and the leaderboard."""
 
 import ctypes
-import io
 import os
 import signal
 import sys
@@ -154,7 +153,6 @@ def keep_synced(root: Path) -> None:
 
 def launch(app: gr.Blocks, leaderboard: Path, open_browser: bool = False) -> None:
     """Serve the page until the process is stopped; the leaderboard's folder, if it exists, is kept in sync."""
-    _open_output()
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number and signal.getsignal(number) == signal.SIG_DFL:
@@ -174,13 +172,3 @@ def launch(app: gr.Blocks, leaderboard: Path, open_browser: bool = False) -> Non
     private = "; photos stay on this machine" if "127.0.0.1" in url else ""
     print(f"fkd: {taken}the page is at {url}{private}; Ctrl-C stops it", flush=True)
     app.block_thread()
-
-
-def _open_output() -> None:
-    """Let all text be printed: closed output is dropped, and letters that the terminal's encoding lacks are escaped."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - for as long as the process runs
-        elif isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")

@@ -29,10 +29,7 @@ def is_crawler(request: Request) -> bool:
 
 def preview(request: Request) -> HTMLResponse:
     """Return the page's title, description and picture."""
-    host = request.headers.get("x-forwarded-host") or request.headers.get("host", "")
-    base = (
-        f"{request.headers.get('x-forwarded-proto', request.url.scheme)}://{host}{request.scope.get('root_path', '')}/"
-    )
+    base = str(request.base_url.replace(scheme=request.headers.get("x-forwarded-proto", request.url.scheme)))
     page = TEMPLATES.get_template("preview.html")
     return HTMLResponse(page.render(title=TITLE, description=DESCRIPTION, address=base, card=base + _card()))
 

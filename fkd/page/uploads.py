@@ -21,7 +21,7 @@ from fkd.errors import FkdError
 
 MAX_AGE, SWEEP_INTERVAL = 50 * 60, 60  # s; together less than an hour
 MAX_AHEAD = 8 * 60  # s, of a file's date: it is later only if the clock was set back, and is then old
-LOCK, UNFINISHED = "lock", "tmp*"  # in a run's folder; Gradio's name for an upload that is being received
+LOCK = "lock"  # in a run's folder
 _log = logging.getLogger(__name__)
 
 
@@ -101,13 +101,6 @@ def sweep(folder: Path, now: float | None = None) -> None:
             with contextlib.suppress(OSError):  # not empty, or in use: the next sweep tries again
                 if not -MAX_AHEAD <= now - path.lstat().st_ctime <= MAX_AGE:
                     path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
-
-
-def remove_unfinished() -> None:
-    """Delete uploads that were cut off. None may be under way."""
-    for part in photo_folder().glob(UNFINISHED):
-        with contextlib.suppress(OSError):
-            part.unlink()
 
 
 async def keep_swept(folder: Path) -> None:

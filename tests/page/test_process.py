@@ -52,13 +52,6 @@ def test_app_py_shows_its_own_checkpoints_from_any_folder(tmp_path):
     assert_starts([sys.executable, ROOT / "app.py"], tmp_path)
 
 
-def test_a_page_starts_without_output_and_with_one_that_is_not_utf8(tmp_path):
-    checkpoint = ROOT / "checkpoints" / "fcnn"
-    assert_starts(["sh", "-c", f"exec {' '.join(APP)} --checkpoint {checkpoint} >&- 2>&-"], tmp_path)
-    with served(APP, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0") as page:
-        assert page.client.get("").status_code == 200
-
-
 def is_served(port: int) -> bool:
     with socket.socket() as one:
         return one.connect_ex(("127.0.0.1", port)) == 0
