@@ -1,6 +1,6 @@
 """Clips made for tests: an example face that is moved over a background, with known truth."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -91,22 +91,22 @@ def write_clip(
     times: Sequence[float] | None = None,
     rotation: int = 0,
     options: dict[str, str] | None = None,
-    before: Callable[[av.container.OutputContainer], object] = lambda file: None,
+    container: dict[str, str] | None = None,
 ) -> Path:
     """Encode frames [H, W, 3]; times: s, of each, for a variable rate; rotation: degrees, for players to turn it."""
-    with av.open(str(path), "w") as file:
-        before(file)
+    tick = Fraction(1, rate if times is None else 90_000)  # s; MPEG-2 and MPEG-4 take no others
+    with av.open(str(path), "w", options=container or {}) as file:
         stream = file.add_stream(codec, rate=rate, options=options or {})
         stream.pix_fmt = pixels
-        stream.codec_context.time_base = stream.time_base = Fraction(1, 90_000)
+        stream.codec_context.time_base = stream.time_base = tick
         if rotation:
             stream.set_display_rotation(rotation)
         for number, picture in enumerate(frames):
             if not number:
                 stream.width, stream.height = picture.shape[1], picture.shape[0]
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-            frame.time_base = Fraction(1, 90_000)
-            frame.pts = round(90_000 * (times[number] if times is not None else number / rate))
+            frame.time_base = tick
+            frame.pts = number if times is None else round(times[number] / tick)
             file.mux(stream.encode(frame))
         file.mux(stream.encode())
     return path
