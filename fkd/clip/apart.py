@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from fkd.clip.exports import WRITERS, write_export
+from fkd.clip.profile import picture_name
 from fkd.clip.proxy import proxy_size, write_proxy
 from fkd.clip.review import answer, review
 from fkd.clip.tracking import track
@@ -85,7 +86,7 @@ def _write(path: Path, references: dict[str, str], out: Path) -> dict[str, Any]:
     faces = sorted(seen, key=seen.__getitem__, reverse=True)[:MAX_FACES]
     shown = [[[tracks[model, face].smooth, tracks[model, face].points] for face in faces] for model in references]
     np.array(shown, "<f4").tofile(out / "points.f32")
-    stem = path.stem
+    stem = picture_name(path, 0).removesuffix(".0000.jpg")
     files = [f"{stem}{ending}" for ending in WRITERS]
     downloads = TrackedClip(replace(clip, path=Path(path.name)), tracked.tracks)  # without the server's folder
     with zipfile.ZipFile(out / f"{stem}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
@@ -93,12 +94,13 @@ def _write(path: Path, references: dict[str, str], out: Path) -> dict[str, Any]:
             write_export(out / file, downloads)
             archive.write(out / file, file)
     series, bad = review(tracked)
+    said = answer(*(tracks[model, faces[0]] for model in references))
     return {
         "name": stem, "width": clip.width, "height": clip.height, "proxy": proxy_size(clip.width, clip.height),
         "times": clip.times.round(6).tolist(), "names": NAMES, "faces": len(faces),
         "models": [{"name": model, "colour": tracks[model, faces[0]].colour} for model in references],
         "rows": [{"title": one.title, "limit": one.limit, "values": _numbers(one.values)} for one in series],
-        "bad": bad, "answer": answer(tracked), "files": [f"{stem}.zip", *files],
+        "bad": bad, "answer": said, "files": [f"{stem}.zip", *files],
     }  # fmt: skip
 
 

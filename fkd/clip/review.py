@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fkd.clip.tracks import Track, TrackedClip
-from fkd.keypoints import LEFT_EYE, NAMES, RIGHT_EYE
+from fkd.clip.tracks import Track, TrackedClip, eye_distance, jitter
+from fkd.keypoints import NAMES
 
 SHARE = "% of the eye distance"
 APART, JUMPS, LOST = f"Disagreement, {SHARE}", f"Jumps, {SHARE}", "Faces lost"
@@ -51,33 +51,33 @@ def _series(title: str, values: np.ndarray) -> Series:
     return Series(title, values, max(LEAST[title], float(middle + OUTLYING * deviation)))
 
 
+def answer(first: Track, second: Track | None = None) -> str:
+    """Say which model jitters less, and how far they are apart: a wrong point can be steady."""
+    tracks = [first, second] if second else [first]
+    (least, steady), *others = sorted((jitter(track)[1], track.model) for track in tracks)
+    said = ""
+    if np.isfinite([least, *(value for value, _ in others)]).all():  # there is a still stretch
+        against = "".join(f", {model} by {value:.3f}%" for value, model in others)
+        said = f"After smoothing, {steady} jitters by {least:.3f}{SHARE} from frame to frame{against}. "
+    if not second:
+        return f"{said}Choose a second model to see where they disagree."
+    apart = differences(first, second)
+    if not np.isfinite(apart).any():
+        return f"{said}{first.model} and {second.model} never see the face in the same frame."
+    frame, point = np.unravel_index(np.nanargmax(apart), apart.shape)
+    most = f"{apart[frame, point]:.1f}% at the {NAMES[point].replace('_', ' ')}"
+    said += f"{first.model} and {second.model} differ by {np.nanmean(apart):.1f}{SHARE}"
+    return f"{said} on average, most in frame {frame} ({most})."
+
+
 def differences(first: Track, second: Track) -> np.ndarray:
     """How far apart two smoothed answers are, [F, 15], in % of the eye distance; NaN where one is missing."""
-    apart = np.linalg.norm(first.smooth - second.smooth, axis=-1)
-    shares: np.ndarray = 200 * apart / (_eyes(first) + _eyes(second))[:, None]
-    return shares
+    apart: np.ndarray = 100 * np.linalg.norm(first.smooth - second.smooth, axis=-1) / eye_distance(first)
+    return apart
 
 
 def _jumps(track: Track) -> np.ndarray:
     """The change of motion in each frame, before smoothing, on average of the points, in % of the eye distance."""
-    change = np.linalg.norm(np.diff(track.points, 2, axis=0), axis=-1).mean(1)
-    jumps: np.ndarray = 100 * np.pad(change, 1, constant_values=np.nan)[: len(track.points)] / _eyes(track)
-    return jumps
-
-
-def _eyes(track: Track) -> np.ndarray:
-    distance: np.ndarray = np.linalg.norm(track.smooth[:, LEFT_EYE] - track.smooth[:, RIGHT_EYE], axis=-1)
-    return distance
-
-
-def answer(tracked: TrackedClip) -> str:
-    """Say how far the models are apart on the first face, and where most."""
-    first, *others = [track for track in tracked.tracks if track.face == 1]
-    if not others:
-        return f"{first.model} follows the face; a second model would show where it may be wrong."
-    apart = differences(first, others[0])
-    if not np.isfinite(apart).any():
-        return f"{first.model} and {others[0].model} see no face in the same frame."
-    frame, point = np.unravel_index(np.nanargmax(apart), apart.shape)
-    said = f"{first.model} and {others[0].model} differ by {np.nanmean(apart):.1f}{SHARE} on average, most in frame"
-    return f"{said} {frame} ({apart[frame, point]:.1f}% at the {NAMES[point].replace('_', ' ')})."
+    jumps = np.full(len(track.points), np.nan)
+    jumps[1:-1] = np.linalg.norm(np.diff(track.points, 2, axis=0), axis=-1).mean(1)
+    return 100 * jumps / eye_distance(track)

@@ -34,13 +34,13 @@ def clip_tab(detectors: Mapping[str, Detector]) -> None:
     gr.Markdown(INTRODUCTION)
     names = sorted(by_error(detectors), key=lambda name: name != "fcnn")  # fcnn and the best of the others
     with gr.Row(elem_id="clip-strip"):
-        choose = gr.Button("Your clip", variant="primary", min_width=120, scale=0, elem_id="clip-choose")
+        choose = gr.Button("Your clip", variant="primary", size="sm", min_width=90, scale=0, elem_id="clip-choose")
+        again = gr.Button("Track again", size="sm", min_width=110, scale=0, elem_id="clip-again")
+        stop = gr.Button("Cancel", size="sm", min_width=80, scale=0, interactive=False, elem_id="clip-stop")
         models = gr.Dropdown(
             names, value=names[:MAX_MODELS], multiselect=True, max_choices=MAX_MODELS,
-            label=f"Models, up to {MAX_MODELS}", min_width=260, elem_id="clip-models",
+            label=f"Models, up to {MAX_MODELS}", min_width=260, scale=1, elem_id="clip-models",
         )  # fmt: skip
-        again = gr.Button("Track again", min_width=150, scale=0, elem_id="clip-again")
-        stop = gr.Button("Cancel", min_width=100, scale=0, interactive=False, elem_id="clip-stop")
     status = gr.HTML(padding=False, elem_id="clip-status", elem_classes="running")
     player = ClipPlayer()
     clip = Photo(type="filepath", visible=False)

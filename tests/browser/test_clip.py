@@ -113,13 +113,14 @@ def test_bad_frames_are_found_and_corrections_count(page, film, tmp_path):
     pixel = float(picture.get_attribute("viewBox").split()[2]) / picture.bounding_box()["width"]
     expect(said).to_have_text(re.compile(r"fcnn [\d.]+%, resnet18 [\d.]+% of the eye distance on 1 corrected point\."))
     share = 100 * 30 * pixel / np.linalg.norm(points[40][0] - points[40][1])
-    assert float(re.search(r"fcnn ([\d.]+)", said.inner_text())[1]) == pytest.approx(share, abs=0.4)
+    assert float(re.search(r"fcnn ([\d.]+)", said.inner_text())[1]) == pytest.approx(share, rel=0.1)
+    expect(page.locator("#clip .corrections select")).to_have_value("10")
     page.locator("#clip .panels").press("Shift+ArrowDown")
     expect(said).to_contain_text("1 corrected point")
     page.get_by_role("button", name="Raw points").click()
     expect(said).to_contain_text("before smoothing")
     with page.expect_download() as download:
-        page.get_by_role("button", name="Corrected points as CSV").click()
+        page.get_by_role("button", name="Save as CSV").click()
     with Path(download.value.path()).open("rb") as file:
         ((photo, model, true),) = read_named_points(file, "corrected.csv")
     assert (photo, model) == ("film.0040.jpg", "by hand") and np.isfinite(true).any(1).sum() == 1

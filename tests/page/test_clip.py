@@ -13,7 +13,7 @@ from clip.clips import face_clip, sway, write_clip
 from fkd.clip import apart
 from fkd.clip.apart import track_apart
 from fkd.clip.proxy import write_proxy
-from fkd.clip.review import review
+from fkd.clip.review import answer, review
 from fkd.clip.tracks import Clip, Track, TrackedClip
 from fkd.clip.video import read_clip
 from fkd.errors import FkdError
@@ -51,6 +51,20 @@ def test_the_worst_frame_of_each_bad_stretch_is_found_for_each_reason():
     assert rows["Disagreement"][21] == pytest.approx(100 * 40 / 15 / OCULAR, rel=0.01)
     assert np.isnan(rows["Disagreement"][70]) and rows["Faces lost"][70] == 1 and rows["Doubt"][60] == 3
     assert "Disagreement" not in {one.title for one in review(tracked(odd))[0]}, "one model disagrees with none"
+
+
+def test_the_answer_names_the_steadier_model_and_where_they_disagree_and_jitter_never_stands_alone():
+    rough, odd = still("rough"), still("odd")
+    rough.smooth[:, :, 0] += np.where(np.arange(FRAMES) % 2, 0.02, 0)[:, None]
+    odd.smooth[30, NAMES.index("nose_tip"), 0] += 10
+    jitters = f"odd jitters by 0.000% of the eye distance from frame to frame, rough by {2 / OCULAR:.3f}%"
+    apart = r"rough and odd differ by 0.0% of the eye distance on average, most in frame 30 \(2\d.\d% at the nose tip\)"
+    assert re.fullmatch(f"After smoothing, {jitters}. {apart}.", answer(rough, odd))
+    assert answer(odd).endswith(" from frame to frame. Choose a second model to see where they disagree.")
+    odd.smooth[:, :, 0] += np.arange(FRAMES)[:, None]
+    assert answer(rough, odd).startswith("rough and odd differ by "), "no still stretch"
+    odd.smooth[:] = np.nan
+    assert answer(rough, odd) == "rough and odd never see the face in the same frame."
 
 
 def test_the_proxy_has_the_same_frames_at_the_same_times_upright(tmp_path):

@@ -69,9 +69,9 @@ async function show(value) {
   find("h2").textContent = data.answer;
   const links = data.files.map((name) => make("a", { href: address(name), download: name }, name));
   find(".files").replaceChildren("Files:", ...links);
-  find(".point").replaceChildren(...data.names.map((name, index) => make("option", { value: index }, words(name))));
+  find(".corrections select").replaceChildren(...data.names.map((name, index) => make("option", { value: index }, words(name))));
   find(".place input").max = last();
-  find("[data-does=bad]").disabled = !data.bad.length;
+  Object.assign(find("[data-does=bad]"), { disabled: !data.bad.length, textContent: data.bad.length ? "Next bad frame" : "No bad frame" });
   const marks = timeline(make("path", { d: data.bad.map((frame) => `M${frame + 0.5} 0V1`).join("") }));
   find(".rows").replaceChildren(...data.rows.map(row), make("div", { class: "bad" }, marks));
   build();
@@ -246,7 +246,7 @@ function grab(event, { svg, marks }) {
   const from = mark.at;
   const move = (now) => setTrue(mark, placeOf(now).map((value, axis) => from[axis] + value - start[axis]));
   keep(mark);
-  find(".point").value = mark.index;
+  find(".corrections select").value = mark.index;
   svg.setPointerCapture(event.pointerId);
   move(event);
   svg.addEventListener("pointermove", move);
@@ -255,7 +255,7 @@ function grab(event, { svg, marks }) {
 
 /** Moves the listed point of the first face by a pixel, by keyboard. */
 function nudge(dx, dy) {
-  const index = Number(find(".point").value);
+  const index = Number(find(".corrections select").value);
   const at = [trueOf(0, index), ...data.models.map((_, model) => pointsOf(model, 0)[index])].find(Boolean);
   if (!at) return;
   keep({ face: 0, index });
