@@ -20,6 +20,7 @@ from fkd.clip.exports import WRITERS, write_export
 from fkd.clip.profile import picture_name
 from fkd.clip.proxy import proxy_size, write_proxy
 from fkd.clip.review import answer, review
+from fkd.clip.track_files import write_tracks
 from fkd.clip.tracking import track
 from fkd.clip.tracks import TrackedClip
 from fkd.clip.video import read_clip
@@ -37,7 +38,7 @@ MAX_WORK, MAX_MEMORY = 300, 12_000_000_000  # s, and bytes of address space, for
 def track_apart(path: Path, detectors: Sequence[Detector], out: Path) -> Iterator[dict[str, Any]]:
     """Track a clip with detectors that have a folder or file, and write all files into `out`.
 
-    Yields {"text", "number", "count"} every second or so, and at the end the value of the player without its folder.
+    Yields {"text", "number", "count"} every few frames, and at the end the player's value without its folder.
     Raises FkdError if the clip cannot be read, has no face or exceeds a limit.
     """
     references = json.dumps({detector.name: str(detector.folder) for detector in detectors})
@@ -87,11 +88,12 @@ def _write(path: Path, references: dict[str, str], out: Path) -> dict[str, Any]:
     shown = [[[tracks[model, face].smooth, tracks[model, face].points] for face in faces] for model in references]
     np.array(shown, "<f4").tofile(out / "points.f32")
     stem = picture_name(path, 0).removesuffix(".0000.jpg")
-    files = [f"{stem}{ending}" for ending in WRITERS]
+    tables = [f"{stem}.csv", f"{stem}.json"]
+    files = [*tables, *(f"{stem}{ending}" for ending in WRITERS)]
     downloads = TrackedClip(replace(clip, path=Path(path.name)), tracked.tracks)  # without the server's folder
     with zipfile.ZipFile(out / f"{stem}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for file in files:
-            write_export(out / file, downloads)
+            write_tracks(out / file, [downloads]) if file in tables else write_export(out / file, downloads)
             archive.write(out / file, file)
     series, bad = review(tracked)
     said = answer(*(tracks[model, faces[0]] for model in references))
@@ -110,8 +112,7 @@ def _numbers(values: np.ndarray) -> list[float | None]:
 
 def _progress(what: str, number: int, stated: int) -> None:
     of = f" of {stated:,}" if stated else ""
-    if number % 20 == 1:  # as often as a page can show it; `track` says every sixth, from 1 on
-        print(json.dumps({"text": f"{what}: {number:,}{of} frames", "number": number, "count": stated}), flush=True)
+    print(json.dumps({"text": f"{what}: {number:,}{of} frames", "number": number, "count": stated}), flush=True)
 
 
 if __name__ == "__main__":

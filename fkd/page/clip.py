@@ -1,6 +1,7 @@
 """The Clip tab: up to two models on a clip, which plays with their points on each frame."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from fkd.photo.detector import Detector
 
 SENT_CLIP = "(clip, models) => [window.fkd.sent('clip'), models]"
 MAX_MODELS = 2
+INTERVAL = 0.5  # s between reports of progress
 INTRODUCTION = f"""How steady are two models on a moving face, and where do they disagree? Choose a clip of up to
 {MAX_SECONDS} seconds and {MAX_FILE_BYTES / 1e6:.0f} MB. It and all files made from it are deleted within the hour."""
 
@@ -74,16 +76,20 @@ def clip_tab(detectors: Mapping[str, Detector]) -> None:
 def answer_clip(
     path: str | None, detectors: Sequence[Detector], goes_on: Callable[[], bool]
 ) -> Iterator[tuple[str, dict[str, Any] | None]]:
-    """Yield what to say, about once a second, and at the end the player's value, until `goes_on` returns False."""
-    folder, value = new_folder(), None
+    """Yield what to say, about twice a second, and at the end the player's value, until `goes_on` returns False."""
+    folder, value, shown = new_folder(), None, 0.0
     try:
         if not path or not detectors:
             raise FkdError(CHOOSE if path else "Choose a clip first.")
         for step in track_apart(Path(path), detectors, folder):
             if not goes_on():
                 raise FkdError("Cancelled.")
-            value = step | {"folder": address(folder)} if "answer" in step else None
-            yield ("", value) if value else (status_html(**step), None)
+            if "answer" in step:
+                value = step | {"folder": address(folder)}
+                yield "", value
+            elif time.monotonic() - shown >= INTERVAL:
+                yield status_html(**step), None
+                shown = time.monotonic()
     except FkdError as error:
         yield status_html(refused=error), None
     finally:
