@@ -32,9 +32,7 @@ MAYA_RATES = {
     "12fps": 12, "game": 15, "23.976fps": 24000 / 1001, "film": 24, "pal": 25, "29.97fps": 30000 / 1001, "ntsc": 30,
     "show": 48, "palf": 50, "59.94fps": 60000 / 1001, "ntscf": 60, "100fps": 100, "120fps": 120, "240fps": 240,
 }  # fmt: skip
-
-
-SKELETON = [[NAMES.index(start) + 1, NAMES.index(end) + 1] for start, end in EDGES]
+SKELETON = [[NAMES.index(start) + 1, NAMES.index(end) + 1] for start, end in EDGES]  # COCO counts from 1
 
 
 @dataclass(frozen=True, slots=True)
