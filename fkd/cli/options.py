@@ -26,13 +26,6 @@ def local(path: Path | None) -> Path | None:
     return path
 
 
-def on_hub(repo: str) -> str:
-    """Return user/name, before any request. Raises FkdError if it is not a name on the Hub."""
-    if not re.fullmatch(r"(hf:)?[\w.-]+/[\w.-]+(@.+)?", repo):
-        raise FkdError(f"{repo!r} is not a name on the Hub: expected user/name")
-    return repo
-
-
 def to_write(path: Path | None) -> Path | None:
     """Return a path to write. Raises FkdError or OSError, before any work, if it cannot be written."""
     if local(path) and path:
@@ -74,5 +67,5 @@ Detectors = Annotated[list[str], typer.Argument(help=DETECTORS)]
 Mirror = Annotated[bool, typer.Option("--mirror", help=MIRROR)]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:N, mps (Apple), or auto: cuda where there is one.")]
 Private = Annotated[bool, typer.Option("--private", help="If the repository is created: only for you.")]
-Repo = Annotated[str, typer.Argument(callback=on_hub, help="user/name on the Hub.")]
+Repo = Annotated[str, typer.Argument(help="user/name on the Hub.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what already exists under that name.")]

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 
 from huggingface_hub.errors import (
     EntryNotFoundError,
-    GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
     HTTPError,
@@ -39,17 +38,10 @@ def _sentence(repo_id: str, error: Exception) -> FkdError:
     match error:
         case HFValidationError():
             return FkdError(f"{repo_id!r} is not a repository name: expected user/name")
-        case OfflineModeIsEnabled():
-            return FkdError("the Hub is not used, since HF_HUB_OFFLINE is set: unset it, then try again")
-        case GatedRepoError():
-            return FkdError(f"{repo_id} is gated: ask for access on its page, then {LOG_IN}")
-        case RepositoryNotFoundError():
+        case RepositoryNotFoundError():  # or gated
             return FkdError(f"the Hub shows you no repository {repo_id}: check the name; if it is private, {LOG_IN}")
-        case HfHubHTTPError() if error.response.status_code == 401:
-            return FkdError(f"you are not logged in to the Hub, or it does not accept your token: {LOG_IN}")
-        case HfHubHTTPError() if error.response.status_code == 403:
-            right = "read" if error.response.request.method in ("GET", "HEAD") else "write to"
-            return FkdError(f"your token may not {right} {repo_id}: make one with that right ({reason})")
+        case HfHubHTTPError() if error.response.status_code in (401, 403):
+            return FkdError(f"your token, if any, gives no right to {repo_id}: {LOG_IN} with one that does ({reason})")
         case HfHubHTTPError() if error.response.status_code == 402:
             ways = "--static needs no server, --hardware zero-a10g is free for two Spaces, other hardware is paid for"
             return FkdError(f"the Hub makes no free Space of this kind: {ways} ({reason})")

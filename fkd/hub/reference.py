@@ -8,7 +8,7 @@ from fkd.errors import FkdError
 from fkd.files import read_json, typed
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.checkpoint import CheckpointDetector
-from fkd.photo.kinds import ENDINGS, READERS
+from fkd.photo.kinds import READERS
 
 SCHEME = "hf:"
 PINNED = "pinned.json"  # among checkpoint folders: Hub models to show with them, or instead
@@ -71,20 +71,13 @@ def checkpoint_folder(reference: Path | str) -> Path:
     """Return the folder of a checkpoint, downloaded by `pull` if it is on the Hub."""
     if not str(reference).startswith(SCHEME):
         if not Path(reference).is_dir():
-            raise FileNotFoundError(_unknown(str(reference)))
+            expected = "a folder such as checkpoints/resnet18, hf:user/repo, onnx:FILE or dlib:FILE"
+            raise FileNotFoundError(f"{reference} is not a checkpoint folder: expected {expected}")
         return Path(reference)
     from fkd.hub.repository import pull  # noqa: PLC0415 - the Hub's client takes 0.3 s, which a folder does without
 
     model = HubModel.parse(str(reference))
     return pull(model.repo_id, model.revision)
-
-
-def _unknown(reference: str) -> str:
-    """Return a sentence that suggests corrections of a reference that is not a folder."""
-    name, repo = Path(reference).name, reference.removeprefix("https://huggingface.co/")
-    on_hub = SCHEME + (repo if repo.count("/") == 1 else f"user/{name}")
-    of_kind = f"{ENDINGS.get(Path(reference).suffix, 'onnx')}:{reference}"
-    return f"{reference} is not a checkpoint folder: did you mean checkpoints/{name}, {of_kind}, {on_hub}?"
 
 
 def read_pinned(checkpoints: Path) -> list[HubModel]:

@@ -97,7 +97,7 @@ def push(
     """Publish a checkpoint folder in one commit, or in a pull request.
 
     files: more files to publish, by path in the repository. Other files in the repository are kept. A missing
-    repository is created, and removed again if the commit fails.
+    repository is created.
     Raises FkdError, with advice, for a missing permission, name or network.
     """
     own: dict[str, Path | bytes] = {
@@ -106,22 +106,13 @@ def push(
     operations = [CommitOperationAdd(name, content) for name, content in sorted((own | files).items())]
     api = HfApi()
     with in_a_sentence(repo_id):
-        is_new = not api.repo_exists(repo_id)
-        if is_new and pull_request:
-            raise FkdError(f"{repo_id} does not exist, so it takes no pull request: push without --pr to create it")
-        if is_new:
-            api.create_repo(repo_id, private=private)
-        before = None if is_new else api.model_info(repo_id).sha
-        try:
-            commit = api.create_commit(
-                repo_id,
-                operations,
-                commit_message="Checkpoint, evaluation and card by fkd",
-                create_pr=pull_request,
-                parent_commit=before,
-            )
-        except BaseException:
-            if is_new:
-                api.delete_repo(repo_id, missing_ok=True)
-            raise
+        api.create_repo(repo_id, private=private, exist_ok=True)
+        before = api.model_info(repo_id).sha
+        commit = api.create_commit(
+            repo_id,
+            operations,
+            commit_message="Checkpoint, evaluation and card by fkd",
+            create_pr=pull_request,
+            parent_commit=before,
+        )
     return Pushed(commit.pr_url or str(commit.repo_url), commit.oid, commit.oid != before)

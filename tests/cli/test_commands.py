@@ -89,7 +89,7 @@ def test_other_data_than_it_was_split_from_is_not_ranked(competition, tmp_path, 
         (["train", "--data", "nowhere", "--out", "x"], "fkd: nowhere does not exist"),
         (["train", "--data", ".", "--out", "x", "--lr", "0"], "settings: lr is 0.0, expected greater than 0"),
         (["train", "--data", ".", "--out", "x", "--augment", "nan"], "augmentation is nan, expected 0 to 10"),
-        (["evaluate", "nowhere", "--data", "."], "did you mean checkpoints/nowhere, onnx:nowhere, hf:user/nowhere?"),
+        (["evaluate", "nowhere", "--data", "."], "nowhere is not a checkpoint folder: expected a folder such as"),
         (["data", "check", "--data", "."], "no training.csv in ., which holds"),
         (["leaderboard"], "/leaderboard holds no benchmark: run this in a clone of fkd, or give its folder"),
         (

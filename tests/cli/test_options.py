@@ -17,7 +17,6 @@ from typer.main import get_command
 from fkd import files
 from fkd.cli.commands import app
 from fkd.files import cache_folder, write_json
-from fkd.hub.reference import load
 from fkd.version import __version__
 
 PHOTO = EXAMPLES / "grace_hopper.jpg"
@@ -58,25 +57,6 @@ def test_the_leaderboard_given_before_a_command_is_its_own(tmp_path, competition
     assert "unknown benchmark 'drawn'" in fails("leaderboard", "check", "--data", competition)
 
 
-@pytest.mark.parametrize(
-    ("reference", "meant"),
-    [
-        ("mine", "checkpoints/mine"),
-        ("net.onnx", "onnx:net.onnx"),
-        ("ada/net", "hf:ada/net"),
-        ("https://huggingface.co/ada/net", "hf:ada/net"),
-        ("nowhere", "checkpoints/nowhere, onnx:nowhere, hf:user/nowhere"),
-    ],
-)
-def test_an_unknown_checkpoint_names_what_may_be_meant(reference, meant, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "checkpoints" / "mine").mkdir(parents=True)
-    (tmp_path / "net.onnx").touch()
-    with pytest.raises(FileNotFoundError, match=r"is not a checkpoint folder: did you mean .*") as error:
-        load(reference)
-    assert meant in str(error.value)
-
-
 def test_nothing_is_replaced_without_overwrite(competition, evaluated, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     short = ["--epochs", "1", "--batch-size", "16", "--lr", "1e-9", "--augment", "0"]
@@ -114,7 +94,6 @@ def test_mistakes_with_files_are_sentences(competition, evaluated, tmp_path, mon
         "https://kaggle.com/x is an address": ["data", "check", "--data", "https://kaggle.com/x"],
         "file is a file, expected a folder to write": [*predict, "p.csv", "--draw", "file"],
         ". holds other files: choose a new folder": ["train", "--data", "none", "--out", "."],
-        "'user' is not a name on the Hub: expected user/name": ["push", evaluated, "user"],
         "net already holds a checkpoint": ["train", "--data", "none", "--out", evaluated],
         ". is a folder, expected a file to write": [*predict, "."],
         "p.txt has an unknown format, expected a name": [*predict, "p.txt"],
