@@ -15,6 +15,7 @@ from playwright.sync_api import Page, sync_playwright
 from rows import ROOT, Bench, Pairs, Row
 
 from fkd.page.engine import write_engine
+from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 MODELS, FRAMES, SECONDS = ("mobile", "resnet18"), 40, 10
 NODE = """
@@ -87,7 +88,7 @@ def opened() -> Iterator[tuple[Page, Path]]:
     """A page in which `engine` is open, and the engine's folder."""
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
         site = Path(home)
-        write_engine(site / "engine", [ROOT / "checkpoints" / name for name in MODELS])
+        write_engine(site / "engine", [CheckpointDetector.read(ROOT / "checkpoints" / name) for name in MODELS])
         (site / "engine" / "package.json").write_text('{"type": "module"}')
         (site / "engine" / "node.js").write_text(NODE)
         (site / "index.html").write_text("<!doctype html><title>engine</title>")

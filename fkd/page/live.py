@@ -6,8 +6,7 @@ from collections.abc import Mapping
 import gradio as gr
 
 from fkd.page.browser import PRIVATE
-from fkd.page.detectors import folders_of
-from fkd.page.engine import HERE, small_folders, write_engine
+from fkd.page.engine import HERE, is_small, write_engine
 from fkd.page.guard import handler
 from fkd.page.uploads import address, page_folder
 from fkd.photo.detector import Detector
@@ -37,7 +36,7 @@ def live_tab(detectors: Mapping[str, Detector], tab: gr.Tab, tabs: gr.Tabs) -> N
     def prepare() -> str:
         with writing:
             if not folder.exists():
-                write_engine(folder, small_folders(folders_of(detectors)))
+                write_engine(folder, filter(is_small, detectors.values()))
         return f"{address(folder)}/"
 
     tab.select(prepare, None, live, **PRIVATE)

@@ -90,13 +90,6 @@ def full_size(photo: Image.Image) -> tuple[int, int]:
     return full if size == photo.size else photo.size  # a resized copy has the same `info`
 
 
-def starts_as_photo(start: bytes) -> bool:
-    """Whether the first 32 bytes of a file, whatever its name, are those of one of FORMATS."""
-    Image.init()
-    accepts = [Image.OPEN[name][1] for name in FORMATS]
-    return any(accept is not None and accept(start) is True for accept in accepts)
-
-
 def note_of(photo: Image.Image) -> str:
     """Return a sentence to show with the answers for this photo, such as that its file ends early; usually empty."""
     return str(photo.info.get("fkd", ("", "", ""))[2])

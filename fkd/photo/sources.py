@@ -4,7 +4,6 @@ import io
 import itertools
 import os
 import re
-import sys
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -21,13 +20,14 @@ from fkd.errors import FkdError
 from fkd.files import counted, one_line, open_regular
 from fkd.photo.decoder import read_apart
 from fkd.photo.point_files import BY_HAND, MAX_BYTES, READERS, read_named_points
-from fkd.photo.reading import MOST_FILE_BYTES, PHOTOS, read_photo, starts_as_photo
+from fkd.photo.reading import MOST_FILE_BYTES, PHOTOS, read_photo
 from fkd.zips import open_member, open_zip
 
 MOST_PHOTOS, MOST_BYTES = 200, 500_000_000  # of one batch on the page; bytes as unpacked
 MOST_FACES = 100  # of one photo on the page
 MOST_NAMES = 10  # of skipped files, in a message
 
+POINTS = tuple(READERS)  # endings of files of points
 Reader = Callable[..., Image.Image]  # `read_photo` or another
 
 
@@ -41,57 +41,46 @@ class Source:
     inside: str = ""
 
 
-def find_photos(
-    paths: Sequence[Path | str], skipped: list[str] | None = None, read: Reader = read_photo, points: bool = False
-) -> Iterator[Source]:
+def find_photos(paths: Sequence[Path | str], skipped: list[str] | None = None) -> Iterator[Source]:
     """Yield the photos of files, folders and zips, named by their paths; a damaged zip is a photo that is damaged.
 
     In a folder by name, then those below it. Skips hidden files and folders, and links to folders; the names of other
-    files without a photo's ending or content are added to `skipped`. Raises FkdError for a missing path or a folder
-    without photos. points: files of points in zips, too.
+    files without a photo's ending are added to `skipped`. Raises FkdError for a missing path or a folder without
+    photos.
     """
     skipped = [] if skipped is None else skipped
-    for given, path in ((top, path) for top in map(Path, paths) for path in _photos_of(top, skipped)):
-        below = (path.relative_to(given) if given.is_dir() else Path(path.name)).as_posix()
-        name = str(path).encode(errors="backslashreplace").decode()  # a file's name may not be valid Unicode
-        if path.suffix.lower() != ".zip":
-            yield Source(name, path.stat().st_size, partial(read, path), below)
-            continue
-        try:
-            with open_regular(path, MOST_BYTES) as file, open_zip(file, one_line(path.name)) as archive:
-                files = [each for each in archive.infolist() if not (each.is_dir() or _is_hidden(_name_of(each)))]
-                photos = {
-                    each for each in files if _is_photo(_name_of(each), partial(_start_of, archive, each), points)
-                }
-        except FkdError as error:
-            yield Source(name, 0, partial(_fail, error), below)
-            continue
-        for member in (each for each in files if each in photos):
-            inner = _harmless(_name_of(member)) or "photo"
-            yield Source(f"{name}/{inner}", member.file_size, partial(_read_member, path, member, inner, read), inner)
-        skipped += [f"{name}/{_harmless(_name_of(each))}" for each in files if each not in photos]
+    for top in map(Path, paths):
+        if not top.exists():
+            raise FkdError(f"{top} does not exist")
+        name = str(top).encode(errors="backslashreplace").decode()  # a file's name may not be valid Unicode
+        if top.suffix.lower() == ".zip":
+            for source in _in_zip(top, skipped, read_photo, PHOTOS):
+                yield replace(source, name=f"{name}/{source.inside}" if source.inside else name)
+        elif top.is_dir():
+            yield from _in_folder(top, skipped)
+        else:
+            yield Source(name, top.stat().st_size, partial(read_photo, top), top.name)
 
 
 def list_sources(files: Sequence[Path | str], skipped: list[str] | None = None) -> list[Source]:
     """The photos of a visitor, then the files of points: without folders, MOST_PHOTOS of each, MOST_BYTES together."""
     sources: list[Source] = []
     skipped = [] if skipped is None else skipped
-    size = 0
     for file in map(Path, files):
-        photo = not _is_hidden(file.name) and _is_photo(file.name, partial(_start, file), True)
-        if file.suffix.lower() == ".zip" or photo:
-            new = list(find_photos([file], skipped, _read, True))
-            size += sum(source.size for source in new)
-            sources += [replace(source, name=_harmless(source.inside)) for source in new]
+        if file.suffix.lower() == ".zip":
+            sources += _in_zip(file, skipped, _read, PHOTOS + POINTS)
+        elif file.name.lower().endswith(PHOTOS + POINTS) and not _is_hidden(file.name):
+            sources.append(Source(_harmless(file.name), file.stat().st_size, partial(_read, file)))
         else:
             skipped.append(one_line(file.name))
-        points = [source for source in sources if _is_points(source.name)]
-        number = len(sources) - len(points)
-        if max(number, len(points)) > MOST_PHOTOS or size > MOST_BYTES:  # a request may repeat one zip
+        size = sum(source.size for source in sources)
+        points = sum(_is_points(source.name) for source in sources)
+        number = len(sources) - points
+        if max(number, points) > MOST_PHOTOS or size > MOST_BYTES:  # a request may repeat one zip
             most = f"{MOST_PHOTOS} photos and as many files of points, {MOST_BYTES / 1e6:.0f} MB"
-            total = f"{number:,} photos and {len(points):,} files of points, {size / 1e6:,.0f} MB,"
+            total = f"{number:,} photos and {points:,} files of points, {size / 1e6:,.0f} MB,"
             raise FkdError(f"{total} are more than one batch takes ({most}): split them")
-    if all(_is_points(source.name) for source in sources):
+    if not number:
         raise FkdError(f"found no photo ({', '.join(PHOTOS)}) among these files")
     return sorted(sources, key=lambda source: _is_points(source.name))
 
@@ -101,17 +90,12 @@ def drawing_names(sources: Iterable[Source]) -> dict[str, str]:
     names: dict[str, str] = {}
     taken = set[str]()
     for source in sources:
-        if source.name in names:
-            continue
-        path = PurePosixPath(source.inside)
-        numbered = (f"{path}-{number}.png" for number in itertools.count(2))
-        name = next(
-            name
-            for name in itertools.chain([f"{path.with_suffix('')}.png", f"{path}.png"], numbered)
-            if normalize("NFC", name.casefold()) not in taken
-        )
-        taken.add(normalize("NFC", name.casefold()))
-        names[source.name] = name
+        if source.name not in names:
+            stem = PurePosixPath(source.inside).with_suffix("")
+            numbered = itertools.chain([f"{stem}.png"], (f"{stem}-{number}.png" for number in itertools.count(2)))
+            name = next(name for name in numbered if normalize("NFC", name.casefold()) not in taken)
+            taken.add(normalize("NFC", name.casefold()))
+            names[source.name] = name
     return names
 
 
@@ -152,48 +136,40 @@ def _path(name: str) -> str:
     return "/" + re.sub(r"\.\w+$", "", normalize("NFC", name.casefold()).lstrip("'").replace("\\", "/"))
 
 
-def _photos_of(top: Path, skipped: list[str]) -> Iterator[Path]:
-    """A file itself, or the photos in and below a folder."""
-    if not top.exists():
-        raise FkdError(f"{top} does not exist")
-    if not top.is_dir():
-        yield top
-        return
+def _in_folder(top: Path, skipped: list[str]) -> Iterator[Source]:
     is_empty = True
     for parent, folders, names in os.walk(top):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for path in (Path(parent, name) for name in sorted(names) if not _is_hidden(name)):
-            if _is_photo(path.name, partial(_start, path)):
+            if path.name.lower().endswith(PHOTOS):
                 is_empty = False
-                yield path
+                name = str(path).encode(errors="backslashreplace").decode()
+                yield Source(name, path.stat().st_size, partial(read_photo, path), path.relative_to(top).as_posix())
             else:
                 skipped.append(one_line(path))
     if is_empty:
         raise FkdError(f"{top} has no photos ({', '.join(PHOTOS)})")
 
 
+def _in_zip(path: Path, skipped: list[str], read: Reader, endings: tuple[str, ...]) -> Iterator[Source]:
+    """The files in a zip with these endings, named by their paths in it; one that cannot be read if it is damaged."""
+    try:
+        with open_regular(path, MOST_BYTES) as file, open_zip(file, one_line(path.name)) as archive:
+            members = [each for each in archive.infolist() if not (each.is_dir() or _is_hidden(_name_of(each)))]
+    except FkdError as error:
+        yield Source(_harmless(path.name), 0, partial(_fail, error))
+        return
+    for member in members:
+        name = _harmless(_name_of(member)) or "photo"
+        if _name_of(member).lower().endswith(endings):
+            yield Source(name, member.file_size, partial(_read_member, path, member, name, read), name)
+        else:
+            skipped.append(name)
+
+
 def _is_hidden(name: str) -> bool:
     parts = PurePosixPath(name.replace("\\", "/")).parts
     return any(part.startswith((".", "__MACOSX")) and part != ".." for part in parts)
-
-
-def _is_photo(name: str, start: Callable[[], bytes], points: bool = False) -> bool:
-    """By its ending, so that a damaged photo is reported, or by its first bytes. points: files of points, too."""
-    if name.lower().endswith(PHOTOS) or (points and _is_points(name)):
-        return True
-    with suppress(FkdError):  # that cannot be read
-        return starts_as_photo(start())
-    return False
-
-
-def _start(path: Path) -> bytes:
-    with open_regular(path, sys.maxsize) as file:
-        return file.read(32)
-
-
-def _start_of(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    with open_member(archive, member, MOST_FILE_BYTES, member.filename) as opened:
-        return opened.read(32)
 
 
 def _name_of(member: zipfile.ZipInfo) -> str:
@@ -211,7 +187,7 @@ def _harmless(name: str) -> str:
 
 
 def _is_points(name: str) -> bool:
-    return name.lower().endswith(tuple(READERS))
+    return name.lower().endswith(POINTS)
 
 
 def _read(file: Path | io.BytesIO, name: str = "") -> Any:

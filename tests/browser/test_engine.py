@@ -54,7 +54,7 @@ def site(tmp_path_factory) -> Path:
     """A folder with an empty page, and the engine next to it."""
     folder = tmp_path_factory.mktemp("site")
     (folder / "index.html").write_text("<!doctype html><title>engine</title>")
-    write_engine(folder / "engine", [ROOT / "checkpoints" / name for name in MODELS])
+    write_engine(folder / "engine", [CheckpointDetector.read(ROOT / "checkpoints" / name) for name in MODELS])
     return folder
 
 

@@ -259,6 +259,6 @@ def test_a_folder_in_use_and_a_model_that_is_too_large_are_refused(tmp_path):
     (tmp_path / "used" / "diary.txt").write_text("mine")
     with pytest.raises(FkdError, match="already exists"):
         write_site(tmp_path / "used", [str(ROOT / "checkpoints" / "mobile")], *args)
-    with pytest.raises(FkdError, match=r"resnet50 is too large for a browser \(4. MB, expected at most 25 MB\)"):
+    with pytest.raises(FkdError, match="resnet50 is too large for a browser .expected .* at most 25 MB"):
         write_site(tmp_path / "site", [str(ROOT / "checkpoints" / "resnet50")], *args)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["used"]

@@ -12,15 +12,15 @@ import shutil
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
-from fkd.files import file_sha256, file_stem
-from fkd.hub.reference import SCHEME, HubModel, checkpoint_folder
+from fkd.files import file_stem
 from fkd.keypoints import EDGES, FRAME_SIZE, MEAN_FACE, MIRROR, NAMES
-from fkd.learn.record import CONFIG, WEIGHTS, check_files, read_config
+from fkd.learn.record import WEIGHTS
 from fkd.photo import finder, predict
-from fkd.photo.colours import distinct, network_colour
-from fkd.photo.detectors.checkpoint import onnx_file
+from fkd.photo.colours import distinct
+from fkd.photo.detector import Detector
+from fkd.photo.detectors.checkpoint import CheckpointDetector, onnx_file
 from fkd.photo.detectors.network import MAX_PX, POINTS, UNCERTAINTY
 from fkd.photo.detectors.onnx import with_weights
 from fkd.photo.reading import MOST_MEGAPIXELS, SHORTEST
@@ -32,11 +32,8 @@ FINDER = ("STRIDES", "LOOK", "LARGE", "HUGE", "MORE_LOOKS", "SMALL", "TINY", "LO
           "APART", "STEP", "DARK")  # fmt: skip
 
 
-def write_engine(folder: Path, references: Iterable[Path | str]) -> list[dict[str, Any]]:
-    """Write the engine and these models into a folder, and return `models.json`, what it lists of each model.
-
-    references: checkpoint folders, or hf:user/repo. Raises as `write_model`.
-    """
+def write_engine(folder: Path, detectors: Iterable[CheckpointDetector]) -> list[dict[str, Any]]:
+    """Write the engine and these models into a folder, and return `models.json`, what it lists of each model."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in HERE.rglob("*"):
         if path.suffix in (".js", ".css", ".mjs", ".gz") or path.name == "LICENSE":
@@ -51,37 +48,29 @@ def write_engine(folder: Path, references: Iterable[Path | str]) -> list[dict[st
     }  # fmt: skip
     lines = [f"export const {name} = {json.dumps(value)};\n" for name, value in constants.items()]
     (folder / "constants.js").write_text("// Written by fkd.page.engine from the Python modules.\n" + "".join(lines))
-    models = [write_model(reference, folder) for reference in references]
+    models = [write_model(detector, folder) for detector in detectors]
     for model, colour in zip(models, distinct([model["colour"] for model in models]), strict=True):
         model["colour"] = colour
     (folder / "models.json").write_text(json.dumps(models))
     return models
 
 
-def small_folders(folders: Iterable[Path]) -> list[Path]:
-    """List those checkpoint folders that a browser can load."""
-    weights = [folder / WEIGHTS for folder in folders]
-    return [file.parent for file in weights if file.is_file() and file.stat().st_size <= MAX_BYTES]
+def is_small(detector: Detector) -> TypeGuard[CheckpointDetector]:
+    """Whether a detector is a checkpoint that a browser can load."""
+    return isinstance(detector, CheckpointDetector) and (detector.folder / WEIGHTS).stat().st_size <= MAX_BYTES
 
 
-def write_model(reference: Path | str, folder: Path) -> dict[str, Any]:
-    """Write a checkpoint as one compressed ONNX file, and return its line of `models.json`.
-
-    Raises FkdError or OSError as `fkd.hub.reference.load` if it is not a checkpoint, or damaged.
-    """
-    source = checkpoint_folder(reference)
-    check_files(source)
-    config, sha256 = read_config(source / CONFIG), file_sha256(source / WEIGHTS)
-    hub = HubModel.parse(str(reference)) if str(reference).startswith(SCHEME) else None
-    name = hub.repo_id if hub else source.resolve().name
-    file = f"{file_stem(name)}-{sha256[:8]}.onnx.gz"  # new weights, new name: a browser may keep files
-    content = with_weights(onnx_file(source, config.model, sha256))
+def write_model(detector: CheckpointDetector, folder: Path) -> dict[str, Any]:
+    """Write a checkpoint as one compressed ONNX file, and return its line of `models.json`."""
+    # New weights, new name: a browser may keep files.
+    file = f"{file_stem(detector.name)}-{detector.sha256[:8]}.onnx.gz"
+    content = with_weights(onnx_file(detector.folder, detector.checkpoint.model.config, detector.sha256))
     return {
-        "name": name,
-        "owner": hub.owner if hub else "",
-        "terms": config.data.terms,
-        "colour": network_colour(config.model.name),
-        "rmse": config.training.validation_rmse,
+        "name": detector.name,
+        "owner": detector.owner,
+        "terms": detector.data.terms,
+        "colour": detector.colour,
+        "rmse": detector.validation_rmse,
         "file": file,
         "bytes": _write_packed(content, folder / file),
     }

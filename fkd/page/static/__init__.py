@@ -14,10 +14,10 @@ from markdown_it import MarkdownIt
 
 from fkd.board.entries import read_benchmarks, read_entries
 from fkd.errors import FkdError
-from fkd.learn.record import CONFIG
+from fkd.learn.record import WEIGHTS
 from fkd.page.detectors import folders_of, read_detectors
 from fkd.page.engine import HERE as ENGINE
-from fkd.page.engine import MAX_BYTES, small_folders, write_engine
+from fkd.page.engine import MAX_BYTES, is_small, write_engine
 from fkd.page.model import describe
 from fkd.page.plots import entry_colours
 from fkd.page.ranking import HERE as PAGE
@@ -57,7 +57,8 @@ def write_site(
 
 def small_models(checkpoints: Path) -> list[str]:
     """List the checkpoint folders that a site can hold. Raises FkdError if there is none."""
-    small = list(map(str, small_folders(path.parent for path in sorted(checkpoints.glob(f"*/{CONFIG}")))))
+    weights = sorted(checkpoints.glob(f"*/{WEIGHTS}"))
+    small = [str(file.parent) for file in weights if file.stat().st_size <= MAX_BYTES]
     if not small:
         raise FkdError(f"{checkpoints} has no checkpoint of at most {MAX_BYTES / 1e6:.0f} MB: name one with --model")
     return small
@@ -66,12 +67,11 @@ def small_models(checkpoints: Path) -> list[str]:
 def _write(
     site: Path, references: Sequence[str], leaderboard: Path, own: Sequence[Path], example: Path, address: str
 ) -> None:
-    models = write_engine(site / "engine", references)
-    for model in models:
-        if model["bytes"] > MAX_BYTES:
-            size = f"{model['bytes'] / 1e6:.0f} MB, expected at most {MAX_BYTES / 1e6:.0f} MB"
-            raise FkdError(f"{model['name']} is too large for a browser ({size}): name others with --model")
     detectors = read_detectors(references)
+    if large := [name for name, detector in detectors.items() if not is_small(detector)]:
+        most = f"expected checkpoints of at most {MAX_BYTES / 1e6:.0f} MB"
+        raise FkdError(f"{large[0]} is too large for a browser ({most}): name others with --model")
+    models = write_engine(site / "engine", filter(is_small, detectors.values()))
     shutil.copytree(VIEWER, site / "viewer", ignore=shutil.ignore_patterns("*.py", "*.html", "__pycache__"))
     for file in (HERE / "static.js", HERE / "static.css", PAGE / "photos.js", PAGE / "ranking.js", CARD):
         shutil.copy(file, site / file.name)
