@@ -7,7 +7,6 @@ import errno
 import functools
 import inspect
 import logging
-import math
 import os
 import re
 import traceback
@@ -19,7 +18,7 @@ import gradio as gr
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 from gradio.route_utils import GradioMultiPartParser
-from starlette.datastructures import MutableHeaders, QueryParams
+from starlette.datastructures import MutableHeaders
 from starlette.formparsers import MultiPartException
 from starlette.middleware import Middleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
@@ -39,14 +38,13 @@ MAX_FILE_BYTES = 100_000_000  # one uploaded file: a zip of photos may be larger
 MAX_UPLOAD_BYTES = 520_000_000  # one upload: a whole batch
 MAX_REQUEST_BYTES = 1_000_000  # any other request; a batch names 200 files
 MAX_VALUES = 20_000  # commas and brackets in a request
-MAX_IDENTIFIER = 64  # characters; Gradio keeps longer ones too
 MAX_FIELD_BYTES = 10_000  # a form field that is not a file
 # The routes that the page and its API need; every other path gets a 404.
 ROUTES = re.compile(
     r"""/ | /(config|theme\.css|favicon\.ico|robots\.txt|manifest\.json) | /(static|assets|svelte)/.+
     | /gradio_api/(info|app_id|startup-events|theme\.css|upload|upload_progress|cancel|reset)
     | /gradio_api/(queue/(join|data)|heartbeat/ID|run/ID|call/(?!v2/)ID(/ID)?)
-    | /gradio_api/file=/.+""".replace("ID", f"[^/]{{1,{MAX_IDENTIFIER}}}"),
+    | /gradio_api/file=/.+""".replace("ID", "[^/]{1,64}"),
     re.VERBOSE,
 )
 # Everything is loaded from this server; Gradio compiles scripts in the page. Other sites may frame it, as a Space does.
@@ -56,11 +54,9 @@ POLICY = (
     "worker-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'"
 )
 MARK = {"_type": "gradio.FileData"}  # Gradio's mark of a value that names a file
-IDENTIFIERS = ("session_hash", "event_id", "upload_id")
 
 NOT_UPLOADED = "This file was not uploaded here: upload it first, then send the path that the upload returns."
 MALFORMED = "This request could not be answered. See the API page for the expected inputs."
-TOO_LONG = f"An identifier in this request has more than {MAX_IDENTIFIER} characters."
 TOO_LARGE = f"This request is larger than {MAX_REQUEST_BYTES / 1e6:.0f} MB, or has more than {MAX_VALUES:,} values."
 FAULT = "Something went wrong on our side. Please try again."
 TOO_SLOW = f"No answer within {ANSWER_LIMIT} seconds: try again later, or with a smaller photo."
@@ -68,19 +64,6 @@ FULL = "There is no room for files here at the moment: try again later."
 Result = TypeVar("Result")
 _threads = ThreadPoolExecutor(40, thread_name_prefix="handler")
 _log = logging.getLogger(__name__)
-_requests = logging.getLogger(f"{__name__}.requests")
-_written: dict[object, float] = {}  # when each line of a log was last written
-
-
-def is_news(record: logging.LogRecord) -> bool:
-    """Whether no line about the same error was logged from the same place in the last minute."""
-    key = record.pathname, record.lineno, repr(record.args), record.exc_info and record.exc_info[0]
-    is_new = record.created - _written.get(key, -math.inf) >= 60
-    if is_new:
-        if len(_written) >= 1000:
-            _written.clear()
-        _written[key] = record.created
-    return is_new
 
 
 class Guard:
@@ -121,7 +104,7 @@ class Guard:
             pass
         except Exception as error:
             place = traceback.extract_tb(error.__traceback__)[-1]
-            _requests.warning("a request failed: %s at %s:%s", type(error).__name__, place.filename, place.lineno)
+            _log.warning("a request failed: %s at %s:%s", type(error).__name__, place.filename, place.lineno)
             text, status = (FULL, 507) if is_full(error) else (MALFORMED, 400)
             if not started:
                 await JSONResponse({"detail": text}, status_code=status)(scope, receive, reply)
@@ -131,8 +114,6 @@ class Guard:
     def _serve(self, path: str, scope: Scope) -> ASGIApp:
         if not ROUTES.fullmatch(path):
             return Response(status_code=404)
-        if any(is_too_long(*item) for item in QueryParams(scope["query_string"]).multi_items()):
-            return JSONResponse({"detail": TOO_LONG}, status_code=400)
         if path == "/" and is_crawler(Request(scope)):
             return preview(Request(scope))
         return self._upload if path == "/gradio_api/upload" else self._other
@@ -163,7 +144,7 @@ class Guard:
 
 
 def check_files(value: object) -> None:
-    """Raise FkdError if a JSON value names a file outside the upload folder, in any form, or a long identifier.
+    """Raise FkdError if a JSON value names a file outside the upload folder, in any form.
 
     Gradio 6.31 reads any image of the server if its payload lacks `meta`.
     """
@@ -174,16 +155,9 @@ def check_files(value: object) -> None:
             pending.extend(value)
         elif isinstance(value, dict):
             pending.extend(value.values())
-            if any(is_too_long(*item) for item in value.items()):
-                raise FkdError(TOO_LONG)
             is_file = value.get("meta") == MARK and is_uploaded(value.get("path"))
             if ("path" in value or "url" in value) and not is_file:
                 raise FkdError(NOT_UPLOADED)
-
-
-def is_too_long(name: str, value: object) -> bool:
-    """Whether this is an identifier of more than MAX_IDENTIFIER characters."""
-    return name in IDENTIFIERS and isinstance(value, str) and len(value) > MAX_IDENTIFIER
 
 
 def is_full(error: BaseException) -> bool:
@@ -271,9 +245,7 @@ def bound_fields() -> None:
 
 @contextlib.asynccontextmanager
 async def lifespan(app: ASGIApp) -> AsyncIterator[None]:
-    """Delete old photos for as long as the page is served, and keep the log short."""
-    for name in (_requests.name, "asyncio", "uvicorn.error"):
-        logging.getLogger(name).addFilter(is_news)
+    """Delete old photos for as long as the page is served."""
     sweeping = asyncio.create_task(keep_swept(photo_folder()))
     yield
     sweeping.cancel()
