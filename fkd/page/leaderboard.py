@@ -165,9 +165,8 @@ class LeaderboardTab:
     @handler
     def _open_view(self, request: gr.Request) -> list[Any]:
         """Fill the inputs from a URL such as ?tab=leaderboard&benchmark=NAME&search=TEXT."""
-        query = request.query_params
-        choice = Choice.from_address(query if query.get("tab") == "leaderboard" else {})
-        return [self.named(choice.benchmark).name, choice.search, choice.averaged]
+        query = request.query_params if request.query_params.get("tab") == "leaderboard" else {}
+        return [self.named(query.get("benchmark", "")).name, query.get("search", ""), query.get("averaged") == "true"]
 
     @handler
     def _read_notes(self) -> list[str]:

@@ -77,12 +77,6 @@ class Choice:
     search: str = ""  # part of a model's or a network's name
     averaged: bool = False  # include ensembles and flip averaging
 
-    @classmethod
-    def from_address(cls, query: Mapping[str, str]) -> "Choice":
-        """Build a choice from URL parameters; missing or invalid ones keep their defaults."""
-        values: dict[str, Any] = {name: query[name] for name in ("benchmark", "search") if name in query}
-        return cls(**values, averaged=query.get("averaged") == "true")
-
     def keeps(self, row: RankingRow) -> bool:
         """Whether a row is shown."""
         search = str(self.search or "").strip().casefold()

@@ -36,11 +36,6 @@ def test_a_search_is_by_model_and_network(choice, names):
     assert [row.name for row in rows(entry("a", 2.0)) if choice.keeps(row)] == names
 
 
-def test_an_address_gives_a_choice_and_mistakes_in_it_are_ignored():
-    query = {"search": "x", "averaged": "true", "model": "a", "benchmark": "c"}
-    assert Choice.from_address(query) == Choice("c", "x", True)
-
-
 def test_names_link_to_the_page_or_to_the_hub_with_a_note_on_unusual_predictions():
     flipped = entry("flipped", 2.0, mirror=True)
     several = entry("several", 4.0, weights=[weights("a"), weights("b")], mirror=True)

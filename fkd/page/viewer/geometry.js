@@ -51,14 +51,6 @@ export function tidy([x0, y0, x1, y1], { width, height }) {
   return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
 }
 
-/** The box from one corner to the other; square: as wide as high, the longer side counts. */
-export function rectangle(start, end, square) {
-  const [dx, dy] = [end[0] - start[0], end[1] - start[1]];
-  if (!square) return [...start, ...end];
-  const side = Math.max(Math.abs(dx), Math.abs(dy));
-  return [...start, start[0] + (Math.sign(dx) || 1) * side, start[1] + (Math.sign(dy) || 1) * side];
-}
-
 /** Where a handle of the box is; fx, fy: one of HANDLES. */
 export const handleAt = ([x0, y0, x1, y1], fx, fy) => [x0 + fx * (x1 - x0), y0 + fy * (y1 - y0)];
 

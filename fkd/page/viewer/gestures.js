@@ -1,6 +1,6 @@
 // Fingers, mouse and wheel: moving the photo, choosing a face, drawing and correcting its box.
 import {
-  clamp, dividerAt, distance, moveHandle, nearest, rectangle, smallestAround, tidy, toPhoto,
+  clamp, dividerAt, distance, moveHandle, nearest, smallestAround, tidy, toPhoto,
 } from "./geometry.js";
 import { draw } from "./panels.js";
 import { movePoint, placeNext, remember, startPlacing } from "./place.js";
@@ -8,7 +8,6 @@ import { boxOf, find, root, stage, state, trigger } from "./state.js";
 import { activate, moveView, pixel, placeSoon, zoom, zooms } from "./view.js";
 
 let gesture = null;
-let lastTap = null;
 const pointers = new Map(); // where each finger is
 
 // ---- choosing, drawing and correcting
@@ -39,7 +38,7 @@ export function send() {
 
 /** Forgets all pointers and the current gesture. */
 export function letGo() {
-  gesture = lastTap = state.draft = null;
+  gesture = state.draft = null;
   pointers.clear();
 }
 
@@ -87,7 +86,7 @@ function move(event) {
   pointers.set(event.pointerId, after);
   if (!gesture.moved) return;
   const now = placeIn(panel, event);
-  if (kind === "draw") state.draft = { box: tidy(rectangle(at, now, event.shiftKey), state.data), face: null };
+  if (kind === "draw") state.draft = { box: tidy([...at, ...now], state.data), face: null };
   if (kind === "handle") dragHandle(now[0] - at[0], now[1] - at[1]);
   if (kind === "pan") moveView(at[0] - now[0], at[1] - now[1]); // the place under the pointer stays under it
   placeSoon();
@@ -140,11 +139,7 @@ function finishDrawing(panel) {
 
 function tap(panel, event) {
   const at = placeIn(panel, event);
-  const here = [event.clientX, event.clientY];
   if (state.tool === "place") return placeNext(at);
-  const twice = lastTap && event.timeStamp - lastTap.time < 350 && distance(here, lastTap.here) < 30;
-  lastTap = twice ? null : { here, time: event.timeStamp };
-  if (twice) return root.hasAttribute("data-zoomed") ? zooms.fit() : zoom(2.5, at);
   const dot = dotAt(panel, at, event.pointerType === "mouse" ? 12 : 22);
   const face = dot ? dot.face : smallestAround(state.data.boxes, at);
   const number = state.panels.indexOf(panel);

@@ -11,12 +11,12 @@ import { inset, place } from "./view.js";
 
 const KEYS = "Picture: arrow keys move it, plus and minus zoom, 0 shows all of it, Tab goes to the points";
 const HINTS = {
-  draw: "Drag around a face. Shift makes a square; Enter on the picture, a box to adjust; Escape cancels.",
+  draw: "Drag around a face. Enter on the picture makes a box to adjust; Escape cancels.",
   correct: "Drag the handles of the box. Escape cancels.",
   place: "Mark each point on the face, zoomed in for an exact place. Escape cancels.",
   adjust: "Drag the points that are wrong. Escape cancels.",
   mouse: "Hover a point to magnify it. Ctrl and scroll to zoom, drag to pan.",
-  touch: "Tap a point to magnify it. Pinch or double-tap to zoom, drag to pan.",
+  touch: "Tap a point to magnify it. Pinch to zoom, drag to pan.",
 };
 const NEED_A_FACE = "[data-tool=correct], [data-tool=place], [data-tool=adjust], [data-zoom=face], [data-does=delete]";
 
