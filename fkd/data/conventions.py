@@ -100,10 +100,6 @@ def find_conventions(points: np.ndarray) -> Conventions:
         if block < parts:  # the lips are why it is a convention, though the faces may hide it in the medians
             own[[TOP_LIP, BOTTOM_LIP]] = True
         values.append(_convention(points[blocks[block]], medians[block], own, parts == 1))
-    names = [convention.name for convention in values]
-    for number, name in enumerate(names):
-        if names.count(name) > 1:
-            values[number] = dataclasses.replace(values[number], name=f"{name} {names[: number + 1].count(name)}")
     return Conventions(tuple(values), rows)
 
 

@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -27,7 +26,7 @@ MAX_SECONDS = 20  # of one photo's decoding
 MAX_MEMORY = 2_000_000_000  # bytes, address space of a child
 MAX_MEGAPIXELS = 128  # of all decoded photos together that this process holds
 MAX_WAIT = 30  # s, for a child, or until other photos are dropped
-STRIP = 200_000  # bytes of pixels that are sent at a time: they stay in the processor's cache
+STRIP = 64  # rows of pixels that are sent at a time
 BUSY = f"has waited {MAX_WAIT} seconds for other photos: try again in a minute"
 
 _lock = threading.Lock()
@@ -95,11 +94,12 @@ def _ask(child: subprocess.Popen[bytes], file: BinaryIO, name: str) -> Image.Ima
         return answer
     (width, height), full, note = answer
     photo = _make_room(width, height)
-    for top, bottom in _strips(width, height):
-        pixels = child.stdout.read(3 * width * (bottom - top))
-        if len(pixels) < 3 * width * (bottom - top):
+    for top in range(0, height, STRIP):
+        rows = min(STRIP, height - top)
+        pixels = child.stdout.read(3 * width * rows)
+        if len(pixels) < 3 * width * rows:
             raise EOFError
-        photo.paste(Image.frombytes("RGB", (width, bottom - top), pixels), (0, top))
+        photo.paste(Image.frombytes("RGB", (width, rows), pixels), (0, top))
     photo.info["fkd"] = (photo.size, tuple(full), note)
     return photo
 
@@ -115,11 +115,6 @@ def _make_room(width: int, height: int) -> Image.Image:
                 return photo
         time.sleep(0.02)
     raise TimeoutError
-
-
-def _strips(width: int, height: int) -> Iterator[tuple[int, int]]:
-    step = max(1, STRIP // (3 * width))
-    return ((top, min(top + step, height)) for top in range(0, height, step))
 
 
 def _serve(source: BinaryIO, target: BinaryIO) -> None:
@@ -143,8 +138,8 @@ def _serve(source: BinaryIO, target: BinaryIO) -> None:
         faulthandler.cancel_dump_traceback_later()
         target.write(json.dumps(answer).encode() + b"\n")
         if photo:
-            for top, bottom in _strips(*photo.size):
-                target.write(photo.crop((0, top, photo.width, bottom)).tobytes())
+            for top in range(0, photo.height, STRIP):
+                target.write(photo.crop((0, top, photo.width, min(top + STRIP, photo.height))).tobytes())
 
 
 if __name__ == "__main__":
