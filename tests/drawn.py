@@ -34,3 +34,9 @@ def draw_faces(count: int, seed: int = 0, four_point_share: float = 0.4) -> Face
     others = [index for index in range(15) if index not in FOUR_POINT]
     points[int(count * (1 - four_point_share)) :, others] = np.nan
     return Faces(images, points)
+
+
+def to_pts(points: np.ndarray) -> str:
+    """Points [K, 2] px -> the text of a .pts file; a missing point is nan."""
+    lines = "\n".join(f"{x + 1:.3f} {y + 1:.3f}" for x, y in np.asarray(points, np.float64))
+    return f"version: 1\nn_points: {len(points)}\n{{\n{lines}\n}}\n"

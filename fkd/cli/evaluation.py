@@ -1,7 +1,6 @@
 """fkd evaluate and submit: measure detectors, and answer the competition's test images."""
 
 import dataclasses
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 NAME = "The entry's name; the checkpoint's, with -mirror for flip averaging, if not given."
 EVALUATION = "evaluation.json"
-OVERWRITE = "Replace an entry of the same name, and a card and evaluation.json of other faces."
 
 
 def evaluate_command(
@@ -38,11 +36,11 @@ def evaluate_command(
     root: Entries = LEADERBOARD,
     mirror: Mirror = False,
     device: Device = "auto",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help=OVERWRITE)] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Measure a detector on the held-out tenth of the training file, and enter it in the leaderboard.
 
-    Writes the checkpoint's card and evaluation.json too, unless they are of other faces.
+    Writes the checkpoint's card and evaluation.json too.
     """
     from fkd.board.entries import check_replaceable, file_name
     from fkd.board.measuring import entry_name, evaluate, find_ranking
@@ -64,7 +62,7 @@ def evaluate_command(
     typer.echo(f"measuring {name} on the held-out faces of {data}, then on degraded copies of them", err=True)
     evaluation = evaluate(detectors, data, ranking, name, mirror)
     if carded:
-        _write_card(detectors[0], evaluation, folder, overwrite)
+        _write_card(detectors[0], evaluation, folder)
     _enter(evaluation, root, data)
     shown = "fkd leaderboard" + ("" if root == LEADERBOARD else f" --leaderboard {root}")
     typer.echo(f"next: `{shown}` shows the ranking" + ("" if mirror else "; --mirror is often a little better"))
@@ -138,11 +136,8 @@ def _enter(evaluation: "Evaluation", root: Path, data: Path) -> None:
         typer.echo(f"rank {row.rank} of {sum(bool(each.rank) for each in rows)}")
 
 
-def _write_card(detector: "Detector", evaluation: "Evaluation", folder: Path, overwrite: bool) -> None:
-    """Write a checkpoint's evaluation and its card, in which its owner's own text stays; not over those of other faces.
-
-    An evaluation of other weights, from before the folder was trained again, is replaced.
-    """
+def _write_card(detector: "Detector", evaluation: "Evaluation", folder: Path) -> None:
+    """Write a checkpoint's evaluation and its card, in which its owner's own text stays."""
     from fkd.files import replacing, write_json
     from fkd.hub.card import model_card
     from fkd.photo.detectors.checkpoint import CheckpointDetector
@@ -150,22 +145,8 @@ def _write_card(detector: "Detector", evaluation: "Evaluation", folder: Path, ov
     if not isinstance(detector, CheckpointDetector):
         return
     path, card = folder / EVALUATION, folder / "README.md"
-    before = _evaluation_of(evaluation.weights, folder)
-    if before and before.fingerprint != evaluation.fingerprint and not overwrite:
-        typer.echo(f"{path} and the card are of {before.benchmark}, and stay so: --overwrite replaces them")
-        return
     write_json(path, dataclasses.asdict(evaluation))
     text = card.read_text("utf-8") if card.exists() else ""
     with replacing(card) as unfinished:
         unfinished.write_text(model_card(detector.checkpoint, evaluation, before=text), "utf-8")
     typer.echo(f"{path} and {card.name}: written")
-
-
-def _evaluation_of(weights: list[str], folder: Path) -> "Evaluation | None":
-    """Return the evaluation in a checkpoint's folder, if it is of these weights."""
-    from fkd.board.record import read_evaluation
-
-    with suppress(FileNotFoundError, FkdError):
-        before = read_evaluation(folder / EVALUATION)
-        return before if before.weights == weights else None
-    return None

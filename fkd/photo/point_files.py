@@ -76,12 +76,6 @@ def write_rows(path: Path, rows: Iterable[Row], columns: Sequence[str] = TABLE, 
             write(unfinished, columns, lines(rows))
 
 
-def to_pts(points: np.ndarray) -> str:
-    """Points [K, 2] px -> the text of a .pts file; a missing point is nan."""
-    lines = "\n".join(f"{x + 1:.3f} {y + 1:.3f}" for x, y in np.asarray(points, np.float64))
-    return f"version: 1\nn_points: {len(points)}\n{{\n{lines}\n}}\n"
-
-
 def read_points(path: Path | str) -> list[np.ndarray]:
     """Read each face's points from a .pts (15 or 68 points), .csv or .json file: float32 [15, 2] px, NaN if missing.
 

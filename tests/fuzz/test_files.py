@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from conftest import EXAMPLES as PHOTOS
 from conftest import TRAINING, draw_faces, write_competition
+from drawn import to_pts
 from forged import DATA, KNOWN, entry
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,7 +29,7 @@ from fkd.hub.reference import load
 from fkd.keypoints import COLUMNS, MEAN_FACE, NAMES
 from fkd.learn.models import ModelConfig
 from fkd.learn.record import read_config
-from fkd.photo.point_files import read_points, to_pts
+from fkd.photo.point_files import read_points
 from fkd.photo.reading import read_photo
 from fkd.photo.sources import list_sources
 from fuzz.spoil import SEEDS, fuzz, mutated, spoil

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from conftest import EXAMPLES
+from drawn import to_pts
 
 from fkd.errors import FkdError
 from fkd.page.answers import (
@@ -21,7 +22,6 @@ from fkd.page.answers import (
 )
 from fkd.page.viewer import Scores
 from fkd.photo.detectors.checkpoint import CheckpointDetector
-from fkd.photo.point_files import to_pts
 from fkd.photo.sources import MOST_FACES
 
 PHOTO = str(EXAMPLES / "grace_hopper.jpg")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from drawn import to_pts
 from PIL import Image
 
 from fkd.data.record import DataRecord
@@ -17,7 +18,7 @@ from fkd.keypoints import MEAN_FACE, NAMES
 from fkd.page import batch
 from fkd.photo import sources
 from fkd.photo.face import Face, FaceBox
-from fkd.photo.point_files import BY_HAND, answer_row, to_pts, write_rows
+from fkd.photo.point_files import BY_HAND, answer_row, write_rows
 
 MEAN = np.array(MEAN_FACE, np.float32)
 OCULAR = 35.8  # px, of MEAN

@@ -4,11 +4,12 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from drawn import to_pts
 
 from fkd.errors import FkdError
 from fkd.keypoints import COLUMNS, MEAN_FACE, NAMES
 from fkd.photo.face import Face
-from fkd.photo.point_files import TABLE, FacesInPhoto, Journal, answer_row, read_points, to_pts, to_table, write_rows
+from fkd.photo.point_files import TABLE, FacesInPhoto, Journal, answer_row, read_points, to_table, write_rows
 
 POINTS = np.array(MEAN_FACE, np.float32) * 3 + 0.25
 SETTINGS = {"model": "net", "precise": False}
