@@ -33,6 +33,11 @@ WHAT_RANKS = f"""Models ranked by their error ({RMSE.label} in px of the 96 px f
 NO_ENTRY = """Nobody has entered a result on **{name}** yet ({description}). If you have its files, enter the first
 with `python -m fkd evaluate checkpoints/NAME --data DIR --benchmark` and its name."""
 NO_RESULTS = "There are no results yet: `python -m fkd evaluate checkpoints/NAME --data DIR` makes the first."
+FIGURES = {  # in the order of `draw`
+    "trade-off": ("Error against time and size", "Down and left is better. Larger dots have more parameters."),
+    "cumulative": ("Cumulative error distribution", "Up and left is better."),
+    "face-plot": ("Errors on the face", "Half of a point's errors are inside its ellipse."),
+}
 QUICK: dict[str, Any] = PRIVATE | {"queue": False}
 
 
@@ -94,22 +99,13 @@ class LeaderboardTab:
 
     def _place_figures(self) -> None:
         self.plots: list[gr.Plot] = []
-
-        def place(title: str, name: str, about: str, scale: int = 1) -> None:
-            with gr.Column(min_width=320, scale=scale):
-                gr.Markdown(f"### {title}\n{about}")
-                self.plots.append(gr.Plot(show_label=False, elem_classes=name))
-
         with gr.Accordion("Figures", open=False, elem_id="figures") as self.figures:
             gr.Markdown(f"The first {MAX_PLOTTED} models of the ranking above.")
             with gr.Row():
-                larger = "Down and left is better. Larger dots have more parameters."
-                place("Error against time and size", "trade-off", larger)
-                place("Cumulative error distribution", "cumulative", "Up and left is better.")
-            with gr.Row():
-                place("Errors on the face", "face-plot", "Half of a point's errors are inside its ellipse.", 2)
-                degraded = "RMSE, px (log scale), on the same faces made worse step by step."
-                place("Accuracy on degraded faces", "degraded", degraded, 3)
+                for name, (title, about) in FIGURES.items():
+                    with gr.Column(min_width=320):
+                        gr.Markdown(f"### {title}\n{about}")
+                        self.plots.append(gr.Plot(show_label=False, elem_classes=name))
 
     def _connect(self, page: gr.Blocks, tab: gr.Tab, inputs: Sequence[gr.components.Component]) -> None:
         shown = [self.about, self.table, self.csv, self.figures]

@@ -1,6 +1,5 @@
 """The Live tab: models follow faces in the camera's picture, in the visitor's browser (`fkd.page.engine`)."""
 
-import threading
 from collections.abc import Mapping
 
 import gradio as gr
@@ -26,7 +25,7 @@ begin();
 
 def live_tab(detectors: Mapping[str, Detector], tab: gr.Tab, tabs: gr.Tabs) -> None:
     """Build the tab, inside `tab` of `tabs`; the models' files are written when it is first opened."""
-    folder, writing = page_folder() / "engine", threading.Lock()
+    folder = page_folder() / "engine"
     live = gr.HTML(
         None, html_template="<div></div>", css_template=(HERE / "live.css").read_text(), js_on_load=START,
         apply_default_css=False, elem_id="live",
@@ -34,9 +33,8 @@ def live_tab(detectors: Mapping[str, Detector], tab: gr.Tab, tabs: gr.Tabs) -> N
 
     @handler
     def prepare() -> str:
-        with writing:
-            if not folder.exists():
-                write_engine(folder, filter(is_small, detectors.values()))
+        if not folder.exists():  # Gradio answers one visitor after the other
+            write_engine(folder, filter(is_small, detectors.values()))
         return f"{address(folder)}/"
 
     tab.select(prepare, None, live, **PRIVATE)

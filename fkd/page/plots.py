@@ -1,6 +1,5 @@
 """Plotly figures of entries; a model keeps its colour on the whole page."""
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +8,7 @@ import pandas as pd
 import plotly.express as px
 import plotly.graph_objects as go
 
-from fkd.board.record import STEPS, UNITS, Evaluation
+from fkd.board.record import Evaluation
 from fkd.keypoints import EDGES, MEAN_FACE, NAMES
 from fkd.photo.colours import distinct, network_colour
 
@@ -28,13 +27,13 @@ LAYOUT: dict[str, Any] = {
 }  # fmt: skip
 GRID = {"gridcolor": "rgba(128,128,128,0.25)", "zeroline": False}
 GREY = "#8a8f98"
-ACROSS = 2  # small figures in a row, which a phone has room for
+MILLISECONDS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]  # labels of a log scale
 DASHES = ["solid", "dash", "dot", "dashdot"]  # so that two curves at the same place can both be seen
 
 
 def draw(entries: Sequence[Evaluation], colours: dict[str, str]) -> list[go.Figure]:
-    """Draw the four figures below a ranking. colours: by the name of an entry."""
-    return [figure(entries, colours) for figure in (trade_off, cumulative_errors, error_face, robustness_curves)]
+    """Draw the figures below a ranking. colours: by the name of an entry."""
+    return [figure(entries, colours) for figure in (trade_off, cumulative_errors, error_face)]
 
 
 def entry_colours(entries: Sequence[Evaluation]) -> dict[str, str]:
@@ -67,7 +66,7 @@ def trade_off(entries: Sequence[Evaluation], colours: dict[str, str]) -> go.Figu
     front = by_time[by_time["rmse"] == by_time["rmse"].cummin()]
     line = {"color": GREY, "dash": "dot"}
     figure.add_scatter(x=front["ms"], y=front["rmse"], mode="lines", line=line, name="Pareto front")
-    figure.update_xaxes(title="milliseconds per face", **_labels(1, 2, 5))
+    figure.update_xaxes(title="milliseconds per face", tickvals=MILLISECONDS, ticktext=list(map(str, MILLISECONDS)))
     figure.update_yaxes(title="test RMSE, px")
     return _styled(figure, 400)
 
@@ -112,40 +111,8 @@ def error_face(entries: Sequence[Evaluation], colours: dict[str, str]) -> go.Fig
     return _styled(figure, 520)
 
 
-def robustness_curves(entries: Sequence[Evaluation], colours: dict[str, str]) -> go.Figure:
-    """Draw the RMSE at each step of each kind of degradation (`STEPS`): small figures with one scale."""
-    rows = [
-        (entry.name, kind, str(step), rmse)
-        for entry in entries
-        for kind, curve in entry.robustness.items()
-        for step, rmse in zip(STEPS[kind], curve, strict=True)
-    ]
-    table = pd.DataFrame(rows, columns=["model", "kind", "step", "rmse"])
-    figure = px.line(
-        table, x="step", y="rmse", color="model", line_dash="model", color_discrete_map=colours,
-        line_dash_sequence=DASHES, facet_col="kind",
-        facet_col_wrap=ACROSS, category_orders={"kind": list(STEPS)}, markers=True, log_y=True, facet_row_spacing=0.1,
-    )  # fmt: skip
-    for note in figure.layout.annotations:
-        kind = note.text.partition("=")[2]
-        unit = "<br>".join(textwrap.wrap(UNITS[kind], 20))
-        note.text = f"{kind}<br><span style='font-size: 12px'>{unit}</span>"
-    figure.update_xaxes(type="category", matches=None, showticklabels=True, title="")
-    figure.update_yaxes(title="", **_labels(1, 2, 5))
-    down = -(-len(STEPS) // ACROSS)
-    figure = _styled(figure, 40 + 240 * down)
-    figure.update_layout(margin_t=96, legend={"y": 1 + 0.22 / down, "entrywidth": 0, "entrywidthmode": "pixels"})
-    return figure
-
-
 def _styled(figure: go.Figure, height: int) -> go.Figure:
     figure.update_layout(**LAYOUT, height=height)
     figure.update_xaxes(**GRID)
     figure.update_yaxes(**GRID)
     return figure
-
-
-def _labels(*digits: float) -> dict[str, Any]:
-    """Labels of a log scale: these digits of every power of ten, written out."""
-    values = [digit * 10**power for power in range(-2, 5) for digit in digits]
-    return {"tickvals": values, "ticktext": [f"{value:g}" for value in values]}

@@ -28,7 +28,7 @@ from browser.helpers import (
     upload,
 )
 
-FIGURES = {"Compare": 0, "Leaderboard": 4, "Live": 0, "Clip": 0, "Batch": 0, "Model": 0}  # in each tab
+FIGURES = {"Compare": 0, "Leaderboard": 3, "Live": 0, "Clip": 0, "Batch": 0, "Model": 0}  # in each tab
 
 pytestmark = pytest.mark.browser
 
