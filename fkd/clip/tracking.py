@@ -23,10 +23,10 @@ from fkd.photo.crop import align_matrix
 from fkd.photo.detector import Detector
 from fkd.photo.detectors.network import NetworkDetector
 from fkd.photo.face import Face, FaceBox
-from fkd.photo.many_photos import MAX_WAITING
 from fkd.photo.point_files import Journal
-from fkd.photo.predict import TOGETHER, find_confirmed_faces
+from fkd.photo.predict import find_confirmed_faces
 
+LOOK = 800  # px: frames twice as large or more are looked at smaller, which is quick, and faces of a 20th are seen
 GLANCE = 6  # frames from one look of the finder to the next
 DOUBT_EVERY = 2 * GLANCE  # frames from one mirror image, by which doubt is measured, to the next
 # Of its side, how far a face may move from one look to the next: to be the same one, for its boxes to be interpolated,
@@ -35,6 +35,8 @@ NEAR, STEADY, BIAS = 1.0, 0.4, 0.08
 # The columns of an answer, float32: exact for frames, models and faces by number.
 FRAME, MODEL, FACE, BOX, DOUBT, POINTS, SPREAD, SHARP = 0, 1, 2, slice(3, 7), 7, slice(8, 38), slice(38, 53), 53
 WIDTH = 54
+AHEAD = 4  # frames that are decoded before they are needed
+MAX_PIXELS = 40_000_000  # of the frames that wait for the detector
 Boxes = dict[int, FaceBox]  # by the face's number
 Item = TypeVar("Item")
 
@@ -97,11 +99,11 @@ def track(
     reader = read_clip(path)
     before, faces, answers, done = _earlier(journal, Path(path))
     # Frames that wait for the detector, no more than a large clip may hold in memory.
-    most = max(GLANCE, min(TOGETHER, MAX_WAITING // math.prod(reader.size)))
+    most = max(1, min(2 * GLANCE, MAX_PIXELS // math.prod(reader.size)))
     waiting: list[tuple[Frame, Boxes]] = []
     for stretch, after in _with_next(
         _stretches(
-            detectors[0], _chunks(read_ahead((replace(frame, source=None) for frame in reader), most), done), faces
+            detectors[0], _chunks(read_ahead((replace(frame, source=None) for frame in reader), AHEAD), done), faces
         )
     ):
         waiting += zip(stretch.frames, _boxes(before, stretch, after.faces.boxes() if after else {}), strict=True)
@@ -147,14 +149,14 @@ def _stretches(detector: Detector, chunks: Iterable[list[Frame]], faces: _Faces)
     """Where the faces are, by a look at the last frame; at each of them, if faces move fast, come or leave."""
     for chunk in chunks:
         start = faces.boxes()
-        found = find_confirmed_faces([detector], chunk[-1].grey)
+        found = _look(detector, chunk[-1])
         ahead = _Faces(dict(faces.seen), set(faces.now))
         end, looks = ahead.link(found), None
         if start.keys() == end.keys() and all(_distance(start[number], end[number]) <= STEADY for number in end):
             faces = ahead
         else:
             faces = _Faces(dict(faces.seen), set(faces.now))
-            looks = [faces.link(find_confirmed_faces([detector], frame.grey)) for frame in chunk[:-1]]
+            looks = [faces.link(_look(detector, frame)) for frame in chunk[:-1]]
             looks.append(end := faces.link(found))
         # The finder's boxes are noisy: a face that hardly moved is cropped as before.
         boxes = [
@@ -163,6 +165,13 @@ def _stretches(detector: Detector, chunks: Iterable[list[Frame]], faces: _Faces)
         answered = _faces_in(detector, [chunk[-1].grey] * len(boxes), boxes, np.zeros(len(boxes), bool))
         faces.seen |= {number: _aligned(face, box) for (number, box), face in zip(end.items(), answered, strict=True)}
         yield _Stretch(chunk, start, faces, looks)
+
+
+def _look(detector: Detector, frame: Frame) -> list[FaceBox]:
+    """The faces of a frame, looked for in a smaller copy."""
+    small = frame.grey.reduce(max(1, max(frame.grey.size) // LOOK))
+    small.info["fkd"] = (small.size, frame.grey.size, "")  # for boxes in px of the frame
+    return find_confirmed_faces([detector], small)
 
 
 def _distance(box: FaceBox, other: FaceBox) -> float:

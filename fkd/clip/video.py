@@ -22,7 +22,7 @@ from fkd.photo.reading import SHORTEST
 FORMATS = "mov,matroska,webm,avi,mpegts,mpeg,mxf,asf,flv"
 MAX_SIDE, MAX_MEGAPIXELS = 8192, 36
 SECONDS = 4.0  # that a read may take
-MAX_THREADS = 4  # of the decoder: each holds frames
+MAX_THREADS = 2  # of the decoder: each holds frames
 USUAL_RATE = 30.0  # where a clip states none
 TURNS = (None, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
 # Formats whose first plane is the brightness; others are converted.

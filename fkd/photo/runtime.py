@@ -62,14 +62,21 @@ class Network:
         """The outputs by name for images float32 [N, C, H, W]. Raises RuntimeError if a foreign network fails."""
         evenly = -(-len(images) // streams())  # on an idle machine a face and its mirror image take half the time
         size = max(1, min(self._at_once, evenly))
-        requests = []
+        requests: list[Any] = []  # each has memory of its own
+        parts = []
         for start in range(0, len(images), size):
-            requests.append(self._compiled.create_infer_request())
+            if len(requests) == streams():
+                requests.append(requests.pop(0))
+                requests[-1].wait()
+                parts.append([value.copy() for value in requests[-1].results.values()])
+            else:
+                requests.append(self._compiled.create_infer_request())
             requests[-1].start_async([images[start : start + size]], share_inputs=True)
         for request in requests:
             request.wait()
-        parts = zip(*(request.results.values() for request in requests), strict=True)
-        return {name: np.concatenate(part) for name, part in zip(self._outputs, parts, strict=True)}
+            parts.append([*request.results.values()])
+        outputs = zip(self._outputs, zip(*parts, strict=True), strict=True)
+        return {name: np.concatenate(values) for name, values in outputs}
 
 
 def read_metadata(file: Path) -> dict[str, str]:
