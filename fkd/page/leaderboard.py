@@ -119,8 +119,8 @@ class LeaderboardTab:
         page.load(self._open_view, None, inputs, **QUICK).then(**shows)
         latest = {"trigger_mode": "always_last"}
         # Of a textbox, `input` comes with keys that write, not with Delete or a cut.
-        # `change` also comes when the page opens.
-        keep_search = f"(...values) => {{ if (window.fkd.hasSearched()) ({keep})(...values); }}"
+        # `change` also comes when the page opens, on any tab.
+        keep_search = f"(...values) => {{ if (window.fkd.tabNow() === 'leaderboard') ({keep})(...values); }}"
         self.search.change(**shows | latest).then(None, inputs, js=keep_search).then(**draws)
         for part in (self.benchmark, self.averaged):
             part.input(**shows | latest).then(None, inputs, js=keep).then(**draws)

@@ -167,10 +167,6 @@ window.fkd = (() => {
     ({ target }) => TAKES[tabNow()] && !target.closest?.("#truth, #more") && !document.querySelector("#clip-choose:disabled"),
   );
 
-  let searched = false; // by the visitor, in the leaderboard
-  document.addEventListener("input", ({ target }) => (searched ||= Boolean(target.closest?.("#search"))), true);
-  document.addEventListener("click", ({ target }) => (searched ||= Boolean(target.closest?.("#clear"))), true);
-
   // ---- attributes for screen readers that a few of Gradio's parts lack; they are replaced as the page changes
 
   const MISSING = [
@@ -192,6 +188,6 @@ window.fkd = (() => {
 
   return {
     remember, openTab, opened, toAnswer, keepPhoto, keptPhoto, isOwnPhoto, choosePhoto: choose, phoneCamera, take: send,
-    sent: (tab) => sent[tab] ?? null, hasSearched: () => searched,
+    sent: (tab) => sent[tab] ?? null, tabNow,
   };
 })();

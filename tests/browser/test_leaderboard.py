@@ -155,7 +155,7 @@ def test_figures_are_large_enough_to_read_and_of_the_ranking_s_models(board):
         plot = board.locator(f".{name} .js-plotly-plot")
         expect(plot).to_be_visible(timeout=30_000)
         box = plot.locator(".main-svg").first.bounding_box()
-        assert box["width"] >= min(400, board.viewport_size["width"] - 100) and box["height"] >= 380, name
+        assert box["width"] >= min(380, board.viewport_size["width"] - 100) and box["height"] >= 380, name
         legends = plot.locator(".legend").evaluate_all(
             """legends => legends.map(legend => {
                 const own = legend.getBoundingClientRect();
