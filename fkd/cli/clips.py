@@ -1,4 +1,4 @@
-"""fkd track and fkd frames."""
+"""fkd track, frames and adapt."""
 
 import itertools
 import time
@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from fkd.cli.options import Overwrite, check_free, folder_to_write, local, resumable, to_write
+from fkd.cli.options import DATA, Overwrite, check_free, folder_to_write, local, resumable, to_write
 
 CHECKPOINTS = "A checkpoint folder, hf:user/repo or kind:FILE; a second one shows where they disagree."
 EXPORT = "Tracks for another program, by the ending: Blender's .py, After Effects' .jsx, Nuke's .nk, Maya's .ma."
+ACTOR = "The profile: a folder with an actor's pictures and points, as `fkd frames` writes it."
 FORM = "Of a new profile's points: fkd's csv, DeepLabCut's, or a text for each picture."
 
 
@@ -124,3 +125,25 @@ def frames_command(
         f"{added.radius:.2f} px of the 96 px frame from a marked one\nnext: correct the points in {out}, then "
         f"`fkd adapt {out} --checkpoint {checkpoint[0]} --out checkpoints/actor`"
     )
+
+
+def adapt_command(
+    profile: Annotated[Path, typer.Argument(callback=local, help=ACTOR)],
+    checkpoint: Annotated[str, typer.Option(help="The checkpoint to start from: a folder or hf:user/repo.")],
+    out: Annotated[Path, typer.Option(callback=folder_to_write, help="The checkpoint folder to write.")],
+    data: Annotated[Path | None, typer.Option(callback=local, help=f"Learn general faces, too. {DATA}")] = None,
+) -> None:
+    """Fine-tune a checkpoint on an actor's corrected frames; keeps it only if it is better on every fifth of them."""
+    from fkd.clip.adapt import adapt
+    from fkd.errors import FkdError
+    from fkd.hub.reference import checkpoint_folder
+
+    done = adapt(profile, checkpoint_folder(checkpoint), out, data)
+    low, high = done.gain
+    found = (
+        f"{done.frames} frames, {done.held_back} of them held back: RMSE there {done.before:.3f} px before, "
+        f"{done.after:.3f} px after (95% interval of the gain {low:.3f} to {high:.3f} px, of the 96 px frame)"
+    )
+    if not done.kept:
+        raise FkdError(f"{found}: not better for certain, so nothing is written; check the points, or mark more frames")
+    typer.echo(f"{found}\nsaved in {out}\nnext: `fkd track CLIP --checkpoint {out} --out points.csv`")

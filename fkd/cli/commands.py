@@ -23,6 +23,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "predict": photos.predict_command,
     "track": clips.track_command,
     "frames": clips.frames_command,
+    "adapt": clips.adapt_command,
     "export": sharing.export_command,
     "app": sharing.app_command,
     "push": sharing.push_command,

@@ -38,7 +38,7 @@ def fingerprint(faces: Faces) -> str:
 
 def record_of(name: str, faces: Faces, split: Split, terms: str = "") -> DataRecord:
     """The record of a set of faces and its split. terms: of the data, empty if not stated."""
-    parts = [split.train, split.validation, split.test]
+    parts = [np.unique(rows) for rows in (split.train, split.validation, split.test)]  # an epoch may repeat some
     counts, prints = [len(rows) for rows in parts], [fingerprint(faces[rows]) for rows in parts]
     return DataRecord(name, terms, FaceCounts(*counts), Fingerprints(*prints))
 

@@ -133,7 +133,8 @@ def _about(checkpoint: Checkpoint[Any]) -> str:
     config = checkpoint.model.config
     if config.name == FCNN:
         return "A fully connected network, 9216-500-30: the paper's baseline."
-    about = f"timm's {config.name} for one grey channel, from random weights, with fkd's {config.head} head."
+    start = f"the weights of {source.split()[0]}" if (source := checkpoint.training.source) else "random weights"
+    about = f"timm's {config.name} for one grey channel, from {start}, with fkd's {config.head} head."
     first, *others = [f'"{convention.name}"' for convention in config.conventions]
     if not any(convention.own for convention in config.conventions):
         return about
