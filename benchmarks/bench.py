@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 import answer_rows
+import clip_rows
 import engine_rows
 import finder_rows
 import loading_rows
@@ -34,7 +35,7 @@ from fkd.learn.models import bf16_is_quick
 FACES = 7_049  # as many as the competition's training.csv has
 ROWS = [
     *loading_rows.ROWS, *page_rows.ROWS, *finder_rows.ROWS, *photos_rows.ROWS, *training_rows.ROWS, *answer_rows.ROWS,
-    *engine_rows.ROWS,
+    *engine_rows.ROWS, *clip_rows.ROWS,
 ]  # fmt: skip
 HEAD = """\
 | row | fkd | baseline | baseline | ratio (lowest to highest) | target, at most | |
