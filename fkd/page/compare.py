@@ -9,8 +9,17 @@ import gradio as gr
 
 from fkd.errors import FkdError
 from fkd.files import markdown
-from fkd.page import answers
-from fkd.page.answers import BEGIN, Answered, Options, View, answer_again, answer_photo, status_of
+from fkd.page.answers import (
+    BEGIN,
+    Answered,
+    Options,
+    View,
+    answer_again,
+    answer_box,
+    answer_photo,
+    answer_points,
+    status_of,
+)
 from fkd.page.browser import PRIVATE, Update
 from fkd.page.components import Photo, Viewer
 from fkd.page.detectors import by_error
@@ -55,7 +64,6 @@ class CompareTab:
         self.options = [self.models, self.whole, self.truth]  # in the order of `Options`
         self._connect_photos(page, tabs)
         self._connect_options()
-        self._connect_faces()
 
     def _place_photo(self, landing: View, thumbnails: list[list[str]]) -> None:
         with gr.Row(elem_id="strip"):
@@ -92,30 +100,23 @@ class CompareTab:
         stems = json.dumps([path.stem for path in self.examples])
         self.choose.click(None, js="() => window.fkd.choosePhoto()")
         self.tried.click(None, self.tried, js=f"number => {{ window.fkd.keepPhoto(null, {stems}[number]); }}")
-        for event, function, source, script in (
-            (self.sent.click, self._answer, self.photo, SENT_PHOTO),
-            (self.tried.click, self._try_example, self.tried, None),
-        ):
-            event(function, [source, *self.options], self.outputs, js=script, **LAST).then(None, js=TO_THE_ANSWER)
+        sent, tried = [self.photo, *self.options], [self.tried, *self.options]
+        self.sent.click(self._answer, sent, self.outputs, js=SENT_PHOTO, **LAST).then(None, js=TO_THE_ANSWER)
+        self.tried.click(self._try_example, tried, self.outputs, **LAST).then(None, js=TO_THE_ANSWER)
         is_phone = gr.Checkbox(visible=False)
         self.open_camera.click(_open_live, is_phone, tabs, js="() => window.fkd.phoneCamera()", **PRIVATE)
         page.load(self._open_view, self.photo, [self.models, *self.outputs], js=KEPT_PHOTO, **PRIVATE)
 
     def _connect_options(self) -> None:
+        answered = [self.answered, *self.options]
         # `input` misses a model removed by the keyboard.
-        self.models.change(self._change_models, [self.answered, *self.options], self.outputs, **LAST)
-        for event, function in (
-            (self.truth.change, self._answer_again),
-            (self.whole.input, self._find_again),
-        ):
-            event(function, [self.answered, *self.options], self.outputs, **LAST)
+        self.models.change(self._change_models, answered, self.outputs, **LAST)
+        self.truth.change(self._answer_again, answered, self.outputs, **LAST)
+        self.whole.input(self._find_again, answered, self.outputs, **LAST)
+        # One after the other: each box is drawn on top of the earlier ones.
+        self.viewer.input(self._change_boxes, answered, self.outputs, trigger_mode="multiple", **PRIVATE)
         models = f"names.join() === {json.dumps(','.join(self.first))} ? null : names.join()"
         self.models.change(None, self.models, js=f"names => {{ window.fkd.remember({{models: {models}}}, true); }}")
-
-    def _connect_faces(self) -> None:
-        # One after the other: each box is drawn on top of the earlier ones.
-        drawn = [self.answered, *self.options]
-        self.viewer.input(self._change_boxes, drawn, self.outputs, trigger_mode="multiple", **PRIVATE)
 
     def _show(self, view: View) -> Update:
         """Fill the outputs."""
@@ -163,10 +164,8 @@ class CompareTab:
     def _change_boxes(self, event: gr.EventData, answered: Answered | None, *options: Any) -> Update:
         corners, face, points = (event_value(event, name) for name in ("box", "face", "points"))
         if points is not None:
-            return self._show_or_explain(lambda: answers.answer_points(points, face, answered))
-        return self._show_or_explain(
-            lambda: answers.answer_box(self.detectors, corners, face, answered, Options(*options))
-        )
+            return self._show_or_explain(lambda: answer_points(points, face, answered))
+        return self._show_or_explain(lambda: answer_box(self.detectors, corners, face, answered, Options(*options)))
 
     @handler
     def _open_view(self, photo: str | None, request: gr.Request) -> Update:

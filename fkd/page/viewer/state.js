@@ -10,18 +10,15 @@ export const SHAPES = [
   "M0-6.2L6 4H-6z",
   "M0-6.6L6.6 0 0 6.6-6.6 0z",
 ];
-const shapes = new Map(); // a model keeps its shape, whatever is shown with it
+const shapes = new Map(); // a model keeps its shape while it is shown
 export const shapeOf = (model) => SHAPES[shapes.get(state.data.models[model].name)];
 
 export function chooseShapes() {
-  const taken = new Set();
-  for (const { name } of state.data.models) {
-    if (taken.has(shapes.get(name))) shapes.delete(name);
-    // First those that no other model here has.
-    const others = new Set(state.data.models.map((other) => shapes.get(other.name)));
-    const free = [...SHAPES.keys()].filter((shape) => !taken.has(shape)).sort((a, b) => others.has(a) - others.has(b));
-    if (!shapes.has(name)) shapes.set(name, free[0]);
-    taken.add(shapes.get(name));
+  const names = state.data.models.map(({ name }) => name);
+  for (const name of shapes.keys()) if (!names.includes(name)) shapes.delete(name);
+  for (const name of names) {
+    const taken = [...shapes.values()];
+    if (!shapes.has(name)) shapes.set(name, [...SHAPES.keys()].find((shape) => !taken.includes(shape)));
   }
 }
 
