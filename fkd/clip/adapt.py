@@ -30,7 +30,7 @@ from fkd.photo.reading import read_photo
 
 MIN_FRAMES = 15  # three are held back: fewer say too little
 HELD_BACK, VALIDATION = 5, 4  # every fifth frame is held back; every fourth of the others validates
-FACES, EPOCHS, LR = 512, 8, 2e-4  # the actor's faces in an epoch, repeated and augmented; a fifth of the usual rate
+FACES, EPOCHS, LR = 384, 8, 2e-4  # the actor's faces in an epoch, repeated and augmented; a fifth of the usual rate
 
 
 @dataclass(frozen=True)

@@ -174,5 +174,6 @@ def _write(profile: Path, clip: Path, points: np.ndarray, numbers: set[int], reg
             if not (profile / name).exists():
                 with replacing(profile / name) as unfinished:
                     frame.colour().save(unfinished, quality=95, subsampling=0)
-    write_marks(profile, marks, form)
+    if marks:
+        write_marks(profile, marks, form)
     return [*marks]

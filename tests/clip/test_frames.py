@@ -130,6 +130,9 @@ def test_a_profile_grows_and_keeps_what_was_corrected(tmp_path, fcnn):
     other = hand_made(points, tmp_path / "b" / "TAKE 1.ü.mov")
     with pytest.raises(FkdError, match="have the same name: rename one"):
         add_frames(profile, [tracked, other], fcnn, "all", 1, "fkd")
+    assert not add_frames(profile, [tracked], fcnn, "mouth", 0, "fkd").pictures and {*read_profile(profile)} == {*grown}
+    assert not add_frames(tmp_path / "new", [tracked], fcnn, "mouth", 0, "fkd").pictures
+    assert not (tmp_path / "new").exists()
     with pytest.raises(FkdError, match="shows no face"):
         add_frames(profile, [hand_made(np.full((2, 15, 2), np.nan))], fcnn, "all", 1, "fkd")
 
