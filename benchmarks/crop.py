@@ -34,7 +34,7 @@ def main() -> None:
     faces, split = split_data(arguments.data)
     faces = faces[getattr(split, arguments.part)]
     faces = faces[~faces.four_point][: arguments.photos]
-    offset = detector.checkpoint.model.label_offset[0]  # a photo's points are not moved to the labels
+    offset = detector.label_offset[0]  # a photo's points are not moved to the labels
     faces.points[..., 0] -= offset
     answers = {"in the frame": detector.on_frames(faces.images, mirror=True) - [offset, 0]}
     answers |= {name: np.full_like(faces.points, np.nan) for name in IN_PHOTOS}  # NaN where it is not found

@@ -26,9 +26,9 @@ from fkd.keypoints import BOTTOM_LIP, COLUMNS, NOSE_TIP, TOP_LIP
 from fkd.learn.checkpoint import load_checkpoint, save_checkpoint
 from fkd.learn.config import TrainingRecord
 from fkd.learn.models import KeypointModel, ModelConfig, build_model
-from fkd.learn.record import Checkpoint
+from fkd.photo.colours import network_colour
 from fkd.photo.detectors import checkpoint as checkpoint_detector
-from fkd.photo.detectors.checkpoint import CheckpointDetector, Model
+from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.detectors.onnx_export import NamedOutputs
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -132,9 +132,21 @@ def untrained(config: ModelConfig, seed: int = 0) -> KeypointModel:
 def detector(config: ModelConfig) -> CheckpointDetector:
     """An untrained network without a folder."""
     network = untrained(config).eval()
-    model = Model(config, network.label_offset.numpy(), NamedOutputs(network).run)
-    checkpoint = Checkpoint("untrained", model, TRAINING, DataRecord("drawn"), "0" * 64)
-    return CheckpointDetector(checkpoint, Path("untrained"))
+    return CheckpointDetector(
+        name="untrained",
+        owner="",
+        colour=network_colour(config.name),
+        network=config.name,
+        sha256="0" * 64,
+        data=DataRecord("drawn"),
+        validation_rmse=TRAINING.validation_rmse,
+        folder=Path("untrained"),
+        run=NamedOutputs(network).run,
+        conventions=config.conventions,
+        label_offset=network.label_offset.numpy(),
+        config=config,
+        training=TRAINING,
+    )
 
 
 def contents(folder: Path) -> dict[str, bytes]:

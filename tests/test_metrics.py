@@ -17,9 +17,9 @@ from fkd.files import typed
 from fkd.hub.card import model_card
 from fkd.hub.claims import _claims
 from fkd.keypoints import NAMES
-from fkd.learn.checkpoint import load_checkpoint
 from fkd.metrics import METRICS, FaceErrors, Metric, accuracy, detail
 from fkd.page.leaderboard import questions
+from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 
 def test_rmse_is_one_division_over_all_labelled_coordinates(faces):
@@ -98,7 +98,7 @@ def test_a_fourth_metric_is_one_more_item_of_the_list(monkeypatch, tmp_path, eva
     assert [(row.status, row.record()["median_nme"]) for row in rows] == [("verified", value), ("verified", None)]
     assert f"{value:.3f}" in run("leaderboard", "--leaderboard", tmp_path) and MEDIAN.shown(None) == "-"
     assert "**median error, %**" in questions()
-    card = model_card(load_checkpoint(evaluated), evaluation)
+    card = model_card(CheckpointDetector.read(evaluated), evaluation)
     assert f"| median error: {MEDIAN.about} | {value:.2f}% |" in card
     assert ModelCard(card).data.eval_results[-1].metric_type == "median_nme"
     data = {
@@ -110,5 +110,5 @@ def test_a_fourth_metric_is_one_more_item_of_the_list(monkeypatch, tmp_path, eva
     figures = [{"type": "rmse", "value": 1.0}, {"type": "median_nme", "value": 2.0}]
     result = {"task": {"type": "keypoint-detection"}, "dataset": data, "metrics": figures}
     model = {"id": "ada/net", "model-index": [{"name": "net", "results": [result]}]}
-    (claim,) = _claims(model, {"drawn": benchmark})
+    (claim,) = _claims(model, [benchmark])
     assert claim.figures == {"rmse": 1.0, "median_nme": 2.0}

@@ -162,7 +162,7 @@ def ranking_name(data: Path, faces: Faces) -> str:
 
 def cost(detectors: Sequence[Detector], mirror: bool = False, repeats: int = 30) -> Cost:
     """Count the parameters and multiply-adds of one answer, and time it on the detectors' device."""
-    networks = [detector.checkpoint.model for detector in detectors if isinstance(detector, CheckpointDetector)]
+    networks = [detector for detector in detectors if isinstance(detector, CheckpointDetector)]
     models = [build_model(network.config).eval() for network in networks]
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         for model in models:

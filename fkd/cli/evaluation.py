@@ -100,7 +100,7 @@ def _load(references: list[str], device: str) -> list["Detector"]:
 
     detectors = [load(reference, device=device) for reference in references]
     for detector in detectors:
-        conventions = detector.checkpoint.model.config.conventions if isinstance(detector, CheckpointDetector) else []
+        conventions = detector.conventions if isinstance(detector, CheckpointDetector) else []
         if conventions and not any(convention.four_point for convention in conventions):
             warning = f"warning: {detector.name} was trained without rows of four points, so it answers images of four "
             warning += "points as those of 15; expect errors of 3 to 5 px in nose tip and bottom lip"
@@ -148,5 +148,5 @@ def _write_card(detector: "Detector", evaluation: "Evaluation", folder: Path) ->
     write_json(path, dataclasses.asdict(evaluation))
     text = card.read_text("utf-8") if card.exists() else ""
     with replacing(card) as unfinished:
-        unfinished.write_text(model_card(detector.checkpoint, evaluation, before=text), "utf-8")
+        unfinished.write_text(model_card(detector, evaluation, before=text), "utf-8")
     typer.echo(f"{path} and {card.name}: written")

@@ -2,7 +2,6 @@
 
 import io
 from pathlib import Path
-from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError
@@ -12,7 +11,6 @@ from fkd.errors import FkdError
 from fkd.files import markdown
 from fkd.hub.errors import in_a_sentence
 from fkd.learn.config import FCNN
-from fkd.learn.record import Checkpoint
 from fkd.metrics import METRICS
 from fkd.photo.detectors.checkpoint import CheckpointDetector
 from fkd.photo.draw import draw_points
@@ -34,9 +32,8 @@ def card_files(
     the repository's present card.
     Raises FkdError if the evaluation is of other weights, or no face is found in the photo.
     """
-    checkpoint = detector.checkpoint
-    if evaluation.weights != [checkpoint.sha256]:
-        raise FkdError(f"{checkpoint.name}: evaluation.json is of other weights: run `fkd evaluate` again")
+    if evaluation.weights != [detector.sha256]:
+        raise FkdError(f"{detector.name}: evaluation.json is of other weights: run `fkd evaluate` again")
     files = {}
     if photo:
         picture = read_photo(photo)
@@ -46,7 +43,7 @@ def card_files(
         file = io.BytesIO()
         draw_points(picture, points, detector.colour).save(file, "png", optimize=True)
         files[OVERLAY] = file.getvalue()
-    files["README.md"] = model_card(checkpoint, evaluation, repo_id, before, OVERLAY if photo else "").encode()
+    files["README.md"] = model_card(detector, evaluation, repo_id, before, OVERLAY if photo else "").encode()
     return files
 
 
@@ -60,7 +57,7 @@ def remote_card(repo_id: str) -> str:
 
 
 def model_card(
-    checkpoint: Checkpoint[Any],
+    detector: CheckpointDetector,
     evaluation: Evaluation,
     repo_id: str = "",
     before: str = "",
@@ -71,7 +68,7 @@ def model_card(
     repo_id: user/name on the Hub. picture: the file that is pushed too, for the card to show. before: the current card;
     text outside our marks, tags, and front matter that we do not fill are kept.
     """
-    front, above, below = _front_matter(checkpoint, evaluation), "\n", "\n"
+    front, above, below = _front_matter(detector, evaluation), "\n", "\n"
     if before:
         old = ModelCard(before, ignore_metadata_errors=True)
         ours = {key: value for key, value in vars(front).items() if value is not None}
@@ -80,16 +77,16 @@ def model_card(
         above, mark, rest = old.text.partition(BEGIN)
         # A card without our marks is kept whole, below ours.
         above, below = (above, rest.partition(END)[2]) if mark else ("\n", f"\n\n{old.text.strip()}\n")
-    offsets = zip(checkpoint.model.config.conventions, checkpoint.model.label_offset.tolist(), strict=True)
+    offsets = zip(detector.conventions, detector.label_offset.tolist(), strict=True)
     card = ModelCard.from_template(
         front,
         template_path=str(TEMPLATE),
-        checkpoint=checkpoint,
+        detector=detector,
         evaluation=evaluation,
         metrics=METRICS,
         text=markdown,
-        about=_about(checkpoint),
-        where=f"hf:{repo_id}" if repo_id else f"checkpoints/{checkpoint.name}",
+        about=_about(detector),
+        where=f"hf:{repo_id}" if repo_id else f"checkpoints/{detector.name}",
         picture=picture,
         offsets=" and ".join(f"{px:.2f} px ({convention.name})" for convention, px in offsets),
         above=above,
@@ -100,16 +97,16 @@ def model_card(
     return str(card.content)
 
 
-def _front_matter(checkpoint: Checkpoint[Any], evaluation: Evaluation) -> ModelCardData:
+def _front_matter(detector: CheckpointDetector, evaluation: Evaluation) -> ModelCardData:
     result = evaluation.accuracy
     return ModelCardData(
         library_name="fkd",
         pipeline_tag="keypoint-detection",
-        tags=["fkd", "facial-keypoints", checkpoint.model.config.name],
+        tags=["fkd", "facial-keypoints", detector.config.name],
         license="other",
         license_name="terms-of-the-training-data",
-        datasets=[checkpoint.data.name],
-        model_name=checkpoint.name,
+        datasets=[detector.data.name],
+        model_name=detector.name,
         eval_results=[
             EvalResult(
                 task_type="keypoint-detection",
@@ -128,12 +125,12 @@ def _front_matter(checkpoint: Checkpoint[Any], evaluation: Evaluation) -> ModelC
     )
 
 
-def _about(checkpoint: Checkpoint[Any]) -> str:
+def _about(detector: CheckpointDetector) -> str:
     """Describe the network and the label conventions that it answers in."""
-    config = checkpoint.model.config
+    config = detector.config
     if config.name == FCNN:
         return "A fully connected network, 9216-500-30: the paper's baseline."
-    start = f"the weights of {source.split()[0]}" if (source := checkpoint.training.source) else "random weights"
+    start = f"the weights of {source.split()[0]}" if (source := detector.training.source) else "random weights"
     about = f"timm's {config.name} for one grey channel, from {start}, with fkd's {config.head} head."
     first, *others = [f'"{convention.name}"' for convention in config.conventions]
     if not any(convention.own for convention in config.conventions):

@@ -1,6 +1,7 @@
 """A checkpoint is a folder {config.json, model.safetensors}; loading is strict and never asks the network."""
 
 import dataclasses
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import safetensors
@@ -12,7 +13,18 @@ from fkd.errors import FkdError
 from fkd.files import file_sha256, one_line, replacing, write_json
 from fkd.learn.config import TrainingRecord
 from fkd.learn.models import KeypointModel, build_model, check_name
-from fkd.learn.record import CONFIG, WEIGHTS, Checkpoint, Config, check_files, read_config
+from fkd.learn.record import CONFIG, WEIGHTS, Config, check_files, read_config
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model in evaluation mode, what it was trained with and on, and the sha256 of its weights' file."""
+
+    name: str
+    model: KeypointModel = field(repr=False)
+    training: TrainingRecord
+    data: DataRecord
+    sha256: str
 
 
 def save_checkpoint(
@@ -33,7 +45,7 @@ def save_checkpoint(
     write_json(folder / CONFIG, dataclasses.asdict(Config(model=model.config, training=training, data=data)))
 
 
-def load_checkpoint(folder: Path | str, name: str = "") -> Checkpoint[KeypointModel]:
+def load_checkpoint(folder: Path | str, name: str = "") -> Checkpoint:
     """Reads a checkpoint folder; the model is on the CPU, in float32 and evaluation mode.
 
     name: the checkpoint's name; the folder's if empty.

@@ -2,31 +2,16 @@
 
 import functools
 from collections.abc import Iterable
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY
 from pathlib import Path
-from typing import Generic, Literal, TypeVar
+from typing import Literal
 
 from fkd.data.record import DataRecord
 from fkd.files import file_sha256, file_version, read_json, strict_dataclass, typed
 from fkd.learn.config import ModelConfig, TrainingRecord
 
-Model = TypeVar("Model", covariant=True)
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 LARGEST_CONFIG = 100_000  # bytes
-
-
-@dataclass(frozen=True)
-class Checkpoint(Generic[Model]):
-    """A model, what it was trained with and on, and the sha256 of its weights' file.
-
-    model: a `fkd.learn.models.KeypointModel` in evaluation mode, or a drop-in replacement (`fkd.photo.detectors`).
-    """
-
-    name: str
-    model: Model = field(repr=False)
-    training: TrainingRecord
-    data: DataRecord
-    sha256: str
 
 
 @strict_dataclass

@@ -20,9 +20,10 @@ from fkd.data.split import Split, record_of
 from fkd.errors import FkdError
 from fkd.keypoints import NAMES, unmirror
 from fkd.learn.augment import augment
+from fkd.learn.checkpoint import Checkpoint
 from fkd.learn.config import FCNN, ModelConfig, TrainConfig
 from fkd.learn.models import KeypointModel, bf16_is_quick, build_model, outputs
-from fkd.learn.record import CONFIG, WEIGHTS, Checkpoint
+from fkd.learn.record import CONFIG, WEIGHTS
 from fkd.learn.run_state import HISTORY, STATE, History, Run, best_of, load_state, locked, save_outcome, save_state
 from fkd.metrics import accuracy
 
@@ -58,8 +59,8 @@ def train(
     device: str = "cpu",
     resume: bool = False,
     build: Callable[[ModelConfig], KeypointModel] = build_model,
-    source: Checkpoint[KeypointModel] | None = None,
-    teachers: Sequence[Checkpoint[KeypointModel]] = (),
+    source: Checkpoint | None = None,
+    teachers: Sequence[Checkpoint] = (),
     overwrite: bool = False,
 ) -> Trained:
     """Trains a model and keeps the best epoch by validation RMSE in the checkpoint folder `out`.
@@ -136,8 +137,8 @@ def _epochs(
     dev: torch.device,
     resume: bool,
     build: Callable[[ModelConfig], KeypointModel],
-    source: Checkpoint[KeypointModel] | None,
-    teachers: Sequence[Checkpoint[KeypointModel]],
+    source: Checkpoint | None,
+    teachers: Sequence[Checkpoint],
 ) -> History:
     """Trains from the first epoch or from where the run stopped; returns the history."""
     config = run.train
@@ -241,7 +242,7 @@ def _teachers_answers(
     run: Run,
     training: LabelledFaces,
     dev: torch.device,
-    teachers: Sequence[Checkpoint[KeypointModel]],
+    teachers: Sequence[Checkpoint],
 ) -> np.ndarray:
     """The teachers' mean points of each face in each convention, float32 [N, C, 15, 2] px; C is 0 without a teacher.
 

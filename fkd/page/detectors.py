@@ -33,7 +33,7 @@ def folders_of(detectors: Mapping[str, Detector]) -> list[Path]:
 
 
 def _error(detector: Detector) -> float:
-    learned = isinstance(detector, CheckpointDetector) and detector.checkpoint.training.validation_too
+    learned = isinstance(detector, CheckpointDetector) and detector.training.validation_too
     return math.inf if learned else detector.validation_rmse
 
 

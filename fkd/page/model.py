@@ -48,7 +48,7 @@ def describe(detector: Detector) -> str:
     try:
         evaluation = read_evaluation(detector.folder / EVALUATION)
         # Rebuild the card from the records: a README from the Hub may hold anything.
-        card = model_card(detector.checkpoint, evaluation, name if "/" in name else "").split("---\n", 2)[2]
+        card = model_card(detector, evaluation, name if "/" in name else "").split("---\n", 2)[2]
     except FileNotFoundError:
         return f"# {markdown(name)}\nIt has not been evaluated."
     except FkdError as error:

@@ -26,7 +26,7 @@ class Shifted(CheckpointDetector):
 
 def test_a_detector_is_measured_by_its_answers(competition):
     untrained = detector(ModelConfig("fcnn"))
-    entry = evaluate([Shifted(untrained.checkpoint, untrained.folder)], competition)
+    entry = evaluate([Shifted(**vars(untrained))], competition)
     assert entry.accuracy.rmse < 10 < evaluate([untrained], competition).accuracy.rmse
     blur, darkness = entry.robustness["blur"], entry.robustness["darkness"]
     assert blur[0] == darkness[0] == pytest.approx(entry.accuracy.rmse, abs=1e-4) and len(set(darkness)) > 1
@@ -37,7 +37,7 @@ class Elsewhere(Shifted):
     """Knows every face's labels, but puts the nose 3 px lower, and in the four-point convention 2 px to the left."""
 
     def __init__(self, untrained, faces):
-        super().__init__(untrained.checkpoint, untrained.folder)
+        super().__init__(**vars(untrained))
         labels = np.where(np.isfinite(faces.points), faces.points, np.array(MEAN_FACE))
         object.__setattr__(self, "known", dict(zip(map(np.ndarray.tobytes, faces.images), labels, strict=True)))
 
@@ -59,7 +59,7 @@ def test_aligned_figures_ignore_where_a_point_is_defined_and_an_entry_survives_j
 
 def test_an_ensemble_is_the_mean_of_its_members_answers(competition, sixty):
     one = detector(ModelConfig("fcnn"))
-    two = Shifted(dataclasses.replace(one.checkpoint, sha256="1" * 64), one.folder)
+    two = Shifted(**vars(one) | {"sha256": "1" * 64})
     both = mean_on_frames([one, two], sixty.images)
     assert np.allclose(both, (one.on_frames(sixty.images) + two.on_frames(sixty.images)) / 2, atol=1e-4)
     entry = evaluate([one, two], competition, name="both")

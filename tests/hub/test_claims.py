@@ -15,6 +15,7 @@ from fkd.hub import claims
 from fkd.hub.card import model_card
 from fkd.hub.claims import sync
 from fkd.learn.checkpoint import load_checkpoint
+from fkd.photo.detectors.checkpoint import CheckpointDetector
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def board(tmp_path, evaluated):
 @pytest.fixture
 def card(evaluated):
     """Makes a card that claims other figures, or has other text."""
-    text = model_card(load_checkpoint(evaluated), read_evaluation(evaluated / "evaluation.json"), "ada/net")
+    text = model_card(CheckpointDetector.read(evaluated), read_evaluation(evaluated / "evaluation.json"), "ada/net")
 
     def changed(old: str = "value: 2.5", new: str = "value: 2.4") -> dict[str, bytes]:
         assert old in text

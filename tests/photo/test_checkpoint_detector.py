@@ -35,8 +35,8 @@ def test_the_answers_are_torchs(name, precision, most, request, monkeypatch, six
     monkeypatch.setattr(checkpoint_module, "has_bf16", lambda: precision == "bf16")
     ours, reference = CheckpointDetector.read(folder), by_torch(folder)
     expected = precision if name == "tiny_checkpoint" else "f32"  # a regression head's coordinates are not rounded
-    assert ours.checkpoint.model.runtime == f"OpenVINO {expected}, {streams()} threads"
-    assert reference.checkpoint.model.runtime == ""
+    assert ours.runtime == f"OpenVINO {expected}, {streams()} threads"
+    assert reference.runtime == ""
     for count in (1, 19):  # fewer frames than go together, and more
         frames, four_point = sixty.images[-count:], sixty.four_point[-count:]
         for mirror in (False, True):

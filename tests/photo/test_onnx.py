@@ -70,7 +70,7 @@ def test_opencv_answers_as_the_checkpoint_does(tmp_path, sixty):
 def test_a_file_states_whose_it_is_and_of_which_weights(resnet, exported):
     metadata = {entry.key: entry.value for entry in onnx.load(exported).metadata_props}
     stated = json.loads(metadata["fkd"])
-    assert stated["checkpoint"] == resnet.checkpoint.sha256 and stated["network"] == "resnet18"
+    assert stated["checkpoint"] == resnet.sha256 and stated["network"] == "resnet18"
     assert metadata["licence"] == resnet.data.terms and metadata["owner"] == "ada"
     assert metadata["keypoints"].split(",")[:2] == ["left_eye_center", "right_eye_center"]
     assert b"/learn/models.py" not in exported.read_bytes(), "it tells nobody where fkd is installed"

@@ -64,7 +64,7 @@ def write_model(detector: CheckpointDetector, folder: Path) -> dict[str, Any]:
     """Write a checkpoint as one compressed ONNX file, and return its line of `models.json`."""
     # New weights, new name: a browser may keep files.
     file = f"{file_stem(detector.name)}-{detector.sha256[:8]}.onnx.gz"
-    content = with_weights(onnx_file(detector.folder, detector.checkpoint.model.config, detector.sha256))
+    content = with_weights(onnx_file(detector.folder, detector.config, detector.sha256))
     return {
         "name": detector.name,
         "owner": detector.owner,

@@ -3,15 +3,14 @@
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import safetensors
 
 from fkd.files import cache_folder, file_sha256
-from fkd.learn.config import HEATMAP, ModelConfig
-from fkd.learn.record import CONFIG, WEIGHTS, Checkpoint, check_files, read_config
+from fkd.learn.config import HEATMAP, ModelConfig, TrainingRecord
+from fkd.learn.record import CONFIG, WEIGHTS, check_files, read_config
 from fkd.photo.colours import network_colour
 from fkd.photo.detectors.network import OUTPUTS, NetworkDetector, Run
 from fkd.photo.runtime import Network, has_bf16, read_metadata, streams
@@ -21,35 +20,13 @@ VERSION = 1  # of the export: a change that alters its answers makes new files
 
 
 @dataclass
-class Model:
-    """A checkpoint's network, and the engine that runs it."""
+class CheckpointDetector(NetworkDetector):
+    """A checkpoint folder that answers for frames and photos."""
 
-    config: ModelConfig
-    label_offset: np.ndarray  # px [C], as in `fkd.learn.models.KeypointModel`
-    run: Run
+    config: ModelConfig = field(repr=False)
+    training: TrainingRecord = field(repr=False)
     device: str = "cpu"  # of torch
     runtime: str = ""  # its name in a leaderboard entry; empty for torch
-
-
-class CheckpointDetector(NetworkDetector):
-    """A checkpoint folder that answers for frames and photos; `checkpoint` has its records and the `Model`."""
-
-    def __init__(self, checkpoint: Checkpoint[Model], folder: Path, owner: str = ""):
-        model = checkpoint.model
-        super().__init__(
-            name=checkpoint.name,
-            owner=owner,
-            colour=network_colour(model.config.name),
-            network=model.config.name,
-            sha256=checkpoint.sha256,
-            data=checkpoint.data,
-            validation_rmse=checkpoint.training.validation_rmse,
-            folder=folder,
-            run=model.run,
-            conventions=model.config.conventions,
-            label_offset=model.label_offset,
-        )
-        self.checkpoint = checkpoint
 
     @classmethod
     def read(cls, folder: Path | str, name: str = "", owner: str = "", device: str = "cpu") -> "CheckpointDetector":
@@ -60,29 +37,45 @@ class CheckpointDetector(NetworkDetector):
         """
         folder = Path(folder)
         check_files(folder)
-        config = read_config(folder / CONFIG)
-        sha256 = file_sha256(folder / WEIGHTS)
-        model = _by_torch(folder, device) if device != "cpu" else _by_openvino(folder, config.model, sha256)
-        name = name or folder.resolve().name
-        return cls(Checkpoint(name, model, config.training, config.data, sha256), folder, owner)
+        config, sha256 = read_config(folder / CONFIG), file_sha256(folder / WEIGHTS)
+        if device == "cpu":
+            run, runtime = _by_openvino(folder, config.model, sha256)
+        else:
+            run, runtime = _by_torch(folder, device), ""
+        with safetensors.safe_open(folder / WEIGHTS, "np") as weights:
+            offset = weights.get_tensor("label_offset")
+        return cls(
+            name=name or folder.resolve().name,
+            owner=owner,
+            colour=network_colour(config.model.name),
+            network=config.model.name,
+            sha256=sha256,
+            data=config.data,
+            validation_rmse=config.training.validation_rmse,
+            folder=folder,
+            run=run,
+            conventions=config.model.conventions,
+            label_offset=offset,
+            config=config.model,
+            training=config.training,
+            device=device,
+            runtime=runtime,
+        )
 
 
-def _by_torch(folder: Path, device: str) -> Model:
+def _by_torch(folder: Path, device: str) -> Run:
     from fkd.learn.checkpoint import load_checkpoint  # noqa: PLC0415 - torch, which serving does without
     from fkd.photo.detectors.onnx_export import NamedOutputs  # noqa: PLC0415
 
-    model = load_checkpoint(folder).model
-    offset = model.label_offset.numpy()
-    return Model(model.config, offset, NamedOutputs(model).to(device).run, device)
+    return NamedOutputs(load_checkpoint(folder).model).to(device).run
 
 
-def _by_openvino(folder: Path, config: ModelConfig, sha256: str) -> Model:
+def _by_openvino(folder: Path, config: ModelConfig, sha256: str) -> tuple[Run, str]:
+    """The network on the CPU, and its runtime's name."""
     # A heatmap's coordinate is a mean, so bfloat16 is exact enough up to the last convolution.
     precision = "bf16" if config.head == HEATMAP and has_bf16() else "f32"
     network = Network(onnx_file(folder, config, sha256), OUTPUTS, precision, _networks())
-    with safetensors.safe_open(folder / WEIGHTS, "np") as weights:
-        offset = weights.get_tensor("label_offset")
-    return Model(config, offset, network, runtime=f"OpenVINO {precision}, {streams()} threads")
+    return network, f"OpenVINO {precision}, {streams()} threads"
 
 
 def _networks() -> Path:

@@ -15,9 +15,9 @@ from torch import nn
 from fkd.errors import FkdError
 from fkd.files import one_line, replacing
 from fkd.keypoints import FRAME_SIZE, NAMES
-from fkd.learn.checkpoint import load_checkpoint
+from fkd.learn.checkpoint import Checkpoint, load_checkpoint
 from fkd.learn.models import KeypointModel
-from fkd.learn.record import WEIGHTS, Checkpoint
+from fkd.learn.record import WEIGHTS
 from fkd.photo.detectors.network import (
     BATCH,
     CONVENTION,
@@ -133,7 +133,7 @@ def _refer_to(graph: onnx.GraphProto, weights: Path) -> None:
     graph.node.extend(nodes)
 
 
-def _metadata(checkpoint: Checkpoint[KeypointModel], owner: str) -> dict[str, str]:
+def _metadata(checkpoint: Checkpoint, owner: str) -> dict[str, str]:
     config = checkpoint.model.config
     trained = Trained(
         version=__version__,
