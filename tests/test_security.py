@@ -7,6 +7,7 @@ import pytest
 
 from fkd import files
 from fkd.board.entries import MAX_SYNCED
+from fkd.clip import apart
 from fkd.data import find
 from fkd.hub import claims
 from fkd.page import guard, uploads
@@ -40,6 +41,8 @@ def test_every_promise_names_a_test_that_is_there():
         f"{decoder.MAX_MEGAPIXELS} megapixels in all; others wait {decoder.MAX_WAIT} seconds",
         f"models of the Hub whose claims are read | {claims.MAX_MODELS:,}, {claims.PAGE} at a time",
         f"{sources.MOST_PHOTOS} photos, {sources.MOST_BYTES / 1e6:.0f} MB unpacked",
+        f"one clip | {guard.MAX_FILE_BYTES / 1e6:.0f} MB, {apart.MAX_SECONDS} seconds and {apart.MAX_FRAMES:,} frames; "
+        f"{apart.MAX_WORK} seconds and {apart.MAX_MEMORY / 1e9:.0f} GB of addresses",
         f"faces in one photo | {sources.MOST_FACES},",
         f"{guard.ANSWER_LIMIT} seconds",
         f"waiting in all queues | {guard.MAX_WAITING};",

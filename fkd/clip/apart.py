@@ -32,7 +32,7 @@ from fkd.photo.kinds import read_detector
 
 MAX_SECONDS, MAX_FRAMES = 60, 3600  # of a clip
 MAX_FACES = 4  # in the player: those that are seen in the most frames
-MAX_WORK, MAX_MEMORY = 300, 12_000_000_000  # s, and bytes of address space, for one clip
+MAX_WORK, MAX_MEMORY = 300, 8_000_000_000  # s, and bytes of address space, for one clip
 
 
 def track_apart(path: Path, detectors: Sequence[Detector], out: Path) -> Iterator[dict[str, Any]]:
@@ -95,19 +95,14 @@ def _write(path: Path, references: dict[str, str], out: Path) -> dict[str, Any]:
         for file in files:
             write_tracks(out / file, [downloads]) if file in tables else write_export(out / file, downloads)
             archive.write(out / file, file)
-    series, bad = review(tracked)
+    rows, bad = review(tracked)
     said = answer(*(tracks[model, faces[0]] for model in references))
     return {
         "name": stem, "width": clip.width, "height": clip.height, "proxy": proxy_size(clip.width, clip.height),
         "times": clip.times.round(6).tolist(), "names": NAMES, "faces": len(faces),
         "models": [{"name": model, "colour": tracks[model, faces[0]].colour} for model in references],
-        "rows": [{"title": one.title, "limit": one.limit, "values": _numbers(one.values)} for one in series],
-        "bad": bad, "answer": said, "files": [f"{stem}.zip", *files],
+        "rows": rows, "bad": bad, "answer": said, "files": [f"{stem}.zip", *files],
     }  # fmt: skip
-
-
-def _numbers(values: np.ndarray) -> list[float | None]:
-    return [round(value, 2) if np.isfinite(value) else None for value in values.tolist()]
 
 
 def _progress(what: str, number: int, stated: int) -> None:

@@ -1,7 +1,7 @@
 """Where to look in a tracked clip: frames in which detectors disagree, jump, doubt or lose a face."""
 
 import itertools
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,17 +15,12 @@ OUTLYING = 6.0  # standard deviations, by the median absolute deviation, above t
 TOGETHER = 0.25  # s; bad frames that are closer count as one
 
 
-@dataclass(frozen=True)
-class Series:
-    """A figure in each frame, [F], the largest of all models and faces, NaN where unknown; more than `limit` is bad."""
+def review(tracked: TrackedClip) -> tuple[list[dict[str, Any]], list[int]]:
+    """Figures for each frame, and the worst frame of each bad stretch.
 
-    title: str
-    values: np.ndarray
-    limit: float
-
-
-def review(tracked: TrackedClip) -> tuple[list[Series], list[int]]:
-    """The figures that are known of a clip, and the worst frame of each bad stretch."""
+    Returns {"title", "values", "limit"} for each figure: the largest of all models and faces in each frame, None where
+    unknown; a frame with more than the limit is bad. Next, the frames.
+    """
     tracks, lost = tracked.tracks, np.zeros(len(tracked.clip.times))
     for track in tracks:
         seen = np.isfinite(track.points).all((1, 2))
@@ -37,37 +32,34 @@ def review(tracked: TrackedClip) -> tuple[list[Series], list[int]]:
         "Doubt": [track.doubt for track in tracks],
         LOST: [lost] if lost.any() else [],
     }
-    found = [_series(title, np.fmax.reduce(values)) for title, values in each.items() if values]
-    worst = np.fmax.reduce([one.values / one.limit for one in found])
+    rows, worst = [], np.zeros(len(lost))
+    for title, values in each.items():
+        if values:
+            most = np.fmax.reduce(values).astype(float)
+            known = most[np.isfinite(most)] if np.isfinite(most).any() else np.zeros(1)
+            deviation = 1.4826 * np.median(np.abs(known - np.median(known)))
+            limit = max(LEAST[title], float(np.median(known) + OUTLYING * deviation))
+            shown = [round(value, 2) if np.isfinite(value) else None for value in most.tolist()]
+            rows.append({"title": title, "values": shown, "limit": limit})
+            worst = np.fmax(worst, most / limit)
     bad = np.flatnonzero(worst > 1)
     stretches = np.split(bad, np.flatnonzero(np.diff(tracked.clip.times[bad]) > TOGETHER) + 1)
-    return found, [int(stretch[np.argmax(worst[stretch])]) for stretch in stretches if len(stretch)]
-
-
-def _series(title: str, values: np.ndarray) -> Series:
-    known = values[np.isfinite(values)]
-    middle = np.median(known) if len(known) else 0
-    deviation = 1.4826 * np.median(np.abs(known - middle)) if len(known) else 0
-    return Series(title, values, max(LEAST[title], float(middle + OUTLYING * deviation)))
+    return rows, [int(stretch[np.argmax(worst[stretch])]) for stretch in stretches if len(stretch)]
 
 
 def answer(first: Track, second: Track | None = None) -> str:
-    """Say which model jitters less, and how far they are apart: a wrong point can be steady."""
-    tracks = [first, second] if second else [first]
-    (least, steady), *others = sorted((jitter(track)[1], track.model) for track in tracks)
-    said = ""
-    if np.isfinite([least, *(value for value, _ in others)]).all():  # there is a still stretch
-        against = "".join(f", {model} by {value:.3f}%" for value, model in others)
-        said = f"After smoothing, {steady} jitters by {least:.3f}{SHARE} from frame to frame{against}. "
-    if not second:
-        return f"{said}Choose a second model to see where they disagree."
-    apart = differences(first, second)
+    """Say how much each model jitters, and how far they are apart: a wrong point can be steady."""
+    (least, steady), *others = sorted((jitter(track)[1], track.model) for track in (first, second) if track)
+    said = "No stretch is still enough for a figure of jitter"
+    if np.isfinite([least, *(value for value, _ in others)]).all():
+        further = "".join(f", {model} by {value:.3f}%" for value, model in others)
+        said = f"Smoothed, {steady} jitters by {least:.3f}{SHARE}{further}"
+    apart = differences(first, second) if second else np.full(1, np.nan)
     if not np.isfinite(apart).any():
-        return f"{said}{first.model} and {second.model} never see the face in the same frame."
+        return f"{said}; no second model sees the face with {first.model}, to tell where it may be wrong."
     frame, point = np.unravel_index(np.nanargmax(apart), apart.shape)
-    most = f"{apart[frame, point]:.1f}% at the {NAMES[point].replace('_', ' ')}"
-    said += f"{first.model} and {second.model} differ by {np.nanmean(apart):.1f}{SHARE}"
-    return f"{said} on average, most in frame {frame} ({most})."
+    most = f"most in frame {frame} ({apart[frame, point]:.1f}% at the {NAMES[point].replace('_', ' ')})"
+    return f"{said}; the models differ by {np.nanmean(apart):.1f}%, {most}."
 
 
 def differences(first: Track, second: Track) -> np.ndarray:

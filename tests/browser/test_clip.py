@@ -63,7 +63,7 @@ def track(page: Page, path: Path) -> None:
 def tracked(page: Page, film: Path) -> np.ndarray:
     """Tracks the clip: its smoothed points by the first model, [F, 15, 2]."""
     track(page, film)
-    expect(page.locator("#clip h2")).to_contain_text("differ by", timeout=120_000)
+    expect(page.locator("#clip h2")).to_contain_text("the models differ by", timeout=120_000)
     url = page.locator("#clip .files a").first.get_attribute("href").rpartition("/")[0]
     content = page.request.get(f"{page.url.partition('?')[0]}{url}/points.f32").body()
     return np.frombuffer(content, "<f4").reshape(2, 1, 2, FRAMES, 15, 2)[0, 0, 0]

@@ -19,6 +19,8 @@ from fkd.clip.video import read_clip
 from fkd.errors import FkdError
 from fkd.hub.reference import load
 from fkd.keypoints import MEAN_FACE, NAMES
+from fkd.page import uploads
+from fkd.page.clip import answer_clip
 
 av = pytest.importorskip("av")
 ROOT = Path(__file__).parents[2]
@@ -47,24 +49,24 @@ def test_the_worst_frame_of_each_bad_stretch_is_found_for_each_reason():
     odd.points[70:] = odd.smooth[70:] = np.nan
     series, bad = review(tracked(still("a", 0.1), odd))
     assert bad == [21, 50, 60, 70]
-    rows = {one.title.partition(",")[0]: one.values for one in series}
+    rows = {one["title"].partition(",")[0]: one["values"] for one in series}
     assert rows["Disagreement"][21] == pytest.approx(100 * 40 / 15 / OCULAR, rel=0.01)
-    assert np.isnan(rows["Disagreement"][70]) and rows["Faces lost"][70] == 1 and rows["Doubt"][60] == 3
-    assert "Disagreement" not in {one.title for one in review(tracked(odd))[0]}, "one model disagrees with none"
+    assert rows["Disagreement"][70] is None and rows["Faces lost"][70] == 1 and rows["Doubt"][60] == 3
+    assert "Disagreement" not in {one["title"] for one in review(tracked(odd))[0]}, "one model disagrees with none"
 
 
 def test_the_answer_names_the_steadier_model_and_where_they_disagree_and_jitter_never_stands_alone():
     rough, odd = still("rough"), still("odd")
     rough.smooth[:, :, 0] += np.where(np.arange(FRAMES) % 2, 0.02, 0)[:, None]
     odd.smooth[30, NAMES.index("nose_tip"), 0] += 10
-    jitters = f"odd jitters by 0.000% of the eye distance from frame to frame, rough by {2 / OCULAR:.3f}%"
-    apart = r"rough and odd differ by 0.0% of the eye distance on average, most in frame 30 \(2\d.\d% at the nose tip\)"
-    assert re.fullmatch(f"After smoothing, {jitters}. {apart}.", answer(rough, odd))
-    assert answer(odd).endswith(" from frame to frame. Choose a second model to see where they disagree.")
+    jitters = f"Smoothed, odd jitters by 0.000% of the eye distance, rough by {2 / OCULAR:.3f}%"
+    apart = r"the models differ by 0.0%, most in frame 30 \(2\d.\d% at the nose tip\)"
+    assert re.fullmatch(f"{jitters}; {apart}.", answer(rough, odd))
+    assert answer(odd).endswith("; no second model sees the face with odd, to tell where it may be wrong.")
     odd.smooth[:, :, 0] += np.arange(FRAMES)[:, None]
-    assert answer(rough, odd).startswith("rough and odd differ by "), "no still stretch"
+    assert answer(rough, odd).startswith("No stretch is still enough for a figure of jitter; the models differ by ")
     odd.smooth[:] = np.nan
-    assert answer(rough, odd) == "rough and odd never see the face in the same frame."
+    assert answer(rough, odd).endswith("; no second model sees the face with rough, to tell where it may be wrong.")
 
 
 def test_the_proxy_has_the_same_frames_at_the_same_times_upright(tmp_path):
@@ -126,6 +128,18 @@ def test_a_clip_that_takes_too_long_is_given_up_and_its_process_ended(tmp_path, 
     with pytest.raises(FkdError, match=r"actor.mp4 takes more time or memory than there is here"):
         steps(clip, tmp_path / "out")
     assert not psutil.Process().children()
+
+
+def test_a_clip_that_is_cancelled_leaves_no_file_and_no_process(clip):
+    before = set(uploads.photo_folder().rglob("*"))
+    (*_, (last, value)) = answer_clip(str(clip), [FCNN], lambda: False)
+    assert "Cancelled." in last and value is None
+    left = answer_clip(str(clip), [FCNN], lambda: True)
+    next(left)
+    left.close()  # as when the visitor leaves
+    assert set(uploads.photo_folder().rglob("*")) == before and not psutil.Process().children()
+    assert "Choose a clip first." in next(answer_clip(None, [FCNN], lambda: True))[0]
+    assert "Choose a model." in next(answer_clip(str(clip), [], lambda: True))[0]
 
 
 def test_a_model_that_is_missing_is_a_fault_and_no_sentence(tmp_path, clip, capfd):
