@@ -6,7 +6,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -56,18 +56,15 @@ class _Faces:
         """Number the faces of the next look: the nearest of the last one, else one that left, else a new one."""
         left, numbered = list(found), Boxes()
         for present, most in ((True, NEAR), (False, math.inf)):
+            numbers = [number for number in self.seen if (number in self.now) == present]
             pairs = [
-                (_distance(box, self.seen[number]), number, at)
-                for at, box in enumerate(left)
-                for number in self.seen
-                if (number in self.now) == present
+                (_distance(box, self.seen[number]), number, at) for at, box in enumerate(left) for number in numbers
             ]
             for distance, number, at in sorted(pairs):
                 if distance <= most and number not in numbered and left[at] not in numbered.values():
                     numbered[number] = left[at]
             left = [box for box in left if box not in numbered.values()]
-        for box in left:
-            numbered[len(self.seen) + 1] = self.seen[len(self.seen) + 1] = box
+        numbered |= dict(enumerate(left, len(self.seen) + 1))
         self.seen |= numbered
         self.now = set(numbered)
         return numbered
@@ -101,17 +98,19 @@ def track(
     # Frames that wait for the detector, no more than a large clip may hold in memory.
     most = max(1, min(2 * GLANCE, MAX_PIXELS // math.prod(reader.size)))
     waiting: list[tuple[Frame, Boxes]] = []
-    for stretch, after in _with_next(
-        _stretches(
-            detectors[0], _chunks(read_ahead((replace(frame, source=None) for frame in reader), AHEAD), done), faces
-        )
-    ):
+    frames = (replace(frame, source=None) for frame in reader)  # which takes as much memory again
+    stretches = _stretches(detectors[0], _chunks(read_ahead(frames, AHEAD), done), faces)
+    for stretch, after in itertools.pairwise(itertools.chain(stretches, [None])):
+        assert stretch
         waiting += zip(stretch.frames, _boxes(before, stretch, after.faces.boxes() if after else {}), strict=True)
         before = stretch.start
         if len(waiting) >= most or after is None:
             answers.append(_answer(detectors, waiting))
             if journal:
-                _keep(journal, path, before, stretch, answers[-1])
+                boxes = {"before": before, "seen": stretch.faces.seen}
+                state = {name: {number: astuple(box) for number, box in each.items()} for name, each in boxes.items()}
+                text, end = base64.b64encode(answers[-1].tobytes()).decode(), stretch.frames[-1].number + 1
+                journal.write({"clip": str(path), "done": end, "now": [*stretch.faces.now], "answers": text} | state)
             waiting = []
         progress(stretch.frames[-1].number + 1, reader.stated)
     return TrackedClip(reader.clip, _tracks(reader.clip, detectors, np.concatenate([np.empty((0, WIDTH)), *answers])))
@@ -125,16 +124,6 @@ def read_ahead(items: Iterable[Item], count: int) -> Iterator[Item]:
         while (item := ahead.popleft().result()) is not end:
             yield item  # type: ignore[misc]
             ahead.append(reader.submit(next, iterator, end))
-
-
-def _with_next(items: Iterator[Item]) -> Iterator[tuple[Item, Item | None]]:
-    """Each item with the one after it."""
-    item = next(items, None)
-    for after in items:
-        yield item, after  # type: ignore[misc]
-        item = after
-    if item is not None:
-        yield item, None
 
 
 def _chunks(frames: Iterator[Frame], done: int) -> Iterator[list[Frame]]:
@@ -159,9 +148,8 @@ def _stretches(detector: Detector, chunks: Iterable[list[Frame]], faces: _Faces)
             looks = [faces.link(_look(detector, frame)) for frame in chunk[:-1]]
             looks.append(end := faces.link(found))
         # The finder's boxes are noisy: a face that hardly moved is cropped as before.
-        boxes = [
-            box if _distance(box, start.get(face, box)) > BIAS else start.get(face, box) for face, box in end.items()
-        ]
+        last = [start.get(number, box) for number, box in end.items()]
+        boxes = [old if _distance(old, box) <= BIAS else box for old, box in zip(last, end.values(), strict=True)]
         answered = _faces_in(detector, [chunk[-1].grey] * len(boxes), boxes, np.zeros(len(boxes), bool))
         faces.seen |= {number: _aligned(face, box) for (number, box), face in zip(end.items(), answered, strict=True)}
         yield _Stretch(chunk, start, faces, looks)
@@ -199,28 +187,16 @@ def _boxes(before: Boxes, stretch: _Stretch, after: Boxes) -> list[Boxes]:
     if stretch.looks is not None:
         return stretch.looks
     boxes: list[Boxes] = [{} for _ in stretch.frames]
+    times = np.arange(1, len(boxes) + 1)[:, None] / len(boxes)
+    weights = times ** np.arange(4) @ [[0, 1, 0, 0], [-0.5, 0, 0.5, 0], [1, -2.5, 2, -0.5], [-0.5, 1.5, -1.5, 0.5]]
     for number, end in stretch.faces.boxes().items():
-        start = _numbers(stretch.start[number])
-        knots = [start, _numbers(end)]
-        knots.insert(0, _numbers(before[number]) if number in before else 2 * start - knots[1])
-        knots.append(_numbers(after[number]) if number in after else 2 * knots[2] - start)
-        for knot in knots:
-            knot[3] = start[3] + (knot[3] - start[3] + 180) % 360 - 180
-        for at, frame in enumerate(boxes, 1):
-            x, y, side, turn = (_curve(at / len(boxes)) @ knots).tolist()
+        start = stretch.start[number]
+        knots = [before.get(number, start), start, end, after.get(number, end)]
+        numbers = np.array([[*box.centre, box.side, box.turn + box.lean] for box in knots])
+        numbers[:, 3] = np.unwrap(numbers[:, 3], period=360)
+        for frame, (x, y, side, turn) in zip(boxes, (weights @ numbers).tolist(), strict=True):
             frame[number] = FaceBox((x - side / 2, y - side / 2, x + side / 2, y + side / 2), end.score, turn)
     return boxes
-
-
-def _numbers(box: FaceBox) -> np.ndarray:
-    return np.array([*box.centre, box.side, box.turn + box.lean])
-
-
-def _curve(time: float) -> np.ndarray:
-    """The weights of four knots, time 0 at the second and 1 at the third."""
-    powers = np.array([1, time, time**2, time**3])
-    weights: np.ndarray = powers @ [[0, 1, 0, 0], [-0.5, 0, 0.5, 0], [1, -2.5, 2, -0.5], [-0.5, 1.5, -1.5, 0.5]]
-    return weights
 
 
 def _faces_in(
@@ -245,14 +221,9 @@ def _answer(detectors: Sequence[Detector], frames: Sequence[tuple[Frame, Boxes]]
         for row, (frame, number, box), face in zip(rows[model], flat, answered, strict=True):
             row[FRAME], row[MODEL], row[FACE], row[BOX] = frame.number, model, number, box.box
             if face.doubt < math.inf or math.isnan(face.doubt):  # it sees a face
-                _fill(row, face)
+                row[POINTS], row[DOUBT], row[SHARP] = face.points.ravel(), face.doubt, sharpness(face.frame)
+                row[SPREAD] = np.nan if face.spread is None else face.spread
     return rows.reshape(-1, WIDTH)
-
-
-def _fill(row: np.ndarray, face: Face) -> None:
-    row[POINTS], row[DOUBT], row[SHARP] = face.points.ravel(), face.doubt, sharpness(face.frame)
-    if face.spread is not None:
-        row[SPREAD] = face.spread
 
 
 def _tracks(clip: Clip, detectors: Sequence[Detector], answers: np.ndarray) -> list[Track]:
@@ -275,27 +246,15 @@ def _tracks(clip: Clip, detectors: Sequence[Detector], answers: np.ndarray) -> l
     return tracks
 
 
-def _keep(journal: Journal, path: Path | str, before: Boxes, stretch: _Stretch, answers: np.ndarray) -> None:
-    """Add answers to the journal, and what the rest of the clip depends on."""
-    done, faces, text = stretch.frames[-1].number + 1, stretch.faces, base64.b64encode(answers.tobytes()).decode()
-    row = {"photo": f"{path} {done}", "clip": str(path), "done": done, "now": sorted(faces.now), "answers": text}
-    journal.write(row | {"before": _to_json(before), "seen": _to_json(faces.seen)})
-
-
 def _earlier(journal: Journal | None, path: Path) -> tuple[Boxes, _Faces, list[np.ndarray], int]:
     """What an earlier run left: boxes before the last glance, the faces, the answers, the number of frames done."""
     before, faces, answers, done = Boxes(), _Faces(), [], 0
     for row in journal.rows() if journal else ():
         if row["clip"] == str(path):
-            before, done = _from_json(row["before"]), row["done"]
-            faces = _Faces(_from_json(row["seen"]), set(row["now"]))
+            before, seen = (
+                {int(number): FaceBox(tuple(box), *more) for number, (box, *more) in row[name].items()}
+                for name in ("before", "seen")
+            )
+            faces, done = _Faces(seen, set(row["now"])), row["done"]
             answers.append(np.frombuffer(base64.b64decode(row["answers"]), np.float32).reshape(-1, WIDTH))
     return before, faces, answers, done
-
-
-def _to_json(boxes: Boxes) -> list[list[float]]:
-    return [[number, *box.box, box.score, box.turn, box.lean] for number, box in boxes.items()]
-
-
-def _from_json(rows: list[list[float]]) -> Boxes:
-    return {int(number): FaceBox((x0, y0, x1, y1), *more) for number, x0, y0, x1, y1, *more in rows}
