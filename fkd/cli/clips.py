@@ -108,12 +108,16 @@ def frames_command(
     from tqdm import tqdm
 
     from fkd.clip.frames import add_frames
+    from fkd.clip.profile import points_file, read_profile
     from fkd.clip.tracking import track
+    from fkd.clip.video import read_clip
     from fkd.files import counted
     from fkd.hub.reference import load
 
+    if points_file(out):
+        read_profile(out)  # raises now, not after hours
     for clip in clips:
-        local(clip)
+        read_clip(local(clip) or clip)
     detectors, tracked = [load(each) for each in checkpoint], []
     for clip in clips:
         with tqdm(desc=clip.name, unit=" frames", disable=None) as bar:
