@@ -60,10 +60,9 @@ async function show(value) {
   Object.assign(state, { frame: 0, wanted: 0, true: new Map(), history: [] });
   video = make("video", { playsinline: "", preload: "auto", "aria-hidden": "true", tabindex: -1 });
   Object.assign(video, { muted: true, src: URL.createObjectURL(clip), defaultPlaybackRate: find(".speed").value });
-  video.addEventListener("seeked", () => state.wanted !== state.sought && video?.paused && seek(state.wanted));
-  for (const name of ["play", "pause"]) {
-    video.addEventListener(name, ({ type }) => (find("[data-does=play]").textContent = type === "play" ? "Pause" : "Play"));
-  }
+  video.onseeked = () => state.wanted !== state.sought && seek(state.wanted);
+  video.onplay = () => (find("[data-does=play]").textContent = "Pause");
+  video.onpause = () => (find("[data-does=play]").textContent = "Play");
   find(".stage").prepend(video);
   follow(video);
   find("h2").textContent = data.answer;
@@ -81,18 +80,13 @@ async function show(value) {
 
 /** Draws each frame as the browser shows it, by its time: the video's own clock runs ahead of its picture. */
 function follow(mine) {
-  const next = (time) => {
+  mine.requestVideoFrameCallback((_, { mediaTime }) => {
     if (video !== mine) return;
-    state.frame = frameAt(data.times, time);
+    state.frame = frameAt(data.times, mediaTime);
     if (!video.paused) state.wanted = state.frame;
     draw();
-    wait();
-  };
-  const wait = () => {
-    if (mine.requestVideoFrameCallback) mine.requestVideoFrameCallback((_, { mediaTime }) => next(mediaTime));
-    else requestAnimationFrame(() => next(mine.currentTime));
-  };
-  wait();
+    follow(mine);
+  });
 }
 
 /** Stops at a frame; while the browser seeks, only the last frame wanted is kept. */
@@ -208,9 +202,8 @@ function showPlace() {
   find(".why").textContent = wrong.map(({ title, values }) => `${title}: ${values[state.wanted]}`).join("; ");
 }
 
-function timeline(...paths) {
-  return make("svg", { viewBox: `0 0 ${data.times.length} 1`, preserveAspectRatio: "none" }, ...paths);
-}
+const timeline = (...paths) =>
+  make("svg", { viewBox: `0 0 ${data.times.length} 1`, preserveAspectRatio: "none" }, ...paths);
 
 function row({ title, values, limit }) {
   const top = 1.1 * Math.max(limit, ...values);
@@ -223,14 +216,11 @@ function row({ title, values, limit }) {
 
 // ---- corrections
 
-/** Notes what a true point was before. */
-function keep({ face, index }) {
-  const key = [state.frame, face, index].join();
-  state.history.push({ key, frame: state.frame, before: state.true.get(key) });
-}
-
-function setTrue({ face, index }, at) {
-  state.true.set([state.frame, face, index].join(), { frame: state.frame, face, index, at });
+/** Sets a true point; keep: its place before, for undo. */
+function setTrue({ face, index }, at, keep) {
+  const [frame, key] = [state.frame, [state.frame, face, index].join()];
+  if (keep) state.history.push({ key, frame, before: state.true.get(key) });
+  state.true.set(key, { frame, face, index, at });
   draw();
 }
 
@@ -245,10 +235,9 @@ function grab(event, { svg, marks }) {
   if (!mark) return;
   const from = mark.at;
   const move = (now) => setTrue(mark, placeOf(now).map((value, axis) => from[axis] + value - start[axis]));
-  keep(mark);
+  setTrue(mark, from, true);
   find(".corrections select").value = mark.index;
   svg.setPointerCapture(event.pointerId);
-  move(event);
   svg.addEventListener("pointermove", move);
   svg.addEventListener("lostpointercapture", () => svg.removeEventListener("pointermove", move), { once: true });
 }
@@ -257,9 +246,7 @@ function grab(event, { svg, marks }) {
 function nudge(dx, dy) {
   const index = Number(find(".corrections select").value);
   const at = [trueOf(0, index), ...data.models.map((_, model) => pointsOf(model, 0)[index])].find(Boolean);
-  if (!at) return;
-  keep({ face: 0, index });
-  setTrue({ face: 0, index }, [at[0] + dx, at[1] + dy]);
+  if (at) setTrue({ face: 0, index }, [at[0] + dx, at[1] + dy], true);
 }
 
 /** The true points: [{photo, model, faces: [{box, points}]}]. */
