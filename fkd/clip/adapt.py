@@ -35,18 +35,14 @@ FACES, EPOCHS, LR = 384, 8, 2e-4  # the actor's faces in an epoch, repeated and 
 
 @dataclass(frozen=True)
 class Adapted:
-    """The outcome on the frames held back: RMSE, px of the 96 px frame."""
+    """The outcome on the frames held back: RMSE, px of the 96 px frame; kept if it is surely better there."""
 
     frames: int
     held_back: int
     before: float
     after: float
     gain: tuple[float, float]  # the 95% interval of before - after, by a paired bootstrap by frame
-
-    @property
-    def kept(self) -> bool:
-        """Whether it is better, and was written."""
-        return self.gain[0] > 0
+    kept: bool
 
 
 def adapt(profile: Path, checkpoint: Path, out: Path, data: Path | None = None, device: str = "auto") -> Adapted:
@@ -92,10 +88,10 @@ def adapt(profile: Path, checkpoint: Path, out: Path, data: Path | None = None, 
             after.append(apply(matrix, face.points if face else np.full_like(points, np.nan)))
         answers = (before[is_held], np.stack(after))
         old, new = (accuracy(each, marked[is_held], resamples=1).rmse for each in answers)
-        details = [detail(each, marked[is_held]) for each in answers]
-        rmses = [resampled_rmse(np.array(each.squares), np.array(each.values)) for each in details]
+        errors = [detail(each, marked[is_held]) for each in answers]
+        rmses = [resampled_rmse(np.array(each.squares), np.array(each.values)) for each in errors]
         low, high = np.quantile(rmses[0] - rmses[1], (0.025, 0.975)).tolist()
-        outcome = Adapted(len(frames), len(split.test), old, new, (low, high))
+        outcome = Adapted(len(frames), len(split.test), old, new, (low, high), low > 0)
         if outcome.kept:
             done = load_checkpoint(folder)
             # `predict` judges weak faces by this error, so it has to be of frames that were not learned.

@@ -1,11 +1,13 @@
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from clip.clips import EXAMPLES, face_clip, sway, truth
 from PIL import Image, ImageFilter
 
+from fkd.clip import frames as frames_module
 from fkd.clip.frames import REGIONS, add_frames, choose, disagreement, shapes, sharpness
 from fkd.clip.profile import FORMS, picture_name, points_file, read_profile, write_marks
 from fkd.clip.tracks import Clip, Track, TrackedClip
@@ -97,7 +99,7 @@ def fcnn():
     return CheckpointDetector.read(EXAMPLES.parent / "checkpoints" / "fcnn")
 
 
-def test_a_profile_grows_and_keeps_what_was_corrected(tmp_path, fcnn):
+def test_a_profile_grows_and_keeps_what_was_corrected(tmp_path, fcnn, monkeypatch):
     moves = sway(12, side=120)
     path, profile = face_clip(tmp_path / "take 1.ü.mp4", moves), tmp_path / "actor"
     still = apply(np.array([[2.7, 0, 136], [0, 2.7, 80]]), FACE)  # px of the photo, roughly
@@ -127,10 +129,17 @@ def test_a_profile_grows_and_keeps_what_was_corrected(tmp_path, fcnn):
     assert all(np.isfinite(face[rows]).all() == (name in marks) for name, face in grown.items())
     assert any(np.isfinite(face[REGIONS["brows"]]).all() for face in grown.values())
     assert before == {each: (profile / each).stat().st_mtime_ns for each in added.pictures}
+    seen = {picture_name(path, number): SimpleNamespace(points=face) for number, face in enumerate(points)}
+    monkeypatch.setattr(frames_module, "marked_face", lambda detector, picture, marked: seen[picture.name])
+    more = add_frames(profile, [tracked], fcnn, "mouth", 9, "fkd").pictures
+    assert more and not {*more} & {*marks}
     other = hand_made(points, tmp_path / "b" / "TAKE 1.ü.mov")
     with pytest.raises(FkdError, match="have the same name: rename one"):
         add_frames(profile, [tracked, other], fcnn, "all", 1, "fkd")
-    assert not add_frames(profile, [tracked], fcnn, "mouth", 0, "fkd").pictures and {*read_profile(profile)} == {*grown}
+    assert not add_frames(profile, [tracked], fcnn, "mouth", 0, "fkd").pictures and {*read_profile(profile)} == {
+        *grown,
+        *more,
+    }
     assert not add_frames(tmp_path / "new", [tracked], fcnn, "mouth", 0, "fkd").pictures
     assert not (tmp_path / "new").exists()
     with pytest.raises(FkdError, match="shows no face"):
