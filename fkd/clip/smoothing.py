@@ -9,6 +9,7 @@ from fkd.keypoints import LEFT_EYE, RIGHT_EYE
 DRIVE, SURPRISE = 0.03, 2.5
 WINDOW = 9  # frames over which it leaves its track
 SECOND = 30.0  # units of time
+CHUNK, OVERLAP = 1000, 100  # frames that are smoothed at once, and more on each side, whose influence ends there
 LEAST = 0.001  # of the eye distance, a point's noise at least
 
 
@@ -22,18 +23,22 @@ def smooth(points: np.ndarray, times: np.ndarray, spread: np.ndarray | None = No
     smoothed = np.full(points.shape, np.nan, np.float32)
     if not seen.any():
         return smoothed
-    values, steps = points[seen].astype(float), np.diff(times[seen]) * SECOND
-    least = LEAST * np.median(np.linalg.norm(values[:, LEFT_EYE] - values[:, RIGHT_EYE], axis=1))
+    at = np.flatnonzero(seen)
+    least = LEAST * np.median(np.linalg.norm(points[at, LEFT_EYE] - points[at, RIGHT_EYE], axis=1))
     usual = np.maximum(noise(points), least) ** 2
-    variance = np.tile(usual, (len(values), 1))
-    if spread is not None:
-        variance *= (spread[seen] / np.median(spread[seen], 0)) ** 2
-    drive = np.full(variance.shape, DRIVE * np.median(usual))
-    first = _smooth(values, variance, steps, drive)
-    left = ((values - first) ** 2).mean(2) / variance
-    around = np.pad(left, ((WINDOW // 2, WINDOW // 2), (0, 0)), mode="edge")
-    left = np.lib.stride_tricks.sliding_window_view(around, WINDOW, axis=0).mean(-1)
-    smoothed[seen] = _smooth(values, variance, steps, drive * np.maximum(1, left / SURPRISE))
+    usual_spread = None if spread is None else np.median(spread[at], 0)
+    for start in range(0, len(at), CHUNK):  # a few at a time, for little memory
+        rows = at[max(start - OVERLAP, 0) : start + CHUNK + OVERLAP]
+        values, variance = points[rows].astype(float), np.tile(usual, (len(rows), 1))
+        if spread is not None and usual_spread is not None:
+            variance *= (spread[rows] / usual_spread) ** 2
+        drive, steps = np.full(variance.shape, DRIVE * np.median(usual)), np.diff(times[rows]) * SECOND
+        left = ((values - _smooth(values, variance, steps, drive)) ** 2).mean(2) / variance
+        around = np.pad(left, ((WINDOW // 2, WINDOW // 2), (0, 0)), mode="edge")
+        left = np.lib.stride_tricks.sliding_window_view(around, WINDOW, axis=0).mean(-1)
+        answer = _smooth(values, variance, steps, drive * np.maximum(1, left / SURPRISE))
+        own = slice(min(start, OVERLAP), min(start, OVERLAP) + CHUNK)
+        smoothed[rows[own]] = answer[own]
     return smoothed
 
 

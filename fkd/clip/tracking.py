@@ -113,7 +113,7 @@ def track(
                 journal.write({"clip": str(path), "done": end, "now": [*stretch.faces.now], "answers": text} | state)
             waiting = []
         progress(stretch.frames[-1].number + 1, reader.stated)
-    return TrackedClip(reader.clip, _tracks(reader.clip, detectors, np.concatenate([np.empty((0, WIDTH)), *answers])))
+    return TrackedClip(reader.clip, _tracks(reader.clip, detectors, answers))
 
 
 def read_ahead(items: Iterable[Item], count: int) -> Iterator[Item]:
@@ -226,14 +226,15 @@ def _answer(detectors: Sequence[Detector], frames: Sequence[tuple[Frame, Boxes]]
     return rows.reshape(-1, WIDTH)
 
 
-def _tracks(clip: Clip, detectors: Sequence[Detector], answers: np.ndarray) -> list[Track]:
-    """The answers [N, WIDTH] as tracks over all frames."""
+def _tracks(clip: Clip, detectors: Sequence[Detector], answers: Sequence[np.ndarray]) -> list[Track]:
+    """The answers, [N, WIDTH] each, as tracks over all frames."""
     colours, tracks = distinct([detector.colour for detector in detectors]), []
-    for face in np.unique(answers[:, FACE]).astype(int):
+    for face in sorted({int(number) for each in answers for number in each[:, FACE]}):
         for model, detector in enumerate(detectors):
-            own = answers[(answers[:, MODEL] == model) & (answers[:, FACE] == face)]
             rows = np.full((len(clip.times), WIDTH), np.nan, np.float32)
-            rows[own[:, FRAME].astype(int)] = own
+            for each in answers:
+                own = each[(each[:, MODEL] == model) & (each[:, FACE] == face)]
+                rows[own[:, FRAME].astype(int)] = own
             points, spread = rows[:, POINTS].reshape(-1, len(NAMES), 2), rows[:, SPREAD]
             spreads = spread if np.isfinite(spread).any() else None
             seen, doubted = np.isfinite(points).all((1, 2)), np.isfinite(rows[:, DOUBT])
@@ -242,7 +243,7 @@ def _tracks(clip: Clip, detectors: Sequence[Detector], answers: np.ndarray) -> l
                 doubt[seen] = np.interp(np.flatnonzero(seen), np.flatnonzero(doubted), rows[doubted, DOUBT])
             smoothed = smooth(points, clip.times, spreads)
             args = (rows[:, BOX], points, smoothed, doubt, spreads, rows[:, SHARP])
-            tracks.append(Track(detector.name, colours[model], int(face), *args))
+            tracks.append(Track(detector.name, colours[model], face, *args))
     return tracks
 
 
