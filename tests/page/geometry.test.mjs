@@ -142,3 +142,9 @@ test("true points decide who is closer, whatever the benchmark says", () => {
   assert.match(said({ a: [75, 86], b: [69, 80] }, { truth }).headline, /a and b are equally close: 4.0%/);
   assert.match(said({ a: [75, 86], b: [75, 83], c: [75, 80] }, { truth }).headline, /c is closest: 0.0% .*, against 2.0% \(b\) and 4.0% \(a\)/);
 });
+
+test("a time of a player belongs to the nearest frame, and a seek goes to a frame's middle", () => {
+  const times = [0, 0.033, 0.133, 0.2];
+  assert.deepEqual([-1, 0.0329999, 0.033, 0.08, 0.09, 9].map((time) => geometry.frameAt(times, time)), [0, 1, 1, 1, 2, 3]);
+  near([1, 3].map((frame) => geometry.middleOf(times, frame, 0.3)), [0.083, 0.25]);
+});
