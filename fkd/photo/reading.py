@@ -110,6 +110,8 @@ def _open(file: BinaryIO, name: str) -> tuple[ImageFile.ImageFile, tuple[int, in
         raise FkdError(f"{name} is larger than {most:g} megapixels: shrink it first")
     if width * height > MOST_MEGAPIXELS * 1e6:
         photo.draft(None, (width // 2, height // 2))
+    if photo.format == "TIFF":
+        _refuse_garbled(photo, name)
     return photo, (width, height)
 
 
@@ -129,6 +131,16 @@ def _decode(file: BinaryIO, name: str) -> tuple[Image.Image, tuple[int, int], st
             photo.load()  # by its end mark, and what is missing is grey
         return photo, full, f"{name} ends early: a part of the picture may be missing"
     return photo, full, ""
+
+
+def _refuse_garbled(photo: Image.Image, name: str) -> None:
+    """Raise FkdError for a TIFF that Pillow decodes to other pixels without an error."""
+    tags = getattr(photo, "tag_v2", {})
+    bits, planes, negative, signed = tags.get(258, (1,)), tags.get(284) == 2, tags.get(262) == 0, tags.get(339, (1,))
+    unsigned = max(bits) == 32 and max(signed) == 1  # of which Pillow makes signed numbers
+    wrong = max(bits) > 8 and (negative or unsigned or (planes and len(bits) > 1))
+    if wrong or (max(bits) == 8 and max(signed) == 2):
+        raise FkdError(f"{name} is a TIFF of {max(bits)} bits of a kind that is not read: save it as PNG")
 
 
 def _in_srgb(photo: Image.Image) -> Image.Image:

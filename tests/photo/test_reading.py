@@ -225,3 +225,45 @@ def test_a_cmyk_photo_without_a_profile_is_read_as_before_and_a_wrong_profile_is
         file = io.BytesIO()
         Image.new("CMYK", (60, 40), (0, 255, 255, 0)).save(file, "TIFF", icc_profile=profile)
         assert (pixels(read_photo(file)) == (255, 0, 0)).all()
+
+
+def tiff(values: np.ndarray, photometric: int, planes: bool, kind: int = 1) -> io.BytesIO:
+    """An uncompressed TIFF of values [C, H, W]. kind: of sample, 1 unsigned, 2 signed, 3 floating point."""
+    strips = [*values] if planes else [values.transpose(1, 2, 0)]
+    (count, height, width), bits = values.shape, 8 * values.itemsize
+    tags = {256: [width], 257: [height], 258: [bits] * count, 259: [1], 262: [photometric], 273: [], 277: [count]}
+    tags |= {278: [height], 279: [strip.nbytes for strip in strips], 284: [2 if planes else 1], 339: [kind] * count}
+    start = 8 + 2 + 12 * len(tags) + 4
+    lists = sum(4 * len(tag) for tag in tags.values()) + 4 * len(strips)
+    tags[273] = [start + lists + sum(tags[279][:number]) for number in range(len(strips))]
+    entries, tail = b"", b""
+    for tag, content in tags.items():
+        raw = struct.pack(f"<{len(content)}I", *content)
+        entries += struct.pack("<HHI", tag, 4, len(content))
+        entries += raw if len(raw) == 4 else struct.pack("<I", start + len(tail))
+        tail += raw if len(raw) > 4 else b""
+    content = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4) + tail.ljust(lists, b"\0")
+    return io.BytesIO(content + b"".join(np.ascontiguousarray(strip).tobytes() for strip in strips))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "photometric", "planes", "kind", "said"),
+    [
+        ("u2", 2, True, 1, "16 bits"),
+        ("u2", 2, False, 1, ""),
+        ("u1", 2, True, 1, ""),
+        ("u2", 0, False, 1, "16 bits"),
+        ("f4", 0, False, 3, "32 bits"),
+        ("i1", 1, False, 2, "8 bits"),
+        ("u4", 1, False, 1, "32 bits"),
+    ],
+)
+def test_a_tiff_that_pillow_garbles_is_refused(dtype, photometric, planes, kind, said):
+    values = np.stack([RAMP / 255, RAMP[::-1] / 255, RAMP[:, ::-1] / 255])[: 3 if photometric == 2 else 1]
+    top = 1 if kind == 3 else np.iinfo(dtype).max
+    file = tiff((values * top).astype(f"<{dtype}"), photometric, planes, kind)
+    if said:
+        with pytest.raises(FkdError, match=f"the photo is a TIFF of {said} of a kind that is not read: save it as PNG"):
+            read_photo(file)
+    else:
+        assert np.abs(pixels(read_photo(file)) / 255 - values.transpose(1, 2, 0)).max() < 0.01
