@@ -177,6 +177,7 @@ SPOILT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SPOILT)
 def test_a_model_that_does_not_arrive_gets_a_sentence_and_the_next_photo_an_answer(engine, site, kind):
     spoil, sentence = SPOILT[kind]

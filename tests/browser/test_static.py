@@ -230,6 +230,7 @@ def test_a_file_of_the_engine_that_is_missing_or_cut_is_named_and_tried_again(pa
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_the_first_visit_is_quick(browser, address):
     photo = (EXAMPLES / "eileen_collins.png").read_bytes()
     context = browser.new_context(viewport={"width": 1440, "height": 900})

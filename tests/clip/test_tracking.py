@@ -45,6 +45,7 @@ def present(track):
     return np.isfinite(track.points).all((1, 2))
 
 
+@pytest.mark.slow
 def test_a_face_that_turns_and_moves_is_followed_in_every_frame(tmp_path):
     resnet18 = CheckpointDetector.read(CHECKPOINTS / "resnet18")
     moves = sway(90, still=60, side=110)
@@ -142,6 +143,7 @@ def test_the_command_writes_tables_of_clips_and_what_it_measured(tmp_path):
         assert np.allclose(read_points(out)[0][0], [table["left_eye_center_x"][0], table["left_eye_center_y"][0]])
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_continues_to_the_same_points(tmp_path, monkeypatch, fcnn):
     left, right = sway(70, side=60), sway(70, side=60)
     left[:, 0] -= 60

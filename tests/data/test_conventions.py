@@ -111,6 +111,7 @@ def test_four_points_are_answered_by_the_nearest_that_was_trained():
     assert (answers[0, :, 1] == np.arange(15)).all()
 
 
+@pytest.mark.slow
 def test_real_faces_have_two_conventions(real_data):
     faces, _ = split_data(real_data)
     found = find_conventions(faces.points)

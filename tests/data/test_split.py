@@ -89,6 +89,7 @@ def test_the_fingerprint_sees_images_and_asked_labels_but_not_where_they_lie(fac
     assert fingerprint(Faces(other, faces.points)) != fingerprint(faces)
 
 
+@pytest.mark.slow
 def test_the_split_of_wild15_is_that_of_the_shipped_benchmark(real_data):
     faces, parts = split_data(real_data)
     shipped = json.loads((Path(__file__).parents[2] / "leaderboard" / "wild15" / "benchmark.json").read_text())

@@ -51,6 +51,7 @@ def test_predict_submit_evaluate_and_the_page_take_a_file(file, competition, tmp
         build_app(file.parent, tmp_path)
 
 
+@pytest.mark.slow
 def test_an_export_is_measured_ranked_and_checked_like_its_checkpoint(tmp_path, monkeypatch, faces):
     data = write_competition(tmp_path / "drawn", faces, draw_faces(3, seed=1))
     record = record_of("drawn", *split_data(data), "ours")
