@@ -194,6 +194,10 @@ def _boxes(before: Boxes, stretch: _Stretch, after: Boxes) -> list[Boxes]:
         knots = [before.get(number, start), start, end, after.get(number, end)]
         numbers = np.array([[*box.centre, box.side, box.turn + box.lean] for box in knots])
         numbers[:, 3] = np.unwrap(numbers[:, 3], period=360)
+        if number not in before:  # before the first glance it moved as after it
+            numbers[0] = 2 * numbers[1] - numbers[2]
+        if number not in after:
+            numbers[3] = 2 * numbers[2] - numbers[1]
         for frame, (x, y, side, turn) in zip(boxes, (weights @ numbers).tolist(), strict=True):
             frame[number] = FaceBox((x - side / 2, y - side / 2, x + side / 2, y + side / 2), end.score, turn)
     return boxes

@@ -16,7 +16,7 @@ from fkd.photo.point_files import read_named_points
 pytest.importorskip("av")
 from clip.clips import pictures, sway, write_clip
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.alone]  # it plays a video
 FRAMES, BITS, SIDE = 100, 8, 40  # a frame's number stands in it, in binary: white and black squares of this side, px
 # The number that is written in the picture, and the place of the first point that is drawn on it.
 READ = f"""() => {{

@@ -47,8 +47,7 @@ export function start({ element, props, watch }) {
 }
 
 async function show(value) {
-  video?.remove();
-  URL.revokeObjectURL(video?.src);
+  if (video) drop(video);
   data = video = null;
   root.hidden = !value;
   if (!value) return;
@@ -74,6 +73,15 @@ async function show(value) {
   const marks = timeline(make("path", { d: data.bad.map((frame) => `M${frame + 0.5} 0V1`).join("") }));
   find(".rows").replaceChildren(...data.rows.map(row), make("div", { class: "bad" }, marks));
   build();
+}
+
+/** Unloads a video: one that is only removed goes on reading its file. */
+function drop(old) {
+  const address = old.src;
+  old.remove();
+  old.removeAttribute("src");
+  old.load();
+  URL.revokeObjectURL(address);
 }
 
 // ---- from frame to frame
