@@ -97,13 +97,6 @@ def disagreement(tracks: Sequence[Track]) -> np.ndarray:
     return np.asarray(np.nan_to_num(away, posinf=0))
 
 
-def sharpness(frame: np.ndarray) -> float:
-    """Return how sharp a crop, uint8 [96, 96], is: the variance of its Laplacian, as a part of its own variance."""
-    grey = frame.astype(np.float32)
-    across, down = grey[1:-1, :-2] + grey[1:-1, 2:], grey[:-2, 1:-1] + grey[2:, 1:-1]
-    return float((across + down - 4 * grey[1:-1, 1:-1]).var() / max(grey.var(), 1.0))
-
-
 def marked_face(detector: Detector, picture: Path, points: np.ndarray) -> Face | None:
     """Return a detector's answer for the face of a picture that is nearest to the points [15, 2] px; None without."""
     photo, middle = to_grey(read_photo(picture)), np.nanmean(points, 0)

@@ -13,7 +13,6 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from fkd.clip.frames import sharpness
 from fkd.clip.smoothing import smooth
 from fkd.clip.tracks import Clip, Track, TrackedClip
 from fkd.clip.video import Frame, read_clip
@@ -228,6 +227,13 @@ def _answer(detectors: Sequence[Detector], frames: Sequence[tuple[Frame, Boxes]]
                 row[POINTS], row[DOUBT], row[SHARP] = face.points.ravel(), face.doubt, sharpness(face.frame)
                 row[SPREAD] = np.nan if face.spread is None else face.spread
     return rows.reshape(-1, WIDTH)
+
+
+def sharpness(frame: np.ndarray) -> float:
+    """Return how sharp a crop, uint8 [96, 96], is: the variance of its Laplacian, as a part of its own variance."""
+    grey = frame.astype(np.float32)
+    across, down = grey[1:-1, :-2] + grey[1:-1, 2:], grey[:-2, 1:-1] + grey[2:, 1:-1]
+    return float((across + down - 4 * grey[1:-1, 1:-1]).var() / max(grey.var(), 1.0))
 
 
 def _tracks(clip: Clip, detectors: Sequence[Detector], answers: Sequence[np.ndarray]) -> list[Track]:

@@ -40,7 +40,7 @@ class Track:
     smooth: np.ndarray  # float32 [F, 15, 2] px, smoothed
     doubt: np.ndarray  # float32 [F], in the unit of `Face.doubt`
     spread: np.ndarray | None = None  # float32 [F, 15] px, the standard deviation along an axis
-    sharp: np.ndarray | None = None  # float32 [F], as `fkd.clip.frames.sharpness` of the crop that was answered for
+    sharp: np.ndarray | None = None  # float32 [F], as `fkd.clip.tracking.sharpness` of the crop that was answered for
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from clip.clips import EXAMPLES, face_clip, sway, truth
 from PIL import Image, ImageFilter
 
 from fkd.clip import frames as frames_module
-from fkd.clip.frames import REGIONS, add_frames, choose, disagreement, shapes, sharpness
+from fkd.clip.frames import REGIONS, add_frames, choose, disagreement, shapes
 from fkd.clip.profile import FORMS, picture_name, points_file, read_profile, write_marks
+from fkd.clip.tracking import sharpness
 from fkd.clip.tracks import Clip, Track, TrackedClip
 from fkd.clip.video import read_clip
 from fkd.errors import FkdError
