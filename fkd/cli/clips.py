@@ -74,7 +74,7 @@ def _show(bar: Any, done: int, stated: int) -> None:
 
 
 def _report(tracked: Any, seconds: float) -> None:
-    """Print what was read, and how steady and how much alike the models are."""
+    """Print the number of frames, each model's jitter and the difference between models."""
     from fkd.clip.tracks import difference, jitter
     from fkd.files import counted
 

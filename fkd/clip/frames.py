@@ -1,4 +1,4 @@
-"""Which frames of a clip to mark by hand: those whose shape no marked frame has, and those that detectors answer worst.
+"""Choose the frames of a clip to mark by hand: shapes not marked yet, then those on which the detectors disagree.
 
 A shape is a face's points after the similarity that fits all 15 best to the mean face, so that neither the place nor
 the size nor the turn of the head counts; distances are px of the 96 px frame, root mean square over a region's points.
@@ -123,7 +123,7 @@ def add_frames(
     for each in clips:
         path = each.clip.path
         if (other := named.setdefault(picture_name(path, 0).casefold(), path)) != path:
-            raise FkdError(f"{other} and {path} have the same name: rename one, as pictures are named by their clip")
+            raise FkdError(f"{other} and {path} have the same name: rename one, since it names the pictures")
         tracks = _longest(each)
         usable = ~each.clip.corrupt & (np.isfinite(tracks[0].smooth).all((1, 2)) if tracks else False)
         if not usable.any():

@@ -1,4 +1,4 @@
-"""Smooth tracks without lag, by what follows as well as by what went before."""
+"""Smooth tracks without lag, from the frames before and after."""
 
 import numpy as np
 

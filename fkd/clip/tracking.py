@@ -29,7 +29,7 @@ LOOK = 800  # px: frames twice as large or more are looked at smaller, which is 
 GLANCE = 6  # frames from one look of the finder to the next
 DOUBT_EVERY = 2 * GLANCE  # frames from one mirror image, by which doubt is measured, to the next
 # Of its side, how far a face may move from one look to the next: to be the same one, for its boxes to be interpolated,
-# and for the finder's new box to be no better than the last.
+# and for the finder's new box to be ignored.
 NEAR, STEADY, BIAS = 1.0, 0.4, 0.08
 # The columns of an answer, float32: exact for frames, models and faces by number.
 FRAME, MODEL, FACE, BOX, DOUBT, POINTS, SPREAD, SHARP = 0, 1, 2, slice(3, 7), 7, slice(8, 38), slice(38, 53), 53
@@ -87,7 +87,7 @@ def track(
 ) -> TrackedClip:
     """Follow the faces of a clip by each detector, with little memory however long it is.
 
-    The finder looks every few frames; between its looks a face's box goes as the first detector's points at them say.
+    The finder looks every few frames; in between, a face's box is interpolated from the first detector's points there.
     progress: called with the number of frames done and the number that the clip states, 0 if it does not; what it
     raises ends the work. journal: answers are added to it, and those of an earlier run taken from it.
     Raises FkdError as `read_clip`.
@@ -214,7 +214,7 @@ def _faces_in(
 
 
 def _answer(detectors: Sequence[Detector], frames: Sequence[tuple[Frame, Boxes]]) -> np.ndarray:
-    """The answers [N, WIDTH] for all faces of frames; some frames are asked for their doubt."""
+    """Return the answers [N, WIDTH] for all faces of frames; doubt is measured for some frames only."""
     flat = [(frame, number, box) for frame, boxes in frames for number, box in boxes.items()]
     photos, boxes = [frame.grey for frame, *_ in flat], [box for *_, box in flat]
     rows = np.full((len(detectors), len(flat), WIDTH), np.nan, np.float32)
@@ -230,7 +230,7 @@ def _answer(detectors: Sequence[Detector], frames: Sequence[tuple[Frame, Boxes]]
 
 
 def sharpness(frame: np.ndarray) -> float:
-    """Return how sharp a crop, uint8 [96, 96], is: the variance of its Laplacian, as a part of its own variance."""
+    """Return how sharp a crop, uint8 [96, 96], is: the variance of its Laplacian divided by its variance."""
     grey = frame.astype(np.float32)
     across, down = grey[1:-1, :-2] + grey[1:-1, 2:], grey[:-2, 1:-1] + grey[2:, 1:-1]
     return float((across + down - 4 * grey[1:-1, 1:-1]).var() / max(grey.var(), 1.0))
@@ -258,7 +258,7 @@ def _tracks(clip: Clip, detectors: Sequence[Detector], answers: Sequence[np.ndar
 
 
 def _earlier(journal: Journal | None, path: Path) -> tuple[Boxes, _Faces, list[np.ndarray], int]:
-    """What an earlier run left: boxes before the last glance, the faces, the answers, the number of frames done."""
+    """Return an earlier run: boxes before the last glance, the faces, the answers, the number of frames done."""
     before, faces, answers, done = Boxes(), _Faces(), [], 0
     for row in journal.rows() if journal else ():
         if row["clip"] == str(path):

@@ -1,4 +1,4 @@
-"""What was tracked in a clip: arrays over its frames, for each model and face.
+"""The tracks of a clip: arrays over its frames, for each model and face.
 
 Coordinates are px of the upright frame, (0, 0) the centre of its top-left pixel; a face that is not seen in a frame has
 NaN there.

@@ -102,7 +102,7 @@ class ClipReader:
 
     @property
     def clip(self) -> Clip:
-        """The record of the clip, as far as it has been read."""
+        """The record of the frames read so far."""
         times, corrupt = np.array(self._times), np.array(self._corrupt)
         return Clip(self.path, *self.size, self.rate, times, self.stated, corrupt)
 

@@ -75,7 +75,7 @@ async function show(value) {
   build();
 }
 
-/** Unloads a video: one that is only removed goes on reading its file. */
+/** Unloads a video; removing it alone would not stop it from reading its file. */
 function drop(old) {
   const address = old.src;
   old.remove();
